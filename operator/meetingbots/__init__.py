@@ -1,0 +1,3 @@
+"""MeetingBots: Zoom OAuth credentials, meeting mappings and join tokens for meeting bots on Kubernetes."""
+
+__version__ = "0.1.0"
