@@ -1,0 +1,1 @@
+"""Pure construction of Kubernetes objects: Pods, Secrets, mappings, CRDs."""

@@ -1,0 +1,1 @@
+"""Entry points: the command line, the kopf handlers, and the receiver of webhooks."""

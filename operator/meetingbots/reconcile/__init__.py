@@ -1,0 +1,1 @@
+"""The level-triggered middle: delay queues, and gather -> decide -> apply for each kind."""

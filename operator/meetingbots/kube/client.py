@@ -1,0 +1,245 @@
+"""The calls to the API server: get, list, create, patch, apply, delete.
+
+One `Kube` serves a whole process. Every call is one HTTP request and raises a `KubeError` for anything but success;
+nothing is tried again here, for the queue above knows better when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, TypeAlias
+
+import aiohttp
+import orjson
+
+from meetingbots.kube.errors import KubeError, UnavailableError, from_status
+from meetingbots.kube.resources import Resource
+
+Object: TypeAlias = dict[str, Any]
+OnCall: TypeAlias = Callable[[str, Resource, int], None]
+
+_MERGE = "application/merge-patch+json"
+_APPLY = "application/apply-patch+yaml"
+_JSON = "application/json"
+
+
+def _ignore(verb: str, resource: Resource, status: int) -> None: ...
+
+
+class Kube:
+    """A client on one aiohttp session. `on_call(verb, resource, status)` is told of every answer (0: none came)."""
+
+    def __init__(self, *, session: aiohttp.ClientSession, server: str, on_call: OnCall = _ignore) -> None:
+        self._session = session
+        self._server = server
+        self._on_call = on_call
+
+    async def get(self, resource: Resource, *, namespace: str | None, name: str) -> Object:
+        """One object, fresh from the server. Raises `NotFoundError`."""
+        return await self._call("get", resource, "GET", resource.path(namespace=namespace, name=name))
+
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        page_size: int = 500,
+    ) -> AsyncIterator[Object]:
+        """All objects of a namespace (None: of all), page by page, so that memory does not grow with their number."""
+        async for page in self.pages(
+            resource,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            page_size=page_size,
+        ):
+            for item in page["items"]:
+                yield item
+
+    async def pages(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        page_size: int = 500,
+    ) -> AsyncIterator[Object]:
+        """The pages of a list as the server sends them, each with ``metadata.resourceVersion`` and ``items``."""
+        query = {"limit": str(page_size)}
+        if label_selector:
+            query["labelSelector"] = label_selector
+        if field_selector:
+            query["fieldSelector"] = field_selector
+        while True:
+            page = await self._call("list", resource, "GET", resource.path(namespace=namespace), query=query)
+            yield page
+            token = page.get("metadata", {}).get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+    async def create(self, resource: Resource, *, namespace: str | None, body: Object, dry_run: bool = False) -> Object:
+        """The created object. Raises `AlreadyExistsError`, `InvalidError`, `ForbiddenError`.
+
+        After `UnavailableError` the object may exist all the same: look.
+        """
+        query = {"dryRun": "All"} if dry_run else None
+        return await self._call(
+            "create", resource, "POST", resource.path(namespace=namespace), query=query, body=body, media=_JSON
+        )
+
+    async def patch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None,
+        name: str,
+        patch: Object,
+        resource_version: str | None = None,
+        subresource: str | None = None,
+    ) -> Object:
+        """The object after a JSON merge patch (RFC 7396); with `resource_version`, `ConflictError` if it changed."""
+        if resource_version is not None:
+            patch = {**patch, "metadata": {**patch.get("metadata", {}), "resourceVersion": resource_version}}
+        path = resource.path(namespace=namespace, name=name, subresource=subresource)
+        return await self._call("patch", resource, "PATCH", path, body=patch, media=_MERGE)
+
+    async def apply(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None,
+        name: str,
+        body: Object,
+        manager: str,
+        subresource: str | None = None,
+        force: bool = True,
+    ) -> Object:
+        """The object after a server-side apply by the field manager `manager`."""
+        full = {
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            **body,
+            "metadata": {**body.get("metadata", {}), "name": name},
+        }
+        path = resource.path(namespace=namespace, name=name, subresource=subresource)
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
+        return await self._call("patch", resource, "PATCH", path, query=query, body=full, media=_APPLY)
+
+    async def delete(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None,
+        name: str,
+        uid: str | None = None,
+        grace_seconds: int | None = None,
+    ) -> None:
+        """Delete one object; with `uid` only that very one (`ConflictError` otherwise). Gone already is no error."""
+        options: Object = {"propagationPolicy": "Background"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        try:
+            path = resource.path(namespace=namespace, name=name)
+            await self._call("delete", resource, "DELETE", path, body=options, media=_JSON)
+        except KubeError as error:
+            if error.status != 404:
+                raise
+
+    async def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None,
+        resource_version: str,
+        field_selector: str | None = None,
+        timeout_seconds: int = 240,
+    ) -> AsyncIterator[Object]:
+        """Changes since `resource_version` as ``{type, object}``, until the server ends the stream.
+
+        Raises `ExpiredError` when the position is too old. Bookmarks are among the changes.
+        """
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(timeout_seconds),
+        }
+        if field_selector:
+            query["fieldSelector"] = field_selector
+        timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=timeout_seconds + 30)
+        try:
+            async with self._session.get(
+                self._server + resource.path(namespace=namespace), params=query, timeout=timeout
+            ) as response:
+                self._on_call("watch", resource, response.status)
+                if response.status >= 400:
+                    raise await _refusal(response)
+                async for change in _lines(response):
+                    yield change
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UnavailableError(_describe(error)) from error
+
+    async def _call(
+        self,
+        verb: str,
+        resource: Resource,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        media: str | None = None,
+    ) -> Object:
+        data = None if body is None else orjson.dumps(body)
+        headers = {"Content-Type": media} if media else None
+        status = 0
+        try:
+            async with self._session.request(
+                method, self._server + path, params=query, data=data, headers=headers
+            ) as response:
+                raw = await response.read()
+                status = response.status
+                if status >= 400:
+                    raise await _refusal(response)
+                answer: Object = orjson.loads(raw)
+                return answer
+        except (TimeoutError, aiohttp.ClientError, OSError, orjson.JSONDecodeError) as error:
+            raise UnavailableError(_describe(error)) from error
+        finally:
+            self._on_call(verb, resource, status)
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> KubeError:
+    try:
+        body = orjson.loads(await response.read())
+    except orjson.JSONDecodeError:
+        body = {}
+    return from_status(
+        status=response.status,
+        body=body if isinstance(body, dict) else {},
+        retry_after=response.headers.get("Retry-After"),
+    )
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
+    # Lines may be longer than aiohttp's own line limit (an object may have 1.5 MiB), so they are cut here.
+    rest = b""
+    async for chunk in response.content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line:
+                change = orjson.loads(line)
+                if change.get("type") == "ERROR":
+                    status = change.get("object", {})
+                    raise from_status(status=int(status.get("code", 500)), body=status)
+                yield change
+
+
+def _describe(error: BaseException) -> str:
+    return f"API server unreachable: {type(error).__name__}"

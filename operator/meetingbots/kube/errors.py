@@ -1,0 +1,75 @@
+"""What the API server can answer instead of the object, as exceptions that the layers above tell apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class KubeError(Exception):
+    """A refusal by the API server.
+
+    `status` is the HTTP code, `reason` the machine-readable word of the Status object (Kubernetes API conventions,
+    "Response Status Kind"), `retry_after` in seconds where the server names it.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, reason: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class NotFoundError(KubeError):
+    """The object (or its namespace, or its kind) does not exist."""
+
+
+class ConflictError(KubeError):
+    """The object changed since it was read: read it again."""
+
+
+class AlreadyExistsError(KubeError):
+    """An object of that name exists, which may be one that is just going away."""
+
+
+class ForbiddenError(KubeError):
+    """Not allowed: access rights, a quota, Pod Security, or a namespace that is going away; the message tells."""
+
+    @property
+    def quota_exceeded(self) -> bool:
+        """Whether a ResourceQuota stopped it, which heals when room is made."""
+        return "exceeded quota" in str(self)
+
+
+class InvalidError(KubeError):
+    """The object itself was refused: a validation rule or an admission webhook; asking again changes nothing."""
+
+
+class ExpiredError(KubeError):
+    """The watch or list position is too old (410): list again."""
+
+
+class UnavailableError(KubeError):
+    """No definite answer: connection refused or broken, time-out, 429, 5xx. The work may have been done."""
+
+
+_BY_STATUS: dict[int, type[KubeError]] = {
+    400: InvalidError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: ExpiredError,
+    413: InvalidError,
+    422: InvalidError,
+}
+
+
+def from_status(*, status: int, body: dict[str, Any], retry_after: str | None = None) -> KubeError:
+    """The exception for an answer with this HTTP code and Status object (may be empty)."""
+    reason = str(body.get("reason", ""))
+    message = str(body.get("message", "")) or f"HTTP {status}"
+    seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
+    if status == 409 and reason == "AlreadyExists":
+        kind: type[KubeError] = AlreadyExistsError
+    else:
+        kind = _BY_STATUS.get(status, UnavailableError if status == 429 or status >= 500 else KubeError)
+    return kind(message, status=status, reason=reason, retry_after=seconds)

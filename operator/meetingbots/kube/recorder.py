@@ -1,0 +1,68 @@
+"""Events for people: posted in the background, never waited for, dropped when the API server is away.
+
+An Event is evidence, not state: losing one must not hold up a bot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from uuid import uuid4
+
+from meetingbots.kube.client import Kube, Object
+from meetingbots.kube.errors import KubeError
+from meetingbots.kube.resources import EVENTS
+
+_log = logging.getLogger(__name__)
+_MAX_WAITING = 2000
+_NOTE_LIMIT = 1024  # events.k8s.io/v1, Event.note
+
+
+class Recorder:
+    """Posts events.k8s.io/v1 Events about our objects; `note` is one sentence for people without anything secret."""
+
+    def __init__(self, *, kube: Kube, clock: Callable[[], datetime], instance: str) -> None:
+        self._kube = kube
+        self._clock = clock
+        self._instance = instance
+        self._waiting: asyncio.Queue[Object] = asyncio.Queue(maxsize=_MAX_WAITING)
+
+    def event(
+        self, regarding: Object, *, reason: str, note: str, action: str = "Reconcile", warning: bool = False
+    ) -> None:
+        """Queue one Event about `regarding` (any object with apiVersion, kind and metadata)."""
+        metadata = regarding["metadata"]
+        with contextlib.suppress(asyncio.QueueFull):
+            self._waiting.put_nowait(
+                {
+                    "apiVersion": EVENTS.api_version,
+                    "kind": EVENTS.kind,
+                    "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": metadata["namespace"]},
+                    "eventTime": self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                    "reportingController": "meetingbots.dev/operator",
+                    "reportingInstance": self._instance,
+                    "action": action,
+                    "reason": reason,
+                    "type": "Warning" if warning else "Normal",
+                    "note": note[:_NOTE_LIMIT],
+                    "regarding": {
+                        "apiVersion": regarding["apiVersion"],
+                        "kind": regarding["kind"],
+                        "namespace": metadata["namespace"],
+                        "name": metadata["name"],
+                        "uid": metadata.get("uid", ""),
+                    },
+                }
+            )
+
+    async def run(self) -> None:
+        """Post what is queued, for ever; ends by cancellation."""
+        while True:
+            event = await self._waiting.get()
+            try:
+                await self._kube.create(EVENTS, namespace=event["metadata"]["namespace"], body=event)
+            except KubeError as error:
+                _log.debug("event %s not posted: %s", event["reason"], error)

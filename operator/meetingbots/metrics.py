@@ -1,0 +1,83 @@
+"""The metrics that both processes serve on their metrics port, as one object that is passed around."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_AGE = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+
+class Metrics:
+    """All series of this project; seconds and counts, never a secret or a meeting's topic in a label."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self.bots = Gauge("meetingbots_bots", "MeetingBots by phase", ["phase"], registry=self.registry)
+        self.token_age_at_start = Histogram(
+            "meetingbots_token_age_at_start_seconds",
+            "Age of the join token when the bot's container started",
+            buckets=_AGE,
+            registry=self.registry,
+        )
+        self.join_delay = Histogram(
+            "meetingbots_join_delay_seconds",
+            "From joinAt to the start of the bot's container",
+            buckets=_AGE,
+            registry=self.registry,
+        )
+        self.zoom_requests = Counter(
+            "meetingbots_zoom_requests", "Requests to Zoom", ["call", "code"], registry=self.registry
+        )
+        self.zoom_request_duration = Histogram(
+            "meetingbots_zoom_request_duration_seconds",
+            "Duration of requests to Zoom",
+            ["call"],
+            buckets=_FAST,
+            registry=self.registry,
+        )
+        self.credential_ready = Gauge(
+            "meetingbots_credential_ready",
+            "1 while the ZoomCredential is Ready",
+            ["namespace", "name"],
+            registry=self.registry,
+        )
+        self.credential_expiry = Gauge(
+            "meetingbots_credential_expiry_timestamp_seconds",
+            "When the access token ends",
+            ["namespace", "name"],
+            registry=self.registry,
+        )
+        self.credential_refreshes = Counter(
+            "meetingbots_credential_refreshes", "Refreshes of access tokens", ["result"], registry=self.registry
+        )
+        self.webhook_events = Counter(
+            "meetingbots_webhook_events", "Webhook events from Zoom", ["event", "result"], registry=self.registry
+        )
+        self.webhook_duration = Histogram(
+            "meetingbots_webhook_duration_seconds",
+            "From a webhook's arrival to its answer",
+            buckets=_FAST,
+            registry=self.registry,
+        )
+        self.reconcile_duration = Histogram(
+            "meetingbots_reconcile_duration_seconds",
+            "Duration of one reconciliation",
+            ["kind"],
+            buckets=_FAST,
+            registry=self.registry,
+        )
+        self.queue_depth = Gauge(
+            "meetingbots_queue_depth", "Objects that wait for a worker now", ["kind"], registry=self.registry
+        )
+        self.kube_requests = Counter(
+            "meetingbots_kube_requests",
+            "Requests to the Kubernetes API server",
+            ["verb", "resource", "code"],
+            registry=self.registry,
+        )
+
+    def on_zoom_call(self, call: str, code: str, seconds: float) -> None:
+        """Count one answer of Zoom (code ``error`` where none came)."""
+        self.zoom_requests.labels(call, code).inc()
+        self.zoom_request_duration.labels(call).observe(seconds)

@@ -1,0 +1,66 @@
+"""What the watches last said, so that a reconciliation starts from memory and not from a request.
+
+It may be behind, and an object deleted during a broken watch may linger; every act that matters is therefore a write
+with resourceVersion or a fresh look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Object: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """Namespace and name of an object."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def key_of(item: Object) -> Key:
+    """The key of an object as the API server sends it."""
+    return Key(item["metadata"]["namespace"], item["metadata"]["name"])
+
+
+class Cache:
+    """The newest known state of each object of one kind."""
+
+    def __init__(self) -> None:
+        self._objects: dict[Key, Object] = {}
+
+    def put(self, item: Object) -> None:
+        """Keep `item` unless a newer state of the same object is known (a watch lags behind our own writes)."""
+        key = key_of(item)
+        known = self._objects.get(key)
+        if known is not None and known["metadata"].get("uid") == item["metadata"].get("uid") and _newer(known, item):
+            return
+        self._objects[key] = item
+
+    def drop(self, key: Key, *, uid: str | None = None) -> None:
+        """Forget an object (with `uid`: only if it is still that one)."""
+        known = self._objects.get(key)
+        if known is not None and (uid is None or known["metadata"].get("uid") == uid):
+            del self._objects[key]
+
+    def get(self, key: Key) -> Object | None:
+        """The last known state, or None."""
+        return self._objects.get(key)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(list(self._objects))
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+
+def _newer(known: Object, item: Object) -> bool:
+    # Comparable as integers within one resource: promised since Kubernetes 1.35, so in practice before.
+    ours, theirs = known["metadata"].get("resourceVersion", ""), item["metadata"].get("resourceVersion", "")
+    return ours.isdigit() and theirs.isdigit() and int(ours) > int(theirs)

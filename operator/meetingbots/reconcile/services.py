@@ -1,0 +1,52 @@
+"""What every reconciliation is handed: clients, caches, queues, and the clock. Made once in the entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from meetingbots.kube.client import Kube
+from meetingbots.kube.recorder import Recorder
+from meetingbots.metrics import Metrics
+from meetingbots.reconcile.cache import Cache, Key
+from meetingbots.reconcile.queue import DelayQueue
+from meetingbots.settings import OperatorSettings
+from meetingbots.zoom.api import ZoomAPI
+from meetingbots.zoom.oauth import OAuthClient
+
+
+@dataclass(frozen=True)
+class Queues:
+    """One delay queue for each kind of work; adding a key is how one part asks another to look again."""
+
+    credentials: DelayQueue[Key]
+    bots: DelayQueue[Key]
+    receiver: DelayQueue[Key]
+    """Keys are app Secrets whose projection for the receiver may have to change."""
+
+
+@dataclass(frozen=True)
+class Caches:
+    """The newest known objects of the watched kinds."""
+
+    credentials: Cache = field(default_factory=Cache)
+    bots: Cache = field(default_factory=Cache)
+    pods: Cache = field(default_factory=Cache)
+    live_mappings: Cache = field(default_factory=Cache)
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a reconciliation needs from outside. `instance` names this process in claims and Events."""
+
+    kube: Kube
+    oauth: OAuthClient
+    api: ZoomAPI
+    settings: OperatorSettings
+    clock: Callable[[], datetime]
+    recorder: Recorder
+    metrics: Metrics
+    instance: str
+    queues: Queues
+    caches: Caches

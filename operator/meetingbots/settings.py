@@ -1,0 +1,114 @@
+"""Settings of both processes: flags, or environment variables that start with ``MEETINGBOTS_``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
+
+DEFAULT_API_URL = "https://api.zoom.us/v2"
+DEFAULT_OAUTH_URL = "https://zoom.us/oauth"
+_SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """From which severity on log lines are written."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+def _own_namespace() -> str:
+    try:
+        return _SERVICE_ACCOUNT_NAMESPACE.read_text().strip()
+    except OSError:
+        return "meetingbots-system"
+
+
+class Settings(BaseSettings):
+    """What operator and receiver have in common."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MEETINGBOTS_", cli_kebab_case=True, cli_avoid_json=True, env_ignore_empty=True, frozen=True
+    )
+
+    namespace: Names = Field(default=(), description="serve this namespace only; may be given several times")
+    all_namespaces: CliImplicitFlag[bool] = Field(
+        default=False, description="serve all namespaces (what happens, too, where no namespace is named)"
+    )
+    system_namespace: str = Field(
+        default_factory=_own_namespace, description="namespace of the operator's own Secrets; default: where it runs"
+    )
+    public_url: str = Field(default="", description="base of the webhook and connect links, as Zoom and people see it")
+    log_level: LogLevel = Field(default=LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR")
+    log_format: LogFormat = Field(default=LogFormat.TEXT, description="text or json")
+    metrics_port: int = Field(default=9090, ge=0, le=65535, description="port of /metrics; 0 switches it off")
+
+    @field_validator("namespace", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Both ``a,b`` and repeated flags are lists of names."""
+        if isinstance(value, str):
+            value = [value]
+        return tuple(part.strip() for item in value for part in str(item).split(",") if part.strip())
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_scope(self) -> Self:
+        if self.namespace and self.all_namespaces:
+            raise ValueError("give either --namespace or --all-namespaces, not both")
+        return self
+
+    @property
+    def namespaces(self) -> tuple[str | None, ...]:
+        """The namespaces to serve; ``(None,)`` means all of them."""
+        return self.namespace or (None,)
+
+
+class OperatorSettings(Settings):
+    """Settings of ``meetingbots operator``."""
+
+    zoom_api_url: str = Field(default=DEFAULT_API_URL, description="base of Zoom's REST API")
+    zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base of Zoom's OAuth endpoints")
+    bot_image: str = Field(default="", description="image of container bot where a MeetingBot's template names none")
+    health_port: int = Field(default=8081, ge=0, le=65535, description="port of /healthz and /readyz; 0: off")
+    allowed_token_url_hosts: Names = Field(
+        default=(), description="hosts that accessTokenURL grants may name; none: such grants are refused"
+    )
+
+    @field_validator("allowed_token_url_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        return cls._split(value)
+
+    @field_validator("zoom_api_url", "zoom_oauth_url")
+    @classmethod
+    def _base(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("must be an http or https URL")
+        return value.rstrip("/")
+
+
+class ReceiverSettings(Settings):
+    """Settings of ``meetingbots webhook``."""
+
+    host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a Pod's own address
+    port: int = Field(default=8080, ge=0, le=65535, description="port of the webhook and connect pages")
