@@ -42,15 +42,11 @@ def ensure_binaries(
     """Folder with all `programs`, made ready if need be (that takes minutes once); ToolError if it cannot be."""
     target = target or this_machine()
     cache = cache_folder(environ=environ)
-    envtest = EnvtestAssets(
-        cache=cache, kubernetes_version=_kubernetes_version(programs, tools=tools), tools=tools
-    )
+    envtest = EnvtestAssets(cache=cache, kubernetes_version=_kubernetes_version(programs, tools=tools), tools=tools)
     assets = _assets_folder(environ)
 
     def look(downloaded: Path | None) -> dict[str, Found]:
-        return find(
-            programs=programs, assets=assets, downloaded=downloaded, cache=cache, target=target, tools=tools
-        )
+        return find(programs=programs, assets=assets, downloaded=downloaded, cache=cache, target=target, tools=tools)
 
     found = look(envtest.known_folder())
     if _lacking(programs, found, in_envtest=True) and envtest.worth_a_try():

@@ -18,8 +18,8 @@ REMEMBER_SECONDS = 7 * 24 * 3600.0
 class EnvtestAssets:
     """The folder that setup-envtest downloaded for one line of Kubernetes, kept in our cache.
 
-    `kubernetes_version` is such as `v1.34.4`: the newest release of 1.34 that envtest publishes is taken. What came of the
-    try is kept in a small file: the folder, or an empty line for a refusal, which is tried again after a week.
+    `kubernetes_version` is such as `v1.34.4`: the newest release of 1.34 that envtest publishes is taken. What came of
+    the try is kept in a small file: the folder, or an empty line for a refusal, which is tried again after a week.
     """
 
     def __init__(

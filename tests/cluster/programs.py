@@ -44,7 +44,9 @@ class Program:
             version = self.version(tools=tools)
             major, minor = version.removeprefix("v").split(".")[:2]
             values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-            flags += [f"-X k8s.io/component-base/version.{name}={value}" for name, value in values.items()]
+            # The first is what programs answer when asked, the second what they send as their user agent.
+            for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
+                flags += [f"-X {package}.{name}={value}" for name, value in values.items()]
         return " ".join(flags)
 
 

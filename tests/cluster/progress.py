@@ -37,7 +37,7 @@ def run_with_progress(
 ) -> Finished:
     """Run `command`, saying `label` and the elapsed time every `every_seconds`.
 
-    The command has a process group of its own, which is ended when the time limit passes or this process is interrupted.
+    The command has a process group of its own, ended when the time limit passes or this process is interrupted.
     """
     started = time.monotonic()
     with TemporaryFile("w+") as out, TemporaryFile("w+") as err:

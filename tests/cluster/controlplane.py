@@ -1,0 +1,330 @@
+"""A real control plane for tests: etcd, kube-apiserver and kube-controller-manager on free loopback ports.
+
+There are no nodes; `tests.cluster.kubelet` plays one. Everything lives in one temporary folder and ends with the
+process that started it.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.cluster.api import Api, Object, core_path
+from tests.cluster.audit import POLICY, ApiCall, read_calls
+from tests.cluster.crds import apply_crds, wait_served
+from tests.cluster.kubeconfig import Tokens, write_kubeconfig
+from tests.cluster.service import ClusterError, Service
+from tests.cluster.warden import Warden
+
+HOST = "127.0.0.1"
+# What the tests need and nothing that would watch a Node: the kubelet double renews no leases.
+CONTROLLERS = (
+    "serviceaccount-controller",
+    "serviceaccount-token-controller",
+    "root-ca-certificate-publisher-controller",
+    "namespace-controller",
+    "garbage-collector-controller",
+    "resourcequota-controller",
+    "disruption-controller",
+    "deployment-controller",
+    "replicaset-controller",
+    "job-controller",
+    "ttl-after-finished-controller",
+)
+
+
+class ControlPlane:
+    """The control plane, as a context manager or by `start` and `stop`.
+
+    `binaries` is the folder that `tests.cluster.binaries` gives, `crds` are CustomResourceDefinitions to be there from
+    the start (the garbage collector learns of later ones only after half a minute), `folder` a new or empty folder to
+    keep state in (default: a temporary one, removed at the end). With `audit`, every call is written to a log that
+    `calls` reads.
+    """
+
+    def __init__(
+        self, *, binaries: Path, crds: Sequence[Object] = (), folder: Path | None = None, audit: bool = False
+    ) -> None:
+        self.binaries = binaries
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="meetingbots-cluster-"))
+        self._temporary = folder is None
+        self._crds = list(crds)
+        self._audit = audit
+        self._tokens = Tokens.generate()
+        self._warden: Warden | None = None
+        self._services: dict[str, Service] = {}
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def server(self) -> str:
+        """Base URL of the API server."""
+        return f"https://{HOST}:{self.port}"
+
+    @property
+    def ca(self) -> Path:
+        """Certificate file to check the API server by."""
+        return self.folder / "certs" / "apiserver.crt"
+
+    @property
+    def api(self) -> Api:
+        """Blocking client as cluster administrator."""
+        return self.api_as("admin")
+
+    def api_as(self, user: str) -> Api:
+        """Blocking client as one of the cluster's own users."""
+        return Api(host=HOST, port=self.port, ca=self.ca, token=self._tokens.by_user[user])
+
+    def start(self) -> None:
+        """Start everything and wait until it can be used; ClusterError with a log's tail if it cannot.
+
+        Free ports are found by asking the kernel and letting go of them, so somebody else may get one in between; that
+        is seen as a failed start and tried twice more.
+        """
+        for attempts_left in (2, 1, 0):
+            try:
+                self._start()
+            except ClusterError as error:
+                self._stop_processes()
+                if not attempts_left or "address already in use" not in str(error):
+                    self.stop()
+                    raise
+            except BaseException:
+                self.stop()
+                raise
+            else:
+                return
+
+    def stop(self) -> None:
+        """End all processes and remove the temporary folder."""
+        self._stop_processes()
+        if self._temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def stop_apiserver(self, *, crash: bool = False) -> None:
+        """Stop the API server alone, in order or as a crash; its data stays in etcd.
+
+        In order means SIGTERM, no new requests and two seconds for those under way: it would let watches go on for a
+        minute, which tests need not wait for.
+        """
+        apiserver = self._services["kube-apiserver"]
+        if crash:
+            apiserver.kill()
+        else:
+            apiserver.terminate()
+        apiserver.wait_stopped(limit_seconds=2)
+
+    def start_apiserver(self) -> None:
+        """Start the API server again on the same port, with the same data, certificate and tokens."""
+        apiserver = self._services["kube-apiserver"]
+        apiserver.start()
+        apiserver.wait_ready(self._apiserver_ready)
+        wait_served(self.api, self._crds)
+
+    def restart_apiserver(self, *, crash: bool = False, down_seconds: float = 0) -> None:
+        """Stop the API server and start it again after it was away for `down_seconds`."""
+        self.stop_apiserver(crash=crash)
+        time.sleep(down_seconds)
+        self.start_apiserver()
+
+    def apply_crds(self, crds: Sequence[Object]) -> None:
+        """Add or update CRDs and wait until they are served."""
+        apply_crds(self.api, crds)
+        wait_served(self.api, crds)
+        names = {crd["metadata"]["name"] for crd in crds}
+        self._crds = [crd for crd in self._crds if crd["metadata"]["name"] not in names] + list(crds)
+
+    def kubeconfig(self, user: str = "admin") -> Path:
+        """Kubeconfig file of one of the cluster's own users: `admin`, `kubelet`, `kube-controller-manager`."""
+        path = self.folder / f"{user}.kubeconfig"
+        if path.is_file():
+            return path
+        return write_kubeconfig(path, server=self.server, ca=self.ca, user=user, token=self._tokens.by_user[user])
+
+    def service_account_kubeconfig(self, namespace: str, name: str, *, lifetime_seconds: int = 36000) -> Path:
+        """Kubeconfig with a ServiceAccount's token, as a Pod gets it; namespace and account are made if missing."""
+        api = self.api
+        api.ensure(core_path("namespaces"), {"metadata": {"name": namespace}})
+        accounts = core_path("serviceaccounts", namespace=namespace)
+        api.ensure(accounts, {"metadata": {"name": name}})
+        answer = api.create(f"{accounts}/{name}/token", {"spec": {"expirationSeconds": lifetime_seconds}})
+        return write_kubeconfig(
+            self.folder / f"{namespace}.{name}.kubeconfig",
+            server=self.server,
+            ca=self.ca,
+            user=f"{namespace}-{name}",
+            token=answer["status"]["token"],
+            namespace=namespace,
+        )
+
+    def environment(self, *, user: str = "admin", base: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Environment for child processes: the cluster's programs first in PATH, and KUBECONFIG."""
+        path = os.pathsep.join([str(self.binaries), base.get("PATH", os.defpath)])
+        return dict(base) | {"PATH": path, "KUBECONFIG": str(self.kubeconfig(user))}
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
+        """Output of kubectl as administrator; ClusterError with its message if it fails and `check` is set."""
+        done = subprocess.run(
+            [str(self.binaries / "kubectl"), *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=self.environment(),
+            check=False,
+            timeout=60,
+        )
+        if check and done.returncode != 0:
+            raise ClusterError(f"kubectl {' '.join(arguments)} failed: {done.stderr.strip()}")
+        return done.stdout + ("" if check else done.stderr)
+
+    def calls(self) -> list[ApiCall]:
+        """All API calls so far; needs `audit=True`."""
+        if not self._audit:
+            raise ClusterError("this control plane was started without audit=True")
+        return list(read_calls(self.folder / "audit.log"))
+
+    def _start(self) -> None:
+        for name in ("certs", "logs", "etcd"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self._write_inputs()
+        self._warden = Warden()
+        etcd_port, etcd_peer_port, self.port = _free_ports(3)
+        etcd = self._service("etcd", self._etcd_flags(client=etcd_port, peer=etcd_peer_port))
+        apiserver = self._service("kube-apiserver", self._apiserver_flags(etcd_port=etcd_port))
+        manager = self._service("kube-controller-manager", self._manager_flags())
+        etcd.start()
+        apiserver.start()  # tries etcd until it is there
+        etcd.wait_ready(lambda: _listening(etcd_port))
+        apiserver.wait_ready(self._apiserver_ready)
+        apply_crds(self.api, self._crds)
+        manager.start()
+        wait_served(self.api, self._crds)
+        # The controllers are at work once they have made this.
+        account = core_path("serviceaccounts", namespace="default", name="default")
+        manager.wait_ready(lambda: self.api.get(account) is not None)
+
+    def _stop_processes(self) -> None:
+        for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
+            service = self._services.get(name)
+            if service is not None:
+                # Nothing here outlives the run: the store's last words are not worth waiting for.
+                service.kill()
+                service.wait_stopped()
+        if self._warden is not None:
+            self._warden.close()
+            self._warden = None
+
+    def _service(self, name: str, flags: Sequence[str]) -> Service:
+        if self._warden is None:
+            raise ClusterError("the control plane is not started")
+        command = [str(self.binaries / name), *flags]
+        service = Service(command, log=self.folder / "logs" / f"{name}.log", warden=self._warden)
+        self._services[name] = service
+        return service
+
+    def _write_inputs(self) -> None:
+        for kubeconfig in self.folder.glob("*.kubeconfig"):
+            kubeconfig.unlink()  # of an earlier try on another port
+        self._tokens.write(self.folder / "tokens.csv")
+        (self.folder / "audit-policy.yaml").write_text(json.dumps(POLICY))
+        key = self.folder / "service-accounts.key"
+        openssl = shutil.which("openssl")
+        if openssl is None:
+            raise ClusterError("openssl is needed to make the key that signs service account tokens; please install it")
+        subprocess.run([openssl, "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+
+    def _etcd_flags(self, *, client: int, peer: int) -> list[str]:
+        return [
+            "--name=test",
+            f"--data-dir={self.folder / 'etcd'}",
+            f"--listen-client-urls=http://{HOST}:{client}",
+            f"--advertise-client-urls=http://{HOST}:{client}",
+            f"--listen-peer-urls=http://{HOST}:{peer}",
+            f"--initial-advertise-peer-urls=http://{HOST}:{peer}",
+            f"--initial-cluster=test=http://{HOST}:{peer}",
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+        ]
+
+    def _apiserver_flags(self, *, etcd_port: int) -> list[str]:
+        key = self.folder / "service-accounts.key"
+        flags = [
+            f"--etcd-servers=http://{HOST}:{etcd_port}",
+            f"--cert-dir={self.folder / 'certs'}",
+            f"--bind-address={HOST}",
+            f"--advertise-address={HOST}",
+            f"--secure-port={self.port}",
+            "--endpoint-reconciler-type=none",  # a loopback address is refused in Endpoints
+            f"--service-account-issuer={self.server}",
+            f"--service-account-key-file={key}",
+            f"--service-account-signing-key-file={key}",
+            f"--token-auth-file={self.folder / 'tokens.csv'}",
+            "--authorization-mode=RBAC",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--allow-privileged=true",
+            "--profiling=false",
+        ]
+        if self._audit:
+            flags += [
+                f"--audit-log-path={self.folder / 'audit.log'}",
+                f"--audit-policy-file={self.folder / 'audit-policy.yaml'}",
+                "--audit-log-mode=blocking",  # what was answered is in the file
+            ]
+        return flags
+
+    def _manager_flags(self) -> list[str]:
+        # Only paths: the CA certificate itself is made by the API server when it starts.
+        kubeconfig = write_kubeconfig(
+            self.folder / "kube-controller-manager.kubeconfig",
+            server=self.server,
+            ca=self.ca,
+            user="kube-controller-manager",
+            token=self._tokens.by_user["kube-controller-manager"],
+        )
+        return [
+            f"--kubeconfig={kubeconfig}",
+            "--leader-elect=false",
+            "--secure-port=0",
+            f"--service-account-private-key-file={self.folder / 'service-accounts.key'}",
+            f"--root-ca-file={self.ca}",
+            f"--controllers={','.join(CONTROLLERS)}",
+            "--kube-api-qps=200",
+            "--kube-api-burst=400",
+        ]
+
+    def _apiserver_ready(self) -> bool:
+        if not self.ca.is_file():
+            return False
+        with contextlib.suppress(OSError):
+            return self.api.raw("GET", "/readyz")[0] == 200
+        return False
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _listening(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+        return True
+    return False
