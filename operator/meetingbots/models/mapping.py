@@ -49,7 +49,7 @@ class MappingSpec(Model):
         description="The meeting's ID: 9 to 11 digits without blanks. It must be the same as metadata.name."
     )
     credentials: tuple[NameReference, ...] = Field(
-        default=(),
+        default_factory=tuple,
         max_length=64,
         description="ZoomCredentials that may make join tokens for the meeting, in the order of trial. They win over "
         "what was found out, and the operator never writes them.",

@@ -39,7 +39,7 @@ class LabelRequirement(Model):
         description="How the label is compared: In, NotIn, Exists or DoesNotExist."
     )
     values: tuple[LabelValue, ...] = Field(
-        default=(),
+        default_factory=tuple,
         max_length=64,
         description="Values to compare with: at least one for In and NotIn, none for Exists and DoesNotExist.",
         json_schema_extra=extension(list_type="atomic"),
@@ -76,7 +76,7 @@ class LabelSelector(Model):
         description="Labels that must be there with exactly these values.",
     )
     match_expressions: tuple[LabelRequirement, ...] = Field(
-        default=(),
+        default_factory=tuple,
         max_length=32,
         description="Further requirements; all of them must hold.",
         json_schema_extra=extension(list_type="atomic"),
