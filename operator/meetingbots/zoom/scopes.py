@@ -1,0 +1,143 @@
+"""Which scopes a consent needs for what, in Zoom's two families of names (Zoom, OAuth scopes)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+class Level(enum.StrEnum):
+    """Whose meetings a consent is for."""
+
+    USER = "User"
+    ACCOUNT = "Account"
+
+
+class Feature(enum.StrEnum):
+    """What a scope switches on."""
+
+    JOIN_TOKEN = "JoinToken"  # noqa: S105 - a feature, not a token
+    MEETING_LIST = "MeetingList"
+    MEETING = "Meeting"
+    USER = "User"
+    ZAK = "ZAK"
+    ON_BEHALF = "OnBehalf"
+    USERS_LIST = "UsersList"
+    LIVE_STREAMING = "LiveStreaming"
+    LOCAL_ARCHIVING = "LocalArchiving"
+    WEBINAR_JOIN_TOKEN = "WebinarJoinToken"  # noqa: S105 - a feature, not a token
+
+
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    classic: str
+    classic_admin: str
+    granular: str
+    granular_admin: str
+
+
+def _needs(classic: str, classic_admin: str, granular: str) -> _Needs:
+    return _Needs(classic, classic_admin, granular, f"{granular}:admin")
+
+
+_NEEDS: Final[Mapping[Feature, _Needs]] = MappingProxyType(
+    {
+        Feature.JOIN_TOKEN: _needs(
+            "meeting_token:read:local_recording",
+            "meeting_token:read:admin:local_recording",
+            "meeting:read:local_recording_token",
+        ),
+        Feature.MEETING_LIST: _needs("meeting:read", "meeting:read:admin", "meeting:read:list_meetings"),
+        Feature.MEETING: _needs("meeting:read", "meeting:read:admin", "meeting:read:meeting"),
+        Feature.USER: _needs("user:read", "user:read:admin", "user:read:user"),
+        Feature.ZAK: _needs("user_zak:read", "user_zak:read:admin", "user:read:zak"),
+        Feature.ON_BEHALF: _needs("user:read:token", "user:read:token:admin", "user:read:token"),
+        Feature.USERS_LIST: _Needs(
+            "user:read:admin", "user:read:admin", "user:read:list_users:admin", "user:read:list_users:admin"
+        ),
+        Feature.LIVE_STREAMING: _needs(
+            "meeting_token:read:live_streaming",
+            "meeting_token:read:admin:live_streaming",
+            "meeting:read:live_streaming_token",
+        ),
+        Feature.LOCAL_ARCHIVING: _needs(
+            "meeting_token:read:local_archiving",
+            "meeting_token:read:admin:local_archiving",
+            "meeting:read:local_archiving_token",
+        ),
+        Feature.WEBINAR_JOIN_TOKEN: _needs(
+            "webinar_token:read:local_recording",
+            "webinar_token:read:admin:local_recording",
+            "webinar:read:local_recording_token",
+        ),
+    }
+)
+
+_USUAL: Final = (
+    Feature.JOIN_TOKEN,
+    Feature.MEETING_LIST,
+    Feature.MEETING,
+    Feature.USER,
+    Feature.ZAK,
+    Feature.ON_BEHALF,
+)
+FEATURES: Final[Mapping[Level, tuple[Feature, ...]]] = MappingProxyType(
+    {Level.USER: _USUAL, Level.ACCOUNT: (*_USUAL, Feature.USERS_LIST)}
+)
+"""What a credential of that level is looked at for, unless told otherwise."""
+
+_INCLUDED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "meeting:write": "meeting:read",
+        "meeting:write:admin": "meeting:read:admin",
+        "user:write": "user:read",
+        "user:write:admin": "user:read:admin",
+    }
+)
+"""Classic scopes to change something include the ones to see it ("view and manage")."""
+
+
+def missing(
+    granted: Collection[str], *, level: Level, features: Collection[Feature] | None = None
+) -> dict[Feature, tuple[str, ...]]:
+    """Tell which features a consent does not allow, each with the scopes to add in the app.
+
+    Args:
+        granted: scopes of the token; either family, also mixed.
+        level: an account's scopes serve its users too, not the other way round.
+        features: the ones that are asked about; default :data:`FEATURES` of the level.
+
+    """
+    held = set(granted) | {_INCLUDED[scope] for scope in granted if scope in _INCLUDED}
+    return {
+        feature: (_to_add(_NEEDS[feature], level=level, held=held),)
+        for feature in (FEATURES[level] if features is None else features)
+        if not _allows(_NEEDS[feature], level=level, held=held)
+    }
+
+
+def allows(granted: Collection[str], *, level: Level, feature: Feature) -> bool:
+    """Tell whether a consent allows one feature."""
+    return not missing(granted, level=level, features=(feature,))
+
+
+def _allows(needs: _Needs, *, level: Level, held: Collection[str]) -> bool:
+    admin = needs.classic_admin in held or needs.granular_admin in held
+    return admin or (level is Level.USER and (needs.classic in held or needs.granular in held))
+
+
+def _to_add(needs: _Needs, *, level: Level, held: Collection[str]) -> str:
+    classic, granular = (
+        (needs.classic, needs.granular) if level is Level.USER else (needs.classic_admin, needs.granular_admin)
+    )
+    return classic if _is_classic(held) else granular
+
+
+def _is_classic(held: Collection[str]) -> bool:
+    """An app has one family of scopes; new apps have the granular one."""
+    classic = {scope for needs in _NEEDS.values() for scope in (needs.classic, needs.classic_admin)}
+    granular = {scope for needs in _NEEDS.values() for scope in (needs.granular, needs.granular_admin)}
+    return bool((classic - granular) & set(held)) and not (granular - classic) & set(held)
