@@ -132,7 +132,7 @@ MAPPING: Final = Kind(
     columns=(
         Column(
             name="Credential",
-            path="['spec','status'].credentials[*].name",
+            path="..['spec.credentials','status.credentials']..name",
             description="The first credential to be tried: people's own, else the one found first.",
         ),
         Column(name="Phase", path=".status.phase", description="Where the meeting stands."),
@@ -164,7 +164,7 @@ BOT: Final = Kind(
         Column(name="Meeting", path=".status.meetingId", description="The meeting's ID."),
         Column(
             name="Join At",
-            path="['status','spec']['scheduledTime','joinAt']",
+            path=".status.scheduledTime",
             description="When the bot is to join.",
         ),
         Column(
