@@ -1,0 +1,241 @@
+"""What a token Secret says about a consent: its tokens, whose they are, and what is being done to them.
+
+The token Secret is one object with one resourceVersion and the truth after a crash. This module is its content as a
+value, with the steps from one content to the next as pure functions; `token_secret` reads and writes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+from meetingbots.zoom.oauth import TokenSet
+
+_LIFE_SHARE = 2 / 3
+_JITTER_SHARE = 0.1
+_MARK_LENGTH = 16
+
+
+class Slot(StrEnum):
+    """Which of the Secret's tokens: those in use, or those of a new consent that is still being checked."""
+
+    CURRENT = "current"
+    CANDIDATE = "candidate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """One set of tokens with its times. `expires_at` is None where someone's edit made it unreadable."""
+
+    access_token: SecretStr = field(repr=False)
+    refresh_token: SecretStr | None = field(default=None, repr=False)
+    expires_at: datetime | None
+    token_type: str = "bearer"  # noqa: S105 - a kind, not a token
+    scope: str = ""
+    api_url: str = ""
+    last_refresh: datetime | None = None
+    next_refresh: datetime | None = None
+
+    def usable(self, now: datetime) -> bool:
+        """Whether the access token has not run out."""
+        return bool(self.access_token.get_secret_value()) and self.expires_at is not None and now < self.expires_at
+
+    @property
+    def mark(self) -> str:
+        """Names the refresh token (or, without one, the access token) without telling it."""
+        return mark_of(self.refresh_token or self.access_token)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """The tokens of a changed grant: Zoom took it, but whose they are is not known yet."""
+
+    tokens: Tokens
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Who asks Zoom, since when, and with which token (its mark).
+
+    `open` is False once the asking ended without a known outcome. `interrupted` says that an earlier asking with the
+    same token never came to an end that we know of, so that Zoom's refusal may be about an answer that was lost.
+    """
+
+    id: str
+    holder: str
+    time: datetime
+    mark: str
+    open: bool = True
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+    """A token or grant (by its mark) that Zoom refused for good from this app, so that it is not asked with again."""
+
+    mark: str
+    client_id: str
+    reason: str
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenState:
+    """The content of a token Secret.
+
+    `fingerprint` names the grant that the tokens come from, `user_id` and `account_id` whose they are (pinned by the
+    first consent), `handled_*` the values of the annotations that were acted on.
+    """
+
+    tokens: Tokens | None = None
+    fingerprint: str = ""
+    candidate: Candidate | None = None
+    user_id: str = ""
+    account_id: str = ""
+    claim: Claim | None = None
+    rejected_grant: Rejection | None = None
+    rejected_token: Rejection | None = None
+    handled_refresh: str = ""
+    handled_sync: str = ""
+
+    def held(self, slot: Slot) -> Tokens | None:
+        """The tokens of a slot."""
+        if slot is Slot.CURRENT:
+            return self.tokens
+        return self.candidate.tokens if self.candidate else None
+
+    def refuses_grant(self, fingerprint: str, *, client_id: str) -> Rejection | None:
+        """The rejection that stands against asking with this grant and app."""
+        rejected = self.rejected_grant
+        stands = rejected is not None and (rejected.mark, rejected.client_id) == (fingerprint, client_id)
+        return rejected if stands else None
+
+    def refuses_token(self, *, client_id: str) -> Rejection | None:
+        """The rejection that stands against refreshing the tokens in use with this app."""
+        rejected = self.rejected_token
+        if rejected is None or self.tokens is None:
+            return None
+        return rejected if (rejected.mark, rejected.client_id) == (self.tokens.mark, client_id) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsaved:
+    """Tokens that Zoom gave and that are not stored yet: the only copy.
+
+    `before` is the content at the time of the claim, for the case that the Secret is deleted meanwhile; `spent` the
+    mark of the refresh token (or grant) that they cost; `uid` the Secret that was claimed.
+    """
+
+    tokens: Tokens
+    slot: Slot
+    fingerprint: str
+    spent: str
+    before: TokenState
+    uid: str
+    handled_refresh: str = ""
+
+
+def mark_of(secret: SecretStr) -> str:
+    """A short name for a secret that does not tell it."""
+    return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()[:_MARK_LENGTH]
+
+
+def obtained(got: TokenSet, *, previous: Tokens | None, now: datetime, jitter: float) -> Tokens:
+    """Zoom's answer as tokens to store. `jitter` is between 0 and 1; `now` the time before the request.
+
+    The next refresh is planned at two thirds of the life, less up to a tenth. `previous` are the tokens that were
+    refreshed: where Zoom gave no new refresh token, the old one stays (RFC 6749, section 6), and so do the scopes.
+    """
+    life = (got.expires_at - now).total_seconds()
+    return Tokens(
+        access_token=got.access_token,
+        refresh_token=got.refresh_token or (previous.refresh_token if previous else None),
+        expires_at=got.expires_at,
+        token_type=got.token_type,
+        scope=got.scope or (previous.scope if previous else ""),
+        api_url=got.api_url,
+        last_refresh=now,
+        next_refresh=now + timedelta(seconds=life * _LIFE_SHARE * (1 - _JITTER_SHARE * jitter)),
+    )
+
+
+def saved(state: TokenState, unsaved: Unsaved) -> TokenState | None:
+    """The content with the new tokens in it; None if a newer consent has taken their place, so that they are void."""
+    before = unsaved.before
+    kept = before if state == TokenState() else state
+    slot = unsaved.slot
+    spent_in_use = kept.tokens is not None and kept.tokens.mark == unsaved.spent
+    if slot is Slot.CANDIDATE and kept.candidate is None and spent_in_use:
+        slot = Slot.CURRENT  # another process found out whose the candidate is, and put it to use
+    taken = kept.tokens is not None and not spent_in_use
+    if slot is Slot.CANDIDATE:
+        if taken and kept.fingerprint == unsaved.fingerprint:
+            return None
+        changed = replace(kept, candidate=Candidate(tokens=unsaved.tokens, fingerprint=unsaved.fingerprint))
+    else:
+        if taken and kept.fingerprint not in ("", before.fingerprint, unsaved.fingerprint):
+            return None
+        changed = replace(kept, tokens=unsaved.tokens, fingerprint=unsaved.fingerprint, rejected_token=None)
+    rejected = changed.rejected_grant
+    return replace(
+        changed,
+        user_id=kept.user_id or before.user_id,
+        account_id=kept.account_id or before.account_id,
+        claim=None,
+        rejected_grant=None if rejected is not None and rejected.mark == unsaved.fingerprint else rejected,
+        handled_refresh=unsaved.handled_refresh or kept.handled_refresh,
+    )
+
+
+def holds(state: TokenState, unsaved: Unsaved) -> bool:
+    """Whether the content already has these tokens: a write whose answer was lost."""
+    held = state.held(unsaved.slot)
+    return held is not None and (held.mark, held.access_token) == (unsaved.tokens.mark, unsaved.tokens.access_token)
+
+
+def claimed(state: TokenState, *, claim_id: str, holder: str, mark: str, now: datetime) -> TokenState:
+    """The content with a new claim, which remembers an earlier one with the same token that had no known end."""
+    before = state.claim
+    interrupted = before is not None and before.mark == mark and (before.open or before.interrupted)
+    return replace(
+        state, claim=Claim(id=claim_id, holder=holder, time=now, mark=mark, open=True, interrupted=interrupted)
+    )
+
+
+def released(state: TokenState, *, claim_id: str, unanswered: bool) -> TokenState:
+    """The content after an asking that gave no tokens; `unanswered`: Zoom may have spent the token all the same."""
+    claim = state.claim
+    if claim is None or claim.id != claim_id:
+        return state
+    if unanswered or claim.interrupted:
+        return replace(state, claim=replace(claim, open=False, interrupted=True))
+    return replace(state, claim=None)
+
+
+def refused(state: TokenState, *, slot: Slot | None, rejection: Rejection, handled_refresh: str = "") -> TokenState:
+    """The content after Zoom's final no: to the tokens of `slot`, or (None) to a grant that gave none."""
+    handled = handled_refresh or state.handled_refresh
+    if slot is Slot.CURRENT:
+        return replace(state, rejected_token=rejection, claim=None, handled_refresh=handled)
+    return replace(state, candidate=None, rejected_grant=rejection, claim=None, handled_refresh=handled)
+
+
+def identified(state: TokenState, *, slot: Slot, user_id: str, account_id: str) -> TokenState:
+    """The content once it is known whose tokens they are: pinned if they are the first, and a candidate in use."""
+    pinned = replace(state, user_id=user_id, account_id=account_id)
+    if slot is Slot.CURRENT or state.candidate is None:
+        return pinned
+    return replace(
+        pinned,
+        tokens=state.candidate.tokens,
+        fingerprint=state.candidate.fingerprint,
+        candidate=None,
+        rejected_grant=None,
+        rejected_token=None,
+    )
