@@ -1,0 +1,1 @@
+"""Tests of the Zoom client, without a network but the loopback."""

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+from meetingbots.zoom.scopes import FEATURES, Feature, Level, allows, missing
+
+CLASSIC_USER = ["meeting:read", "meeting_token:read:local_recording", "user:read", "user_zak:read"]
+CLASSIC_ACCOUNT = [
+    "meeting:read:admin",
+    "meeting_token:read:admin:local_recording",
+    "user:read:admin",
+    "user_zak:read:admin",
+]
+GRANULAR_USER = [
+    "meeting:read:local_recording_token",
+    "meeting:read:list_meetings",
+    "meeting:read:meeting",
+    "user:read:user",
+    "user:read:zak",
+    "user:read:token",
+]
+GRANULAR_ACCOUNT = [f"{scope}:admin" for scope in [*GRANULAR_USER, "user:read:list_users"]]
+
+
+@pytest.mark.parametrize(
+    ("granted", "level", "expected"),
+    [
+        (GRANULAR_USER, Level.USER, {}),
+        (GRANULAR_ACCOUNT, Level.ACCOUNT, {}),
+        (GRANULAR_ACCOUNT, Level.USER, {}),
+        ([*CLASSIC_USER, "user:read:token"], Level.USER, {}),
+        (CLASSIC_USER, Level.USER, {Feature.ON_BEHALF: ("user:read:token",)}),
+        (CLASSIC_ACCOUNT, Level.ACCOUNT, {Feature.ON_BEHALF: ("user:read:token:admin",)}),
+        (
+            ["meeting:read", "user:read"],
+            Level.USER,
+            {
+                Feature.JOIN_TOKEN: ("meeting_token:read:local_recording",),
+                Feature.ZAK: ("user_zak:read",),
+                Feature.ON_BEHALF: ("user:read:token",),
+            },
+        ),
+        (
+            ["user:read:user"],
+            Level.USER,
+            {
+                Feature.JOIN_TOKEN: ("meeting:read:local_recording_token",),
+                Feature.MEETING_LIST: ("meeting:read:list_meetings",),
+                Feature.MEETING: ("meeting:read:meeting",),
+                Feature.ZAK: ("user:read:zak",),
+                Feature.ON_BEHALF: ("user:read:token",),
+            },
+        ),
+    ],
+)
+def test_missing(granted: list[str], level: Level, expected: dict[Feature, tuple[str, ...]]) -> None:
+    assert missing(granted, level=level) == expected
+
+
+def test_a_users_scopes_do_not_serve_an_account() -> None:
+    lacking = missing(GRANULAR_USER, level=Level.ACCOUNT)
+    assert set(lacking) == set(FEATURES[Level.ACCOUNT])
+    assert all(scope.endswith(":admin") for scopes in lacking.values() for scope in scopes)
+
+
+def test_nothing_granted_names_granular_scopes() -> None:
+    assert missing([], level=Level.USER)[Feature.JOIN_TOKEN] == ("meeting:read:local_recording_token",)
+
+
+def test_to_manage_is_also_to_see() -> None:
+    assert allows(["meeting:write"], level=Level.USER, feature=Feature.MEETING_LIST)
+    assert not allows(["meeting:write"], level=Level.ACCOUNT, feature=Feature.MEETING_LIST)
+    assert allows(["user:write:admin"], level=Level.ACCOUNT, feature=Feature.USERS_LIST)
+
+
+@pytest.mark.parametrize("feature", list(Feature))
+@pytest.mark.parametrize("level", list(Level))
+def test_adding_what_is_missing_helps(feature: Feature, level: Level) -> None:
+    lacking = missing([], level=level, features=[feature])
+    assert allows(lacking[feature], level=level, feature=feature)
