@@ -17,28 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.cluster import flags
 from tests.cluster.api import Api, Object, core_path
 from tests.cluster.audit import POLICY, ApiCall, read_calls
 from tests.cluster.crds import apply_crds, wait_served
+from tests.cluster.flags import HOST, Files
 from tests.cluster.kubeconfig import Tokens, write_kubeconfig
 from tests.cluster.service import ClusterError, Service
 from tests.cluster.warden import Warden
-
-HOST = "127.0.0.1"
-# What the tests need and nothing that would watch a Node: the kubelet double renews no leases.
-CONTROLLERS = (
-    "serviceaccount-controller",
-    "serviceaccount-token-controller",
-    "root-ca-certificate-publisher-controller",
-    "namespace-controller",
-    "garbage-collector-controller",
-    "resourcequota-controller",
-    "disruption-controller",
-    "deployment-controller",
-    "replicaset-controller",
-    "job-controller",
-    "ttl-after-finished-controller",
-)
 
 
 class ControlPlane:
@@ -56,6 +42,7 @@ class ControlPlane:
         self.binaries = binaries
         self.folder = folder or Path(tempfile.mkdtemp(prefix="meetingbots-cluster-"))
         self._temporary = folder is None
+        self._files = Files(self.folder)
         self._crds = list(crds)
         self._audit = audit
         self._tokens = Tokens.generate()
@@ -80,7 +67,7 @@ class ControlPlane:
     @property
     def ca(self) -> Path:
         """Certificate file to check the API server by."""
-        return self.folder / "certs" / "apiserver.crt"
+        return self._files.ca
 
     @property
     def api(self) -> Api:
@@ -197,7 +184,7 @@ class ControlPlane:
         """All API calls so far; needs `audit=True`."""
         if not self._audit:
             raise ClusterError("this control plane was started without audit=True")
-        return list(read_calls(self.folder / "audit.log"))
+        return list(read_calls(self._files.audit_log))
 
     def _start(self) -> None:
         for name in ("certs", "logs", "etcd"):
@@ -205,9 +192,13 @@ class ControlPlane:
         self._write_inputs()
         self._warden = Warden()
         etcd_port, etcd_peer_port, self.port = _free_ports(3)
-        etcd = self._service("etcd", self._etcd_flags(client=etcd_port, peer=etcd_peer_port))
-        apiserver = self._service("kube-apiserver", self._apiserver_flags(etcd_port=etcd_port))
-        manager = self._service("kube-controller-manager", self._manager_flags())
+        # Only a path: the CA certificate itself is made by the API server when it starts.
+        kubeconfig = self.kubeconfig("kube-controller-manager")
+        etcd = self._service("etcd", flags.etcd(self._files, client=etcd_port, peer=etcd_peer_port))
+        apiserver = self._service(
+            "kube-apiserver", flags.apiserver(self._files, port=self.port, etcd_port=etcd_port, audit=self._audit)
+        )
+        manager = self._service("kube-controller-manager", flags.controller_manager(self._files, kubeconfig=kubeconfig))
         etcd.start()
         apiserver.start()  # tries etcd until it is there
         etcd.wait_ready(lambda: _listening(etcd_port))
@@ -230,10 +221,10 @@ class ControlPlane:
             self._warden.close()
             self._warden = None
 
-    def _service(self, name: str, flags: Sequence[str]) -> Service:
+    def _service(self, name: str, arguments: Sequence[str]) -> Service:
         if self._warden is None:
             raise ClusterError("the control plane is not started")
-        command = [str(self.binaries / name), *flags]
+        command = [str(self.binaries / name), *arguments]
         service = Service(command, log=self.folder / "logs" / f"{name}.log", warden=self._warden)
         self._services[name] = service
         return service
@@ -241,72 +232,14 @@ class ControlPlane:
     def _write_inputs(self) -> None:
         for kubeconfig in self.folder.glob("*.kubeconfig"):
             kubeconfig.unlink()  # of an earlier try on another port
-        self._tokens.write(self.folder / "tokens.csv")
-        (self.folder / "audit-policy.yaml").write_text(json.dumps(POLICY))
-        key = self.folder / "service-accounts.key"
+        self._tokens.write(self._files.tokens)
+        self._files.audit_policy.write_text(json.dumps(POLICY))
         openssl = shutil.which("openssl")
         if openssl is None:
             raise ClusterError("openssl is needed to make the key that signs service account tokens; please install it")
-        subprocess.run([openssl, "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
-
-    def _etcd_flags(self, *, client: int, peer: int) -> list[str]:
-        return [
-            "--name=test",
-            f"--data-dir={self.folder / 'etcd'}",
-            f"--listen-client-urls=http://{HOST}:{client}",
-            f"--advertise-client-urls=http://{HOST}:{client}",
-            f"--listen-peer-urls=http://{HOST}:{peer}",
-            f"--initial-advertise-peer-urls=http://{HOST}:{peer}",
-            f"--initial-cluster=test=http://{HOST}:{peer}",
-            "--unsafe-no-fsync",
-            "--log-level=warn",
-        ]
-
-    def _apiserver_flags(self, *, etcd_port: int) -> list[str]:
-        key = self.folder / "service-accounts.key"
-        flags = [
-            f"--etcd-servers=http://{HOST}:{etcd_port}",
-            f"--cert-dir={self.folder / 'certs'}",
-            f"--bind-address={HOST}",
-            f"--advertise-address={HOST}",
-            f"--secure-port={self.port}",
-            "--endpoint-reconciler-type=none",  # a loopback address is refused in Endpoints
-            f"--service-account-issuer={self.server}",
-            f"--service-account-key-file={key}",
-            f"--service-account-signing-key-file={key}",
-            f"--token-auth-file={self.folder / 'tokens.csv'}",
-            "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=10.96.0.0/16",
-            "--allow-privileged=true",
-            "--profiling=false",
-        ]
-        if self._audit:
-            flags += [
-                f"--audit-log-path={self.folder / 'audit.log'}",
-                f"--audit-policy-file={self.folder / 'audit-policy.yaml'}",
-                "--audit-log-mode=blocking",  # what was answered is in the file
-            ]
-        return flags
-
-    def _manager_flags(self) -> list[str]:
-        # Only paths: the CA certificate itself is made by the API server when it starts.
-        kubeconfig = write_kubeconfig(
-            self.folder / "kube-controller-manager.kubeconfig",
-            server=self.server,
-            ca=self.ca,
-            user="kube-controller-manager",
-            token=self._tokens.by_user["kube-controller-manager"],
+        subprocess.run(
+            [openssl, "genrsa", "-out", str(self._files.service_account_key), "2048"], check=True, capture_output=True
         )
-        return [
-            f"--kubeconfig={kubeconfig}",
-            "--leader-elect=false",
-            "--secure-port=0",
-            f"--service-account-private-key-file={self.folder / 'service-accounts.key'}",
-            f"--root-ca-file={self.ca}",
-            f"--controllers={','.join(CONTROLLERS)}",
-            "--kube-api-qps=200",
-            "--kube-api-burst=400",
-        ]
 
     def _apiserver_ready(self) -> bool:
         if not self.ca.is_file():
