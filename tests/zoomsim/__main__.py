@@ -1,0 +1,42 @@
+"""Command: `python -m tests.zoomsim --port 8085 [--seed scenario.yaml]`; prints its URL, runs until stopped."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from tests.zoomsim import scenario
+from tests.zoomsim.clock import SimClock
+from tests.zoomsim.server import serving
+from tests.zoomsim.sim import ZoomSim
+
+
+async def run(*, host: str, port: int, seed: Path | None, factor: float) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    sim = ZoomSim(clock=SimClock(factor=factor))
+    if seed is not None:
+        scenario.load(sim, scenario.read(seed))
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serving(sim, host=host, port=port):
+        print(sim.base_url, flush=True)
+        await stop.wait()
+
+
+def main() -> None:
+    """Read the arguments and run; a wrong scenario file ends with what is wrong with it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.zoomsim", description="A simulator of Zoom.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8085, help="0: any free one")
+    parser.add_argument("--seed", type=Path, help="scenario file (YAML or JSON) that is created first")
+    parser.add_argument("--factor", type=float, default=1.0, help="simulated seconds per real second")
+    wanted = parser.parse_args()
+    try:
+        asyncio.run(run(host=wanted.host, port=wanted.port, seed=wanted.seed, factor=wanted.factor))
+    except (OSError, ValueError, LookupError) as error:
+        sys.exit(f"zoomsim: {error}")
+
+
+main()

@@ -1,0 +1,72 @@
+"""What the simulator was asked and which secrets it ever gave out, for tests to look at afterwards."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One request to Zoom's OAuth server or REST interface. Holds no token, code or query.
+
+    `time` is true simulated time; `status` None: the connection ended without an answer. `fault` names the fault that
+    was in force. `category` is that of the rate limit.
+    """
+
+    time: float
+    call: str
+    method: str
+    path: str
+    client_id: str | None = None
+    user_id: str | None = None
+    account_id: str | None = None
+    status: int | None = None
+    code: int | str | None = None
+    fault: str | None = None
+    category: str | None = None
+
+
+class Recorder:
+    """Remembers calls, secrets (value to kind) and how often each refresh token was presented."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.secrets: dict[str, str] = {}
+        self.refresh_uses: Counter[str] = Counter()
+
+    def secret(self, value: str, *, kind: str) -> str:
+        """Note a secret (empty ones are none) and give it back."""
+        if value:
+            self.secrets[value] = kind
+        return value
+
+    def refresh_used(self, refresh_token: str) -> None:
+        """Count a presentation of a refresh token, successful or not."""
+        self.refresh_uses[refresh_token] += 1
+
+    def note(self, call: Call) -> None:
+        """Add a finished call."""
+        self.calls.append(call)
+
+    def find(self, call: str = "", *, client_id: str | None = None, user_id: str | None = None) -> list[Call]:
+        """Give the calls with this name (or below it: `oauth.token` finds `oauth.token.refresh_token`)."""
+        return [
+            each
+            for each in self.calls
+            if (not call or each.call == call or each.call.startswith(f"{call}."))
+            and client_id in (None, each.client_id)
+            and user_id in (None, each.user_id)
+        ]
+
+    def clear_calls(self) -> None:
+        """Forget the calls; secrets and uses are kept."""
+        self.calls.clear()
+
+    def peak(self, *, account_id: str, category: str, seconds: float = 1.0) -> int:
+        """Give the most calls that one account made in any window of this length (refused ones included)."""
+        times = sorted(each.time for each in self.calls if (each.account_id, each.category) == (account_id, category))
+        most = start = 0
+        for end, time in enumerate(times):
+            while time - times[start] >= seconds:
+                start += 1
+            most = max(most, end - start + 1)
+        return most

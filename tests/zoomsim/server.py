@@ -1,0 +1,80 @@
+"""The simulator's HTTP server: in the caller's event loop, or in a thread of its own for tests without one."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+
+from aiohttp import web
+
+from tests.zoomsim.admin import Admin
+from tests.zoomsim.api import Api
+from tests.zoomsim.client import SimClient
+from tests.zoomsim.oauth import OAuth
+from tests.zoomsim.sim import ZoomSim
+from tests.zoomsim.traffic import traffic
+
+
+def build_app(sim: ZoomSim) -> web.Application:
+    """Put all routes together: /oauth, /v2, /sim, /healthz."""
+
+    async def healthy(_: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    app = web.Application(middlewares=[traffic(sim)], client_max_size=64 * 1024 * 1024)
+    app.add_routes([*OAuth(sim).routes(), *Api(sim).routes(), *Admin(sim).routes(), web.get("/healthz", healthy)])
+    return app
+
+
+@asynccontextmanager
+async def serving(sim: ZoomSim | None = None, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[ZoomSim]:
+    """Run the simulator in this event loop; `sim.base_url` says where (port 0: any free one)."""
+    sim = sim or ZoomSim()
+    # A client that went away must not leave a hanging answer behind.
+    runner = web.AppRunner(build_app(sim), handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        sim.base_url = f"http://{host}:{runner.addresses[0][1]}"
+        await sim.webhooks.start()
+        try:
+            yield sim
+        finally:
+            await sim.webhooks.stop()
+    finally:
+        await runner.cleanup()
+
+
+@contextmanager
+def serving_in_thread(sim: ZoomSim | None = None, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[SimClient]:
+    """Run the simulator in a background thread and give a client for it; drive it only through that client."""
+    sim = sim or ZoomSim()
+    started: Future[str] = Future()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        try:
+            async with serving(sim, host=host, port=port) as running:
+                started.set_result(running.base_url)
+                await stop.wait()
+        except OSError as error:
+            started.set_exception(error)
+
+    def main() -> None:
+        try:
+            loop.run_until_complete(run())
+        finally:
+            loop.close()
+
+    thread = threading.Thread(target=main, name="zoomsim", daemon=True)
+    thread.start()
+    try:
+        with SimClient(started.result(timeout=30)) as client:
+            yield client
+    finally:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+        thread.join(timeout=10)
