@@ -18,7 +18,7 @@ import orjson
 from meetingbots.zoom.calls import Category, RateReport
 from meetingbots.zoom.moments import http_moment, iso_moment
 
-_OAUTH_CODE: Final = re.compile(r"(?<!\d)4,?7\d\d(?!\d)")
+_OAUTH_CODE: Final = re.compile(r"(?<![\w-])4,?7\d\d(?![\w-])")
 _OAUTH_ERROR: Final = re.compile(r"[a-z]+(?:_[a-z]+){0,4}")
 _NUMBER: Final = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z]?[a-z]{0,14}[,.:;!?]?|\d{1,4}[,.:;!?]?")
@@ -92,8 +92,8 @@ def _code(fields: Mapping[str, object], *, text: str) -> str:
         number = str(fields.get(key, ""))
         if _NUMBER.fullmatch(number) and "." not in number:
             return number
-    in_text = _OAUTH_CODE.search(text)
-    return in_text.group().replace(",", "") if in_text else ""
+    in_text = _OAUTH_CODE.findall(text)
+    return in_text[-1].replace(",", "") if in_text else ""  # the last: a quoted authorization code comes before it
 
 
 def _oauth_error(fields: Mapping[str, object]) -> str:

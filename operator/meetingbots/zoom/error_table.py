@@ -151,6 +151,13 @@ _OAUTH: Final = (
     _definite(Cause.CODE_INVALID, _CODE, family=Family.CODE, errors="invalid_grant invalid_request"),
     _definite(Cause.GRANT_INVALID, _ACCOUNT, family=Family.ACCOUNT_TOKEN, errors="invalid_grant invalid_request"),
     _definite(Cause.GRANT_INVALID, _GRANT, family=Family.REFRESH | Family.REVOKE, errors="invalid_grant"),
+    _definite(
+        Cause.GRANT_INVALID,
+        _GRANT,
+        family=Family.REFRESH | Family.REVOKE,
+        errors="invalid_request",
+        words=r"invalid (refresh.?)?token",
+    ),
 )
 
 _TOKEN: Final = (
@@ -177,6 +184,13 @@ _MEETING: Final = (
         words=r"\bnot (yet )?(in|join|present|part)|must (be in|join|have joined)|has ?n.t joined",
     ),
     _definite(Cause.IS_WEBINAR, "this is a webinar, not a meeting", family=_OF_MEETINGS, codes="3000", words="webinar"),
+    _definite(
+        Cause.IS_MEETING,
+        "this is a meeting, not a webinar",
+        family=_OF_MEETINGS,
+        codes="3000",
+        words="cannot access meeting",
+    ),
     _definite(
         Cause.LOCAL_RECORDING_DISABLED,
         "local recording is switched off for the host or the account",

@@ -46,6 +46,8 @@ class Cause(enum.StrEnum):
     """Zoom does not take the meeting's ID as one (or it is not this user's meeting)."""
     IS_WEBINAR = "IsWebinar"
     """The ID belongs to a webinar: ask the webinar's calls."""
+    IS_MEETING = "IsMeeting"
+    """The ID belongs to a meeting, but was asked for as a webinar."""
     LOCAL_RECORDING_DISABLED = "LocalRecordingDisabled"
     """Local recording is switched off for the user or the account."""
     FEATURE_DISABLED = "FeatureDisabled"

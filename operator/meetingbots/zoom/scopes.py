@@ -54,7 +54,7 @@ _NEEDS: Final[Mapping[Feature, _Needs]] = MappingProxyType(
         Feature.MEETING: _needs("meeting:read", "meeting:read:admin", "meeting:read:meeting"),
         Feature.USER: _needs("user:read", "user:read:admin", "user:read:user"),
         Feature.ZAK: _needs("user_zak:read", "user_zak:read:admin", "user:read:zak"),
-        Feature.ON_BEHALF: _needs("user:read:token", "user:read:token:admin", "user:read:token"),
+        Feature.ON_BEHALF: _needs("user:read", "user:read:admin", "user:read:token"),
         Feature.USERS_LIST: _Needs(
             "user:read:admin", "user:read:admin", "user:read:list_users:admin", "user:read:list_users:admin"
         ),

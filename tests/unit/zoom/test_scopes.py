@@ -27,16 +27,14 @@ GRANULAR_ACCOUNT = [f"{scope}:admin" for scope in [*GRANULAR_USER, "user:read:li
         (GRANULAR_USER, Level.USER, {}),
         (GRANULAR_ACCOUNT, Level.ACCOUNT, {}),
         (GRANULAR_ACCOUNT, Level.USER, {}),
-        ([*CLASSIC_USER, "user:read:token"], Level.USER, {}),
-        (CLASSIC_USER, Level.USER, {Feature.ON_BEHALF: ("user:read:token",)}),
-        (CLASSIC_ACCOUNT, Level.ACCOUNT, {Feature.ON_BEHALF: ("user:read:token:admin",)}),
+        (CLASSIC_USER, Level.USER, {}),
+        (CLASSIC_ACCOUNT, Level.ACCOUNT, {}),
         (
             ["meeting:read", "user:read"],
             Level.USER,
             {
                 Feature.JOIN_TOKEN: ("meeting_token:read:local_recording",),
                 Feature.ZAK: ("user_zak:read",),
-                Feature.ON_BEHALF: ("user:read:token",),
             },
         ),
         (
