@@ -55,10 +55,10 @@ async def find_cluster(*, kubeconfig: str | None = None, context: str | None = N
     """
     configuration = Configuration()
     try:
-        config.load_incluster_config(client_configuration=configuration)
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except config.ConfigException as in_cluster:
         try:
-            await config.load_kube_config(
+            await config.load_kube_config(  # type: ignore[no-untyped-call]
                 config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
             )
         except (config.ConfigException, OSError) as error:

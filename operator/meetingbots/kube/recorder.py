@@ -66,3 +66,9 @@ class Recorder:
                 await self._kube.create(EVENTS, namespace=event["metadata"]["namespace"], body=event)
             except KubeError as error:
                 _log.debug("event %s not posted: %s", event["reason"], error)
+            finally:
+                self._waiting.task_done()
+
+    async def flush(self) -> None:
+        """Wait until what is queued now has been posted or dropped."""
+        await self._waiting.join()

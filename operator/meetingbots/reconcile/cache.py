@@ -6,7 +6,8 @@ with resourceVersion or a fresh look.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -30,34 +31,53 @@ def key_of(item: Object) -> Key:
 
 
 class Cache:
-    """The newest known state of each object of one kind."""
+    """The newest known state of each object of one kind, with one optional index (`index(object)` gives its value)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, index: Callable[[Object], str | None] | None = None) -> None:
         self._objects: dict[Key, Object] = {}
+        self._index = index
+        self._by_value: defaultdict[str, set[Key]] = defaultdict(set)
 
     def put(self, item: Object) -> None:
         """Keep `item` unless a newer state of the same object is known (a watch lags behind our own writes)."""
         key = key_of(item)
         known = self._objects.get(key)
-        if known is not None and known["metadata"].get("uid") == item["metadata"].get("uid") and _newer(known, item):
-            return
+        if known is not None:
+            if known["metadata"].get("uid") == item["metadata"].get("uid") and _newer(known, item):
+                return
+            self._unindex(key, known)
         self._objects[key] = item
+        value = self._index(item) if self._index else None
+        if value is not None:
+            self._by_value[value].add(key)
 
     def drop(self, key: Key, *, uid: str | None = None) -> None:
         """Forget an object (with `uid`: only if it is still that one)."""
         known = self._objects.get(key)
         if known is not None and (uid is None or known["metadata"].get("uid") == uid):
+            self._unindex(key, known)
             del self._objects[key]
 
     def get(self, key: Key) -> Object | None:
         """The last known state, or None."""
         return self._objects.get(key)
 
+    def indexed(self, value: str) -> tuple[Key, ...]:
+        """The keys of the objects whose index has this value."""
+        return tuple(self._by_value.get(value, ()))
+
     def __iter__(self) -> Iterator[Key]:
         return iter(list(self._objects))
 
     def __len__(self) -> int:
         return len(self._objects)
+
+    def _unindex(self, key: Key, known: Object) -> None:
+        value = self._index(known) if self._index else None
+        if value is not None:
+            self._by_value[value].discard(key)
+            if not self._by_value[value]:
+                del self._by_value[value]
 
 
 def _newer(known: Object, item: Object) -> bool:

@@ -9,10 +9,10 @@ from datetime import datetime
 from meetingbots.kube.client import Kube
 from meetingbots.kube.recorder import Recorder
 from meetingbots.metrics import Metrics
-from meetingbots.reconcile.cache import Cache, Key
+from meetingbots.reconcile.cache import Cache, Key, Object
 from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.settings import OperatorSettings
-from meetingbots.zoom.api import ZoomAPI
+from meetingbots.zoom.api import ZoomAPI, followed_api_url
 from meetingbots.zoom.oauth import OAuthClient
 
 
@@ -26,12 +26,18 @@ class Queues:
     """Keys are app Secrets whose projection for the receiver may have to change."""
 
 
+def meeting_of(bot: Object) -> str | None:
+    """The meeting a bot is in, as `namespace/meetingId`; None while it is not known."""
+    meeting = bot.get("status", {}).get("meetingId")
+    return f"{bot['metadata']['namespace']}/{meeting}" if meeting else None
+
+
 @dataclass(frozen=True)
 class Caches:
     """The newest known objects of the watched kinds."""
 
     credentials: Cache = field(default_factory=Cache)
-    bots: Cache = field(default_factory=Cache)
+    bots: Cache = field(default_factory=lambda: Cache(index=meeting_of))
     pods: Cache = field(default_factory=Cache)
     live_mappings: Cache = field(default_factory=Cache)
 
@@ -50,3 +56,9 @@ class Services:
     instance: str
     queues: Queues
     caches: Caches
+    api_at: Callable[[str], ZoomAPI]
+
+    def zoom_api(self, api_url: str) -> ZoomAPI:
+        """The REST client for a credential whose tokens came with this `api_url` (empty: the configured base)."""
+        base = followed_api_url(api_url, configured=self.settings.zoom_api_url)
+        return self.api if base == self.settings.zoom_api_url else self.api_at(base)

@@ -76,7 +76,7 @@ class Workers(Generic[K]):
     def _backoff(self, key: K, retry_after: float | None) -> float:
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        return max(retry_after or 0.0, min(_LAST_BACKOFF, _FIRST_BACKOFF * 2**failures))
+        return max(retry_after or 0.0, min(_LAST_BACKOFF, _FIRST_BACKOFF * 2.0**failures))
 
 
 def _where(error: BaseException) -> str:

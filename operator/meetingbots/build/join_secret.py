@@ -1,0 +1,91 @@
+"""The Secret that opens the gate for one Pod: its join tokens and what else of the bot's environment is secret.
+
+It is immutable and owned by the Pod (or by the MeetingBot where the Pod does not exist yet). Its creation is the commit
+of a delivery; its annotations tell a process that finds it after a crash what was delivered.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from meetingbots.models import names
+from meetingbots.models.bot import TokenKind
+
+_ISSUED = f"{names.GROUP}/issued-at"
+_DELIVERED = f"{names.GROUP}/delivered-at"
+_KINDS = f"{names.GROUP}/token-kinds"
+_CREDENTIAL = f"{names.GROUP}/credential"
+_REASON = f"{names.GROUP}/token-reason"
+_MESSAGE = f"{names.GROUP}/token-message"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What was delivered to a Pod, without the tokens themselves. `issued_at` is None when there was no token."""
+
+    pod_name: str
+    kinds: tuple[TokenKind, ...]
+    delivered_at: datetime
+    issued_at: datetime | None = None
+    credential: str | None = None
+    reason: str = ""
+    message: str = ""
+
+
+def join_secret_name(pod_name: str) -> str:
+    """The name of a Pod's Secret."""
+    return f"{pod_name}-zoom"
+
+
+def join_secret(
+    *, namespace: str, bot: str, owner: Mapping[str, Any], delivery: Delivery, values: Mapping[str, SecretStr]
+) -> dict[str, Any]:
+    """The Secret for the Pod that `delivery` names; `owner` is an ownerReference."""
+    annotations = {
+        _DELIVERED: delivery.delivered_at.isoformat(),
+        _KINDS: ",".join(delivery.kinds),
+        _REASON: delivery.reason,
+        _MESSAGE: delivery.message,
+    }
+    if delivery.issued_at is not None:
+        annotations[_ISSUED] = delivery.issued_at.isoformat()
+    if delivery.credential is not None:
+        annotations[_CREDENTIAL] = delivery.credential
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": join_secret_name(delivery.pod_name),
+            "namespace": namespace,
+            "labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY, names.BOT_LABEL: bot},
+            "annotations": annotations,
+            "ownerReferences": [dict(owner)],
+        },
+        "type": "Opaque",
+        "immutable": True,
+        "data": {key: base64.b64encode(value.get_secret_value().encode()).decode() for key, value in values.items()},
+    }
+
+
+def read_delivery(secret: Mapping[str, Any]) -> Delivery:
+    """What an existing Secret of ours says was delivered. Raises ValueError if it is not one of ours."""
+    metadata = secret["metadata"]
+    annotations = metadata.get("annotations", {})
+    if _DELIVERED not in annotations:
+        raise ValueError("not a Secret of this operator")
+    issued = annotations.get(_ISSUED)
+    return Delivery(
+        pod_name=metadata["name"].removesuffix("-zoom"),
+        kinds=tuple(TokenKind(kind) for kind in annotations.get(_KINDS, "").split(",") if kind),
+        delivered_at=datetime.fromisoformat(annotations[_DELIVERED]),
+        issued_at=datetime.fromisoformat(issued) if issued else None,
+        credential=annotations.get(_CREDENTIAL),
+        reason=annotations.get(_REASON, ""),
+        message=annotations.get(_MESSAGE, ""),
+    )

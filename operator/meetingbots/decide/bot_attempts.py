@@ -1,0 +1,160 @@
+"""The end of one attempt: whose fault it was, whether it counts, and when the next one begins.
+
+Losses of infrastructure never count as attempts; failures of the bot do, up to `retry.limit`; exit code 75 asks for a
+new Pod because the person it waits for is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from meetingbots.decide import bot_status
+from meetingbots.decide.bot_facts import BotFacts, BotPlan, Commit
+from meetingbots.decide.pod_state import ContainerState, PodState
+from meetingbots.models.bot import Attempt, BotPhase, BotReason, BotStatus
+
+TROUBLES: Mapping[str, BotReason] = {
+    "ImagePull": BotReason.IMAGE_PULL_FAILED,
+    "Config": BotReason.CONFIG_ERROR,
+    "Unschedulable": BotReason.UNSCHEDULABLE,
+}
+TRY_AGAIN_EXIT_CODE = 75
+"""sysexits' EX_TEMPFAIL: the bot asks for a new Pod with new tokens."""
+MAX_INFRASTRUCTURE_RESTARTS = 10
+_FIRST_INFRASTRUCTURE_BACKOFF = 1.0
+_LAST_INFRASTRUCTURE_BACKOFF = 60.0
+_GIVEN_BACK = "Withdrawn"
+
+
+def ended(facts: BotFacts, pod: PodState) -> BotPlan:
+    """What follows from a Pod that is over."""
+    bot = pod.bot
+    if bot is not None and bot.exit_code == 0:
+        words = f"The bot has left the meeting; Pod {pod.name} ended."
+        attempt = _attempt(facts, pod, reason="Completed", message=bot.message)
+        return BotPlan(
+            status=bot_status.going_well(
+                facts,
+                BotPhase.SUCCEEDED,
+                words,
+                last_attempt=attempt,
+                start_time=facts.bot.status.start_time or bot.started_at,
+                completion_time=bot_status.whole_seconds(bot.finished_at or facts.now),
+                next_attempt_time=None,
+            )
+        )
+    if pod.lost_to_infrastructure:
+        return lost(facts, f"Pod {pod.name}: {pod.message or pod.reason or pod.disruption}")
+    if pod.reason == "DeadlineExceeded":
+        words = f"Pod {pod.name} ran into its activeDeadlineSeconds."
+        attempt = _attempt(facts, pod, reason=BotReason.MAX_DURATION_EXCEEDED, message=words)
+        return BotPlan(status=bot_status.failed(facts, BotReason.MAX_DURATION_EXCEEDED, words, last_attempt=attempt))
+    if bot is not None and bot.exit_code == TRY_AGAIN_EXIT_CODE:
+        return _wait_for_user(facts, pod, bot)
+    guilty = bot if bot is not None and bot.terminated else next((item for item in pod.init if item.exit_code), None)
+    if guilty is None:
+        return lost(facts, f"Pod {pod.name} was rejected: {pod.message or pod.reason or 'no reason given'}")
+    return _bot_failed(facts, pod, guilty)
+
+
+def lost(facts: BotFacts, words: str) -> BotPlan:
+    """The attempt is lost through nobody's fault here: a new Pod with new tokens, uncounted."""
+    status = facts.bot.status
+    restarts = status.infrastructure_restarts + 1
+    attempt = _attempt(facts, facts.pod, reason=BotReason.INFRASTRUCTURE_LOST, message=words)
+    if restarts > MAX_INFRASTRUCTURE_RESTARTS:
+        told = bot_status.failed(facts, BotReason.INFRASTRUCTURE_LOST, words, last_attempt=attempt)
+        return BotPlan(status=told)
+    pause = min(_LAST_INFRASTRUCTURE_BACKOFF, _FIRST_INFRASTRUCTURE_BACKOFF * 2 ** (restarts - 1))
+    return _commit(
+        bot_status.in_trouble(
+            facts,
+            BotPhase.STAGING,
+            BotReason.INFRASTRUCTURE_LOST,
+            f"{words} A new Pod follows.",
+            last_attempt=attempt,
+            attempts=max(0, status.attempts - 1),
+            infrastructure_restarts=restarts,
+            next_attempt_time=_ceil(facts.now + timedelta(seconds=pause)),
+        ),
+    )
+
+
+def given_back(facts: BotFacts, words: str) -> BotPlan:
+    """The attempt ends before it joined, because its author changed something: uncounted, and nothing to wait for."""
+    status = facts.bot.status
+    attempt = _attempt(facts, facts.pod, reason=_GIVEN_BACK, message=words)
+    told = bot_status.going_well(
+        facts,
+        BotPhase.PENDING,
+        words,
+        last_attempt=attempt,
+        attempts=max(0, status.attempts - 1),
+        next_attempt_time=None,
+    )
+    return _commit(told)
+
+
+def _bot_failed(facts: BotFacts, pod: PodState, guilty: ContainerState) -> BotPlan:
+    status, retry = facts.bot.status, facts.bot.spec.retry
+    detail = f": {guilty.message.strip()}" if guilty.message.strip() else ""
+    words = f"Container {guilty.name} of Pod {pod.name} ended with exit code {guilty.exit_code}{detail}"
+    attempt = _attempt(facts, pod, reason=BotReason.BOT_FAILED, message=guilty.message or words)
+    if status.attempts > retry.limit or guilty.exit_code in retry.never_on_exit_codes:
+        return BotPlan(status=bot_status.failed(facts, BotReason.BOT_FAILED, words, last_attempt=attempt))
+    pause = retry.backoff_seconds * 2 ** max(0, status.attempts - 1)
+    return _commit(
+        bot_status.in_trouble(
+            facts,
+            BotPhase.STAGING,
+            BotReason.BOT_FAILED,
+            f"{words} Attempt {status.attempts + 1} of {retry.limit + 1} follows in {pause} s.",
+            last_attempt=attempt,
+            next_attempt_time=_ceil(facts.now + timedelta(seconds=pause)),
+        ),
+    )
+
+
+def _wait_for_user(facts: BotFacts, pod: PodState, bot: ContainerState) -> BotPlan:
+    status, on_behalf = facts.bot.status, facts.bot.spec.on_behalf
+    since = status.waiting_since or bot_status.whole_seconds(facts.now)
+    words = bot.message.strip() or "The bot asks for a new try (exit code 75): its user is not in the meeting yet."
+    attempt = _attempt(facts, pod, reason=BotReason.USER_NOT_IN_MEETING, message=words)
+    following = _ceil(facts.now + timedelta(seconds=on_behalf.retry_seconds))
+    if following > since + timedelta(seconds=on_behalf.wait_seconds):
+        told = bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words, last_attempt=attempt)
+        return BotPlan(status=told)
+    return _commit(
+        bot_status.going_well(
+            facts,
+            BotPhase.WAITING_FOR_USER,
+            words,
+            last_attempt=attempt,
+            attempts=max(0, status.attempts - 1),
+            waiting_since=since,
+            next_attempt_time=following,
+        ),
+    )
+
+
+def _commit(told: BotStatus) -> BotPlan:
+    return BotPlan(status=told, act=Commit())
+
+
+def _attempt(facts: BotFacts, pod: PodState | None, *, reason: str, message: str) -> Attempt:
+    bot = pod.bot if pod else None
+    ended_at = bot.finished_at if bot and bot.finished_at else facts.now
+    return Attempt(
+        pod_name=facts.bot.status.pod_name or "",
+        node=pod.node if pod else "",
+        reason=reason,
+        message=message,
+        exit_code=bot.exit_code if bot else None,
+        start_time=bot.started_at if bot else None,
+        end_time=bot_status.whole_seconds(ended_at),
+    )
+
+
+def _ceil(moment: datetime) -> datetime:
+    return bot_status.whole_seconds(moment + timedelta(seconds=0.999999))

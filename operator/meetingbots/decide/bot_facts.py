@@ -1,0 +1,128 @@
+"""What a MeetingBot's next step is decided from, and what the step can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from meetingbots.build.join_secret import Delivery
+from meetingbots.decide.meeting_ref import MeetingRef, Problem
+from meetingbots.decide.pod_state import PodState
+from meetingbots.models.bot import BotReason, BotStatus, MeetingBot
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """The last try to get tokens ended without: why, and whether it may pass by itself."""
+
+    reason: BotReason
+    message: str
+    passing: bool
+    first_try_at: datetime
+    next_try_at: datetime
+
+
+@dataclass(frozen=True)
+class BotFacts:
+    """All that is so about one bot at the moment `now`.
+
+    `pod` is the Pod that ``status.podName`` names, if it exists and is this bot's; `previous_pod` is the Pod of the
+    attempt that was accounted for last. `pod_seen`: this process has seen `pod` exist, so that its absence is a loss.
+    `refused`: why Kubernetes did not take the Pod just now. `touches`: how often it was touched since the delivery.
+    `secret_gone`: the Secret of the delivery was deleted again.
+    """
+
+    bot: MeetingBot
+    now: datetime
+    meeting: MeetingRef | Problem
+    pod_hash: str = ""
+    pod: PodState | None = None
+    pod_seen: bool = False
+    previous_pod: PodState | None = None
+    template: Problem | None = None
+    checked: bool = True
+    refused: Problem | None = None
+    delivery: Delivery | None = None
+    shortfall: Shortfall | None = None
+    touches: int = 0
+    secret_gone: bool = False
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Write the plan's status now, if the bot is still as it was read, and go on from there."""
+
+
+@dataclass(frozen=True)
+class CheckTemplate:
+    """Ask Kubernetes by a dry run whether it would take the Pod."""
+
+
+@dataclass(frozen=True)
+class CreatePod:
+    """Create the Pod that ``status.podName`` claims."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class DeletePod:
+    """Ask this very Pod to end, with its grace period."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class IssueTokens:
+    """Get the tokens from Zoom and, if that works, deliver them."""
+
+    pod_name: str
+
+
+@dataclass(frozen=True)
+class DeliverWithout:
+    """Open the gate without a token; the bot asks the host."""
+
+    pod_name: str
+    reason: BotReason
+    message: str
+
+
+@dataclass(frozen=True)
+class TouchPod:
+    """Make the kubelet look at the Pod again."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class DeleteSecret:
+    """Remove a delivery's Secret: the container has what was in it."""
+
+    pod_name: str
+
+
+@dataclass(frozen=True)
+class DeleteBot:
+    """Remove the finished MeetingBot: its time to live is over."""
+
+
+Act: TypeAlias = (
+    Commit | CheckTemplate | CreatePod | DeletePod | IssueTokens | DeliverWithout | TouchPod | DeleteSecret | DeleteBot
+)
+
+
+@dataclass(frozen=True)
+class BotPlan:
+    """One step.
+
+    With an act, the bot is looked at anew right after it; without, `status` is written (unless `hold`) and the bot
+    comes again in `again` seconds (None: when something happens to it).
+    """
+
+    status: BotStatus
+    act: Act | None = None
+    again: float | None = None
+    hold: bool = False

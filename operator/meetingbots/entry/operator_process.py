@@ -1,0 +1,181 @@
+"""One operator process: kopf watches, workers reconcile, probes answer; and all of it ends in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import kopf
+
+from meetingbots.entry import handlers
+from meetingbots.entry.probes import serve_health, serve_metrics
+from meetingbots.kube.client import Kube
+from meetingbots.kube.connection import Connection, find_cluster
+from meetingbots.kube.recorder import Recorder
+from meetingbots.kube.resources import Resource
+from meetingbots.metrics import Metrics
+from meetingbots.reconcile.access_tokens import AccessTokens
+from meetingbots.reconcile.bot import BotReconciler
+from meetingbots.reconcile.credential import CredentialReconciler
+from meetingbots.reconcile.intake import Intake
+from meetingbots.reconcile.queue import DelayQueue
+from meetingbots.reconcile.receiver_projection import ReceiverProjection
+from meetingbots.reconcile.services import Caches, Queues, Services
+from meetingbots.reconcile.worker import Workers
+from meetingbots.settings import OperatorSettings
+from meetingbots.zoom.api import ZoomAPI
+from meetingbots.zoom.oauth import OAuthClient
+from meetingbots.zoom.transport import new_http_client
+
+_log = logging.getLogger(__name__)
+_ZOOM_TIMEOUT = 20.0
+_LAST_EVENTS_SECONDS = 2.0
+
+
+async def run_operator(settings: OperatorSettings) -> int:
+    """Run until SIGTERM or SIGINT (exit code 0), or until a watch dies (1: Kubernetes starts the process again).
+
+    Raises `ClusterAccessError` when no cluster can be found.
+    """
+    connection = await find_cluster()
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(_services(settings, connection))
+        process = _Process(services=services, connection=connection, settings=settings)
+        await stack.enter_async_context(serve_metrics(metrics=services.metrics, port=settings.metrics_port))
+        await stack.enter_async_context(
+            serve_health(healthy=process.healthy, ready=process.ready, port=settings.health_port)
+        )
+        return await process.run()
+
+
+class _Process:
+    """The tasks of a running operator."""
+
+    def __init__(self, *, services: Services, connection: Connection, settings: OperatorSettings) -> None:
+        self._services = services
+        self._connection = connection
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._stop_kopf = asyncio.Event()
+        self._started = asyncio.Event()
+        self._kopf: asyncio.Task[None] | None = None
+
+    def healthy(self) -> bool:
+        """Whether the watches still run (that this answers at all shows that the loop does)."""
+        return self._kopf is None or not self._kopf.done()
+
+    def ready(self) -> bool:
+        """Whether the watches have been started."""
+        return self._started.is_set() and self.healthy()
+
+    async def run(self) -> int:
+        """Start everything, wait for the end, and end it: first the workers with what they have begun, then kopf."""
+        # The workers exist before kopf does: at its end kopf cancels the tasks that came after it.
+        workers = asyncio.create_task(self._work(), name="workers")
+        events = asyncio.create_task(self._services.recorder.run(), name="events")
+        self._kopf = asyncio.create_task(self._watch(), name="kopf")
+        catch = asyncio.create_task(self._catch_signals(), name="signals")
+        stop = asyncio.create_task(self._stop.wait(), name="stop")
+        try:
+            await asyncio.wait({workers, self._kopf, stop}, return_when=asyncio.FIRST_COMPLETED)
+            died = not self._stop.is_set()
+        finally:
+            for queue in vars(self._services.queues).values():
+                queue.close()
+            ended: list[BaseException | None] = []
+            ended += await asyncio.gather(workers, return_exceptions=True)
+            self._stop_kopf.set()
+            ended += await asyncio.gather(self._kopf, return_exceptions=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_EVENTS_SECONDS):
+                    await self._services.recorder.flush()
+            for task in (events, catch, stop):
+                task.cancel()
+        for failure in ended:
+            if failure is not None:
+                _log.error("the operator ends: %s: %s", type(failure).__name__, failure)
+                died = True
+        return 1 if died else 0
+
+    async def _catch_signals(self) -> None:
+        # kopf sets its own handlers while it starts; ours come after them, for workers have to finish before kopf ends.
+        await self._started.wait()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        _log.info("serving %s as %s", ", ".join(self._settings.namespace) or "all namespaces", self._services.instance)
+
+    async def _watch(self) -> None:
+        intake = Intake(caches=self._services.caches, queues=self._services.queues)
+        await kopf.operator(
+            registry=handlers.registry(connection=self._connection, intake=intake),
+            settings=handlers.settings(),
+            clusterwide=not self._settings.namespace,
+            namespaces=list(self._settings.namespace),
+            standalone=True,
+            stop_flag=self._stop_kopf,
+            ready_flag=self._started,
+        )
+
+    async def _work(self) -> None:
+        services = self._services
+        tokens = AccessTokens(services=services)
+        credentials = CredentialReconciler(services=services, access_tokens=tokens)
+        bots = BotReconciler(services=services, access_tokens=tokens)
+        receiver = ReceiverProjection(services=services)
+        async with asyncio.TaskGroup() as group:
+            for kind, queue, reconcile, count in (
+                ("ZoomCredential", services.queues.credentials, credentials.reconcile, 16),
+                ("MeetingBot", services.queues.bots, bots.reconcile, 64),
+                ("Receiver", services.queues.receiver, receiver.reconcile, 1),
+            ):
+                workers = Workers(kind=kind, queue=queue, reconcile=reconcile, count=count, metrics=services.metrics)
+                group.create_task(workers.run(), name=f"workers of {kind}")
+
+
+@asynccontextmanager
+async def _services(settings: OperatorSettings, connection: Connection) -> AsyncIterator[Services]:
+    metrics = Metrics()
+
+    def count(verb: str, resource: Resource, status: int) -> None:
+        metrics.kube_requests.labels(verb, resource.plural, str(status or "error")).inc()
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    instance = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+    monotonic = asyncio.get_running_loop().time
+    async with (
+        connection.session() as session,
+        new_http_client(timeout=_ZOOM_TIMEOUT, user_agent="meetingbots") as http,
+    ):
+        kube = Kube(session=session, server=connection.server, on_call=count)
+
+        def api_at(api_url: str) -> ZoomAPI:
+            return ZoomAPI(http, api_url=api_url, deadline=_ZOOM_TIMEOUT, on_call=metrics.on_zoom_call)
+
+        yield Services(
+            kube=kube,
+            oauth=OAuthClient(http, oauth_url=settings.zoom_oauth_url, on_call=metrics.on_zoom_call),
+            api=api_at(settings.zoom_api_url),
+            api_at=api_at,
+            settings=settings,
+            clock=clock,
+            recorder=Recorder(kube=kube, clock=clock, instance=instance),
+            metrics=metrics,
+            instance=instance,
+            queues=Queues(
+                credentials=DelayQueue(clock=monotonic),
+                bots=DelayQueue(clock=monotonic),
+                receiver=DelayQueue(clock=monotonic),
+            ),
+            caches=Caches(),
+        )

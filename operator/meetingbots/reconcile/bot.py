@@ -1,0 +1,147 @@
+"""A MeetingBot's reconciliation: gather, decide, apply, until nothing is left to do now."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from meetingbots.decide import bot_facts as acts
+from meetingbots.decide.bot import decide
+from meetingbots.decide.bot_facts import BotFacts, BotPlan
+from meetingbots.decide.bot_status import ready
+from meetingbots.decide.meeting_ref import MeetingRef
+from meetingbots.kube.client import Object
+from meetingbots.kube.errors import ConflictError, NotFoundError
+from meetingbots.kube.merge_patch import merge_patch
+from meetingbots.kube.resources import BOTS
+from meetingbots.models.bot import BotPhase, BotStatus, MeetingBot
+from meetingbots.reconcile.access_tokens import AccessTokens
+from meetingbots.reconcile.bot_acts import BotActs
+from meetingbots.reconcile.bot_gather import BotGatherer
+from meetingbots.reconcile.bot_memory import BotMemories, BotMemory
+from meetingbots.reconcile.cache import Key
+from meetingbots.reconcile.join_tokens import TokenIssuer
+from meetingbots.reconcile.services import Services
+
+_log = logging.getLogger(__name__)
+_MOST_STEPS = 12
+
+
+class BotReconciler:
+    """Brings one MeetingBot as far as it can go now."""
+
+    def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
+        self._services = services
+        self._gatherer = BotGatherer(services=services)
+        self._acts = BotActs(services=services, issuer=TokenIssuer(services=services, access_tokens=access_tokens))
+        self._memories = BotMemories()
+        for phase in BotPhase:
+            services.metrics.bots.labels(phase).set_function(partial(self._count, phase))
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Take steps until the bot has to wait; answers for how many seconds (None: for an event)."""
+        for _ in range(_MOST_STEPS):
+            item = self._services.caches.bots.get(key)
+            if item is None or "deletionTimestamp" in item["metadata"]:
+                self._memories.forget(key)
+                return None
+            bot = MeetingBot.from_object(item)
+            memory = self._memories.of(key, bot.metadata.uid)
+            facts = await self._gatherer.gather(bot, memory, now=self._services.clock())
+            self._observe(facts, memory)
+            plan = decide(facts)
+            try:
+                if plan.act is None:
+                    if not plan.hold:
+                        await self._write(item, bot, plan.status)
+                    return plan.again
+                await self._apply(item, facts, memory, plan)
+            except ConflictError:
+                await self._read_again(key)
+            except NotFoundError:
+                if await self._read_again(key) is not None:
+                    raise
+        _log.warning("MeetingBot %s is not at rest after %s steps", key, _MOST_STEPS)
+        return 1.0
+
+    async def _apply(self, item: Object, facts: BotFacts, memory: BotMemory, plan: BotPlan) -> None:
+        match plan.act:
+            case acts.Commit():
+                await self._commit(item, facts, memory, plan.status)
+            case acts.CheckTemplate():
+                await self._acts.check_template(facts, memory)
+            case acts.CreatePod(name):
+                await self._acts.create_pod(facts, memory, name)
+            case acts.DeletePod(name, uid):
+                await self._acts.delete_pod(facts.bot, name, uid)
+                await self._gatherer.read_pod(facts.bot.namespace, name)
+            case acts.IssueTokens(name):
+                await self._acts.issue_tokens(facts, memory, name)
+            case acts.DeliverWithout(name, reason, message):
+                await self._acts.deliver(facts, memory, name, tokens={}, issued=None, reason=reason, message=message)
+            case acts.TouchPod(name):
+                await self._acts.touch_pod(facts, memory, name)
+            case acts.DeleteSecret(name):
+                await self._acts.delete_secret(facts.bot, memory, name)
+            case acts.DeleteBot():
+                metadata = facts.bot.metadata
+                await self._services.kube.delete(
+                    BOTS, namespace=metadata.namespace, name=metadata.name, uid=metadata.uid
+                )
+                self._services.caches.bots.drop(Key(metadata.namespace, metadata.name), uid=metadata.uid)
+
+    async def _commit(self, item: Object, facts: BotFacts, memory: BotMemory, status: BotStatus) -> None:
+        claimed = status.pod_name is not None and status.pod_name != facts.bot.status.pod_name
+        await self._write(item, facts.bot, status)
+        if claimed and status.pod_name is not None and isinstance(facts.meeting, MeetingRef):
+            memory.of_attempt(status.pod_name).fresh = True
+            await self._acts.read_mapping(facts.bot, memory, facts.meeting.meeting_id)
+
+    async def _write(self, item: Object, bot: MeetingBot, status: BotStatus) -> None:
+        """Write what changed of the status, only onto the very state that it was decided from."""
+        patch = merge_patch(bot.status.to_dict(), status.to_dict())
+        if not patch:
+            return
+        answer = await self._services.kube.patch(
+            BOTS,
+            namespace=bot.namespace,
+            name=bot.name,
+            subresource="status",
+            patch={"status": patch},
+            resource_version=bot.metadata.resource_version,
+        )
+        self._services.caches.bots.put(answer)
+        self._tell(item, bot.status, status)
+
+    async def _read_again(self, key: Key) -> Object | None:
+        try:
+            item = await self._services.kube.get(BOTS, namespace=key.namespace, name=key.name)
+        except NotFoundError:
+            self._services.caches.bots.drop(key)
+            return None
+        self._services.caches.bots.put(item)
+        return item
+
+    def _tell(self, item: Object, before: BotStatus, after: BotStatus) -> None:
+        """An Event at each transition, in the words of the Ready condition."""
+        told, was = ready(after), ready(before)
+        if told is None or (was is not None and was.reason == told.reason and before.phase == after.phase):
+            return
+        self._services.recorder.event(item, reason=told.reason, note=told.message, warning=told.status == "False")
+
+    def _observe(self, facts: BotFacts, memory: BotMemory) -> None:
+        """The two figures that matter: age of the token at the start, and delay of the start behind joinAt."""
+        attempt, pod = memory.attempt, facts.pod
+        if attempt is None or pod is None or not pod.started or attempt.started_seen:
+            return
+        attempt.started_seen = True
+        if facts.bot.status.phase is BotPhase.RUNNING:
+            return  # seen before by an earlier process
+        if facts.delivery is not None and facts.delivery.issued_at is not None:
+            age = (facts.now - facts.delivery.issued_at).total_seconds()
+            self._services.metrics.token_age_at_start.observe(max(0.0, age))
+        self._services.metrics.join_delay.observe(max(0.0, (facts.now - facts.bot.join_at).total_seconds()))
+
+    def _count(self, phase: BotPhase) -> float:
+        cache = self._services.caches.bots
+        return sum(1 for key in cache if (cache.get(key) or {}).get("status", {}).get("phase", "Pending") == phase)

@@ -1,0 +1,216 @@
+"""Apply: carry out one act for a bot. Each is idempotent: taken twice, or after a lost answer, it does no harm."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from meetingbots.build.bot_environment import secret_values
+from meetingbots.build.bot_pod import bot_pod, pod_name
+from meetingbots.build.join_secret import Delivery, join_secret, join_secret_name, read_delivery
+from meetingbots.decide.bot_facts import BotFacts, Shortfall
+from meetingbots.decide.meeting_ref import MeetingRef, Problem
+from meetingbots.kube.errors import (
+    AlreadyExistsError,
+    ForbiddenError,
+    InvalidError,
+    KubeError,
+    NotFoundError,
+)
+from meetingbots.kube.resources import MAPPINGS, PODS, SECRETS
+from meetingbots.models import names
+from meetingbots.models.bot import BotReason, MeetingBot, TokenDelivery, TokenKind
+from meetingbots.models.mapping import MeetingMapping
+from meetingbots.reconcile.bot_gather import owned
+from meetingbots.reconcile.bot_memory import BotMemory
+from meetingbots.reconcile.join_tokens import Issued, NotIssued, TokenIssuer
+from meetingbots.reconcile.services import Services
+
+_log = logging.getLogger(__name__)
+_REFUSED_SECONDS = 5.0
+_FIRST_RETRY_SECONDS = 1.0
+_LAST_RETRY_SECONDS = 15.0
+_MAPPING_LIFE = timedelta(seconds=30)
+
+
+class BotActs:
+    """The acts on Pods and Secrets; what they find out goes into the bot's memory."""
+
+    def __init__(self, *, services: Services, issuer: TokenIssuer) -> None:
+        self._services = services
+        self._issuer = issuer
+
+    async def create_pod(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
+        """Create the claimed Pod; a refusal is remembered as the template's problem or as passing."""
+        pod = self._pod(facts, name)
+        try:
+            answer = await self._services.kube.create(PODS, namespace=facts.bot.namespace, body=pod)
+        except AlreadyExistsError:
+            await self._look_at_existing(facts.bot, memory, name)
+            return
+        except (InvalidError, ForbiddenError) as error:
+            self._refused(memory, error, facts.now)
+            return
+        memory.of_attempt(name).pod_seen = True
+        self._services.caches.pods.put(answer)
+
+    async def check_template(self, facts: BotFacts, memory: BotMemory) -> None:
+        """Ask by a dry run whether the Pod would be taken."""
+        pod = self._pod(facts, pod_name(facts.bot, attempt=1))
+        try:
+            await self._services.kube.create(PODS, namespace=facts.bot.namespace, body=pod, dry_run=True)
+        except AlreadyExistsError:
+            pass
+        except (InvalidError, ForbiddenError) as error:
+            self._refused(memory, error, facts.now)
+        memory.checked_hash = facts.pod_hash
+
+    async def delete_pod(self, bot: MeetingBot, name: str, uid: str) -> None:
+        """Ask the Pod to end within its grace period."""
+        await self._services.kube.delete(PODS, namespace=bot.namespace, name=name, uid=uid)
+
+    async def touch_pod(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
+        """Change an annotation of the Pod, upon which the kubelet looks at it at once."""
+        attempt = memory.of_attempt(name)
+        attempt.touches += 1
+        stamp = f"{facts.now.isoformat()} {attempt.touches}"
+        patch = {"metadata": {"annotations": {names.TOKEN_DELIVERED_AT_ANNOTATION: stamp}}}
+        try:
+            await self._services.kube.patch(PODS, namespace=facts.bot.namespace, name=name, patch=patch)
+        except NotFoundError:
+            _log.info("Pod %s/%s vanished before it could be touched", facts.bot.namespace, name)
+
+    async def read_mapping(self, bot: MeetingBot, memory: BotMemory, meeting_id: str) -> None:
+        """Read the meeting's mapping ahead of time, so that the moment of joining is spared it."""
+        memory.mapping = await self._mapping(bot.namespace, meeting_id)
+        memory.mapping_read_at = self._services.clock()
+
+    async def issue_tokens(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
+        """Get tokens and deliver them; a failure is remembered as the shortfall."""
+        meeting = facts.meeting
+        assert isinstance(meeting, MeetingRef)  # noqa: S101 - decide asks for tokens of a known meeting only
+        read_at = memory.mapping_read_at
+        if memory.mapping is None or read_at is None or self._services.clock() - read_at > _MAPPING_LIFE:
+            await self.read_mapping(facts.bot, memory, meeting.meeting_id)
+        outcome = await self._issuer.issue(facts.bot, meeting=meeting, mapping=memory.mapping)
+        if isinstance(outcome, NotIssued):
+            self._remember_shortfall(memory, name, outcome)
+            return
+        refusals = outcome.refusals
+        await self.deliver(
+            facts,
+            memory,
+            name,
+            tokens=outcome.tokens,
+            issued=outcome,
+            reason=refusals[0].reason if refusals else "",
+            message=" ".join(f"{refusal.message}." for refusal in refusals),
+        )
+
+    async def deliver(
+        self,
+        facts: BotFacts,
+        memory: BotMemory,
+        name: str,
+        *,
+        tokens: Mapping[TokenKind, SecretStr],
+        issued: Issued | None,
+        reason: str,
+        message: str,
+    ) -> None:
+        """Create the Pod's Secret, which is the commit: whoever creates it has delivered, anybody else has not."""
+        meeting = facts.meeting
+        assert isinstance(meeting, MeetingRef)  # noqa: S101 - as above
+        delivery = Delivery(
+            pod_name=name,
+            kinds=tuple(tokens),
+            delivered_at=self._services.clock(),
+            issued_at=issued.issued_at if issued else None,
+            credential=issued.credential if issued else None,
+            reason=reason,
+            message=message,
+        )
+        values = secret_values(
+            passcode=meeting.passcode, registrant_token=meeting.registrant_token, tokens=tokens, reason=reason
+        )
+        owner = self._owner(facts, name)
+        body = join_secret(
+            namespace=facts.bot.namespace, bot=facts.bot.name, owner=owner, delivery=delivery, values=values
+        )
+        try:
+            await self._services.kube.create(SECRETS, namespace=facts.bot.namespace, body=body)
+        except AlreadyExistsError:
+            delivery = await self._delivered_before(facts, name, owner_uid=owner["uid"])
+        memory.of_attempt(name).delivery = delivery
+
+    async def delete_secret(self, bot: MeetingBot, memory: BotMemory, pod: str) -> None:
+        """Remove the Secret of a Pod whose container has taken what was in it."""
+        await self._services.kube.delete(SECRETS, namespace=bot.namespace, name=join_secret_name(pod))
+        memory.of_attempt(pod).secret_gone = True
+
+    async def _delivered_before(self, facts: BotFacts, name: str, *, owner_uid: str) -> Delivery:
+        # A former answer was lost, or another process was first: what it delivered counts, our tokens are dropped.
+        secret = await self._services.kube.get(SECRETS, namespace=facts.bot.namespace, name=join_secret_name(name))
+        owners = secret["metadata"].get("ownerReferences", ())
+        if any(owner.get("uid") == owner_uid for owner in owners):
+            return read_delivery(secret)
+        raise KubeError(f"Secret {join_secret_name(name)} exists and is not this Pod's")
+
+    async def _look_at_existing(self, bot: MeetingBot, memory: BotMemory, name: str) -> None:
+        pod = await self._services.kube.get(PODS, namespace=bot.namespace, name=name)
+        if not owned(pod, bot) or "deletionTimestamp" in pod["metadata"]:
+            raise KubeError(f"Pod {name} exists and is not this MeetingBot's, or is going away")
+        memory.of_attempt(name).pod_seen = True
+        self._services.caches.pods.put(pod)
+
+    async def _mapping(self, namespace: str, meeting_id: str) -> MeetingMapping | None:
+        try:
+            found = await self._services.kube.get(MAPPINGS, namespace=namespace, name=meeting_id)
+        except NotFoundError:
+            return None
+        return MeetingMapping.from_object(found)
+
+    def _pod(self, facts: BotFacts, name: str) -> dict[str, Any]:
+        assert isinstance(facts.meeting, MeetingRef)  # noqa: S101 - decide makes Pods for known meetings only
+        return bot_pod(
+            facts.bot,
+            name=name,
+            meeting_id=facts.meeting.meeting_id,
+            bot_image=self._services.settings.bot_image,
+            now=facts.now,
+        )
+
+    def _owner(self, facts: BotFacts, name: str) -> dict[str, Any]:
+        if facts.bot.spec.token_delivery is TokenDelivery.BEFORE_POD or facts.pod is None:
+            return facts.bot.owner_reference().to_dict()
+        return {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": facts.pod.uid}
+
+    def _remember_shortfall(self, memory: BotMemory, name: str, outcome: NotIssued) -> None:
+        attempt, now = memory.of_attempt(name), self._services.clock()
+        earlier = attempt.shortfall
+        first = earlier.first_try_at if earlier else now
+        waited = (now - first).total_seconds()
+        pause = min(_LAST_RETRY_SECONDS, max(_FIRST_RETRY_SECONDS, waited))
+        attempt.shortfall = Shortfall(
+            reason=outcome.reason,
+            message=outcome.message,
+            passing=outcome.passing,
+            first_try_at=first,
+            next_try_at=now + timedelta(seconds=outcome.retry_after if outcome.retry_after is not None else pause),
+        )
+
+    def _refused(self, memory: BotMemory, error: KubeError, now: datetime) -> None:
+        if isinstance(error, ForbiddenError) and not _forbids_this_pod(error):
+            reason = BotReason.QUOTA_EXCEEDED if error.quota_exceeded else BotReason.CONFIG_ERROR
+            memory.refused = Problem(reason, str(error), mendable=True)
+            memory.refused_until = now + timedelta(seconds=_REFUSED_SECONDS)
+        else:
+            memory.template = Problem(BotReason.TEMPLATE_INVALID, str(error))
+
+
+def _forbids_this_pod(error: ForbiddenError) -> bool:
+    return "violates PodSecurity" in str(error)

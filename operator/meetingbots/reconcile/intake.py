@@ -1,0 +1,49 @@
+"""From a watch event to the queues: remember the newest state, and say whose turn it is."""
+
+from __future__ import annotations
+
+from meetingbots.models import names
+from meetingbots.reconcile.cache import Cache, Key, Object, key_of
+from meetingbots.reconcile.services import Caches, Queues
+
+
+class Intake:
+    """Feeds the caches and queues. It decides nothing: each queue's worker looks at the whole state again."""
+
+    def __init__(self, *, caches: Caches, queues: Queues) -> None:
+        self._caches = caches
+        self._queues = queues
+
+    def credential(self, item: Object, *, deleted: bool) -> None:
+        """A ZoomCredential changed: its own turn, and that of its app's projection for the receiver."""
+        _remember(self._caches.credentials, item, deleted=deleted)
+        self._queues.credentials.add(key_of(item))
+        app = item.get("spec", {}).get("appSecretRef", {}).get("name")
+        if app:
+            self._queues.receiver.add(Key(item["metadata"]["namespace"], app))
+
+    def bot(self, item: Object, *, deleted: bool) -> None:
+        """A MeetingBot changed."""
+        _remember(self._caches.bots, item, deleted=deleted)
+        self._queues.bots.add(key_of(item))
+
+    def pod(self, item: Object, *, deleted: bool) -> None:
+        """A bot's Pod changed: the turn of its MeetingBot, which its label names."""
+        _remember(self._caches.pods, item, deleted=deleted)
+        bot = item["metadata"].get("labels", {}).get(names.BOT_LABEL)
+        if bot:
+            self._queues.bots.add(Key(item["metadata"]["namespace"], bot))
+
+    def live_mapping(self, item: Object, *, deleted: bool) -> None:
+        """A meeting started, ended, or stopped being watched: the turn of the bots that are in it."""
+        _remember(self._caches.live_mappings, item, deleted=deleted)
+        key = key_of(item)
+        for bot in self._caches.bots.indexed(f"{key.namespace}/{key.name}"):
+            self._queues.bots.add(bot)
+
+
+def _remember(cache: Cache, item: Object, *, deleted: bool) -> None:
+    if deleted:
+        cache.drop(key_of(item), uid=item["metadata"].get("uid"))
+    else:
+        cache.put(item)
