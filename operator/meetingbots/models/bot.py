@@ -7,35 +7,37 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic.config import JsonDict
 
-from meetingbots.models.base import MAX_INTEGER, MAX_SECONDS, Message, Model, Time, extension, rules
-from meetingbots.models.conditions import Condition
-from meetingbots.models.metadata import LabelSelector, NameReference, Resource, SecretKeyReference
+from meetingbots.models.base import MAX_SECONDS, Model, Time, extension, rules
+from meetingbots.models.bot_meeting import Meeting, MeetingKind
+from meetingbots.models.bot_status import Attempt, BotPhase, BotReason, BotStatus, TokenKind, TokenStatus
+from meetingbots.models.metadata import LabelSelector, NameReference, Resource
 from meetingbots.models.names import BOT_KIND, BOT_PLURAL
+
+__all__ = [
+    "DEFAULT_TOKENS",
+    "MAX_NAME_LENGTH",
+    "Attempt",
+    "BotPhase",
+    "BotReason",
+    "BotSpec",
+    "BotStatus",
+    "Meeting",
+    "MeetingBot",
+    "MeetingEndPolicy",
+    "MeetingKind",
+    "OnBehalf",
+    "Retry",
+    "TokenDelivery",
+    "TokenKind",
+    "TokenPolicy",
+    "TokenStatus",
+]
 
 MAX_NAME_LENGTH: Final = 48
 DAY_SECONDS: Final = 86_400
-
-
-class MeetingKind(StrEnum):
-    """A meeting or a webinar; Zoom makes their tokens at different addresses."""
-
-    MEETING = "Meeting"
-    WEBINAR = "Webinar"
-
-
-class TokenKind(StrEnum):
-    """The tokens that Zoom makes for a bot."""
-
-    LOCAL_RECORDING = "LocalRecording"
-    ON_BEHALF = "OnBehalf"
-    ZAK = "ZAK"
-    LIVE_STREAMING = "LiveStreaming"
-    LOCAL_ARCHIVING = "LocalArchiving"
-
-
 DEFAULT_TOKENS: Final = (TokenKind.LOCAL_RECORDING,)
 
 
@@ -58,110 +60,6 @@ class MeetingEndPolicy(StrEnum):
 
     LEAVE = "Leave"
     STAY = "Stay"
-
-
-class BotPhase(StrEnum):
-    """How far a bot is."""
-
-    PENDING = "Pending"
-    SCHEDULED = "Scheduled"
-    STAGING = "Staging"
-    JOINING = "Joining"
-    RUNNING = "Running"
-    WAITING_FOR_USER = "WaitingForUser"
-    SUCCEEDED = "Succeeded"
-    FAILED = "Failed"
-    EXPIRED = "Expired"
-
-    @property
-    def finished(self) -> bool:
-        """Whether this phase is the last: such a bot never runs again."""
-        return self in {BotPhase.SUCCEEDED, BotPhase.FAILED, BotPhase.EXPIRED}
-
-
-class BotReason(StrEnum):
-    """Reasons of a MeetingBot's conditions when something is in its way. While all is well Ready's is the phase."""
-
-    NO_MAPPING = "NoMapping"
-    CREDENTIAL_NOT_READY = "CredentialNotReady"
-    LOCAL_RECORDING_DISABLED = "LocalRecordingDisabled"
-    MEETING_NOT_FOUND = "MeetingNotFound"
-    NOT_THE_HOST = "NotTheHost"
-    SCOPES_MISSING = "ScopesMissing"
-    RATE_LIMITED = "RateLimited"
-    ZOOM_UNAVAILABLE = "ZoomUnavailable"
-    VANITY_LINK = "VanityLink"
-    INVALID_MEETING = "InvalidMeeting"
-    IMAGE_PULL_FAILED = "ImagePullFailed"
-    UNSCHEDULABLE = "Unschedulable"
-    CONFIG_ERROR = "ConfigError"
-    TEMPLATE_INVALID = "TemplateInvalid"
-    QUOTA_EXCEEDED = "QuotaExceeded"
-    START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
-    MAX_DURATION_EXCEEDED = "MaxDurationExceeded"
-    MEETING_ENDED = "MeetingEnded"
-    BOT_FAILED = "BotFailed"
-    INFRASTRUCTURE_LOST = "InfrastructureLost"
-    USER_NOT_IN_MEETING = "UserNotInMeeting"
-    SUSPENDED = "Suspended"
-
-
-_ONE_MEETING = "exactly one of url, id and urlSecretKeyRef must be set in meeting"
-
-
-class Meeting(Model):
-    """The meeting to join: a link, an ID, or a link in a Secret."""
-
-    model_config = rules(
-        ("[has(self.url), has(self.id), has(self.urlSecretKeyRef)].filter(given, given).size() == 1", _ONE_MEETING),
-        (
-            "!(has(self.passcode) && has(self.passcodeSecretKeyRef))",
-            "passcode and passcodeSecretKeyRef exclude each other",
-        ),
-        (
-            "has(self.id) || !(has(self.passcode) || has(self.passcodeSecretKeyRef))",
-            "passcode and passcodeSecretKeyRef go with id only; a link carries its own passcode",
-        ),
-    )
-
-    url: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=2048,
-        repr=False,
-        description="The meeting's link, as in the invitation. Whoever may read the MeetingBot can read a passcode in "
-        "it; use urlSecretKeyRef to keep it apart.",
-    )
-    id: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=64,
-        description="The meeting's ID: 9 to 11 digits; blanks and dashes between them are taken out.",
-    )
-    url_secret_key_ref: SecretKeyReference | None = Field(
-        default=None, description="Secret and key with the meeting's link, in place of url."
-    )
-    passcode: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=256,
-        repr=False,
-        description="The meeting's passcode, with id. Whoever may read the MeetingBot can read it; use "
-        "passcodeSecretKeyRef to keep it apart.",
-    )
-    passcode_secret_key_ref: SecretKeyReference | None = Field(
-        default=None, description="Secret and key with the meeting's passcode, with id, in place of passcode."
-    )
-    kind: MeetingKind | None = Field(
-        default=None,
-        description="Whether it is a Meeting or a Webinar. Default: as the link tells, else Meeting.",
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "Meeting":
-        if sum(given is not None for given in (self.url, self.id, self.url_secret_key_ref)) != 1:
-            raise ValueError(_ONE_MEETING)
-        return self
 
 
 class OnBehalf(Model):
@@ -353,92 +251,6 @@ class BotSpec(Model):
         description="The bot's Pod (PodTemplateSpec), with a container named bot. Default: a Pod with the image of the "
         "operator's settings.",
         json_schema_extra=_TEMPLATE_SCHEMA,
-    )
-
-
-class TokenStatus(Model):
-    """The tokens of the present attempt; never the tokens themselves."""
-
-    kinds: list[TokenKind] = Field(
-        default_factory=list,
-        max_length=5,
-        description="Kinds of the tokens that the bot got; empty when it went without.",
-        json_schema_extra=extension(list_type="atomic"),
-    )
-    issued_time: Time | None = Field(default=None, description="When Zoom made them.")
-    delivered_time: Time | None = Field(default=None, description="When they were given to the Pod.")
-    reason: str | None = Field(
-        default=None, max_length=256, description="Why a token is missing, in one CamelCase word; absent if none is."
-    )
-
-
-class Attempt(Model):
-    """One Pod of the bot, after its end."""
-
-    pod_name: str = Field(default="", max_length=253, description="Name of the attempt's Pod.")
-    node: str = Field(default="", max_length=253, description="Node that it ran on, if it came that far.")
-    reason: str = Field(default="", max_length=256, description="Why it ended, in one CamelCase word.")
-    message: Message = Field(default="", description="Why it ended, in words: the bot's own, if it left any.")
-    exit_code: int | None = Field(
-        default=None, ge=-2147483648, le=2147483647, description="Exit code of container bot, if it had started."
-    )
-    start_time: Time | None = Field(default=None, description="When container bot started.")
-    end_time: Time | None = Field(default=None, description="When it ended.")
-
-
-class BotStatus(Model):
-    """What the operator found and did."""
-
-    observed_generation: int | None = Field(
-        default=None, ge=0, le=MAX_INTEGER, description="The metadata.generation that this status was made from."
-    )
-    conditions: list[Condition] = Field(
-        default_factory=list,
-        max_length=16,
-        description="Ready (all is well so far), TokenIssued, SpecChangeIgnored, and Reconciling and Stalled while "
-        "they are True.",
-        json_schema_extra=extension(list_type="map", list_key="type"),
-    )
-    phase: BotPhase | None = Field(
-        default=None,
-        description="How far the bot is: Pending, Scheduled, Staging, Joining, Running, WaitingForUser, Succeeded, "
-        "Failed or Expired.",
-    )
-    meeting_id: str | None = Field(
-        default=None, max_length=11, description="The meeting's ID, from the link or the spec."
-    )
-    credential_name: str | None = Field(
-        default=None, max_length=253, description="ZoomCredential that made, or is to make, the tokens."
-    )
-    pod_name: str | None = Field(
-        default=None, max_length=253, description="Name of the present attempt's Pod; set before the Pod is created."
-    )
-    attempts: int = Field(
-        default=0, ge=0, le=MAX_INTEGER, description="Attempts so far that count, the present one included."
-    )
-    infrastructure_restarts: int = Field(
-        default=0,
-        ge=0,
-        le=MAX_INTEGER,
-        description="New Pods after losses that were not the bot's fault: node lost, evicted, Pod deleted by someone.",
-    )
-    token: TokenStatus | None = Field(default=None, description="The tokens of the present attempt.")
-    scheduled_time: Time | None = Field(default=None, description="When the bot is to join.")
-    start_time: Time | None = Field(default=None, description="When container bot first started.")
-    completion_time: Time | None = Field(
-        default=None, description="When the bot came to its end: Succeeded, Failed or Expired."
-    )
-    last_attempt: Attempt | None = Field(default=None, description="The last attempt that ended, and why.")
-    next_attempt_time: Time | None = Field(
-        default=None, description="When the next attempt is to begin; absent while none is waited for."
-    )
-    waiting_since: Time | None = Field(
-        default=None, description="Since when the bot waits for the person whose presence admits it."
-    )
-    spec_hash: str | None = Field(
-        default=None,
-        max_length=128,
-        description="Fingerprint of the part of the spec that is fixed since the bot joined; tells a later edit.",
     )
 
 

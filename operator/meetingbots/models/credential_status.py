@@ -1,0 +1,169 @@
+"""How a credential stands: its reasons and its status, which mirrors what the token Secret holds."""
+
+# ruff: noqa: S105  (names of reasons, not secrets)
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from meetingbots.models.base import MAX_INTEGER, MeetingId, Message, Model, Time, extension
+from meetingbots.models.conditions import Condition
+
+ZoomId = Annotated[str, Field(max_length=128)]
+"""The id of a user or an account, as Zoom writes it; case matters."""
+
+Scope = Annotated[str, Field(max_length=256)]
+
+
+class CredentialReason(StrEnum):
+    """Reasons of a ZoomCredential's condition Ready, and of those that follow from it."""
+
+    TOKEN_VALID = "TokenValid"
+    WAITING_FOR_CONSENT = "WaitingForConsent"
+    APP_SECRET_MISSING = "AppSecretMissing"
+    APP_INVALID = "AppInvalid"
+    GRANT_SECRET_MISSING = "GrantSecretMissing"
+    REAUTHORIZATION_REQUIRED = "ReauthorizationRequired"
+    ROTATION_INTERRUPTED = "RotationInterrupted"
+    DEAUTHORIZED = "Deauthorized"
+    USER_INACTIVE = "UserInactive"
+    USER_MISMATCH = "UserMismatch"
+    DISABLED_BY_ADMIN = "DisabledByAdmin"
+    SCOPES_MISSING = "ScopesMissing"
+    ZOOM_UNAVAILABLE = "ZoomUnavailable"
+    SECRET_CONFLICT = "SecretConflict"
+    SUSPENDED = "Suspended"
+
+
+class SyncReason(StrEnum):
+    """Reasons of a ZoomCredential's condition MeetingsSynced."""
+
+    SYNCED = "Synced"
+    SYNCING = "Syncing"
+    SYNC_FAILED = "SyncFailed"
+    SYNC_DISABLED = "SyncDisabled"
+    CREDENTIAL_NOT_READY = "CredentialNotReady"
+    SCOPES_MISSING = "ScopesMissing"
+    SUSPENDED = "Suspended"
+
+
+class WebhookReason(StrEnum):
+    """Reasons of a ZoomCredential's condition WebhookReceiving."""
+
+    RECEIVING = "Receiving"
+    NOTHING_RECEIVED = "NothingReceived"
+
+
+class CredentialError(Model):
+    """The last thing that went wrong between us and Zoom."""
+
+    reason: str = Field(default="", max_length=256, description="The cause in one CamelCase word, as in conditions.")
+    code: str = Field(
+        default="", max_length=64, description="Zoom's own error code or the HTTP status, if there was one."
+    )
+    message: Message = Field(default="", description="What happened, in words, without anything secret.")
+    time: Time | None = Field(default=None, description="When it happened.")
+
+
+class SyncProgress(Model):
+    """A read of the meetings that is under way."""
+
+    start_time: Time | None = Field(default=None, description="When the read that is under way began.")
+    users_done: int | None = Field(
+        default=None, ge=0, le=MAX_INTEGER, description="Users whose meetings have been read (level Account)."
+    )
+    users_total: int | None = Field(
+        default=None, ge=0, le=MAX_INTEGER, description="Users whose meetings are to be read (level Account)."
+    )
+    meetings_read: int | None = Field(default=None, ge=0, le=MAX_INTEGER, description="Meetings read so far.")
+
+
+class MeetingsStatus(Model):
+    """What is known of the credential's meetings."""
+
+    count: int | None = Field(
+        default=None, ge=0, le=MAX_INTEGER, description="Meetings found by the last complete read."
+    )
+    last_sync_time: Time | None = Field(default=None, description="When the last complete read of the meetings ended.")
+    next_sync_time: Time | None = Field(default=None, description="When the meetings are to be read next.")
+    progress: SyncProgress | None = Field(
+        default=None, description="The read that is under way; absent while there is none."
+    )
+
+
+class Deauthorization(Model):
+    """What Zoom told about the removal of the app by its user."""
+
+    time: Time | None = Field(default=None, description="When the user removed the app, as Zoom tells.")
+    user_data_retention: bool | None = Field(
+        default=None,
+        description="Whether the user allowed data to be kept; if false it must be gone within 10 days.",
+    )
+
+
+class CredentialStatus(Model):
+    """What the operator found."""
+
+    observed_generation: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_INTEGER,
+        description="The metadata.generation that this status was made from.",
+    )
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        max_length=16,
+        description="Ready (a usable access token exists), MeetingsSynced, WebhookReceiving, GrantRejected, and "
+        "Reconciling and Stalled while they are True.",
+        json_schema_extra=extension(list_type="map", list_key="type"),
+    )
+    user_id: ZoomId | None = Field(default=None, description="Zoom's id of the user who consented.")
+    account_id: ZoomId | None = Field(default=None, description="Zoom's id of that user's account.")
+    email: str | None = Field(default=None, max_length=320, description="E-mail address of the user who consented.")
+    pmi: MeetingId | None = Field(default=None, description="The user's personal meeting ID.")
+    granted_scopes: list[Scope] = Field(
+        default_factory=list,
+        max_length=512,
+        description="Scopes that Zoom granted.",
+        json_schema_extra=extension(list_type="atomic"),
+    )
+    missing_scopes: list[Scope] = Field(
+        default_factory=list,
+        max_length=512,
+        description="Scopes that are needed and were not granted; the condition's message says what is off for it.",
+        json_schema_extra=extension(list_type="atomic"),
+    )
+    expires_at: Time | None = Field(default=None, description="When the present access token expires.")
+    last_refresh_time: Time | None = Field(default=None, description="When the access token was last renewed.")
+    next_refresh_time: Time | None = Field(default=None, description="When it is to be renewed next.")
+    consecutive_failures: int = Field(
+        default=0, ge=0, le=MAX_INTEGER, description="Failed tries to renew it since the last success."
+    )
+    last_error: CredentialError | None = Field(
+        default=None, description="The last thing that went wrong; it stays after it was mended, with its time."
+    )
+    meetings: MeetingsStatus | None = Field(default=None, description="What is known of the credential's meetings.")
+    connect_url: str | None = Field(
+        default=None,
+        alias="connectURL",
+        max_length=2048,
+        repr=False,
+        description="Link at which the end user gives the consent (grant connect). Absent once it was given.",
+    )
+    deauthorization: Deauthorization | None = Field(
+        default=None, description="What Zoom told when the user removed the app; absent otherwise."
+    )
+    last_webhook_time: Time | None = Field(
+        default=None, description="When Zoom's last webhook for this credential's app came, to within an hour."
+    )
+    last_handled_refresh_request: str | None = Field(
+        default=None,
+        max_length=256,
+        description="The value of the annotation meetingbots.dev/refresh-requested-at that was last acted on.",
+    )
+    last_handled_sync_request: str | None = Field(
+        default=None,
+        max_length=256,
+        description="The value of the annotation meetingbots.dev/sync-requested-at that was last acted on.",
+    )
