@@ -1,0 +1,70 @@
+# Verbs for people and for CI: `make help` lists them. Works with GNU make 3.81 (macOS) and later.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+SOURCES := operator tests examples
+
+.DEFAULT_GOAL := help
+.PHONY: help python venv lock tools cluster fmt lint types layers unit integration test crds demo clean
+
+help: ## List the verbs
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=...")'
+
+venv: $(INSTALLED) ## Make the virtual environment .venv from the lock
+
+$(INSTALLED): requirements.lock pyproject.toml | python
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv >&2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
+	@touch $(INSTALLED)
+
+lock: $(INSTALLED) ## Pin all dependencies anew in requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	    --no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade -q -o requirements.lock
+
+tools: python ## Build or find the test cluster's programs; `make -s tools` prints only their folder
+	@$(PYTHON) -m tests.cluster.binaries
+
+cluster: $(INSTALLED) ## Run a test cluster until Ctrl-C: control plane, our CRDs, a node
+	@$(BIN)/python -m tests.cluster
+
+fmt: $(INSTALLED) ## Format the code and mend what ruff can
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+lint: $(INSTALLED) ## Check format and style
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+
+types: $(INSTALLED) ## Check types (mypy --strict)
+	$(BIN)/mypy
+
+layers: $(INSTALLED) ## Check that imports go down the layers only
+	$(BIN)/lint-imports
+
+unit: $(INSTALLED) ## Tests without Kubernetes; ARGS=... goes to pytest
+	$(BIN)/pytest tests/unit $(ARGS)
+
+integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
+	@$(PYTHON) -m tests.cluster.binaries >/dev/null
+	$(BIN)/pytest tests/integration $(ARGS)
+
+test: ## Everything that CI checks, step by step
+	@for step in lint types layers unit integration; do \
+	    echo "== make $$step"; $(MAKE) --no-print-directory $$step || exit 1; \
+	done
+
+crds: $(INSTALLED) ## Write crds/*.yaml from the models
+	$(BIN)/meetingbots crds -o crds
+
+demo: $(INSTALLED) ## Show the whole path on a test cluster; KEEP=1 leaves it up
+	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+
+clean: ## Remove what was made in the checkout (the programs' cache stays)
+	rm -rf .venv .run dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find operator tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
