@@ -76,7 +76,11 @@ class ControlPlane:
 
     def api_as(self, user: str) -> Api:
         """Blocking client as one of the cluster's own users."""
-        return Api(host=HOST, port=self.port, ca=self.ca, token=self._tokens.by_user[user])
+        return self.api_with_token(self._tokens.by_user[user])
+
+    def api_with_token(self, token: str) -> Api:
+        """Blocking client with a bearer token, such as a ServiceAccount's."""
+        return Api(host=HOST, port=self.port, ca=self.ca, token=token)
 
     def start(self) -> None:
         """Start everything and wait until it can be used; ClusterError with a log's tail if it cannot.
