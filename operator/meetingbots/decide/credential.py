@@ -1,0 +1,209 @@
+"""What to do next about a credential's tokens: a pure function of the facts, the heart of a token's renewal.
+
+There is a list of wishes in their order of importance, each with the moment from which on it may be done. The first
+that is due is the action; if none is, the earliest tells when to look again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from meetingbots.build.token_secret import SecretConflict, TokenSecret, wanted_owners
+from meetingbots.build.token_state import Slot, Tokens
+from meetingbots.decide.credential_facts import AppFound, CredentialFacts, GrantFound, Step
+from meetingbots.decide.credential_ready import ready
+from meetingbots.decide.credential_scopes import lacks_all_tokens
+from meetingbots.models.credential import ZoomCredential
+
+CLAIM_SECONDS: Final = 30.0
+"""How long another process's claim is respected: longer than a request to Zoom may take (20 s)."""
+
+_SHORTEST_SECONDS: Final = 0.05
+_LOOK_BROKEN: Final = timedelta(seconds=30)
+_LOOK_READY: Final = timedelta(minutes=10)
+_STORE_AGAIN: Final = timedelta(seconds=2)
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_KEEP_ALIVE: Final = timedelta(days=30)
+_KEEP_ALIVE_SPREAD: Final = 0.1
+_FORCED_APART: Final = timedelta(seconds=10)
+_ON_DEMAND_MARGIN: Final = timedelta(seconds=60)
+_SCOPES_FIRST: Final = timedelta(seconds=45)
+_SCOPES_LAST: Final = timedelta(hours=1)
+_SCOPES_SHARE: Final = 0.1
+
+
+class Kind(StrEnum):
+    """The kinds of action."""
+
+    STORE = "Store"
+    OWN = "Own"
+    REDEEM = "Redeem"
+    REFRESH = "Refresh"
+    IDENTIFY = "Identify"
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do, for the tokens of a slot."""
+
+    kind: Kind
+    slot: Slot = Slot.CURRENT
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An action and the moment from which on it may be done."""
+
+    action: Action
+    at: datetime
+
+
+@dataclass(frozen=True)
+class CredentialPlan:
+    """What to do now, or (None) in how many seconds to look again. `next_refresh` is for people."""
+
+    action: Action | None
+    after: float
+    next_refresh: datetime | None = None
+
+
+def plan(facts: CredentialFacts) -> CredentialPlan:
+    """Decide."""
+    wishes = list(_wishes(facts))
+    renewals = (Action(Kind.REFRESH), Action(Kind.REDEEM))
+    renewal = next((wish.at for wish in reversed(wishes) if wish.action in renewals), None)
+    due = next((wish for wish in wishes if wish.at <= facts.now), None)
+    if due is not None:
+        return CredentialPlan(action=due.action, after=0.0, next_refresh=renewal)
+    wakes = [wish.at for wish in wishes] + [_next_look(facts)]
+    after = max(_SHORTEST_SECONDS, (min(wakes) - facts.now).total_seconds())
+    return CredentialPlan(action=None, after=after, next_refresh=renewal)
+
+
+def _wishes(facts: CredentialFacts) -> Iterator[Wish]:
+    if facts.unsaved is not None:
+        # Nothing else may touch the Secret before the only copy of these tokens is in it.
+        at = facts.now + _STORE_AGAIN if facts.unsaved_problem else facts.now
+        yield Wish(Action(Kind.STORE), at)
+        return
+    if isinstance(facts.secret, SecretConflict):
+        return
+    if isinstance(facts.secret, TokenSecret) and facts.secret.owners != wanted_owners(
+        facts.credential, owners=facts.secret.owners
+    ):
+        yield Wish(Action(Kind.OWN), facts.now)
+    if facts.credential.spec.suspend or not isinstance(facts.app, AppFound):
+        return
+    yield from _candidate_wishes(facts)
+    yield from _grant_wishes(facts)
+    yield from _token_wishes(facts)
+
+
+def _candidate_wishes(facts: CredentialFacts) -> Iterator[Wish]:
+    candidate = facts.state.candidate
+    if candidate is None:
+        return
+    if candidate.tokens.usable(facts.now):
+        yield Wish(Action(Kind.IDENTIFY, Slot.CANDIDATE), _not_before(facts, Step.GRANT, facts.now))
+    elif facts.renewable(Slot.CANDIDATE):
+        yield Wish(Action(Kind.REFRESH, Slot.CANDIDATE), _may_ask(facts, Step.GRANT, facts.now))
+
+
+def _grant_wishes(facts: CredentialFacts) -> Iterator[Wish]:
+    """Ask with the grant: for the first tokens, or because it is a new consent."""
+    grant, state = facts.grant, facts.state
+    if not isinstance(grant, GrantFound):
+        return
+    if state.refuses_grant(grant.fingerprint, client_id=facts.client_id) and not _asked_for(facts):
+        return
+    first = not _holds_consent(facts) and state.candidate is None
+    if first or facts.changed_grant:
+        # Whose tokens they are must be known before they take the place of what a pinned user gave.
+        slot = Slot.CANDIDATE if state.user_id else Slot.CURRENT
+        yield Wish(Action(Kind.REDEEM, slot), _may_ask(facts, Step.GRANT, facts.now))
+
+
+def _token_wishes(facts: CredentialFacts) -> Iterator[Wish]:
+    state, status = facts.state, facts.credential.status
+    if state.tokens is None:
+        return
+    refused = state.refuses_token(client_id=facts.client_id) is not None and not _asked_for(facts)
+    if facts.renewable(Slot.CURRENT) and not refused:
+        due = min(_renewal_moments(facts, state.tokens))
+        yield Wish(Action(Kind.REFRESH), _may_ask(facts, Step.TOKENS, due))
+    unknown = not state.user_id or status.user_id != state.user_id
+    if unknown and state.tokens.usable(facts.now) and not facts.token_refused and not refused:
+        yield Wish(Action(Kind.IDENTIFY), _not_before(facts, Step.IDENTITY, facts.now))
+
+
+def _renewal_moments(facts: CredentialFacts, tokens: Tokens) -> Iterator[datetime]:
+    """Every reason to renew the tokens in use, as the moment from which on it holds."""
+    last = tokens.last_refresh or _LONG_AGO
+    yield last + _KEEP_ALIVE * (1 - _KEEP_ALIVE_SPREAD * _spread(facts.credential))
+    if facts.pending_request:
+        yield facts.now
+    if facts.token_refused:
+        yield max(facts.now, last + _FORCED_APART)
+    if tokens.expires_at is None:
+        yield facts.now
+    elif not facts.on_demand:
+        yield min(tokens.next_refresh or facts.now, tokens.expires_at)
+    elif facts.wanted:
+        yield max(facts.now, tokens.expires_at - _ON_DEMAND_MARGIN)
+    if lacks_all_tokens(facts.credential, tokens):
+        yield last + _scopes_pause(facts)
+
+
+def _holds_consent(facts: CredentialFacts) -> bool:
+    """Whether there are tokens that can go on living (or still live), so that the grant need not be asked."""
+    tokens = facts.state.tokens
+    return tokens is not None and (facts.renewable(Slot.CURRENT) or tokens.usable(facts.now))
+
+
+def _asked_for(facts: CredentialFacts) -> bool:
+    """Whether a person asks for a try that has not been made yet, also of what Zoom refused for good."""
+    return bool(facts.pending_request) and facts.pending_request != facts.tried_request
+
+
+def _may_ask(facts: CredentialFacts, step: Step, moment: datetime) -> datetime:
+    """When a token may be spent: not before its time, and not while another process may be doing it."""
+    moment = _not_before(facts, step, moment)
+    claim = facts.state.claim
+    if claim is None or not claim.open or claim.holder == facts.instance:
+        return moment
+    return max(moment, (facts.claim_seen or facts.now) + timedelta(seconds=CLAIM_SECONDS))
+
+
+def _not_before(facts: CredentialFacts, step: Step, moment: datetime) -> datetime:
+    trouble = facts.troubles.get(step)
+    if trouble is None or (_asked_for(facts) and step is not Step.IDENTITY):
+        return moment
+    return max(moment, trouble.retry_at)
+
+
+def _scopes_pause(facts: CredentialFacts) -> timedelta:
+    """How long to wait before a renewal may show that scopes were added: short at first, longer with the time."""
+    ready_now = next((item for item in facts.credential.status.conditions if item.type == "Ready"), None)
+    age = facts.now - ready_now.last_transition_time if ready_now else timedelta()
+    return min(max(age * _SCOPES_SHARE, _SCOPES_FIRST), _SCOPES_LAST)
+
+
+def _next_look(facts: CredentialFacts) -> datetime:
+    """When to look at the Secrets again: soon while something is wrong, else at its own place in ten minutes."""
+    calm = ready(facts).ready and isinstance(facts.app, AppFound) and not facts.changed_grant and not facts.troubles
+    if not calm and not facts.credential.spec.suspend:
+        return facts.now + _LOOK_BROKEN
+    period = _LOOK_READY.total_seconds()
+    passed = (facts.now.timestamp() - _spread(facts.credential) * period) % period
+    return facts.now + timedelta(seconds=period - passed)
+
+
+def _spread(credential: ZoomCredential) -> float:
+    """A number between 0 and 1 that is the credential's own, so that many do not act at one instant."""
+    digest = hashlib.sha256(f"{credential.namespace}/{credential.name}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32

@@ -1,0 +1,200 @@
+"""Whether a credential is Ready and why (not): a chain of small checks, the first that has an answer decides.
+
+Ready is True while a usable access token exists, through a renewal and while Zoom is away; it is False at once where
+Zoom said that the consent is gone, for then a person has to act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from meetingbots.build.token_secret import SecretConflict
+from meetingbots.build.token_state import Rejection, Slot
+from meetingbots.decide.credential_facts import Absent, CredentialFacts, GrantFound, GrantUnserved, Step
+from meetingbots.decide.credential_scopes import lacks_all_tokens, scope_report
+from meetingbots.models.base import format_time
+from meetingbots.models.credential import CredentialReason as Reason
+
+_ENDS_TOKENS: Final = frozenset({Reason.USER_INACTIVE, Reason.DISABLED_BY_ADMIN, Reason.DEAUTHORIZED})
+"""Definite answers after which Zoom does not take the access token either, though it has not run out."""
+
+_NEW_CONSENT = "The user must consent again: put the new grant into the grant's Secret."
+_ADVICE: Final = {
+    Reason.REAUTHORIZATION_REQUIRED: _NEW_CONSENT,
+    Reason.ROTATION_INTERRUPTED: "Zoom's answer to an earlier renewal was lost, and with it the next refresh token. "
+    + _NEW_CONSENT,
+    Reason.APP_INVALID: "Check client_id and client_secret in the app Secret, and the app in Zoom's Marketplace.",
+    Reason.USER_INACTIVE: "It is tried again; the user must be activated in Zoom.",
+    Reason.DISABLED_BY_ADMIN: "It is tried again; the account's administrator must allow the app in Zoom.",
+    Reason.SCOPES_MISSING: "Add the scopes to the app in Zoom's Marketplace, and have the user consent again.",
+    Reason.ZOOM_UNAVAILABLE: "It is tried again by itself.",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The state of the condition Ready. `stalled`: nothing changes before someone changes the spec."""
+
+    ready: bool
+    reason: Reason
+    message: str
+    stalled: bool = False
+
+
+def ready(facts: CredentialFacts) -> Verdict:
+    """Run through the checks."""
+    for check in _CHECKS:
+        verdict = check(facts)
+        if verdict is not None:
+            return verdict
+    return _under_way(facts)
+
+
+def advice(reason: Reason) -> str:
+    """What to do about a reason; empty where there is nothing to say."""
+    return _ADVICE.get(reason, "")
+
+
+def _suspended(facts: CredentialFacts) -> Verdict | None:
+    if not facts.credential.spec.suspend:
+        return None
+    return Verdict(False, Reason.SUSPENDED, "spec.suspend is true: Zoom is not called for this credential.")
+
+
+def _conflict(facts: CredentialFacts) -> Verdict | None:
+    if not isinstance(facts.secret, SecretConflict):
+        return None
+    kept = " New tokens are kept in memory until they can be stored." if facts.unsaved else ""
+    return Verdict(False, Reason.SECRET_CONFLICT, facts.secret.message + kept)
+
+
+def _refused_for_good(facts: CredentialFacts) -> Verdict | None:
+    rejection = facts.state.refuses_token(client_id=facts.client_id)
+    if rejection is None and facts.state.rejected_token and isinstance(facts.app, Absent):
+        rejection = facts.state.rejected_token
+    if rejection is None or facts.unsaved is not None:
+        return None
+    newer = _grant_rejection(facts)
+    return _told(newer if newer is not None and newer.reason == Reason.USER_MISMATCH else rejection)
+
+
+def _ended_by_zoom(facts: CredentialFacts) -> Verdict | None:
+    for step in (Step.TOKENS, Step.IDENTITY):
+        trouble = facts.troubles.get(step)
+        if trouble is not None and trouble.definite and trouble.reason in _ENDS_TOKENS:
+            return _worded(trouble.reason, trouble.message)
+    return None
+
+
+def _scopes(facts: CredentialFacts) -> Verdict | None:
+    if not facts.usable(facts.state.tokens) or not lacks_all_tokens(facts.credential, facts.state.tokens):
+        return None
+    return _worded(Reason.SCOPES_MISSING, scope_report(facts.credential, facts.state.tokens).sentence)
+
+
+def _valid(facts: CredentialFacts) -> Verdict | None:
+    tokens = facts.state.tokens
+    if tokens is None or not facts.state.user_id or (facts.token_refused and Step.TOKENS in facts.troubles):
+        return None
+    if tokens.usable(facts.now) and tokens.expires_at is not None:
+        says = f"The access token is valid until {format_time(tokens.expires_at)}."
+    elif _fetched_when_needed(facts):
+        says = "The access token has run out; a new one is fetched when it is needed."
+    else:
+        return None
+    notes = [says, scope_report(facts.credential, tokens).sentence, _renewal_note(facts)]
+    return Verdict(True, Reason.TOKEN_VALID, " ".join(note for note in notes if note))
+
+
+def _fetched_when_needed(facts: CredentialFacts) -> bool:
+    untroubled = Step.TOKENS not in facts.troubles and not isinstance(facts.app, Absent)
+    return facts.on_demand and facts.renewable(Slot.CURRENT) and untroubled
+
+
+def _renewal_note(facts: CredentialFacts) -> str:
+    if isinstance(facts.app, Absent):
+        return f"It cannot be renewed: {facts.app.message}"
+    trouble = facts.troubles.get(Step.TOKENS)
+    return f"It could not be renewed yet: {trouble.message} {advice(trouble.reason)}".strip() if trouble else ""
+
+
+def _unsaved(facts: CredentialFacts) -> Verdict | None:
+    if facts.unsaved is None:
+        return None
+    return Verdict(
+        False,
+        Reason.SECRET_CONFLICT,
+        f"New tokens cannot be stored in Secret {facts.credential.token_secret_name} yet and are kept in memory: "
+        f"{facts.unsaved_problem or 'it is being tried'}.",
+    )
+
+
+def _unserved(facts: CredentialFacts) -> Verdict | None:
+    if not isinstance(facts.grant, GrantUnserved):
+        return None
+    return Verdict(False, Reason.WAITING_FOR_CONSENT, facts.grant.message, stalled=True)
+
+
+def _no_app(facts: CredentialFacts) -> Verdict | None:
+    return Verdict(False, Reason.APP_SECRET_MISSING, facts.app.message) if isinstance(facts.app, Absent) else None
+
+
+def _no_grant(facts: CredentialFacts) -> Verdict | None:
+    if not isinstance(facts.grant, Absent) or facts.renewable(Slot.CURRENT):
+        return None
+    return Verdict(False, Reason.GRANT_SECRET_MISSING, facts.grant.message)
+
+
+def _grant_refused(facts: CredentialFacts) -> Verdict | None:
+    rejection = _grant_rejection(facts)
+    return _told(rejection) if rejection is not None and not facts.renewable(Slot.CURRENT) else None
+
+
+def _troubled(facts: CredentialFacts) -> Verdict | None:
+    for step in (Step.TOKENS, Step.GRANT, Step.IDENTITY):
+        trouble = facts.troubles.get(step)
+        if trouble is not None:
+            return _worded(trouble.reason, trouble.message)
+    return None
+
+
+def _under_way(facts: CredentialFacts) -> Verdict:
+    claim = facts.state.claim
+    if claim is not None and claim.open and claim.holder != facts.instance:
+        says = "Another operator process has begun to ask Zoom; if it does not finish, this one takes over soon."
+    else:
+        says = "Zoom is being asked."
+    return Verdict(False, Reason.ZOOM_UNAVAILABLE, says)
+
+
+def _grant_rejection(facts: CredentialFacts) -> Rejection | None:
+    if not isinstance(facts.grant, GrantFound):
+        return None
+    return facts.state.refuses_grant(facts.grant.fingerprint, client_id=facts.client_id)
+
+
+def _told(rejection: Rejection) -> Verdict:
+    return _worded(Reason(rejection.reason), rejection.message)
+
+
+def _worded(reason: Reason, message: str) -> Verdict:
+    return Verdict(False, reason, f"{message} {advice(reason)}".strip())
+
+
+_CHECKS: Final[tuple[Callable[[CredentialFacts], Verdict | None], ...]] = (
+    _suspended,
+    _conflict,
+    _refused_for_good,
+    _ended_by_zoom,
+    _scopes,
+    _valid,
+    _unsaved,
+    _unserved,
+    _no_app,
+    _no_grant,
+    _grant_refused,
+    _troubled,
+    _under_way,
+)

@@ -1,0 +1,189 @@
+"""Access tokens for those who call Zoom: bots and the meeting sync. Kept in memory till shortly before their end.
+
+A token comes from the token Secret, read by name. Where it has run out, or Zoom refused it before its time, the
+credential's own reconciliation is asked to renew it, and waited for a little while: nothing is renewed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import SecretStr
+
+from meetingbots.build.token_secret import SecretConflict, read_token_secret
+from meetingbots.build.token_state import TokenState, mark_of
+from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.resources import SECRETS
+from meetingbots.models.base import ModelError
+from meetingbots.models.conditions import ConditionType, find
+from meetingbots.models.credential import CredentialReason, ZoomCredential
+from meetingbots.reconcile.cache import Key
+from meetingbots.reconcile.services import Services
+
+_MARGIN: Final = timedelta(seconds=30)
+_PATIENCE_SECONDS: Final = 5.0
+_UNUSABLE_REASONS: Final = frozenset({CredentialReason.USER_MISMATCH, CredentialReason.DEAUTHORIZED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessToken:
+    """A usable access token, where it is to be used (`api_url` as Zoom said it, may be empty), and whose it is."""
+
+    token: SecretStr = field(repr=False)
+    expires_at: datetime
+    api_url: str
+    user_id: str
+    account_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotReady:
+    """There is no usable token now: the credential's reason and a sentence for people."""
+
+    reason: CredentialReason
+    message: str
+
+
+class AccessTokens:
+    """Hands out access tokens by credential."""
+
+    def __init__(
+        self,
+        *,
+        services: Services,
+        patience: float = _PATIENCE_SECONDS,
+        wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
+    ) -> None:
+        """`patience` is how many seconds `get` waits for a renewal; `wait` takes the place of waiting, for tests."""
+        self._services = services
+        self._patience = patience
+        self._wait = wait or _wait
+        self._kept: dict[Key, AccessToken] = {}
+        self._refused: dict[Key, str] = {}
+        self._wanted: set[Key] = set()
+        self._renewed: dict[Key, asyncio.Event] = {}
+
+    async def get(self, key: Key) -> AccessToken | NotReady:
+        """A token that is valid for at least half a minute, or why there is none. Raises `KubeError`."""
+        credential = self._credential(key)
+        if isinstance(credential, NotReady):
+            self._kept.pop(key, None)
+            return credential
+        kept = self._kept.get(key)
+        if kept is not None and self._good(key, kept):
+            return kept
+        found = await self._read(key, credential)
+        if isinstance(found, AccessToken):
+            return found
+        event = self._renewed.setdefault(key, asyncio.Event())
+        event.clear()
+        self._wanted.add(key)
+        self._services.queues.credentials.add(key)
+        await self._wait(event, self._patience)
+        return await self._read(key, credential)
+
+    def invalidate(self, key: Key, access: AccessToken) -> None:
+        """Zoom refused this token before its time (401): it is not handed out again, and a new one is asked for."""
+        self._refused[key] = mark_of(access.token)
+        kept = self._kept.get(key)
+        if kept is not None and mark_of(kept.token) == self._refused[key]:
+            del self._kept[key]
+        self._services.queues.credentials.add(key)
+
+    def refused(self, key: Key) -> str:
+        """The mark of the token that was last refused; empty without one."""
+        return self._refused.get(key, "")
+
+    def wanted(self, key: Key) -> bool:
+        """Whether someone waits for a token."""
+        return key in self._wanted
+
+    def settled(self, key: Key) -> None:
+        """The credential was reconciled: its Secret is as it can be now. Those who wait look again."""
+        self._wanted.discard(key)
+        self._kept.pop(key, None)
+        event = self._renewed.pop(key, None)
+        if event is not None:
+            event.set()
+
+    def forget(self, key: Key) -> None:
+        """The credential is gone."""
+        self.settled(key)
+        self._refused.pop(key, None)
+
+    def _credential(self, key: Key) -> ZoomCredential | NotReady:
+        item = self._services.caches.credentials.get(key)
+        if item is None:
+            return NotReady(
+                reason=CredentialReason.WAITING_FOR_CONSENT, message=f"There is no ZoomCredential {key.name}."
+            )
+        try:
+            credential = ZoomCredential.from_object(item)
+        except ModelError as error:
+            return NotReady(reason=CredentialReason.WAITING_FOR_CONSENT, message=str(error))
+        if credential.spec.suspend:
+            return NotReady(
+                reason=CredentialReason.SUSPENDED, message=f"ZoomCredential {key.name}: spec.suspend is true."
+            )
+        return credential
+
+    async def _read(self, key: Key, credential: ZoomCredential) -> AccessToken | NotReady:
+        try:
+            item = await self._services.kube.get(SECRETS, namespace=key.namespace, name=credential.token_secret_name)
+        except NotFoundError:
+            return _not_ready(credential)
+        secret = read_token_secret(item, credential=credential)
+        if isinstance(secret, SecretConflict):
+            return NotReady(reason=CredentialReason.SECRET_CONFLICT, message=secret.message)
+        access = _access(secret.state)
+        if access is None or not self._good(key, access):
+            return _not_ready(credential)
+        self._kept[key] = access
+        return access
+
+    def _good(self, key: Key, access: AccessToken) -> bool:
+        in_time = self._services.clock() < access.expires_at - _MARGIN
+        return in_time and mark_of(access.token) != self._refused.get(key, "")
+
+
+def _access(state: TokenState) -> AccessToken | None:
+    """The token in use, if it is known whose it is and nothing forbids its use."""
+    tokens, rejected = state.tokens, state.rejected_token
+    if tokens is None or tokens.expires_at is None or not state.user_id:
+        return None
+    if rejected is not None and rejected.mark == tokens.mark and rejected.reason in _UNUSABLE_REASONS:
+        return None
+    return AccessToken(
+        token=tokens.access_token,
+        expires_at=tokens.expires_at,
+        api_url=tokens.api_url,
+        user_id=state.user_id,
+        account_id=state.account_id,
+    )
+
+
+def _not_ready(credential: ZoomCredential) -> NotReady:
+    """What the credential's own condition tells; where it is still Ready, its token is just being renewed."""
+    told = find(credential.status.conditions, ConditionType.READY)
+    try:
+        reason = CredentialReason(told.reason) if told else CredentialReason.ZOOM_UNAVAILABLE
+    except ValueError:
+        reason = CredentialReason.ZOOM_UNAVAILABLE
+    if told is None or reason is CredentialReason.TOKEN_VALID:
+        return NotReady(
+            reason=CredentialReason.ZOOM_UNAVAILABLE,
+            message=f"ZoomCredential {credential.name} has no usable access token yet; it is being fetched.",
+        )
+    return NotReady(reason=reason, message=f"ZoomCredential {credential.name}: {told.message}")
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

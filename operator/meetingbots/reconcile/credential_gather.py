@@ -1,0 +1,158 @@
+"""Gathering the facts about one credential: three Secrets read by name, and what the process remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import MappingProxyType
+
+from meetingbots.build.token_secret import SecretConflict, TokenSecret, read_token_secret
+from meetingbots.decide.credential_facts import (
+    Absent,
+    AppFound,
+    CredentialFacts,
+    GrantFound,
+    GrantUnserved,
+    Step,
+    Trouble,
+)
+from meetingbots.decide.retry import MENDABLE_SECONDS, backoff
+from meetingbots.kube.client import Kube, Object
+from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.resources import SECRETS
+from meetingbots.models.credential import CredentialReason, ZoomCredential
+from meetingbots.reconcile.access_tokens import AccessTokens
+from meetingbots.reconcile.cache import Key
+from meetingbots.reconcile.credential_memory import CredentialMemory, Recollection
+from meetingbots.reconcile.grants import Grant, read_grant
+from meetingbots.reconcile.secret_values import SecretValueError, value_of
+from meetingbots.reconcile.services import Services
+from meetingbots.zoom.oauth import AppCredentials
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The facts, and what is needed to act on them. `item` is the credential as the API server sends it."""
+
+    key: Key
+    item: Object
+    facts: CredentialFacts
+    app: AppCredentials | None
+    grant: Grant | None
+
+
+class CredentialGatherer:
+    """Reads what is so."""
+
+    def __init__(self, *, services: Services, access_tokens: AccessTokens, memory: CredentialMemory) -> None:
+        self._services = services
+        self._access_tokens = access_tokens
+        self._memory = memory
+
+    async def gather(self, key: Key, *, item: Object, credential: ZoomCredential) -> Gathered:
+        """Everything, freshly read. Raises `KubeError`."""
+        kube = self._services.kube
+        app = await read_app(kube, credential=credential)
+        grant = await read_grant(kube, credential=credential)
+        secret = await read_secret(kube, credential=credential)
+        facts = CredentialFacts(
+            credential=credential,
+            app=app if isinstance(app, Absent) else AppFound(client_id=app.client_id),
+            grant=grant
+            if isinstance(grant, (Absent, GrantUnserved))
+            else GrantFound(fingerprint=grant.fingerprint, renewable=grant.renewable),
+            secret=None,
+            now=self._services.clock(),
+            instance=self._services.instance,
+        )
+        gathered = Gathered(
+            key=key,
+            item=item,
+            facts=facts,
+            app=None if isinstance(app, Absent) else app,
+            grant=None if isinstance(grant, (Absent, GrantUnserved)) else grant,
+        )
+        return self._with(gathered, secret)
+
+    async def again(self, gathered: Gathered) -> Gathered:
+        """The same after something was done: only the token Secret is read anew. Raises `KubeError`."""
+        secret = await read_secret(self._services.kube, credential=gathered.facts.credential)
+        return self._with(gathered, secret)
+
+    def _with(self, gathered: Gathered, secret: TokenSecret | SecretConflict | None) -> Gathered:
+        now = self._services.clock()
+        memory = self._memory.of(gathered.key)
+        claim = secret.state.claim if isinstance(secret, TokenSecret) else None
+        facts = replace(gathered.facts, secret=secret, now=now)
+        _recall(memory, facts)
+        facts = replace(
+            facts,
+            claim_seen=memory.see_claim(claim, now=now),
+            unsaved=memory.unsaved,
+            unsaved_problem=memory.unsaved_problem,
+            troubles=MappingProxyType(dict(memory.troubles)),
+            last_error=memory.last_error,
+            refused_token=self._access_tokens.refused(gathered.key),
+            wanted=self._access_tokens.wanted(gathered.key),
+            tried_request=memory.tried_request,
+        )
+        return replace(gathered, facts=facts)
+
+
+async def read_app(kube: Kube, *, credential: ZoomCredential) -> AppCredentials | Absent:
+    """The app's id and secret, or what is missing. Raises `KubeError`."""
+    name = credential.spec.app_secret_ref.name
+    try:
+        secret = await kube.get(SECRETS, namespace=credential.namespace, name=name)
+        return AppCredentials(
+            client_id=value_of(secret, key="client_id").get_secret_value(),
+            client_secret=value_of(secret, key="client_secret"),
+        )
+    except NotFoundError:
+        return Absent(message=f"The app's Secret {name} does not exist.")
+    except SecretValueError as error:
+        return Absent(message=f"The app cannot be read: {error}")
+
+
+async def read_secret(kube: Kube, *, credential: ZoomCredential) -> TokenSecret | SecretConflict | None:
+    """The token Secret as it is now; None without one. Raises `KubeError`."""
+    try:
+        item = await kube.get(SECRETS, namespace=credential.namespace, name=credential.token_secret_name)
+    except NotFoundError:
+        return None
+    return read_token_secret(item, credential=credential)
+
+
+def _recall(memory: Recollection, facts: CredentialFacts) -> None:
+    """After a start: take over from the status that Zoom did not answer, so that a restart does not hammer it."""
+    if memory.recalled:
+        return
+    memory.recalled = True
+    status = facts.credential.status
+    error = status.last_error
+    if not status.consecutive_failures or error is None or error.time is None:
+        return
+    try:
+        reason = CredentialReason(error.reason)
+    except ValueError:
+        return
+    definite = reason is not CredentialReason.ZOOM_UNAVAILABLE
+    wait = timedelta(seconds=MENDABLE_SECONDS) if definite else backoff(status.consecutive_failures)
+    step = _step(facts)
+    planned = status.next_refresh_time if step is not Step.IDENTITY and not definite else None
+    memory.troubles[step] = Trouble(
+        reason=reason,
+        definite=definite,
+        code=error.code,
+        message=error.message,
+        time=error.time,
+        failures=status.consecutive_failures,
+        retry_at=max(error.time + wait, planned) if planned else error.time + wait,
+    )
+
+
+def _step(facts: CredentialFacts) -> Step:
+    """What the trouble that the status tells of was about, as far as the token Secret lets one see it."""
+    if facts.state.tokens is None or facts.changed_grant:
+        return Step.GRANT
+    return Step.TOKENS if facts.state.user_id else Step.IDENTITY
