@@ -105,11 +105,11 @@ class FakeKube(Kube):
         number = await self._before("list", resource, namespace, "")
         items = [
             copy.deepcopy(item)
-            for (plural, space, name), item in sorted(self._objects.items())
+            for (plural, space, _), item in sorted(self._objects.items())
             if plural == resource.plural
             and namespace in (None, space)
             and _selected(item, label_selector)
-            and (field_selector is None or field_selector == f"metadata.name={name}")
+            and all(_field(item, part) for part in filter(None, (field_selector or "").split(",")))
         ]
         await self._after("list", resource, namespace, "", number)
         for start in range(0, max(len(items), 1), page_size):
@@ -185,6 +185,7 @@ class FakeKube(Kube):
         namespace: str | None,
         name: str,
         uid: str | None = None,
+        resource_version: str | None = None,
         grace_seconds: int | None = None,
     ) -> None:
         number = await self._before("delete", resource, namespace, name)
@@ -193,6 +194,8 @@ class FakeKube(Kube):
         if known is not None:
             if uid is not None and uid != known["metadata"]["uid"]:
                 raise ConflictError("uid precondition", status=409, reason="Conflict")
+            if resource_version is not None and resource_version != known["metadata"]["resourceVersion"]:
+                raise ConflictError("resourceVersion precondition", status=409, reason="Conflict")
             del self._objects[place]
         await self._after("delete", resource, namespace, name, number)
 
@@ -286,6 +289,14 @@ def _same(known: Object, item: Object) -> bool:
         return json.dumps({**value, "metadata": metadata}, sort_keys=True)
 
     return bare(known) == bare(item)
+
+
+def _field(item: Object, requirement: str) -> bool:
+    path, _, wanted = requirement.partition("=")
+    value: Any = item
+    for part in path.split("."):
+        value = value.get(part, "") if isinstance(value, dict) else ""
+    return bool(value == wanted)
 
 
 def _selected(item: Object, selector: str | None) -> bool:

@@ -136,12 +136,17 @@ class Kube:
         namespace: str | None,
         name: str,
         uid: str | None = None,
+        resource_version: str | None = None,
         grace_seconds: int | None = None,
     ) -> None:
-        """Delete one object; with `uid` only that very one (`ConflictError` otherwise). Gone already is no error."""
+        """Delete one object; with `uid` only that very one, with `resource_version` only as it was read.
+
+        Raises `ConflictError` otherwise. Gone already is no error.
+        """
         options: Object = {"propagationPolicy": "Background"}
-        if uid is not None:
-            options["preconditions"] = {"uid": uid}
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        if any(preconditions.values()):
+            options["preconditions"] = {key: value for key, value in preconditions.items() if value is not None}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         try:
