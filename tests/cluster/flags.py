@@ -93,6 +93,7 @@ def apiserver(files: Files, *, port: int, etcd_port: int, audit: bool) -> list[s
         "--authorization-mode=RBAC",
         "--service-cluster-ip-range=10.96.0.0/16",
         "--allow-privileged=true",
+        "--kubelet-preferred-address-types=InternalIP",  # the double's host name is known to nobody
         "--profiling=false",
     ]
     if audit:

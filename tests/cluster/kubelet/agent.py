@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 from tests.cluster.kubelet.client import PASSING, ExpiredError, RefusedError
+from tests.cluster.kubelet.container import Container
 from tests.cluster.kubelet.node import put_node, schedule, wants_node
 from tests.cluster.kubelet.pod import PodWorker
 from tests.cluster.kubelet.records import PodRecord
@@ -54,6 +55,13 @@ class Agent:
             if worker.key == (namespace, name):
                 return worker
         raise LookupError(f"the kubelet double has no Pod {namespace}/{name}")
+
+    def container(self, namespace: str, name: str, container: str) -> Container:
+        """One container of a Pod that is there now; LookupError if there is none."""
+        for each in self.worker(namespace, name).containers:
+            if each.name == container:
+                return each
+        raise LookupError(f"Pod {namespace}/{name} has no container {container}")
 
     async def _list(self) -> str:
         answer = await self.node.client.request("GET", PODS)

@@ -131,7 +131,8 @@ class Container:
         """Send a signal to the process group; `reason` replaces Error in the status, such as OOMKilled."""
         if self.running and self._process is not None:
             self._killed_as = reason or self._killed_as
-            with contextlib.suppress(ProcessLookupError):
+            # A process that has just ended: Linux says there is none, macOS that it is not ours to signal.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
 
     def lose(self) -> None:

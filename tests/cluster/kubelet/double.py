@@ -16,6 +16,7 @@ from tests.cluster.kubelet.agent import Agent
 from tests.cluster.kubelet.client import Client
 from tests.cluster.kubelet.faults import Faults
 from tests.cluster.kubelet.images import Images
+from tests.cluster.kubelet.log_server import log_server
 from tests.cluster.kubelet.node import put_node
 from tests.cluster.kubelet.pod import PodWorker
 from tests.cluster.kubelet.records import PodRecord
@@ -184,10 +185,10 @@ class KubeletDouble:
 
     def _kill(self, namespace: str, name: str, container: str, *, number: int, reason: str) -> None:
         def killed() -> None:
-            found = [each for each in self._worker(namespace, name).containers if each.name == container]
-            if not found or not found[0].running:
+            found = self._core().container(namespace, name, container)
+            if not found.running:
                 raise LookupError(f"container {container} of Pod {namespace}/{name} does not run")
-            found[0].kill(number, reason=reason)
+            found.kill(number, reason=reason)
 
         self._call(killed)
 
@@ -235,14 +236,16 @@ class KubeletDouble:
                     slow_period_seconds=self._slow_period,
                     pull_backoff_seconds=self._pull_backoff,
                 )
-                await self._work(Agent(node_name=self.node_name, node=node))
+                agent = Agent(node_name=self.node_name, node=node)
+                async with log_server(agent.container, folder=self._folder) as port:
+                    await self._work(agent, log_port=port)
         finally:
             warden.close()
 
-    async def _work(self, agent: Agent) -> None:
+    async def _work(self, agent: Agent, *, log_port: int | None) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        await put_node(agent.node.client, name=self.node_name)
+        await put_node(agent.node.client, name=self.node_name, log_port=log_port)
         watch = asyncio.create_task(agent.run())
         try:
             await agent.watching.wait()

@@ -14,10 +14,10 @@ RESOURCES = {"cpu": "1000", "memory": "1000Gi", "pods": "10000", "ephemeral-stor
 UNREACHABLE = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}
 
 
-async def put_node(client: Client, *, name: str, ready: bool = True, port: int | None = None) -> None:
+async def put_node(client: Client, *, name: str, ready: bool = True, log_port: int | None = None) -> None:
     """Create the Node, or set its readiness; not ready means that it was lost: unknown, with the taint for it.
 
-    `port` is where the double serves containers' logs, if it does.
+    `log_port` is where the double serves containers' logs, if it does.
     """
     path = f"/api/v1/nodes/{name}"
     try:
@@ -33,8 +33,8 @@ async def put_node(client: Client, *, name: str, ready: bool = True, port: int |
         "addresses": [{"type": "InternalIP", "address": ADDRESS}, {"type": "Hostname", "address": name}],
         "conditions": [_ready_condition(ready=ready)],
     }
-    if port is not None:
-        status["daemonEndpoints"] = {"kubeletEndpoint": {"Port": port}}
+    if log_port is not None:
+        status["daemonEndpoints"] = {"kubeletEndpoint": {"Port": log_port}}
     await client.merge(f"{path}/status", {"status": status})
 
 
