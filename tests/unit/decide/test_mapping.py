@@ -6,7 +6,6 @@ from itertools import permutations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from meetingbots.decide.mapping import after_meeting_event, after_personal_id, is_of_interest, wants_live_label
 from meetingbots.decide.ownership import Concern
 from meetingbots.models.mapping import (
@@ -18,6 +17,7 @@ from meetingbots.models.mapping import (
     Source,
 )
 from meetingbots.zoom.events import MeetingEvent
+
 from tests.unit.decide.meeting_events import MEETING, at, concern, meeting_event, moment
 
 ALICE = FoundCredential(name="alice", role=Role.HOST, source=Source.WEBHOOK)

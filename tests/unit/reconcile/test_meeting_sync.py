@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import httpx
+import pytest
+from meetingbots.kube.errors import UnavailableError
+from meetingbots.kube.resources import MAPPINGS
+from meetingbots.metrics import Metrics
+from meetingbots.models.credential import ZoomCredential
+from meetingbots.reconcile.access_tokens import AccessToken
+from meetingbots.reconcile.meeting_sync import SyncResult, sync_meetings
+from meetingbots.reconcile.services import Caches, Queues, Services
+from meetingbots.settings import OperatorSettings
+from meetingbots.zoom.api import ZoomAPI
+from meetingbots.zoom.errors import Passing
+from meetingbots.zoom.transport import new_http_client
+from pydantic import SecretStr
+
+from tests.unit.fake_kube import Call, FakeKube
+
+START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+PMI = "1234567890"
+PAGE = 300
+
+
+@dataclass
+class Zoom:
+    """One user's meetings, in pages. `broken` names the page (from 0) that fails, and how; each time once."""
+
+    meetings: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    pmi: str = PMI
+    broken: dict[int, httpx.Response] = field(default_factory=dict)
+    lists: int = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/meetings"):
+            return self._page(int(request.url.params.get("next_page_token", "0")))
+        return httpx.Response(
+            200, json={"id": "U1", "account_id": "A1", "email": "a@example.com", "pmi": int(self.pmi)}
+        )
+
+    def _page(self, number: int) -> httpx.Response:
+        self.lists += number == 0
+        if number in self.broken:
+            return self.broken.pop(number)
+        rows = [(name, "U1") for name in self.meetings] + [(name, "U2") for name in self.others]
+        part = rows[number * PAGE : (number + 1) * PAGE]
+        more = len(rows) > (number + 1) * PAGE
+        return httpx.Response(
+            200,
+            json={
+                "next_page_token": str(number + 1) if more else "",
+                "meetings": [{"id": int(name), "host_id": host, "topic": "confidential"} for name, host in part],
+            },
+        )
+
+
+@dataclass
+class Ground:
+    """A namespace, a user at Zoom, and a credential of that user."""
+
+    kube: FakeKube
+    zoom: Zoom
+    credential: ZoomCredential
+
+    async def sync(self, *, after: timedelta = timedelta(0)) -> SyncResult:
+        now = START + after
+        async with new_http_client(timeout=5, user_agent="tests", transport=httpx.MockTransport(self.zoom)) as http:
+            api = ZoomAPI(http)
+            services = Services(
+                kube=self.kube,
+                oauth=cast("Any", None),
+                api=api,
+                settings=OperatorSettings(),
+                clock=lambda: now + timedelta(seconds=3),
+                recorder=cast("Any", None),
+                metrics=Metrics(),
+                instance="tests",
+                queues=cast("Queues", None),
+                caches=Caches(),
+                api_at=lambda _: api,
+            )
+            access = AccessToken(
+                token=SecretStr("access"),
+                expires_at=now + timedelta(hours=1),
+                api_url="",
+                user_id="U1",
+                account_id="A1",
+            )
+            return await sync_meetings(services=services, credential=self.credential, access=access, now=now)
+
+    def mapping(self, name: str) -> dict[str, Any] | None:
+        return self.kube.peek(MAPPINGS, namespace="team", name=name)
+
+    def entries(self, name: str) -> list[dict[str, str]]:
+        item = self.mapping(name)
+        assert item is not None
+        entries: list[dict[str, str]] = item["status"].get("credentials", [])
+        return entries
+
+    def counted(self) -> Counted:
+        return Counted(self.kube)
+
+
+class Counted:
+    """The writes since it was made."""
+
+    def __init__(self, kube: FakeKube) -> None:
+        self._kube = kube
+        self._before = dict(self._now())
+
+    def _now(self) -> Iterator[tuple[str, int]]:
+        for verb in ("create", "patch", "delete", "get", "list"):
+            yield verb, self._kube.count(verb, MAPPINGS)
+
+    @property
+    def made(self) -> dict[str, int]:
+        return {verb: count - self._before[verb] for verb, count in self._now() if count != self._before[verb]}
+
+
+def credential(name: str = "alice") -> ZoomCredential:
+    return ZoomCredential.from_object(
+        {
+            "metadata": {"name": name, "namespace": "team", "uid": f"uid-{name}"},
+            "spec": {
+                "appSecretRef": {"name": "zoom-app"},
+                "grant": {"refreshToken": {"secretKeyRef": {"name": name, "key": "refresh_token"}}},
+            },
+        }
+    )
+
+
+def ids(numbers: Iterable[int]) -> list[str]:
+    return [f"8{number:010d}" for number in numbers]
+
+
+@pytest.fixture
+def ground() -> Ground:
+    return Ground(kube=FakeKube(), zoom=Zoom(), credential=credential())
+
+
+def entry(source: str, name: str = "alice") -> dict[str, str]:
+    return {"name": name, "role": "Host", "source": source}
+
+
+async def test_meetings_and_personal_id_are_mapped(ground: Ground) -> None:
+    ground.zoom.meetings = ids(range(2))
+    result = await ground.sync()
+    assert (result.count, result.pmi, result.written, result.removed) == (3, PMI, 3, 0)
+    assert result.finished == START + timedelta(seconds=3)
+    assert ground.entries(ids([0])[0]) == [entry("Sync")]
+    assert ground.entries(PMI) == [entry("PMI")]
+    assert "confidential" not in str(ground.mapping(ids([0])[0]))
+
+
+async def test_others_meetings_in_the_list_are_not_ours(ground: Ground) -> None:
+    ground.zoom.others = ids([5])
+    await ground.sync()
+    assert ground.mapping(ids([5])[0]) is None
+
+
+async def test_a_large_list_costs_one_write_for_each_difference(ground: Ground) -> None:
+    ground.zoom.meetings = ids(range(700))
+    assert (await ground.sync()).count == 701
+    counted = ground.counted()
+    assert (await ground.sync(after=timedelta(days=1))).written == 0
+    assert counted.made == {"list": 1}
+
+    ground.zoom.meetings = ids([*range(2, 700), 900])
+    counted = ground.counted()
+    result = await ground.sync(after=timedelta(days=2))
+    assert (result.written, result.removed) == (1, 2)
+    assert counted.made == {"list": 1, "create": 1, "get": 2, "delete": 2}
+    assert ground.mapping(ids([0])[0]) is None
+    assert ground.mapping(ids([900])[0]) is not None
+
+
+async def test_a_list_that_breaks_off_changes_nothing(ground: Ground) -> None:
+    ground.zoom.meetings = ids(range(400))
+    await ground.sync()
+    ground.zoom.meetings = ids([*range(1, 400), 900])
+    ground.zoom.broken = {1: httpx.Response(502, text="<html>bad gateway</html>")}
+    counted = ground.counted()
+    with pytest.raises(Passing):
+        await ground.sync(after=timedelta(days=1))
+    assert counted.made == {}
+
+
+async def test_a_page_token_that_ran_out_begins_the_list_again(ground: Ground) -> None:
+    ground.zoom.meetings = ids(range(301))
+    ground.zoom.broken = {
+        1: httpx.Response(400, json={"code": 300, "message": "The next page token is invalid or expired."})
+    }
+    result = await ground.sync()
+    assert (result.count, ground.zoom.lists) == (302, 2)
+
+
+async def test_nothing_is_removed_when_kubernetes_refuses_an_addition(ground: Ground) -> None:
+    ground.zoom.meetings = ids([1])
+    await ground.sync()
+
+    async def refuse(call: Call) -> None:
+        if call.verb == "create":
+            raise UnavailableError("away", status=503)
+
+    ground.kube.hook = refuse
+    ground.zoom.meetings = ids([2])
+    with pytest.raises(UnavailableError):
+        await ground.sync(after=timedelta(days=1))
+    assert ground.mapping(ids([1])[0]) is not None
+
+
+async def test_another_credentials_mappings_are_left_alone(ground: Ground) -> None:
+    ground.zoom.meetings = ids([1])
+    await ground.sync()
+    ground.credential = credential("bob")
+    ground.zoom.meetings = []
+    ground.zoom.pmi = "2223334445"
+    await ground.sync(after=timedelta(days=1))
+    assert ground.entries(ids([1])[0]) == [entry("Sync")]
+
+
+async def test_two_credentials_of_one_user_share_a_mapping(ground: Ground) -> None:
+    ground.zoom.meetings = ids([1])
+    await ground.sync()
+    ground.credential = credential("bob")
+    await ground.sync(after=timedelta(minutes=1))
+    assert ground.entries(ids([1])[0]) == [entry("Sync"), entry("Sync", "bob")]
+    ground.zoom.meetings = []
+    await ground.sync(after=timedelta(minutes=2))
+    assert ground.entries(ids([1])[0]) == [entry("Sync")]
+
+
+async def test_what_is_added_by_hand_is_found_again(ground: Ground) -> None:
+    (name,) = ids([1])
+    ground.kube.put(
+        MAPPINGS,
+        {
+            "metadata": {"name": name, "namespace": "team"},
+            "spec": {"meetingId": name, "credentials": [{"name": "dora"}]},
+        },
+    )
+    ground.zoom.meetings = [name]
+    await ground.sync()
+    assert ground.entries(name) == [entry("Sync")]
+    ground.zoom.meetings = []
+    await ground.sync(after=timedelta(days=1))
+    assert ground.entries(name) == []
+
+
+async def test_a_changed_personal_id_leaves_the_old_one(ground: Ground) -> None:
+    await ground.sync()
+    ground.zoom.pmi = "2223334445"
+    result = await ground.sync(after=timedelta(days=1))
+    assert result.pmi == "2223334445"
+    assert ground.mapping(PMI) is None
+    assert ground.entries("2223334445") == [entry("PMI")]
+
+
+async def test_tombstones_and_ended_instant_meetings_go_after_a_day(ground: Ground) -> None:
+    tombstone, instant = ids([1, 2])
+    for name, status in (
+        (tombstone, {"phase": "Deleted", "eventTimes": {"existence": milliseconds(START)}}),
+        (instant, {"phase": "Ended", "uuid": "a", "eventTimes": {"live": milliseconds(START)}}),
+    ):
+        ground.kube.put(
+            MAPPINGS,
+            {
+                "metadata": {
+                    "name": name,
+                    "namespace": "team",
+                    "labels": {"credential.meetingbots.dev/alice": ""},
+                },
+                "spec": {"meetingId": name},
+                "status": {"credentials": [entry("Webhook")], **status},
+            },
+        )
+    assert (await ground.sync(after=timedelta(hours=23))).removed == 0
+    assert (await ground.sync(after=timedelta(hours=24))).removed == 2
+    assert ground.mapping(tombstone) is None
+    assert ground.mapping(instant) is None
+
+
+def milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
