@@ -58,7 +58,10 @@ class Consented:
 def read(path: Path) -> Scenario:
     """Read a scenario file; ValueError (pydantic's, with the field's place) when it does not fit."""
     text = path.read_text(encoding="utf-8")
-    content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    try:
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
     return TypeAdapter(Scenario).validate_python(content or {})
 
 
