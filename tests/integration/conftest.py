@@ -11,6 +11,10 @@ from tests.cluster.binaries import ensure_binaries
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.crds import crd_files, load_crds
 from tests.cluster.kubelet import KubeletDouble
+from tests.stack.stack import Stack
+from tests.stack.tenant import Tenant
+from tests.zoomsim.client import SimClient
+from tests.zoomsim.server import serving_in_thread
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,3 +69,32 @@ def namespace(cluster: ControlPlane) -> Iterator[str]:
     wait_until(lambda: cluster.api.get(account) is not None, what=f"{name}'s default service account")
     yield name
     cluster.api.delete(core_path("namespaces", name=name))
+
+
+@pytest.fixture(scope="session")
+def session_zoom() -> Iterator[SimClient]:
+    """The session's Zoom; its accounts and users are the tests' own."""
+    with serving_in_thread() as zoom:
+        yield zoom
+
+
+@pytest.fixture
+def zoom(session_zoom: SimClient) -> Iterator[SimClient]:
+    """The session's Zoom, in good order again afterwards."""
+    yield session_zoom
+    session_zoom.clear_faults()
+
+
+@pytest.fixture(scope="session")
+def stack(cluster: ControlPlane, session_zoom: SimClient) -> Iterator[Stack]:
+    """Operator and receiver for all namespaces, as real processes with their own rights."""
+    with Stack(cluster, zoom_url=session_zoom.base_url, system="meetingbots-system") as running:
+        yield running
+
+
+@pytest.fixture
+def tenant(cluster: ControlPlane, zoom: SimClient, stack: Stack, namespace: str) -> Tenant:
+    """A fresh customer of the running stack, whose app tells its events to the receiver."""
+    tenant = Tenant(cluster, zoom, namespace)
+    zoom.change_app(tenant.app.client_id, webhook_url=stack.webhook_url(tenant.app.client_id))
+    return tenant

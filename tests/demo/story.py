@@ -1,0 +1,192 @@
+"""What the demo tells: three bots, one that records at once, one that asks, and one that does not go."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.api import wait_until
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.kubelet import KubeletDouble
+from tests.demo.narration import Narration
+from tests.stack.stack import Stack
+from tests.zoomsim.client import SimClient
+from tests.zoomsim.join import Participant
+from tests.zoomsim.scenario import MeetingWanted
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMESPACE = "default"
+APP = "demo-app"
+GROUP = "/apis/meetingbots.dev/v1alpha1"
+ALICES_MEETING, BOBS_MEETING = 81234567890, 89876543210
+PASSCODE = "demo-" + "passcode"
+
+
+class Story:
+    """Tells it step by step, on the real objects."""
+
+    def __init__(
+        self, *, narration: Narration, cluster: ControlPlane, kubelet: KubeletDouble, zoom: SimClient, stack: Stack
+    ) -> None:
+        self._n = narration
+        self._cluster = cluster
+        self._kubelet = kubelet
+        self._zoom = zoom
+        self._stack = stack
+
+    def tell(self) -> None:
+        """The whole story; a promise that is not kept is noted, and ends it where nothing can follow."""
+        try:
+            self._consent()
+            self._mapping()
+            self._bot_that_records()
+            self._bot_that_asks()
+            self._bot_that_insists()
+            self._the_end()
+        except TimeoutError as error:
+            self._n.check(str(error), False)
+
+    def _consent(self) -> None:
+        self._n.step("Alice consents at Zoom; her refresh token and the app's secrets go into Secrets")
+        app = self._zoom.change_app(APP, webhook_url=self._stack.webhook_url(APP))
+        consent = self._zoom.consent(client_id=APP, user="alice@acme.example")
+        self._secret(
+            "zoom-app",
+            client_id=app.client_id,
+            client_secret=app.client_secret,
+            webhook_secret_token=app.webhook_secret_token,
+        )
+        self._secret("alice", refresh_token=consent.refresh_token)
+        self._secret("weekly", passcode=PASSCODE)
+        simulator = {"metadata": {"name": "zoom-simulator"}, "data": {"url": self._zoom.base_url}}
+        self._cluster.api.apply(
+            f"/api/v1/namespaces/{NAMESPACE}/configmaps/zoom-simulator", _core("ConfigMap", simulator)
+        )
+        self._apply("credential.yaml")
+        self._wait("the ZoomCredential is Ready", lambda: self._ready("zoomcredentials", "alice") == "True")
+        self._get("zcred")
+        token = self._cluster.api.get(f"/api/v1/namespaces/{NAMESPACE}/secrets/alice-zoom-token") or {}
+        self._n.check("the tokens are in Secret alice-zoom-token", "access_token" in token.get("data", {}))
+        self._n.check("Zoom validates the webhook URL with a challenge", self._zoom.validate(APP))
+
+    def _mapping(self) -> None:
+        self._n.step("Alice plans a meeting; Zoom tells by a signed webhook, and the mapping is there")
+        meeting = MeetingWanted(
+            id=ALICES_MEETING, host_id="alice@acme.example", passcode=PASSCODE, start_in=60.0, waiting_room=True
+        )
+        self._zoom.add_meeting(meeting)
+        path = f"{GROUP}/namespaces/{NAMESPACE}/meetingmappings/{ALICES_MEETING}"
+        begun = time.monotonic()
+        self._wait("the MeetingMapping is there", lambda: self._cluster.api.get(path) is not None)
+        self._n.say(f"it took {time.monotonic() - begun:.2f} s")
+        self._get("mmap")
+        found = (self._cluster.api.get(path) or {}).get("status", {}).get("credentials", [])
+        self._n.check("it names Alice's credential, found by webhook", _source(found) == [("alice", "Webhook")])
+        self._zoom.act(ALICES_MEETING, "start")
+        self._wait(
+            "meeting.started makes it Live", lambda: self._status("meetingmappings", ALICES_MEETING, "phase") == "Live"
+        )
+
+    def _bot_that_records(self) -> None:
+        self._n.step("A bot for Alice's meeting: staged, token made at the last moment, recording at once")
+        self._apply("bot-with-token.yaml")
+        name = "weekly-with-token"
+        seen = self._watch_phases(name, until="Running")
+        self._n.say(f"phases seen: {' → '.join(seen)}")
+        self._get("mbot")
+        visit = self._visit(ALICES_MEETING)
+        self._n.check(
+            "Zoom let it in past the waiting room, recording", visit is not None and visit.state == "recording"
+        )
+        age = visit.token_age_seconds if visit else None
+        self._n.check(f"its token was {age if age is None else round(age, 2)} s old then", age is not None and age < 2)
+        pod = self._status("meetingbots", name, "podName")
+        self._n.show(f"kubectl logs {pod}", self._kubelet.logs(NAMESPACE, str(pod), "bot"))
+        gone = f"/api/v1/namespaces/{NAMESPACE}/secrets/{pod}-zoom"
+        self._wait("the Secret with the join token is deleted again", lambda: self._cluster.api.get(gone) is None)
+
+    def _bot_that_asks(self) -> None:
+        self._n.step("A bot for a stranger's meeting (Preferred): it goes without a token and asks the host")
+        bobs = MeetingWanted(id=BOBS_MEETING, host_id="bob@other.example", start_in=60.0, waiting_room=False)
+        self._zoom.add_meeting(bobs)
+        self._zoom.act(BOBS_MEETING, "start")
+        self._apply("bot-without-token.yaml")
+        self._wait("the bot runs", lambda: self._status("meetingbots", "stranger-preferred", "phase") == "Running")
+        self._wait("it is in the meeting", lambda: self._visit(BOBS_MEETING) is not None)
+        visit = self._visit(BOBS_MEETING)
+        self._n.check("Zoom asks the host for permission to record", visit is not None and visit.state == "asks_host")
+        reason = self._condition("meetingbots", "stranger-preferred", "TokenIssued").get("reason")
+        self._n.check(f"its condition TokenIssued says why: {reason}", reason == "NoMapping")
+
+    def _bot_that_insists(self) -> None:
+        self._n.step("The same with tokenPolicy Required: it does not go, and says why")
+        self._apply("bot-that-insists.yaml")
+        self._wait("the bot has failed", lambda: self._status("meetingbots", "stranger-required", "phase") == "Failed")
+        ready = self._condition("meetingbots", "stranger-required", "Ready")
+        self._n.check(f"reason {ready.get('reason')}", ready.get("reason") == "NoMapping")
+        self._n.say(str(ready.get("message")))
+        self._get("mbot")
+
+    def _the_end(self) -> None:
+        self._n.step("The meetings end, and the bots with them")
+        self._zoom.act(ALICES_MEETING, "end")
+        self._zoom.act(BOBS_MEETING, "end")
+        for name in ("weekly-with-token", "stranger-preferred"):
+            self._wait(f"{name} has succeeded", partial(self._is_in_phase, name, "Succeeded"))
+        self._get("mbot")
+        bad = [delivery for delivery in self._zoom.deliveries() if delivery.state != "delivered"]
+        self._n.check("every webhook of Zoom was taken", not bad)
+
+    def _watch_phases(self, name: str, *, until: str) -> list[str]:
+        seen: list[str] = []
+
+        def arrived() -> bool:
+            phase = str(self._status("meetingbots", name, "phase") or "Pending")
+            if not seen or seen[-1] != phase:
+                seen.append(phase)
+            return phase == until
+
+        wait_until(arrived, what=f"phase {until} of {name}", limit_seconds=40)
+        return seen
+
+    def _is_in_phase(self, name: str, phase: str) -> bool:
+        return bool(self._status("meetingbots", name, "phase") == phase)
+
+    def _visit(self, meeting_id: int) -> Participant | None:
+        return next((visit for visit in self._zoom.joins() if visit.meeting_id == str(meeting_id)), None)
+
+    def _wait(self, promise: str, holds: Callable[[], bool]) -> None:
+        wait_until(holds, what=promise, limit_seconds=40)
+        self._n.check(promise, True)
+
+    def _ready(self, plural: str, name: str) -> str:
+        return str(self._condition(plural, name, "Ready").get("status", ""))
+
+    def _condition(self, plural: str, name: str, kind: str) -> dict[str, Any]:
+        found = self._status(plural, name, "conditions") or []
+        return next((item for item in found if item["type"] == kind), {})
+
+    def _status(self, plural: str, name: object, key: str) -> Any:
+        item = self._cluster.api.get(f"{GROUP}/namespaces/{NAMESPACE}/{plural}/{name}") or {}
+        return item.get("status", {}).get(key)
+
+    def _secret(self, name: str, **values: str) -> None:
+        body = _core("Secret", {"metadata": {"name": name}, "stringData": values})
+        self._cluster.api.apply(f"/api/v1/namespaces/{NAMESPACE}/secrets/{name}", body)
+
+    def _apply(self, file: str) -> None:
+        self._n.show(
+            f"kubectl apply -f examples/{file}", self._cluster.kubectl("apply", "-f", str(ROOT / "examples" / file))
+        )
+
+    def _get(self, kind: str) -> None:
+        self._n.show(f"kubectl get {kind}", self._cluster.kubectl("get", kind, "-n", NAMESPACE))
+
+
+def _core(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, **body}
+
+
+def _source(found: list[dict[str, str]]) -> list[tuple[str, str]]:
+    return [(entry["name"], entry["source"]) for entry in found]

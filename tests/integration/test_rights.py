@@ -1,0 +1,32 @@
+"""The rights that operator and receiver have: enough for everything, and Secrets by name only."""
+
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.kubelet import KubeletDouble
+from tests.stack.tenant import Tenant
+from tests.zoomsim.client import SimClient
+
+OURS = ("system:serviceaccount:meetingbots-system:operator", "system:serviceaccount:meetingbots-system:receiver")
+
+
+def test_nothing_is_forbidden_and_no_secret_is_listed(
+    tenant: Tenant, kubelet: KubeletDouble, cluster: ControlPlane, zoom: SimClient
+) -> None:
+    tenant.ready_credential()
+    meeting = tenant.meeting(emit=True)
+    tenant.bot("notes", meeting.id, ttlSecondsAfterFinished=0, joinAt="2999-01-01T00:00:00Z")
+    tenant.wait_phase("notes", "Scheduled")
+    tenant.bot("now", meeting.id, credentialRef={"name": "alice"})
+    tenant.wait_phase("now", "Running")
+    zoom.act(meeting.id, "end")
+    tenant.wait_phase("now", "Succeeded")
+    calls = [call for call in cluster.calls() if call.user in OURS]
+    assert {call.user for call in calls} == set(OURS)
+    # kopf asks whether it may watch namespaces and definitions, and goes on without.
+    forbidden = {(call.verb, call.resource) for call in calls if call.code == 403}
+    assert not forbidden, forbidden
+    broad = {
+        (call.user, call.verb)
+        for call in calls
+        if call.resource == "secrets" and call.verb in ("list", "watch") and call.name != "meetingbots-receiver"
+    }
+    assert not broad, broad

@@ -1,0 +1,78 @@
+"""Operator and receiver as the processes that they will be: started, waited for, stopped, killed, their logs kept."""
+
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.cluster.service import Service
+from tests.cluster.warden import Warden
+
+
+class Program:
+    """One process of the product. `environment` is added to a bare one; the log is appended to over restarts."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        ready_url: str,
+        log: Path,
+        warden: Warden,
+    ) -> None:
+        bare = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
+        settings = [f"{key}={value}" for key, value in {**bare, **environment}.items()]
+        command = ["/usr/bin/env", "-i", *settings, sys.executable, "-m", *arguments]
+        self._service = Service(command, log=log, warden=warden)
+        self._ready_url = ready_url
+        self.log = log
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start the process, and wait until it says that it is ready."""
+        self._service.start()
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Wait for /readyz; an error with the log's tail if the process ends or is not ready in time."""
+        self._service.wait_ready(self._ready, limit_seconds=30)
+
+    def stop(self) -> None:
+        """SIGTERM, and wait for the end."""
+        if self._service.running:
+            self._service.terminate()
+            self._service.wait_stopped(limit_seconds=60)
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would, and wait for the end."""
+        if self._service.running:
+            self._service.kill()
+            self._service.wait_stopped()
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._service.running
+
+    def text(self) -> str:
+        """All that it has logged."""
+        return self.log.read_text(errors="replace") if self.log.is_file() else ""
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(self._ready_url, timeout=1) as answer:  # noqa: S310 - loopback
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
