@@ -13,6 +13,8 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
+_LEFTOVERS = 1000
+
 
 class DelayQueue(Generic[K]):
     """A deduplicating queue of keys with due times; `clock` gives monotonic seconds (an event loop's `time`)."""
@@ -23,7 +25,8 @@ class DelayQueue(Generic[K]):
         self._heap: list[tuple[float, int, K]] = []
         self._working: set[K] = set()
         self._order = 0
-        self._changed = asyncio.Event()
+        self._sleepers: dict[asyncio.Future[None], None] = {}
+        self._keeper: asyncio.Future[None] | None = None
         self._closed = False
 
     def add(self, key: K, *, after: float = 0.0) -> None:
@@ -40,13 +43,9 @@ class DelayQueue(Generic[K]):
         while not self._closed:
             key, wait = self._pop()
             if key is not None:
+                self._hand_over()
                 return key
-            self._changed.clear()
-            try:
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
+            await self._sleep(wait)
         return None
 
     def done(self, key: K) -> None:
@@ -63,7 +62,8 @@ class DelayQueue(Generic[K]):
     def close(self) -> None:
         """Hand out no more keys: the process ends."""
         self._closed = True
-        self._changed.set()
+        for sleeper in list(self._sleepers):
+            self._rouse(sleeper)
 
     @property
     def ready(self) -> int:
@@ -77,14 +77,24 @@ class DelayQueue(Generic[K]):
     def _push(self, due: float, key: K) -> None:
         self._order += 1
         heapq.heappush(self._heap, (due, self._order, key))
-        self._changed.set()
+        if len(self._heap) > 2 * len(self._due) + _LEFTOVERS:
+            self._sweep()
+        self._rouse(self._keeper or next(iter(self._sleepers), None))
+
+    def _sweep(self) -> None:
+        # Keys that are always seen long before their plan would leave their old plans here until these are due.
+        self._heap = [entry for entry in self._heap if self._is_valid(entry[0], entry[2])]
+        heapq.heapify(self._heap)
+
+    def _is_valid(self, due: float, key: K) -> bool:
+        # Entries whose key was moved, dropped or is being worked on are left-overs.
+        return self._due.get(key) == due and key not in self._working
 
     def _pop(self) -> tuple[K | None, float | None]:
         now = self._clock()
         while self._heap:
             due, _, key = self._heap[0]
-            # Entries whose key was moved, dropped or is being worked on are left-overs.
-            if self._due.get(key) != due or key in self._working:
+            if not self._is_valid(due, key):
                 heapq.heappop(self._heap)
                 continue
             if due > now:
@@ -92,7 +102,38 @@ class DelayQueue(Generic[K]):
             heapq.heappop(self._heap)
             del self._due[key]
             self._working.add(key)
-            # Wake the next waiter: several keys may be due at once.
-            self._changed.set()
             return key, None
         return None, None
+
+    async def _sleep(self, wait: float | None) -> None:
+        # One sleeper keeps the time for all, and whoever gets a key rouses the next: a key costs one wake-up, not one
+        # for each idle worker.
+        loop = asyncio.get_running_loop()
+        sleeper: asyncio.Future[None] = loop.create_future()
+        self._sleepers[sleeper] = None
+        timer = None
+        if self._keeper is None:
+            self._keeper = sleeper
+            timer = None if wait is None else loop.call_later(wait, self._rouse, sleeper)
+        try:
+            await sleeper
+        except asyncio.CancelledError:
+            self._rouse(sleeper)
+            self._hand_over()
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _hand_over(self) -> None:
+        if self._keeper is None:
+            self._rouse(next(iter(self._sleepers), None))
+
+    def _rouse(self, sleeper: asyncio.Future[None] | None) -> None:
+        if sleeper is None:
+            return
+        self._sleepers.pop(sleeper, None)
+        if sleeper is self._keeper:
+            self._keeper = None
+        if not sleeper.done():
+            sleeper.set_result(None)
