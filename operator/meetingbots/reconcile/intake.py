@@ -15,12 +15,14 @@ class Intake:
         self._queues = queues
 
     def credential(self, item: Object, *, deleted: bool) -> None:
-        """A ZoomCredential changed: its own turn, and that of its app's projection for the receiver."""
+        """A ZoomCredential changed: its own turn, and that of the projections of its app, and of the one before."""
+        key = key_of(item)
+        before = self._caches.credentials.get(key)
         _remember(self._caches.credentials, item, deleted=deleted)
-        self._queues.credentials.add(key_of(item))
-        app = item.get("spec", {}).get("appSecretRef", {}).get("name")
-        if app:
-            self._queues.receiver.add(Key(item["metadata"]["namespace"], app))
+        self._queues.credentials.add(key)
+        for app in {_app_of(item), _app_of(before)}:
+            if app is not None:
+                self._queues.receiver.add(app)
 
     def bot(self, item: Object, *, deleted: bool) -> None:
         """A MeetingBot changed."""
@@ -40,6 +42,13 @@ class Intake:
         key = key_of(item)
         for bot in self._caches.bots.indexed(f"{key.namespace}/{key.name}"):
             self._queues.bots.add(bot)
+
+
+def _app_of(credential: Object | None) -> Key | None:
+    if credential is None:
+        return None
+    app = credential.get("spec", {}).get("appSecretRef", {}).get("name")
+    return Key(credential["metadata"]["namespace"], app) if app else None
 
 
 def _remember(cache: Cache, item: Object, *, deleted: bool) -> None:

@@ -16,6 +16,7 @@ K = TypeVar("K", bound=Hashable)
 _log = logging.getLogger(__name__)
 _FIRST_BACKOFF = 0.25
 _LAST_BACKOFF = 30.0
+_MAX_DOUBLINGS = 10
 
 
 class Workers(Generic[K]):
@@ -75,7 +76,7 @@ class Workers(Generic[K]):
 
     def _backoff(self, key: K, retry_after: float | None) -> float:
         failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
+        self._failures[key] = min(failures + 1, _MAX_DOUBLINGS)
         return max(retry_after or 0.0, min(_LAST_BACKOFF, _FIRST_BACKOFF * 2.0**failures))
 
 
