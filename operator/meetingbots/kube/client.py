@@ -21,6 +21,7 @@ OnCall: TypeAlias = Callable[[str, Resource, int], None]
 _MERGE = "application/merge-patch+json"
 _APPLY = "application/apply-patch+yaml"
 _JSON = "application/json"
+_BROKEN = "API server unreachable: something else answered in its place"
 
 
 def _ignore(verb: str, resource: Resource, status: int) -> None: ...
@@ -75,11 +76,13 @@ class Kube:
             query["fieldSelector"] = field_selector
         while True:
             page = await self._call("list", resource, "GET", resource.path(namespace=namespace), query=query)
-            yield page
-            token = page.get("metadata", {}).get("continue")
-            if not token:
+            metadata, items = page.get("metadata"), page.get("items", ())
+            if not isinstance(metadata, dict) or not isinstance(items, list | None):
+                raise UnavailableError(_BROKEN)
+            yield {**page, "items": items or []}
+            if not metadata.get("continue"):
                 return
-            query["continue"] = token
+            query["continue"] = metadata["continue"]
 
     async def create(self, resource: Resource, *, namespace: str | None, body: Object, dry_run: bool = False) -> Object:
         """The created object. Raises `AlreadyExistsError`, `InvalidError`, `ForbiddenError`.
@@ -178,16 +181,19 @@ class Kube:
         if field_selector:
             query["fieldSelector"] = field_selector
         timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=timeout_seconds + 30)
+        url = self._server + resource.path(namespace=namespace)
+        status = 0
         try:
-            async with self._session.get(
-                self._server + resource.path(namespace=namespace), params=query, timeout=timeout
-            ) as response:
-                self._on_call("watch", resource, response.status)
-                if response.status >= 400:
+            async with self._session.get(url, params=query, timeout=timeout, allow_redirects=False) as response:
+                status = response.status
+                self._on_call("watch", resource, status)
+                if status != 200:
                     raise await _refusal(response)
                 async for change in _lines(response):
                     yield change
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if not status:
+                self._on_call("watch", resource, 0)
             raise UnavailableError(_describe(error)) from error
 
     async def _call(
@@ -206,15 +212,14 @@ class Kube:
         status = 0
         try:
             async with self._session.request(
-                method, self._server + path, params=query, data=data, headers=headers
+                method, self._server + path, params=query, data=data, headers=headers, allow_redirects=False
             ) as response:
                 raw = await response.read()
                 status = response.status
-                if status >= 400:
+                if not 200 <= status < 300:
                     raise await _refusal(response)
-                answer: Object = orjson.loads(raw)
-                return answer
-        except (TimeoutError, aiohttp.ClientError, OSError, orjson.JSONDecodeError) as error:
+                return _object(raw)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise UnavailableError(_describe(error)) from error
         finally:
             self._on_call(verb, resource, status)
@@ -222,27 +227,36 @@ class Kube:
 
 async def _refusal(response: aiohttp.ClientResponse) -> KubeError:
     try:
-        body = orjson.loads(await response.read())
+        body = _object(await response.read())
+    except UnavailableError:
+        body = {}  # a proxy's page: the status alone tells
+    return from_status(status=response.status, body=body, retry_after=response.headers.get("Retry-After"))
+
+
+def _object(raw: bytes) -> Object:
+    try:
+        answer = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        body = {}
-    return from_status(
-        status=response.status,
-        body=body if isinstance(body, dict) else {},
-        retry_after=response.headers.get("Retry-After"),
-    )
+        answer = None
+    if not isinstance(answer, dict):
+        raise UnavailableError(_BROKEN)
+    return answer
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
     # Lines may be longer than aiohttp's own line limit (an object may have 1.5 MiB), so they are cut here.
+    # A last line without its end was cut off by the connection; the next watch brings it again.
     rest = b""
     async for chunk in response.content.iter_any():
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             if line:
-                change = orjson.loads(line)
+                change = _object(line)
+                item = change.get("object")
+                if not isinstance(item, dict):
+                    raise UnavailableError(_BROKEN)
                 if change.get("type") == "ERROR":
-                    status = change.get("object", {})
-                    raise from_status(status=int(status.get("code", 500)), body=status)
+                    raise from_status(status=int(item.get("code") or 500), body=item)
                 yield change
 
 

@@ -7,13 +7,21 @@ requests themselves go through plain aiohttp sessions, which is several times ch
 from __future__ import annotations
 
 import ssl
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
+import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
+from yarl import URL
 
 _MAX_CONNECTIONS = 64
+_RENEW_SECONDS = 60.0
+# What the loader raises for a kubeconfig that is incomplete or not one at all.
+_UNUSABLE = (config.ConfigException, OSError, ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError)
 
 
 class ClusterAccessError(Exception):
@@ -36,21 +44,32 @@ class Connection:
             middlewares=(self._authenticate,),
             headers={"User-Agent": "meetingbots"},
             json_serialize=_unused,
+            proxy=self.configuration.proxy,
         )
 
     async def _authenticate(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
+        if request.url.origin() != URL(self.server).origin():
+            raise aiohttp.ClientConnectionError("the API server leads elsewhere; the token does not go there")
         # Asked for each request: service account tokens are renewed on disk about every hour.
-        token = await self.configuration.get_api_key_with_prefix("BearerToken")
+        try:
+            token = await self.configuration.get_api_key_with_prefix("BearerToken")
+        except config.ConfigException as error:
+            raise aiohttp.ClientConnectionError("the token cannot be read at the moment") from error
         if token:
-            request.headers["Authorization"] = token
+            request.headers["Authorization"] = token.strip()
+        if self.configuration.tls_server_name:
+            request.server_hostname = self.configuration.tls_server_name
         return await handler(request)
 
 
-async def find_cluster(*, kubeconfig: str | None = None, context: str | None = None) -> Connection:
+async def find_cluster(
+    *, kubeconfig: str | None = None, context: str | None = None, clock: Callable[[], float] = time.monotonic
+) -> Connection:
     """The connection to use: the Pod's service account where there is one, else kubeconfig.
 
+    `clock` gives monotonic seconds; by it, tokens from a kubeconfig's files and plugins are renewed each minute.
     Raises `ClusterAccessError` when neither is usable.
     """
     configuration = Configuration()
@@ -58,14 +77,38 @@ async def find_cluster(*, kubeconfig: str | None = None, context: str | None = N
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except config.ConfigException as in_cluster:
         try:
-            await config.load_kube_config(  # type: ignore[no-untyped-call]
+            loader = await config.load_kube_config(  # type: ignore[no-untyped-call]
                 config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
             )
-        except (config.ConfigException, OSError) as error:
+        except _UNUSABLE as error:
             raise ClusterAccessError(
-                f"no access to Kubernetes: not in a cluster ({in_cluster}), and kubeconfig: {error}"
+                f"no access to Kubernetes: not in a cluster ({in_cluster}), and no usable kubeconfig ({_words(error)})"
             ) from error
+        configuration.refresh_api_key_hook = _renewal(loader, clock=clock)  # type: ignore[assignment]
     return Connection(server=configuration.host.rstrip("/"), configuration=configuration)
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, config.ConfigException | OSError):
+        return str(error)
+    # Texts of other errors may quote the file.
+    return f"it is not a complete kubeconfig file: {type(error).__name__}"
+
+
+def _renewal(loader: Any, *, clock: Callable[[], float]) -> Callable[[Configuration], Awaitable[None]]:
+    renewed = clock()
+
+    async def renew(configuration: Configuration) -> None:
+        nonlocal renewed
+        if clock() - renewed < _RENEW_SECONDS:
+            return
+        renewed = clock()
+        try:
+            await loader.load_and_set(configuration)
+        except _UNUSABLE as error:
+            raise config.ConfigException("kubeconfig's token cannot be renewed") from error
+
+    return renew
 
 
 def _tls(configuration: Configuration) -> ssl.SSLContext:

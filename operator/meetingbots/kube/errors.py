@@ -67,7 +67,7 @@ def from_status(*, status: int, body: dict[str, Any], retry_after: str | None = 
     """The exception for an answer with this HTTP code and Status object (may be empty)."""
     reason = str(body.get("reason", ""))
     message = str(body.get("message", "")) or f"HTTP {status}"
-    seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
+    seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
     if status == 409 and reason == "AlreadyExists":
         kind: type[KubeError] = AlreadyExistsError
     else:

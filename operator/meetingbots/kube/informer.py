@@ -42,23 +42,25 @@ class Informer:
         self._on_change = on_change
         self._field_selector = field_selector
         self._known: set[tuple[str, str]] = set()
+        self._failures = 0
         self.synced = asyncio.Event()
 
     async def run(self) -> None:
         """Follow for ever; ends only by cancellation. Troubles with the server are logged and outlived."""
-        failures = 0
         while True:
             try:
-                position = await self._list()
-                failures = 0
-                await self._follow(position)
-            except ExpiredError:
-                continue
+                await self._follow(await self._list())
             except KubeError as error:
-                delay = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)]
-                failures += 1
-                _log.warning("watch of %s broke, again in %s s: %s", self._resource.plural, delay, error)
+                # That a position is too old is usual after a pause, unless it comes again and again.
+                usual = isinstance(error, ExpiredError) and self._failures == 0
+                delay = 0.0 if usual else self._delay(error)
+                self._failures += 1
+                level = logging.INFO if usual else logging.WARNING
+                _log.log(level, "watch of %s broke, again in %s s: %s", self._resource.plural, delay, error)
                 await asyncio.sleep(delay)
+
+    def _delay(self, error: KubeError) -> float:
+        return max(_BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)], error.retry_after or 0.0)
 
     async def _list(self) -> str:
         seen: set[tuple[str, str]] = set()
@@ -68,6 +70,7 @@ class Informer:
         ):
             position = page["metadata"]["resourceVersion"]
             for item in page["items"]:
+                # Known from here on, even if a later page fails: it may be gone before the next list.
                 seen.add(self._report(item))
         for namespace, name in self._known - seen:
             self._on_change(namespace, name, None)
@@ -77,12 +80,15 @@ class Informer:
 
     async def _follow(self, position: str) -> None:
         while True:
+            empty = True
             async for change in self._kube.watch(
                 self._resource,
                 namespace=self._namespace,
                 resource_version=position,
                 field_selector=self._field_selector,
             ):
+                empty = False
+                self._failures = 0  # only a watch that works: a list may be allowed where a watch is not
                 item = change["object"]
                 position = item["metadata"]["resourceVersion"]
                 if change["type"] == "DELETED":
@@ -90,10 +96,13 @@ class Informer:
                     self._known.discard(key)
                     self._on_change(*key, None)
                 elif change["type"] != "BOOKMARK":
-                    self._known.add(self._report(item))
+                    self._report(item)
+            if empty:
+                await asyncio.sleep(_BACKOFF_SECONDS[0])  # something in between may end each stream at once
 
     def _report(self, item: Object) -> tuple[str, str]:
         key = _key(item)
+        self._known.add(key)
         self._on_change(*key, item)
         return key
 

@@ -18,7 +18,8 @@ from meetingbots.kube.resources import EVENTS
 
 _log = logging.getLogger(__name__)
 _MAX_WAITING = 2000
-_NOTE_LIMIT = 1024  # events.k8s.io/v1, Event.note
+_NOTE_LIMIT = 1024  # bytes; events.k8s.io/v1, Event.note
+_NAME_LIMIT = 253 - 17  # Kubernetes, "Object Names and IDs"; the rest makes the name unique
 
 
 class Recorder:
@@ -40,14 +41,14 @@ class Recorder:
                 {
                     "apiVersion": EVENTS.api_version,
                     "kind": EVENTS.kind,
-                    "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": metadata["namespace"]},
+                    "metadata": {"name": _unique(metadata["name"]), "namespace": metadata["namespace"]},
                     "eventTime": self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
                     "reportingController": "meetingbots.dev/operator",
                     "reportingInstance": self._instance,
                     "action": action,
                     "reason": reason,
                     "type": "Warning" if warning else "Normal",
-                    "note": note[:_NOTE_LIMIT],
+                    "note": note.encode(errors="ignore")[:_NOTE_LIMIT].decode(errors="ignore"),
                     "regarding": {
                         "apiVersion": regarding["apiVersion"],
                         "kind": regarding["kind"],
@@ -72,3 +73,7 @@ class Recorder:
     async def flush(self) -> None:
         """Wait until what is queued now has been posted or dropped."""
         await self._waiting.join()
+
+
+def _unique(name: str) -> str:
+    return f"{name[:_NAME_LIMIT].rstrip('-.')}.{uuid4().hex[:16]}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
+from meetingbots.kube.errors import NotFoundError
 from meetingbots.models import names
 
 
@@ -22,13 +24,26 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, *, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
-        """The URL path of the collection, of one object, or of its sub-resource."""
+        """The URL path of the collection, of one object, or of its sub-resource.
+
+        Raises `NotFoundError` for a name that no object can have (a name from a spec must not lead to another path).
+        """
         parts = ["apis", self.group, self.version] if self.group else ["api", self.version]
         if namespace is not None:
-            parts += ["namespaces", namespace]
+            parts += ["namespaces", _segment(namespace)]
         parts.append(self.plural)
-        parts += [part for part in (name, subresource) if part is not None]
+        if name is not None:
+            parts.append(_segment(name))
+        if subresource is not None:
+            parts.append(subresource)
         return "/" + "/".join(parts)
+
+
+def _segment(name: str) -> str:
+    # Kubernetes, "Object Names and IDs": a name may not be "." or ".." and may not contain "/" or "%".
+    if name in ("", ".", "..") or "/" in name or "%" in name:
+        raise NotFoundError("no object can have this name", status=404, reason="NotFound")
+    return quote(name, safe="")
 
 
 PODS = Resource("", "v1", "pods", "Pod")
