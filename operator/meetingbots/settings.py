@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
@@ -12,6 +14,8 @@ from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsC
 DEFAULT_API_URL = "https://api.zoom.us/v2"
 DEFAULT_OAUTH_URL = "https://zoom.us/oauth"
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -39,11 +43,28 @@ def _own_namespace() -> str:
         return "meetingbots-system"
 
 
+def _base_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must be an http or https URL with a host, and without query, fragment and password")
+    return value.rstrip("/")
+
+
 class Settings(BaseSettings):
     """What operator and receiver have in common."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MEETINGBOTS_", cli_kebab_case=True, cli_avoid_json=True, env_ignore_empty=True, frozen=True
+        env_prefix="MEETINGBOTS_",
+        cli_kebab_case=True,
+        cli_avoid_json=True,
+        cli_exit_on_error=False,
+        env_ignore_empty=True,
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     namespace: Names = Field(default=(), description="serve this namespace only; may be given several times")
@@ -64,12 +85,31 @@ class Settings(BaseSettings):
         """Both ``a,b`` and repeated flags are lists of names."""
         if isinstance(value, str):
             value = [value]
-        return tuple(part.strip() for item in value for part in str(item).split(",") if part.strip())
+        parts = (part.strip() for item in value for part in str(item).split(","))
+        return tuple(dict.fromkeys(part for part in parts if part))
+
+    @field_validator("namespace")
+    @classmethod
+    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _NAMESPACE.fullmatch(name):
+                raise ValueError(f"is not the name of a namespace: {name!r}")
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_base(cls, value: str) -> str:
+        return _base_url(value) if value else value
 
     @model_validator(mode="after")
     def _one_scope(self) -> Self:
@@ -97,14 +137,12 @@ class OperatorSettings(Settings):
     @field_validator("allowed_token_url_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: Any) -> Any:
-        return cls._split(value)
+        return tuple(host.lower() for host in cls._split(value))
 
     @field_validator("zoom_api_url", "zoom_oauth_url")
     @classmethod
     def _base(cls, value: str) -> str:
-        if not value.startswith(("https://", "http://")):
-            raise ValueError("must be an http or https URL")
-        return value.rstrip("/")
+        return _base_url(value)
 
 
 class ReceiverSettings(Settings):

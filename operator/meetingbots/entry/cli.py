@@ -60,7 +60,7 @@ def _serve(kind: type[S], arguments: Sequence[str], *, prog: str) -> int:
             return asyncio.run(run_operator(settings))
         assert isinstance(settings, ReceiverSettings)  # noqa: S101 - narrows the type
         return asyncio.run(run_receiver(settings))
-    except ClusterAccessError as error:
+    except (ClusterAccessError, OSError) as error:  # OSError: mostly a port that is taken
         print(f"{prog}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -68,16 +68,27 @@ def _serve(kind: type[S], arguments: Sequence[str], *, prog: str) -> int:
 
 
 def _settings(kind: type[S], arguments: Sequence[str], *, prog: str) -> S:
-    named = type(kind.__name__, (kind,), {"model_config": {**kind.model_config, "cli_prog_name": prog}})
+    about = (kind.__doc__ or "").replace("``", "")
+    described = f"{about} Each flag may also be given in the environment: --log-level as MEETINGBOTS_LOG_LEVEL."
+    body = {"__doc__": described, "model_config": {**kind.model_config, "cli_prog_name": prog}}
+    named = type(kind.__name__, (kind,), body)
     settings: S = CliApp.run(named, cli_args=list(arguments))
     return settings
 
 
 def _explain(error: ValidationError | SettingsError) -> str:
     if isinstance(error, SettingsError):
-        return str(error)
+        return str(error).removeprefix("error parsing CLI: ")
     details = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in details)
+    return "; ".join(_sentence(item["loc"], item["msg"]) for item in details)
+
+
+def _sentence(location: tuple[int | str, ...], text: str) -> str:
+    words = text.removeprefix("Value error, ").replace("Input should", "must").partition(", unable to parse")[0]
+    if not location:
+        return words
+    name = str(location[0])
+    return f"--{name.replace('_', '-')} (or MEETINGBOTS_{name.upper()}) {words}"
 
 
 def _crds(output: Path | None) -> int:
