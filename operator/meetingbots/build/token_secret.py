@@ -32,7 +32,6 @@ _TOKEN_KEYS: Final = ("access_token", "refresh_token", "expires_at", "token_type
 _REJECTED_GRANT: Final = f"{names.GROUP}/rejected-grant"
 _REJECTED_TOKEN: Final = f"{names.GROUP}/rejected-token"
 _HANDLED_REFRESH: Final = f"{names.GROUP}/handled-refresh-request"
-_HANDLED_SYNC: Final = f"{names.GROUP}/handled-sync-request"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +109,6 @@ def read_state(obj: Mapping[str, Any]) -> TokenState:
         rejected_grant=_rejection(notes.get(_REJECTED_GRANT, "")),
         rejected_token=_rejection(notes.get(_REJECTED_TOKEN, "")),
         handled_refresh=notes.get(_HANDLED_REFRESH, ""),
-        handled_sync=notes.get(_HANDLED_SYNC, ""),
     )
 
 
@@ -179,7 +177,6 @@ def _annotations(state: TokenState) -> dict[str, str | None]:
         _REJECTED_GRANT: _rejection_text(state.rejected_grant),
         _REJECTED_TOKEN: _rejection_text(state.rejected_token),
         _HANDLED_REFRESH: state.handled_refresh,
-        _HANDLED_SYNC: state.handled_sync,
     }
     return {key: value or None for key, value in notes.items()}
 

@@ -90,7 +90,7 @@ class TokenState:
     """The content of a token Secret.
 
     `fingerprint` names the grant that the tokens come from, `user_id` and `account_id` whose they are (pinned by the
-    first consent), `handled_*` the values of the annotations that were acted on.
+    first consent), `handled_refresh` the value of the refresh request that was acted on.
     """
 
     tokens: Tokens | None = None
@@ -102,7 +102,6 @@ class TokenState:
     rejected_grant: Rejection | None = None
     rejected_token: Rejection | None = None
     handled_refresh: str = ""
-    handled_sync: str = ""
 
     def held(self, slot: Slot) -> Tokens | None:
         """The tokens of a slot."""
@@ -199,10 +198,17 @@ def holds(state: TokenState, unsaved: Unsaved) -> bool:
     return held is not None and (held.mark, held.access_token) == (unsaved.tokens.mark, unsaved.tokens.access_token)
 
 
-def claimed(state: TokenState, *, claim_id: str, holder: str, mark: str, now: datetime) -> TokenState:
-    """The content with a new claim, which remembers an earlier one with the same token that had no known end."""
+def claimed(
+    state: TokenState, *, claim_id: str, holder: str, mark: str, now: datetime, ended_claim: str = ""
+) -> TokenState:
+    """The content with a new claim, which remembers an earlier one with the same token that had no known end.
+
+    `ended_claim` is a claim of our own whose end we know, though it could not be written.
+    """
     before = state.claim
-    interrupted = before is not None and before.mark == mark and (before.open or before.interrupted)
+    same = before is not None and before.mark == mark
+    endless = before is not None and before.open and before.id != ended_claim
+    interrupted = same and before is not None and (endless or before.interrupted)
     return replace(
         state, claim=Claim(id=claim_id, holder=holder, time=now, mark=mark, open=True, interrupted=interrupted)
     )
@@ -220,10 +226,10 @@ def released(state: TokenState, *, claim_id: str, unanswered: bool) -> TokenStat
 
 def refused(state: TokenState, *, slot: Slot | None, rejection: Rejection, handled_refresh: str = "") -> TokenState:
     """The content after Zoom's final no: to the tokens of `slot`, or (None) to a grant that gave none."""
-    handled = handled_refresh or state.handled_refresh
+    ended = replace(state, claim=None, handled_refresh=handled_refresh or state.handled_refresh)
     if slot is Slot.CURRENT:
-        return replace(state, rejected_token=rejection, claim=None, handled_refresh=handled)
-    return replace(state, candidate=None, rejected_grant=rejection, claim=None, handled_refresh=handled)
+        return replace(ended, rejected_token=rejection)
+    return replace(ended, rejected_grant=rejection, candidate=None if slot is Slot.CANDIDATE else state.candidate)
 
 
 def identified(state: TokenState, *, slot: Slot, user_id: str, account_id: str) -> TokenState:

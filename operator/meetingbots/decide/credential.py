@@ -75,14 +75,21 @@ class CredentialPlan:
 def plan(facts: CredentialFacts) -> CredentialPlan:
     """Decide."""
     wishes = list(_wishes(facts))
-    renewals = (Action(Kind.REFRESH), Action(Kind.REDEEM))
-    renewal = next((wish.at for wish in reversed(wishes) if wish.action in renewals), None)
+    renewal = _next_renewal(facts, wishes)
     due = next((wish for wish in wishes if wish.at <= facts.now), None)
     if due is not None:
         return CredentialPlan(action=due.action, after=0.0, next_refresh=renewal)
     wakes = [wish.at for wish in wishes] + [_next_look(facts)]
     after = max(_SHORTEST_SECONDS, (min(wakes) - facts.now).total_seconds())
     return CredentialPlan(action=None, after=after, next_refresh=renewal)
+
+
+def _next_renewal(facts: CredentialFacts, wishes: list[Wish]) -> datetime | None:
+    """When tokens are to come next. Not told while somebody has to mend something: it is tried every half minute."""
+    if any(trouble.definite for trouble in facts.troubles.values()):
+        return None
+    renewals = (Action(Kind.REFRESH), Action(Kind.REDEEM))
+    return next((wish.at for wish in reversed(wishes) if wish.action in renewals), None)
 
 
 def _wishes(facts: CredentialFacts) -> Iterator[Wish]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from meetingbots.decide.credential_facts import Trouble
-from meetingbots.models.credential import CredentialReason
+from meetingbots.models.credential import CredentialError, CredentialReason
 from meetingbots.zoom.errors import Cause, ZoomError
 
 _FIRST_SECONDS: Final = 5.0
@@ -94,3 +94,13 @@ def sentence(error: ZoomError) -> str:
     """The error as a sentence."""
     text = error.message.rstrip(".")
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def error_for_status(
+    error: ZoomError, *, reason: str, before: CredentialError | None, now: datetime
+) -> CredentialError:
+    """The failure as `lastError`. One that is definite and the same as before keeps the time when it was first told."""
+    told = CredentialError(reason=reason, code=code_of(error), message=sentence(error), time=now.replace(microsecond=0))
+    if before is not None and error.definite and before.model_copy(update={"time": told.time}) == told:
+        return before
+    return told

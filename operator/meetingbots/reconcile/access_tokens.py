@@ -26,6 +26,7 @@ from meetingbots.reconcile.services import Services
 
 _MARGIN: Final = timedelta(seconds=30)
 _PATIENCE_SECONDS: Final = 5.0
+_MAY_COME: Final = frozenset({CredentialReason.TOKEN_VALID, CredentialReason.ZOOM_UNAVAILABLE})
 _UNUSABLE_REASONS: Final = frozenset({CredentialReason.USER_MISMATCH, CredentialReason.DEAUTHORIZED})
 
 
@@ -79,8 +80,9 @@ class AccessTokens:
         found = await self._read(key, credential)
         if isinstance(found, AccessToken):
             return found
+        if _needs_a_person(credential):
+            return found
         event = self._renewed.setdefault(key, asyncio.Event())
-        event.clear()
         self._wanted.add(key)
         self._services.queues.credentials.add(key)
         await self._wait(event, self._patience)
@@ -88,7 +90,11 @@ class AccessTokens:
 
     def invalidate(self, key: Key, access: AccessToken) -> None:
         """Zoom refused this token before its time (401): it is not handed out again, and a new one is asked for."""
-        self._refused[key] = mark_of(access.token)
+        self.refuse(key, access.token)
+
+    def refuse(self, key: Key, token: SecretStr) -> None:
+        """The same, for one who has only the token itself."""
+        self._refused[key] = mark_of(token)
         kept = self._kept.get(key)
         if kept is not None and mark_of(kept.token) == self._refused[key]:
             del self._kept[key]
@@ -164,6 +170,12 @@ def _access(state: TokenState) -> AccessToken | None:
         user_id=state.user_id,
         account_id=state.account_id,
     )
+
+
+def _needs_a_person(credential: ZoomCredential) -> bool:
+    """Whether its condition tells that waiting is of no use."""
+    told = find(credential.status.conditions, ConditionType.READY)
+    return told is not None and told.reason not in _MAY_COME
 
 
 def _not_ready(credential: ZoomCredential) -> NotReady:

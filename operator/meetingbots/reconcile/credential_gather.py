@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from meetingbots.build.token_secret import SecretConflict, TokenSecret, read_token_secret
@@ -20,7 +20,7 @@ from meetingbots.decide.retry import MENDABLE_SECONDS, backoff
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
-from meetingbots.models.credential import CredentialReason, ZoomCredential
+from meetingbots.models.credential import CredentialError, CredentialReason, ZoomCredential
 from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.credential_memory import CredentialMemory, Recollection
@@ -28,6 +28,8 @@ from meetingbots.reconcile.grants import Grant, read_grant
 from meetingbots.reconcile.secret_values import SecretValueError, value_of
 from meetingbots.reconcile.services import Services
 from meetingbots.zoom.oauth import AppCredentials
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -124,31 +126,48 @@ async def read_secret(kube: Kube, *, credential: ZoomCredential) -> TokenSecret 
 
 
 def _recall(memory: Recollection, facts: CredentialFacts) -> None:
-    """After a start: take over from the status that Zoom did not answer, so that a restart does not hammer it."""
-    if memory.recalled:
-        return
-    memory.recalled = True
+    """Take over from the status what another process, or this one before its start, was told by Zoom.
+
+    So a restart does not hammer Zoom, and two processes do not contradict each other in the status. What was mended
+    meanwhile is forgotten.
+    """
     status = facts.credential.status
     error = status.last_error
-    if not status.consecutive_failures or error is None or error.time is None:
-        return
+    known = memory.last_error.time if memory.last_error else None
+    ours = (known or _LONG_AGO, max((trouble.failures for trouble in memory.troubles.values()), default=0))
+    if error is not None and error.time is not None and (error.time, status.consecutive_failures) > ours:
+        memory.last_error = error
+        memory.troubles = _recalled(error, facts) if status.consecutive_failures else {}
+    tokens = facts.state.tokens
+    renewed = tokens.last_refresh if tokens and tokens.last_refresh else _LONG_AGO
+    for step in (Step.GRANT, Step.TOKENS):
+        trouble = memory.troubles.get(step)
+        if trouble is not None and trouble.time.replace(microsecond=0) < renewed:
+            del memory.troubles[step]
+    if facts.state.user_id and status.user_id == facts.state.user_id:
+        memory.troubles.pop(Step.IDENTITY, None)
+
+
+def _recalled(error: CredentialError, facts: CredentialFacts) -> dict[Step, Trouble]:
     try:
         reason = CredentialReason(error.reason)
     except ValueError:
-        return
+        return {}
+    status, time = facts.credential.status, error.time or facts.now
     definite = reason is not CredentialReason.ZOOM_UNAVAILABLE
-    wait = timedelta(seconds=MENDABLE_SECONDS) if definite else backoff(status.consecutive_failures)
     step = _step(facts)
-    planned = status.next_refresh_time if step is not Step.IDENTITY and not definite else None
-    memory.troubles[step] = Trouble(
+    wait = timedelta(seconds=MENDABLE_SECONDS) if definite else backoff(status.consecutive_failures)
+    planned = None if definite or step is Step.IDENTITY else status.next_refresh_time
+    trouble = Trouble(
         reason=reason,
         definite=definite,
         code=error.code,
         message=error.message,
-        time=error.time,
+        time=time,
         failures=status.consecutive_failures,
-        retry_at=max(error.time + wait, planned) if planned else error.time + wait,
+        retry_at=planned or time + wait,
     )
+    return {step: trouble}
 
 
 def _step(facts: CredentialFacts) -> Step:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from meetingbots.build.token_state import Claim, Unsaved
 from meetingbots.decide.credential_facts import Step, Trouble
@@ -12,27 +12,32 @@ from meetingbots.models.credential import CredentialError, ZoomCredential
 from meetingbots.reconcile.cache import Key
 from meetingbots.zoom.people_and_meetings import User
 
+_BURST = 5
+_BURST_TIME = timedelta(seconds=10)
+
 
 @dataclass
 class Recollection:
     """What is remembered of one credential.
 
-    `unsaved` is the only copy of tokens that Zoom gave, with the credential they belong to; `claim_id` and
-    `claim_seen` are the claim that was last seen and since when; `recalled` says that the troubles which the status
-    tells of were taken over after a start.
+    `unsaved` is the only copy of tokens that Zoom gave, with the credential they belong to (`nowhere`: their namespace
+    is gone); `claim_id` and `claim_seen` are the claim that was last seen and since when, `ended_claim` one of our own
+    whose end is known; `told` are the times of the last few writes of the status.
     """
 
     unsaved: Unsaved | None = None
     unsaved_problem: str = ""
+    nowhere: bool = False
     credential: ZoomCredential | None = None
     troubles: dict[Step, Trouble] = field(default_factory=dict)
     last_error: CredentialError | None = None
     claim_id: str = ""
     claim_seen: datetime | None = None
+    ended_claim: str = ""
     user: User | None = field(default=None, repr=False)
     tried_request: str = ""
     app_secret: str = ""
-    recalled: bool = False
+    told: deque[datetime] = field(default_factory=lambda: deque(maxlen=_BURST))
 
     def see_claim(self, claim: Claim | None, *, now: datetime) -> datetime | None:
         """Since when this very claim has been seen here."""
@@ -41,6 +46,10 @@ class Recollection:
         elif claim.id != self.claim_id:
             self.claim_id, self.claim_seen = claim.id, now
         return self.claim_seen
+
+    def may_tell(self, now: datetime) -> bool:
+        """Whether the status may be written: two processes that see things differently must not race each other."""
+        return len(self.told) < _BURST or now - self.told[0] > _BURST_TIME
 
 
 class CredentialMemory:

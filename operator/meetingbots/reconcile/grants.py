@@ -5,7 +5,7 @@ A grant knows nothing of the token Secret: when it is asked, and what becomes of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -52,7 +52,9 @@ class RefreshTokenGrant:
 
     async def redeem(self, *, oauth: OAuthClient, app: AppCredentials, now: datetime) -> TokenSet:
         """Refresh it for the first time."""
-        return await oauth.refresh(app, refresh_token=self.token, now=now)
+        got = await oauth.refresh(app, refresh_token=self.token, now=now)
+        # Without a new one the old one stays (RFC 6749, section 6).
+        return got if got.refresh_token is not None else replace(got, refresh_token=self.token)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,83 @@
+"""When a credential's meetings are read from Zoom, and what its condition MeetingsSynced says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from meetingbots.decide.retry import backoff, sentence
+from meetingbots.models import names
+from meetingbots.models.conditions import ConditionStatus, ConditionType, find, is_true
+from meetingbots.models.credential import CredentialReason, SyncReason, ZoomCredential
+from meetingbots.zoom.errors import Cause, ZoomError
+
+_JITTER_SHARE: Final = 0.1
+_DEFINITE_PAUSE: Final = timedelta(minutes=10)
+_REQUEST_LIMIT: Final = 256
+
+
+@dataclass(frozen=True)
+class SyncVerdict:
+    """What MeetingsSynced says."""
+
+    synced: bool
+    reason: SyncReason
+    message: str
+
+
+def pending_request(credential: ZoomCredential) -> str:
+    """The sync request that was not acted on yet; empty without one."""
+    value = credential.metadata.annotations.get(names.SYNC_REQUESTED_AT_ANNOTATION, "")[:_REQUEST_LIMIT]
+    return value if value != (credential.status.last_handled_sync_request or "") else ""
+
+
+def stopped(credential: ZoomCredential) -> SyncVerdict | None:
+    """Why meetings are not read at all, if they are not."""
+    if credential.spec.suspend:
+        return SyncVerdict(False, SyncReason.SUSPENDED, "spec.suspend is true: Zoom is not called.")
+    if not credential.sync_enabled:
+        return SyncVerdict(
+            False, SyncReason.SYNC_DISABLED, "Meetings are not read from Zoom; mappings come from webhooks and people."
+        )
+    return None
+
+
+def due_at(credential: ZoomCredential, *, now: datetime, tried_request: str) -> datetime:
+    """When to read next. A request counts at once; after it was tried in vain, its retry does."""
+    request = pending_request(credential)
+    meetings = credential.status.meetings
+    if (request and request != tried_request) or meetings is None or meetings.next_sync_time is None:
+        return now
+    if meetings.last_sync_time is None or not is_true(credential.status.conditions, ConditionType.MEETINGS_SYNCED):
+        return meetings.next_sync_time
+    # The interval may have been shortened since.
+    interval = timedelta(seconds=credential.spec.meeting_sync.interval_seconds)
+    return min(meetings.next_sync_time, meetings.last_sync_time + interval)
+
+
+def may_read(credential: ZoomCredential) -> SyncVerdict | None:
+    """Why meetings cannot be read now, as far as the credential's own condition tells. Without any, it is tried."""
+    told = find(credential.status.conditions, ConditionType.READY)
+    if told is None or told.status is ConditionStatus.TRUE or told.reason == CredentialReason.SCOPES_MISSING:
+        return None
+    return SyncVerdict(False, SyncReason.CREDENTIAL_NOT_READY, f"The credential is not ready ({told.reason}).")
+
+
+def next_after(credential: ZoomCredential, *, finished: datetime, jitter: float) -> datetime:
+    """When to read again after a complete read: after the interval, less up to a tenth (`jitter` is 0 to 1)."""
+    seconds = credential.spec.meeting_sync.interval_seconds
+    return finished + timedelta(seconds=seconds * (1 - _JITTER_SHARE * jitter))
+
+
+def retry_after(error: ZoomError, *, failures: int, now: datetime) -> datetime:
+    """When to try again after a failure (`failures` counts from 1): when Zoom says, else after growing delays."""
+    if error.definite:
+        return now + _DEFINITE_PAUSE
+    return error.retry_at(now) or now + backoff(failures)
+
+
+def failed(error: ZoomError) -> SyncVerdict:
+    """What to say after a failure."""
+    reason = SyncReason.SCOPES_MISSING if error.kind is Cause.SCOPES_MISSING else SyncReason.SYNC_FAILED
+    return SyncVerdict(False, reason, f"Meetings could not be read: {sentence(error)} It is tried again.")

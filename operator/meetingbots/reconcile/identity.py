@@ -1,0 +1,74 @@
+"""Whose tokens they are: asked once per consent, after the tokens are stored and before anyone may use them.
+
+The first consent's user is pinned in the token Secret. Tokens of a changed grant take the place of those in use only
+if they are the same user's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from meetingbots.build.token_state import Rejection, Slot, TokenState, identified, refused
+from meetingbots.decide.credential_facts import Step
+from meetingbots.decide.retry import error_for_status, trouble_after
+from meetingbots.models.credential import CredentialReason
+from meetingbots.reconcile.access_tokens import AccessTokens
+from meetingbots.reconcile.credential_gather import Gathered
+from meetingbots.reconcile.credential_memory import CredentialMemory
+from meetingbots.reconcile.services import Services
+from meetingbots.reconcile.token_store import TokenStore
+from meetingbots.zoom.errors import Cause, ZoomError
+from meetingbots.zoom.people_and_meetings import User
+
+
+class Identification:
+    """Asks Zoom whose tokens they are and draws the conclusion in the token Secret. Raises `KubeError` only."""
+
+    def __init__(
+        self, *, services: Services, access_tokens: AccessTokens, memory: CredentialMemory, store: TokenStore
+    ) -> None:
+        self._services = services
+        self._access_tokens = access_tokens
+        self._memory = memory
+        self._store = store
+
+    async def identify(self, gathered: Gathered, *, slot: Slot) -> None:
+        """Ask for the tokens of `slot`."""
+        tokens = gathered.facts.state.held(slot)
+        if tokens is None:
+            return
+        memory = self._memory.of(gathered.key)
+        step = Step.IDENTITY if slot is Slot.CURRENT else Step.GRANT
+        try:
+            user = await self._services.zoom_api(tokens.api_url).me(tokens.access_token)
+        except ZoomError as error:
+            if error.kind is Cause.TOKEN_EXPIRED and slot is Slot.CURRENT:
+                self._access_tokens.refuse(gathered.key, tokens.access_token)
+            now = self._services.clock()
+            trouble = trouble_after(error, before=memory.troubles.get(step), now=now)
+            memory.troubles[step] = trouble
+            memory.last_error = error_for_status(error, reason=trouble.reason, before=memory.last_error, now=now)
+            return
+        memory.troubles.pop(step, None)
+        memory.user = user
+        change = partial(_conclude, slot=slot, mark=tokens.mark, user=user, client_id=gathered.facts.client_id)
+        await self._store.amend(gathered.facts.credential, change)
+
+
+def _conclude(state: TokenState, *, slot: Slot, mark: str, user: User, client_id: str) -> TokenState:
+    held = state.held(slot)
+    if held is None or held.mark != mark:
+        return state  # these are other tokens than those that were asked about
+    if not state.user_id or state.user_id == user.id:
+        return identified(state, slot=slot, user_id=user.id, account_id=user.account_id)
+    candidate = state.candidate.fingerprint if state.candidate else ""
+    rejection = Rejection(
+        mark=mark if slot is Slot.CURRENT else candidate,
+        client_id=client_id,
+        reason=CredentialReason.USER_MISMATCH,
+        message="The tokens are another Zoom user's than the one who consented first. To consent as another user, "
+        "delete the token Secret or create another ZoomCredential.",
+    )
+    # The claim, if there is one, is about something else.
+    return replace(refused(state, slot=slot, rejection=rejection), claim=state.claim)
