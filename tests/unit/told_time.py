@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class _NoWait(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class _NoWait(selectors.DefaultSelector):
     """Instead of waiting for `timeout` seconds it moves the clock on by them."""
 
     def __init__(self) -> None:

@@ -159,12 +159,12 @@ def test_a_key_that_asks_again_at_once_does_not_starve_others() -> None:
             queue.add(key)
         seen = []
         for _ in range(4):
-            key = await queue.get()
-            assert key is not None
-            seen.append(key)
-            if key == "greedy":
-                queue.add(key)
-            queue.done(key)
+            taken = await queue.get()
+            assert taken is not None
+            seen.append(taken)
+            if taken == "greedy":
+                queue.add(taken)
+            queue.done(taken)
         assert seen == ["greedy", "b", "c", "greedy"]
 
     run(main())
@@ -214,11 +214,10 @@ def test_ready_counts_what_is_due_and_waits() -> None:
         queue.add("too")
         queue.add("later", after=5.0)
         assert (queue.ready, len(queue)) == (2, 3)
-        key = await queue.get()
-        assert key == "now"
-        queue.add(key)
+        assert await queue.get() == "now"
+        queue.add("now")
         assert (queue.ready, len(queue)) == (1, 3)  # it is being worked on
-        queue.done(key)
+        queue.done("now")
         assert queue.ready == 2
         await asyncio.sleep(6.0)
         assert queue.ready == 3

@@ -82,7 +82,9 @@ TestQueueModel.settings = settings(max_examples=40, stateful_step_count=25, dead
     workers=st.integers(1, 4),
     duration=st.sampled_from([0.0, 0.3, 2.0]),
 )
-def test_each_wish_is_followed_by_a_visit(events: list[tuple[float, str, float]], workers: int, duration: float) -> None:
+def test_each_wish_is_followed_by_a_visit(
+    events: list[tuple[float, str, float]], workers: int, duration: float
+) -> None:
     """With several workers: after each `add`, a visit of that key begins, and two visits of a key never overlap."""
 
     async def main() -> None:

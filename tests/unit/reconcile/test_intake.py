@@ -1,0 +1,129 @@
+"""From a watch event to the caches and queues: whose turn it is."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from meetingbots.models import names
+from meetingbots.reconcile.cache import Key, Object
+from meetingbots.reconcile.intake import Intake
+from meetingbots.reconcile.queue import DelayQueue
+from meetingbots.reconcile.services import Caches, Queues
+
+
+def _queue() -> DelayQueue[Key]:
+    return DelayQueue(clock=lambda: 0.0)
+
+
+@dataclass
+class World:
+    queues: Queues = field(default_factory=lambda: Queues(credentials=_queue(), bots=_queue(), receiver=_queue()))
+    caches: Caches = field(default_factory=Caches)
+
+    @property
+    def intake(self) -> Intake:
+        return Intake(caches=self.caches, queues=self.queues)
+
+    def turns(self) -> dict[str, set[str]]:
+        """The keys that wait in each queue, which are empty afterwards."""
+        return {name: drain(queue) for name, queue in vars(self.queues).items()}
+
+
+def drain(queue: DelayQueue[Key]) -> set[str]:
+    taken = set()
+    while queue.ready:
+        key = asyncio.run(queue.get())
+        assert key is not None
+        taken.add(str(key))
+        queue.done(key)
+    return taken
+
+
+def thing(name: str, *, version: int = 1, uid: str = "u1", **parts: Object) -> Object:
+    labels = parts.pop("labels", {})
+    metadata = {"namespace": "ns", "name": name, "resourceVersion": str(version), "uid": uid, "labels": labels}
+    return {"metadata": metadata, **parts}
+
+
+def test_a_credential_and_its_app_have_their_turn() -> None:
+    world = World()
+    item = thing("alice", spec={"appSecretRef": {"name": "app"}})
+    world.intake.credential(item, deleted=False)
+    assert world.turns() == {"credentials": {"ns/alice"}, "receiver": {"ns/app"}, "bots": set()}
+    assert world.caches.credentials.get(Key("ns", "alice")) == item
+
+
+def test_the_app_that_a_credential_left_has_its_turn_too() -> None:
+    world = World()
+    world.intake.credential(thing("alice", spec={"appSecretRef": {"name": "old"}}), deleted=False)
+    world.turns()
+    world.intake.credential(thing("alice", version=2, spec={"appSecretRef": {"name": "new"}}), deleted=False)
+    assert world.turns()["receiver"] == {"ns/old", "ns/new"}
+
+
+def test_a_deleted_credential_is_forgotten_and_its_app_looked_at() -> None:
+    world = World()
+    item = thing("alice", spec={"appSecretRef": {"name": "app"}})
+    world.intake.credential(item, deleted=False)
+    world.turns()
+    world.intake.credential(item, deleted=True)
+    assert world.turns() == {"credentials": {"ns/alice"}, "receiver": {"ns/app"}, "bots": set()}
+    assert len(world.caches.credentials) == 0
+
+
+def test_a_credential_without_a_spec_is_only_queued() -> None:
+    world = World()
+    world.intake.credential(thing("broken"), deleted=False)
+    assert world.turns() == {"credentials": {"ns/broken"}, "receiver": set(), "bots": set()}
+
+
+def test_the_late_deletion_of_a_predecessor_does_not_forget_the_object() -> None:
+    world = World()
+    world.intake.bot(thing("bot", uid="new", version=5), deleted=False)
+    world.intake.bot(thing("bot", uid="old", version=4), deleted=True)
+    assert world.caches.bots.get(Key("ns", "bot")) is not None
+    assert world.turns()["bots"] == {"ns/bot"}
+
+
+def test_a_pod_gives_its_bot_the_turn() -> None:
+    world = World()
+    pod = thing("bot-abcde-1", labels={names.BOT_LABEL: "bot"})
+    world.intake.pod(pod, deleted=False)
+    assert world.turns() == {"credentials": set(), "receiver": set(), "bots": {"ns/bot"}}
+    world.intake.pod(pod, deleted=True)
+    assert world.turns()["bots"] == {"ns/bot"}
+    assert len(world.caches.pods) == 0
+
+
+def test_a_pod_of_nobody_gives_no_turn() -> None:
+    world = World()
+    pod = thing("stranger")
+    del pod["metadata"]["labels"]
+    world.intake.pod(pod, deleted=False)
+    assert world.turns()["bots"] == set()
+
+
+def test_a_meeting_gives_the_bots_in_it_their_turn() -> None:
+    world = World()
+    for name, meeting in (("one", "81234567890"), ("two", "81234567890"), ("other", "99999999999")):
+        world.intake.bot(thing(name, status={"meetingId": meeting}), deleted=False)
+    world.intake.bot(thing("new"), deleted=False)
+    world.turns()
+    mapping = thing("81234567890", labels={names.LIVE_LABEL: names.LIVE})
+    world.intake.live_mapping(mapping, deleted=False)
+    assert world.turns()["bots"] == {"ns/one", "ns/two"}
+    assert len(world.caches.live_mappings) == 1
+    world.intake.live_mapping(mapping, deleted=True)
+    assert world.turns()["bots"] == {"ns/one", "ns/two"}
+    assert len(world.caches.live_mappings) == 0
+
+
+def test_a_meeting_of_another_namespace_is_another_meeting() -> None:
+    world = World()
+    world.intake.bot(thing("one", status={"meetingId": "81234567890"}), deleted=False)
+    world.turns()
+    mapping = thing("81234567890")
+    mapping["metadata"]["namespace"] = "elsewhere"
+    world.intake.live_mapping(mapping, deleted=False)
+    assert world.turns()["bots"] == set()
