@@ -213,7 +213,7 @@ class Consents:
     def check(self, token: str) -> AccessToken:
         """Get a live user or account token; ZoomError 401/124 otherwise."""
         access = self._access.get(token)
-        if access is None or access.user_id is None or access.user_id not in self._world.users:
+        if access is None or access.user_id not in self._world.users:
             raise invalid_token()
         if access.consent_id is not None and self._consents[access.consent_id].revoked:
             raise invalid_token()

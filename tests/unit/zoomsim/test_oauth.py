@@ -227,14 +227,23 @@ async def test_the_client_must_prove_itself(zoom: Ground) -> None:
 async def test_the_body_must_be_form_encoded(zoom: Ground) -> None:
     form = {"grant_type": "client_credentials"}
     as_json = await zoom.http.post("/oauth/token", json=form, headers=basic(zoom.app))
+    files = {"grant_type": (None, "client_credentials")}
+    as_parts = await zoom.http.post("/oauth/token", files=files, headers=basic(zoom.app))
     in_query = await zoom.http.post("/oauth/token", params=form, headers=basic(zoom.app))
-    assert error_of(as_json) == (400, "invalid_request")
+    assert error_of(as_json) == error_of(as_parts) == (400, "invalid_request")
     assert in_query.status_code == 400
 
 
 async def test_missing_parameters_and_unknown_grants(zoom: Ground) -> None:
     assert "4706" in (await zoom.token({"grant_type": "refresh_token"})).json()["reason"]
     assert error_of(await zoom.token({"grant_type": "password"})) == (400, "unsupported_grant_type")
+
+
+async def test_access_tokens_of_disabled_apps_are_dead(zoom: Ground) -> None:
+    token = zoom.consent().access_token
+    for change in ({"disabled": True}, {"disabled": False, "disabled_by_accounts": (zoom.account.id,)}):
+        zoom.sim.actions.update_app(zoom.app.client_id, change)
+        assert error_of(await zoom.get("/users/me", token)) == (401, 124)
 
 
 async def test_disabled_apps(zoom: Ground) -> None:

@@ -108,7 +108,7 @@ async def test_a_retry_that_works_ends_it(zoom: Ground, hook: Hook) -> None:
     assert (delivery.state, len(delivery.attempts)) == ("delivered", 2)
 
 
-@pytest.mark.parametrize("status", [301, 302, 400, 401, 404, 413, 429])
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 404, 413, 429])
 async def test_3xx_and_4xx_are_never_tried_again(zoom: Ground, hook: Hook, status: int) -> None:
     hook.answer = lambda: web.Response(status=status, headers={"Location": hook.url})
     (delivery,) = zoom.sim.actions.emit("meeting.started", {}, user=zoom.alice)
