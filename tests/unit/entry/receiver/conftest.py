@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from meetingbots.entry.receiver.app import application
+from meetingbots.entry.receiver.directory import Directory
+from meetingbots.entry.receiver.events import EventWriter
+from meetingbots.entry.receiver.lookup import LiveLookup
+from meetingbots.entry.receiver.reception import ReceptionReporter
+from meetingbots.entry.receiver.webhook import WebhookReceiver
+from meetingbots.metrics import Metrics
+from meetingbots.reconcile.mapping_writer import MappingWriter
+
+from tests.unit.entry.receiver.ground import NOW, Ground, credential
+from tests.unit.fake_kube import FakeKube
+
+DEADLINE = 0.2
+
+
+@pytest.fixture
+async def empty() -> AsyncIterator[Ground]:
+    """A receiver that knows nobody."""
+    kube, directory, metrics, clock, ready = FakeKube(), Directory(), Metrics(), [NOW], [True]
+
+    def seconds() -> float:
+        return clock[0].timestamp()
+
+    reception = ReceptionReporter(kube=kube, directory=directory, clock=lambda: clock[0])
+    receiver = WebhookReceiver(
+        directory=directory,
+        events=EventWriter(
+            directory=directory,
+            lookup=LiveLookup(kube=kube, clock=seconds),
+            writer=MappingWriter(kube=kube, clock=seconds),
+        ),
+        reception=reception,
+        metrics=metrics,
+        ready=lambda: ready[0],
+        clock=lambda: clock[0],
+        deadline=DEADLINE,
+    )
+    app = application(webhook=receiver.answer, healthy=lambda: True, ready=lambda: ready[0])
+    async with TestClient(TestServer(app, auto_decompress=False)) as client:
+        yield Ground(
+            kube=kube,
+            directory=directory,
+            reception=reception,
+            metrics=metrics,
+            client=client,
+            clock=clock,
+            ready=ready,
+        )
+
+
+@pytest.fixture
+async def ground(empty: Ground) -> Ground:
+    """A receiver with one app and alice, user U1 of account A1."""
+    empty.has_app()
+    empty.has_credential(credential("alice"))
+    return empty
