@@ -263,24 +263,27 @@ def _merge(target: Any, patch: Any) -> Any:
 
 def _apply(known: Any, *, before: Any, now: Any) -> Any:
     """Server-side apply by one manager: what it set before and no longer sets goes; conditions are a map by type."""
-    if isinstance(now, list) and all(isinstance(item, dict) and "type" in item for item in now):
-        old = {item["type"]: item for item in known or []}
-        gone = {item["type"] for item in before or []} - {item["type"] for item in now}
-        merged = {kind: item for kind, item in old.items() if kind not in gone}
-        merged.update({item["type"]: copy.deepcopy(item) for item in now})
-        return list(merged.values())
     if not isinstance(now, dict):
         return copy.deepcopy(now)
     result = dict(known) if isinstance(known, dict) else {}
     before = before if isinstance(before, dict) else {}
-    for key in before.keys() - now.keys():
-        if key == "conditions":
-            result[key] = _apply(result.get(key), before=before[key], now=[])
-        else:
-            result.pop(key, None)
+    for key in before.keys() - now.keys() - {"conditions"}:
+        result.pop(key, None)
     for key, value in now.items():
-        result[key] = _apply(result.get(key), before=before.get(key), now=value)
+        if key != "conditions":
+            result[key] = _apply(result.get(key), before=before.get(key), now=value)
+    if "conditions" in before or "conditions" in now:
+        result["conditions"] = _apply_conditions(
+            result.get("conditions", []), before=before.get("conditions", []), now=now.get("conditions", [])
+        )
     return copy.deepcopy(result)
+
+
+def _apply_conditions(known: list[Object], *, before: list[Object], now: list[Object]) -> list[Object]:
+    gone = {item["type"] for item in before} - {item["type"] for item in now}
+    merged = {item["type"]: item for item in known if item["type"] not in gone}
+    merged.update({item["type"]: item for item in now})
+    return list(merged.values())
 
 
 def _same(known: Object, item: Object) -> bool:

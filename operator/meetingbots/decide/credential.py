@@ -26,7 +26,6 @@ CLAIM_SECONDS: Final = 30.0
 _SHORTEST_SECONDS: Final = 0.05
 _LOOK_BROKEN: Final = timedelta(seconds=30)
 _LOOK_READY: Final = timedelta(minutes=10)
-_STORE_AGAIN: Final = timedelta(seconds=2)
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _KEEP_ALIVE: Final = timedelta(days=30)
 _KEEP_ALIVE_SPREAD: Final = 0.1
@@ -95,8 +94,7 @@ def _next_renewal(facts: CredentialFacts, wishes: list[Wish]) -> datetime | None
 def _wishes(facts: CredentialFacts) -> Iterator[Wish]:
     if facts.unsaved is not None:
         # Nothing else may touch the Secret before the only copy of these tokens is in it.
-        at = facts.now + _STORE_AGAIN if facts.unsaved_problem else facts.now
-        yield Wish(Action(Kind.STORE), at)
+        yield Wish(Action(Kind.STORE), facts.unsaved_retry_at or facts.now)
         return
     if isinstance(facts.secret, SecretConflict):
         return
@@ -143,7 +141,7 @@ def _token_wishes(facts: CredentialFacts) -> Iterator[Wish]:
     if facts.renewable(Slot.CURRENT) and not refused:
         due = min(_renewal_moments(facts, state.tokens))
         yield Wish(Action(Kind.REFRESH), _may_ask(facts, Step.TOKENS, due))
-    unknown = not state.user_id or status.user_id != state.user_id
+    unknown = not state.user_id or state.user_id not in (status.user_id, facts.identified_user)
     if unknown and state.tokens.usable(facts.now) and not facts.token_refused and not refused:
         yield Wish(Action(Kind.IDENTIFY), _not_before(facts, Step.IDENTITY, facts.now))
 

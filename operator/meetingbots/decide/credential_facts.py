@@ -76,7 +76,8 @@ class CredentialFacts:
 
     `claim_seen` is when this process first saw the present claim, by its own clock: another's clock may be wrong.
     `refused_token` is the mark of an access token that Zoom refused before its time, `wanted` says that someone needs
-    a token now, `tried_request` is the refresh request that was last tried, successful or not.
+    a token now, `tried_request` is the refresh request that was last tried, successful or not, `identified_user` is
+    the user that Zoom named since the status was last written.
     """
 
     credential: ZoomCredential
@@ -88,11 +89,13 @@ class CredentialFacts:
     claim_seen: datetime | None = None
     unsaved: Unsaved | None = None
     unsaved_problem: str = ""
+    unsaved_retry_at: datetime | None = None
     troubles: Mapping[Step, Trouble] = field(default_factory=lambda: MappingProxyType({}))
     last_error: CredentialError | None = None
     refused_token: str = ""
     wanted: bool = False
     tried_request: str = ""
+    identified_user: str = ""
 
     @property
     def state(self) -> TokenState:

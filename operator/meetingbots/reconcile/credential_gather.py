@@ -92,11 +92,13 @@ class CredentialGatherer:
             claim_seen=memory.see_claim(claim, now=now),
             unsaved=memory.unsaved,
             unsaved_problem=memory.unsaved_problem,
+            unsaved_retry_at=memory.unsaved_retry_at,
             troubles=MappingProxyType(dict(memory.troubles)),
             last_error=memory.last_error,
             refused_token=self._access_tokens.refused(gathered.key),
             wanted=self._access_tokens.wanted(gathered.key),
             tried_request=memory.tried_request,
+            identified_user=memory.user.id if memory.user else "",
         )
         return replace(gathered, facts=facts)
 

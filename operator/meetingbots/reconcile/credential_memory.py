@@ -27,6 +27,7 @@ class Recollection:
 
     unsaved: Unsaved | None = None
     unsaved_problem: str = ""
+    unsaved_retry_at: datetime | None = None
     nowhere: bool = False
     credential: ZoomCredential | None = None
     troubles: dict[Step, Trouble] = field(default_factory=dict)
@@ -46,6 +47,11 @@ class Recollection:
         elif claim.id != self.claim_id:
             self.claim_id, self.claim_seen = claim.id, now
         return self.claim_seen
+
+    def saved(self) -> None:
+        """The unsaved tokens are stored, or void."""
+        self.unsaved, self.credential, self.nowhere = None, None, False
+        self.unsaved_problem, self.unsaved_retry_at = "", None
 
     def may_tell(self, now: datetime) -> bool:
         """Whether the status may be written: two processes that see things differently must not race each other."""

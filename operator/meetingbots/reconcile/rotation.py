@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 from uuid import uuid4
@@ -46,6 +46,7 @@ from meetingbots.zoom.errors import ZoomError
 from meetingbots.zoom.oauth import AppCredentials, TokenSet
 
 _log = logging.getLogger(__name__)
+_STORE_AGAIN = timedelta(seconds=2)
 
 
 class _Ask(Protocol):
@@ -185,8 +186,9 @@ class Rotation:
             await self._store.save(memory.unsaved, credential=memory.credential, claim=claim)
         except NotStoredError as problem:
             memory.unsaved_problem, memory.nowhere = str(problem), problem.nowhere
+            memory.unsaved_retry_at = self._services.clock() + _STORE_AGAIN
             return
-        memory.unsaved, memory.unsaved_problem, memory.credential, memory.nowhere = None, "", None, False
+        memory.saved()
 
     async def _failed(self, gathered: Gathered, asking: _Asking, *, claim: TokenSecret, error: ZoomError) -> None:
         memory = self._memory.of(gathered.key)
