@@ -20,6 +20,8 @@ SPEC_HASH_ANNOTATION = f"{names.GROUP}/spec-hash"
 _GRACE_SECONDS = 60
 _TOLERATION_SECONDS = 900
 _BACKSTOP_SECONDS = 600
+_LONGEST_SECONDS = 2**31 - 1  # what activeDeadlineSeconds can be (Kubernetes API, PodSpec)
+_ANY = "*"
 _NODE_TROUBLES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _STAY = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
 
@@ -40,27 +42,30 @@ def attempt_of(name: str) -> int:
 
 def spec_hash(bot: MeetingBot, *, meeting_id: str, bot_image: str) -> str:
     """A fingerprint of all that decides what the Pod looks like: a staged Pod with another one is replaced."""
-    content = [bot.spec.template, bot_image, meeting_id, bot.spec.display_name, bot.spec.token_delivery]
+    spec = bot.spec
+    content: list[Any] = [spec.template, bot_image, meeting_id, spec.display_name, spec.token_delivery]
+    content += [spec.start_deadline_seconds, spec.max_duration_seconds]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def bot_pod(bot: MeetingBot, *, name: str, meeting_id: str, bot_image: str, now: datetime) -> dict[str, Any]:
     """The Pod called `name` for `bot`. Raises `TemplateError`."""
     template = copy.deepcopy(bot.spec.template or {})
-    metadata = template.get("metadata") or {}
-    spec = template.get("spec") or {"containers": [{"name": names.BOT_CONTAINER}]}
+    metadata = _mapping(template, "metadata", at="template")
+    spec = _mapping(template, "spec", at="template") or {"containers": [{"name": names.BOT_CONTAINER}]}
     container = _bot_container(spec, bot_image)
     container["env"] = [
-        *(container.get("env") or ()),
+        *_env(container),
         *bot_environment.environment(
             meeting_id=meeting_id, display_name=bot.spec.display_name, secret_name=join_secret_name(name)
         ),
     ]
+    container.setdefault("imagePullPolicy", "IfNotPresent")
+    container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     _pod_defaults(spec)
-    _container_defaults(spec, container)
+    _security_defaults(spec)
     spec["restartPolicy"] = "Never"
-    backstop = _backstop(bot, now)
-    spec["activeDeadlineSeconds"] = min(backstop, spec.get("activeDeadlineSeconds", backstop))
+    spec["activeDeadlineSeconds"] = _active_deadline(spec, _backstop(bot, now))
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -68,14 +73,14 @@ def bot_pod(bot: MeetingBot, *, name: str, meeting_id: str, bot_image: str, now:
             "name": name,
             "namespace": bot.namespace,
             "labels": {
-                **(metadata.get("labels") or {}),
+                **_mapping(metadata, "labels", at="template.metadata"),
                 names.MANAGED_BY_LABEL: names.MANAGED_BY,
                 names.BOT_LABEL: bot.name,
                 names.MEETING_ID_LABEL: meeting_id,
             },
             "annotations": {
                 **_STAY,
-                **(metadata.get("annotations") or {}),
+                **_mapping(metadata, "annotations", at="template.metadata"),
                 SPEC_HASH_ANNOTATION: spec_hash(bot, meeting_id=meeting_id, bot_image=bot_image),
             },
             "ownerReferences": [bot.owner_reference(controller=True).to_dict()],
@@ -85,21 +90,18 @@ def bot_pod(bot: MeetingBot, *, name: str, meeting_id: str, bot_image: str, now:
 
 
 def _bot_container(spec: dict[str, Any], bot_image: str) -> dict[str, Any]:
-    containers = spec.get("containers")
-    if not isinstance(containers, list) or not all(isinstance(item, dict) for item in containers):
-        raise TemplateError("template.spec.containers must be a list of containers")
-    container: dict[str, Any] | None = next(
-        (item for item in containers if item.get("name") == names.BOT_CONTAINER), None
-    )
+    containers = _objects(spec, "containers", at="template.spec")
+    container = next((item for item in containers if item.get("name") == names.BOT_CONTAINER), None)
     if container is None:
         raise TemplateError(
             "template.spec.containers has no container named bot, which is the one that gets the tokens"
         )
-    if spec.get("restartPolicy", "Never") != "Never":
+    if spec.get("restartPolicy") not in (None, "Never"):
         raise TemplateError("template.spec.restartPolicy must be Never: a token serves once, a new try needs a new Pod")
-    own = {str(item.get("name")) for item in container.get("env") or () if isinstance(item, dict)} & bot_environment.ALL
+    own = {str(item.get("name")) for item in _env(container)} & bot_environment.ALL
     if own:
         raise TemplateError(f"container bot sets {', '.join(sorted(own))} in its env; the operator sets these")
+    _drop_null(container, "imagePullPolicy", "terminationMessagePolicy")
     if not container.get("image"):
         if not bot_image:
             raise TemplateError("container bot has no image, and the operator has no default for it (BOT_IMAGE)")
@@ -107,34 +109,82 @@ def _bot_container(spec: dict[str, Any], bot_image: str) -> dict[str, Any]:
     return container
 
 
+def _env(container: dict[str, Any]) -> list[dict[str, Any]]:
+    return _objects(container, "env", at="container bot")
+
+
 def _pod_defaults(spec: dict[str, Any]) -> None:
+    _drop_null(spec, "automountServiceAccountToken", "terminationGracePeriodSeconds")
     spec.setdefault("automountServiceAccountToken", False)
     spec.setdefault("terminationGracePeriodSeconds", _GRACE_SECONDS)
-    security = spec.setdefault("securityContext", {})
-    security.setdefault("runAsNonRoot", security.get("runAsUser") != 0)
-    security.setdefault("runAsUser", 1000)
-    security.setdefault("seccompProfile", {"type": "RuntimeDefault"})
-    tolerations = spec.setdefault("tolerations", [])
-    told = {item.get("key") for item in tolerations}
-    tolerations += [
+    tolerations = _objects(spec, "tolerations", at="template.spec")
+    tolerated = {str(item.get("key") or _ANY) for item in tolerations if item.get("effect") in (None, "", "NoExecute")}
+    # Of several that fit, the shortest toleration counts: one that tolerates everything must not be cut short.
+    spec["tolerations"] = tolerations + [
         {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATION_SECONDS}
         for key in _NODE_TROUBLES
-        if key not in told
+        if not {key, _ANY} & tolerated
     ]
 
 
-def _container_defaults(spec: dict[str, Any], bot_container: dict[str, Any]) -> None:
-    bot_container.setdefault("imagePullPolicy", "IfNotPresent")
-    bot_container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
-    for container in (*spec["containers"], *(spec.get("initContainers") or ())):
-        security = container.setdefault("securityContext", {})
+def _security_defaults(spec: dict[str, Any]) -> None:
+    of_pod = spec["securityContext"] = _mapping(spec, "securityContext", at="template.spec")
+    _drop_null(of_pod, "runAsNonRoot", "runAsUser", "seccompProfile")
+    rooted_by_template = "runAsNonRoot" in of_pod
+    of_pod.setdefault("runAsNonRoot", of_pod.get("runAsUser") != 0)
+    of_pod.setdefault("runAsUser", 1000)
+    of_pod.setdefault("seccompProfile", {"type": "RuntimeDefault"})
+    containers = spec["containers"] + _objects(spec, "initContainers", at="template.spec")
+    for container in containers:
+        where = f"container {container.get('name')}"
+        security = container["securityContext"] = _mapping(container, "securityContext", at=where)
+        if security.get("runAsUser") == 0 and not rooted_by_template:
+            security.setdefault("runAsNonRoot", False)
         if security.get("privileged"):
             continue
+        _drop_null(security, "allowPrivilegeEscalation")
         security.setdefault("allowPrivilegeEscalation", False)
-        security.setdefault("capabilities", {"drop": ["ALL"]})
+        capabilities = security["capabilities"] = _mapping(security, "capabilities", at=f"{where}, securityContext")
+        _drop_null(capabilities, "drop")
+        capabilities.setdefault("drop", ["ALL"])
+
+
+def _active_deadline(spec: dict[str, Any], backstop: int) -> int:
+    given = spec.get("activeDeadlineSeconds")
+    if given is None:
+        return backstop
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise TemplateError("template.spec.activeDeadlineSeconds must be a number of seconds")
+    return min(backstop, given)
 
 
 def _backstop(bot: MeetingBot, now: datetime) -> int:
     # Counted by the kubelet from the Pod's start, which may be well before joinAt.
     until_join = max(0, int((bot.join_at - now).total_seconds()))
-    return until_join + bot.spec.start_deadline_seconds + bot.spec.max_duration_seconds + _BACKSTOP_SECONDS
+    seconds = until_join + bot.spec.start_deadline_seconds + bot.spec.max_duration_seconds + _BACKSTOP_SECONDS
+    return min(seconds, _LONGEST_SECONDS)
+
+
+def _mapping(parent: dict[str, Any], key: str, *, at: str) -> dict[str, Any]:
+    value = parent.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise TemplateError(f"{at}: {key} must be an object")
+    return value
+
+
+def _objects(parent: dict[str, Any], key: str, *, at: str) -> list[dict[str, Any]]:
+    value = parent.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise TemplateError(f"{at}: {key} must be a list of objects")
+    return value
+
+
+def _drop_null(parent: dict[str, Any], *keys: str) -> None:
+    """A null is as good as nothing: the default takes its place, as for any object of Kubernetes."""
+    for key in keys:
+        if parent.get(key, ...) is None:
+            del parent[key]

@@ -23,11 +23,15 @@ _KINDS = f"{names.GROUP}/token-kinds"
 _CREDENTIAL = f"{names.GROUP}/credential"
 _REASON = f"{names.GROUP}/token-reason"
 _MESSAGE = f"{names.GROUP}/token-message"
+_SPEC = f"{names.GROUP}/joined-with"
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What was delivered to a Pod, without the tokens themselves. `issued_at` is None when there was no token."""
+    """What was delivered to a Pod, without the tokens themselves.
+
+    `issued_at` is None when there was no token; `spec_hash` is the fingerprint of the spec that the bot joins with.
+    """
 
     pod_name: str
     kinds: tuple[TokenKind, ...]
@@ -36,6 +40,7 @@ class Delivery:
     credential: str | None = None
     reason: str = ""
     message: str = ""
+    spec_hash: str = ""
 
 
 def join_secret_name(pod_name: str) -> str:
@@ -52,6 +57,7 @@ def join_secret(
         _KINDS: ",".join(delivery.kinds),
         _REASON: delivery.reason,
         _MESSAGE: delivery.message,
+        _SPEC: delivery.spec_hash,
     }
     if delivery.issued_at is not None:
         annotations[_ISSUED] = delivery.issued_at.isoformat()
@@ -76,7 +82,7 @@ def join_secret(
 def read_delivery(secret: Mapping[str, Any]) -> Delivery:
     """What an existing Secret of ours says was delivered. Raises ValueError if it is not one of ours."""
     metadata = secret["metadata"]
-    annotations = metadata.get("annotations", {})
+    annotations = metadata.get("annotations") or {}
     if _DELIVERED not in annotations:
         raise ValueError("not a Secret of this operator")
     issued = annotations.get(_ISSUED)
@@ -88,4 +94,5 @@ def read_delivery(secret: Mapping[str, Any]) -> Delivery:
         credential=annotations.get(_CREDENTIAL),
         reason=annotations.get(_REASON, ""),
         message=annotations.get(_MESSAGE, ""),
+        spec_hash=annotations.get(_SPEC, ""),
     )

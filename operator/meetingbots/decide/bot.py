@@ -7,7 +7,8 @@ Each step is small, can be taken again after a crash, and changes at most one ob
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from meetingbots.build.bot_pod import attempt_of, pod_name
 from meetingbots.build.join_secret import join_secret_name
@@ -21,154 +22,151 @@ from meetingbots.decide.bot_facts import (
     DeleteBot,
     DeletePod,
     DeleteSecret,
-    DeliverWithout,
-    IssueTokens,
-    TouchPod,
 )
+from meetingbots.decide.bot_gate import at_gate, behind_gate
+from meetingbots.decide.bot_times import lead_time, shifted, start_deadline, until
 from meetingbots.decide.meeting_ref import Problem
 from meetingbots.decide.pod_state import PodState
-from meetingbots.models.bot import BotPhase, BotReason, TokenDelivery, TokenPolicy
+from meetingbots.models.bot import BotPhase, BotReason, TokenDelivery
 
-TOUCH_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
-"""When the Pod is touched, after the delivery, while its container has not started."""
-START_AFTER_DELIVERY_SECONDS = 60.0
-"""A container that has not started by then gets a new Pod with new tokens: a join token lives 120 s (Zoom)."""
-_JOINING_IS_TOLD_AFTER = 0.4
 _LOOK_AGAIN_SECONDS = 30.0
+_LOOK_AT_POD_SECONDS = 300.0
 _QUOTA_SECONDS = 5.0
 
 
 def decide(facts: BotFacts) -> BotPlan:
     """The next step for the bot; time is `facts.now`."""
-    status = facts.bot.status
-    if status.phase is not None and status.phase.finished:
+    plan = _next_step(facts)
+    if plan.act is not None or facts.pod is None or bot_status.is_finished(plan.status):
+        return plan
+    # A watch that broke may have missed the end of a Pod: its bot is never left alone for long.
+    most = _LOOK_AGAIN_SECONDS if facts.pod.deleting else _LOOK_AT_POD_SECONDS
+    return replace(plan, again=most if plan.again is None else min(plan.again, most))
+
+
+def _next_step(facts: BotFacts) -> BotPlan:
+    status, pod = facts.bot.status, facts.pod
+    if bot_status.is_finished(status):
         return _finished(facts)
-    accounted = status.last_attempt is not None and status.last_attempt.pod_name == status.pod_name
-    if status.pod_name is None or accounted:
+    if status.pod_name is None or bot_status.accounted(status):
         return _without_pod(facts)
-    if facts.pod is None:
+    if pod is None:
         return _pod_missing(facts, status.pod_name)
-    if facts.pod.over:
-        return _ended(facts, facts.pod)
-    if facts.pod.started:
-        return _running(facts, facts.pod)
-    if facts.pod.deleting:
-        return BotPlan(status=facts.bot.status)
+    if pod.over:
+        return _ended(facts, pod)
+    if pod.started:
+        return _running(facts, pod)
+    if pod.deleting:
+        return BotPlan(status=bot_status.unchanged(facts))
     if facts.delivery is not None:
-        return _delivered(facts, facts.pod)
-    return _staging(facts, facts.pod)
-
-
-def start_deadline(facts: BotFacts) -> datetime:
-    """Until when the present attempt must have started: counted from joinAt, or from when a new attempt was due."""
-    status = facts.bot.status
-    begun = max(facts.bot.join_at, status.next_attempt_time or facts.bot.join_at)
-    return begun + timedelta(seconds=facts.bot.spec.start_deadline_seconds)
+        since = (facts.now - facts.delivery.delivered_at).total_seconds()
+        return behind_gate(facts, pod, since=max(0.0, since))
+    return _staging(facts, pod)
 
 
 def _without_pod(facts: BotFacts) -> BotPlan:
     bot, status = facts.bot, facts.bot.status
+    left_over = _put_away(facts)
+    if left_over is not None:
+        return left_over
     if bot.spec.suspend:
-        return _tidy(facts) or BotPlan(
-            status=bot_status.in_trouble(facts, BotPhase.PENDING, BotReason.SUSPENDED, "The bot is suspended.")
-        )
-    deadline = start_deadline(facts)
+        told = bot_status.in_trouble(facts, BotPhase.PENDING, BotReason.SUSPENDED, "The bot is suspended.")
+        return BotPlan(status=told)
+    if status.start_time is not None and bot_status.is_suspended(status):
+        return bot_attempts.resumed(facts)
+    deadline = start_deadline(bot)
     problem = facts.meeting if isinstance(facts.meeting, Problem) else facts.template
-    if facts.now > deadline:
-        return _too_late(facts, problem)
+    if facts.now >= deadline:
+        return _too_late(facts, deadline, problem)
     if problem is not None:
-        plan = bot_status.in_trouble(
+        told = bot_status.in_trouble(
             facts, BotPhase.PENDING, problem.reason, problem.message, mendable=problem.mendable
         )
-        return BotPlan(status=plan, again=_until(facts, deadline, at_most=_LOOK_AGAIN_SECONDS))
-    lead = bot.join_at - timedelta(seconds=bot.spec.lead_seconds)
-    if facts.now < lead:
-        return _scheduled(facts, lead)
+        return BotPlan(status=told, again=until(facts, deadline, at_most=_LOOK_AGAIN_SECONDS))
+    if facts.now < lead_time(bot):
+        return _scheduled(facts, lead_time(bot))
     if status.next_attempt_time is not None and facts.now < status.next_attempt_time:
-        return BotPlan(status=status, again=_until(facts, status.next_attempt_time))
-    return _tidy(facts) or _claim(facts)
+        return BotPlan(status=bot_status.unchanged(facts), again=until(facts, status.next_attempt_time))
+    if facts.previous_pod is not None and not facts.previous_pod.finished:
+        # Never two Pods of a bot: the earlier one has to be over or gone first.
+        return BotPlan(status=bot_status.unchanged(facts), again=until(facts, deadline, at_most=_LOOK_AGAIN_SECONDS))
+    return (_dry_run(facts, BotPhase.PENDING, deadline) if facts.doubtful else None) or _claim(facts)
 
 
-def _tidy(facts: BotFacts) -> BotPlan | None:
-    """Never two Pods of a bot: the earlier one has to be over or gone first."""
-    earlier = facts.previous_pod
-    if earlier is None or earlier.phase in ("Succeeded", "Failed"):
-        return None
-    if not earlier.deleting:
-        return BotPlan(status=facts.bot.status, act=DeletePod(earlier.name, earlier.uid))
-    return BotPlan(status=facts.bot.status, again=_LOOK_AGAIN_SECONDS)
+def _put_away(facts: BotFacts) -> BotPlan | None:
+    """End what an attempt that is accounted for has left: its Pod, and a Secret that no Pod takes along."""
+    earlier, status = facts.previous_pod, facts.bot.status
+    if earlier is not None and not earlier.finished and not earlier.deleting:
+        return BotPlan(status=status, act=DeletePod(earlier.name, earlier.uid))
+    if status.pod_name is not None and facts.delivery is not None and not facts.secret_gone:
+        return BotPlan(status=status, act=DeleteSecret(status.pod_name))
+    return None
 
 
 def _claim(facts: BotFacts) -> BotPlan:
     status = facts.bot.status
     attempt = attempt_of(status.pod_name) + 1 if status.pod_name else 1
     name = pod_name(facts.bot, attempt=attempt)
-    told = bot_status.going_well(
-        facts,
-        BotPhase.STAGING,
-        f"Pod {name} is being prepared.",
-        pod_name=name,
-        attempts=status.attempts + 1,
-        token=None,
-        spec_hash=None,
-    )
+    told = bot_status.claimed(facts, pod_name=name, message=f"Pod {name} is being prepared.")
     return BotPlan(status=told, act=Commit())
 
 
 def _scheduled(facts: BotFacts, lead: datetime) -> BotPlan:
-    if not facts.checked:
-        return BotPlan(status=facts.bot.status, act=CheckTemplate())
-    if facts.refused is not None:
-        told = bot_status.in_trouble(facts, BotPhase.SCHEDULED, facts.refused.reason, facts.refused.message)
-        return BotPlan(status=told, again=_until(facts, lead, at_most=_LOOK_AGAIN_SECONDS))
+    unfit = _dry_run(facts, BotPhase.SCHEDULED, lead)
+    if unfit is not None:
+        return unfit
     told = bot_status.going_well(
         facts,
         BotPhase.SCHEDULED,
         f"The bot joins at {facts.bot.join_at:%Y-%m-%d %H:%M:%S} UTC.",
         next_attempt_time=None,
     )
-    return BotPlan(status=told, again=_until(facts, lead))
+    return BotPlan(status=told, again=until(facts, lead))
 
 
-def _too_late(facts: BotFacts, problem: Problem | None) -> BotPlan:
+def _dry_run(facts: BotFacts, phase: BotPhase, moment: datetime) -> BotPlan | None:
+    """Ask Kubernetes whether it would take the Pod, and tell what it says; None once it has taken it."""
+    if facts.refused is not None:
+        told = bot_status.in_trouble(facts, phase, facts.refused.reason, facts.refused.message)
+        return BotPlan(status=told, again=until(facts, moment, at_most=_LOOK_AGAIN_SECONDS))
+    return None if facts.checked else BotPlan(status=facts.bot.status, act=CheckTemplate())
+
+
+def _too_late(facts: BotFacts, deadline: datetime, problem: Problem | None) -> BotPlan:
     bot = facts.bot
-    deadline = start_deadline(facts)
     created = bot.metadata.creation_timestamp
     if bot.status.pod_name is None and created is not None and created > deadline:
         words = f"Created after its time: it was to have started by {deadline:%Y-%m-%d %H:%M:%S} UTC. It never runs."
         told = bot_status.going_well(
             facts, BotPhase.EXPIRED, words, completion_time=bot_status.whole_seconds(facts.now), next_attempt_time=None
         )
-        return BotPlan(status=told)
+        return BotPlan(status=told, act=Commit())
     cause = problem or facts.refused
-    return _missed(facts, cause.message if cause else _present_trouble(facts))
+    return _missed(facts, cause.message if cause else bot_status.present_trouble(bot.status))
 
 
 def _missed(facts: BotFacts, cause: str) -> BotPlan:
     words = f"The bot had not started within {facts.bot.spec.start_deadline_seconds} s."
     told = bot_status.failed(facts, BotReason.START_DEADLINE_EXCEEDED, f"{words} {cause}".strip())
-    return BotPlan(status=told)
-
-
-def _present_trouble(facts: BotFacts) -> str:
-    ready = bot_status.ready(facts.bot.status)
-    return ready.message if ready is not None and ready.status == "False" else ""
+    return BotPlan(status=told, act=Commit())
 
 
 def _pod_missing(facts: BotFacts, name: str) -> BotPlan:
-    status = facts.bot.status
+    bot, status = facts.bot, facts.bot.status
     if facts.pod_seen or status.phase in (BotPhase.JOINING, BotPhase.RUNNING):
+        if bot.spec.suspend:
+            return bot_attempts.given_back(facts, bot_attempts.LEFT_SUSPENDED)
         return bot_attempts.lost(facts, f"Pod {name} was deleted by someone.")
     withdrawn = _withdrawn(facts, None)
     if withdrawn is not None:
         return withdrawn
-    if facts.now > start_deadline(facts):
-        return _missed(facts, facts.refused.message if facts.refused else _present_trouble(facts))
+    if facts.now >= start_deadline(bot):
+        return _missed(facts, facts.refused.message if facts.refused else bot_status.present_trouble(status))
     if facts.refused is not None:
         told = bot_status.in_trouble(facts, BotPhase.PENDING, facts.refused.reason, facts.refused.message)
-        return BotPlan(status=told, again=_until(facts, start_deadline(facts), at_most=_QUOTA_SECONDS))
-    if facts.bot.spec.token_delivery is TokenDelivery.BEFORE_POD and facts.delivery is None:
-        return _gate(facts, name)
+        return BotPlan(status=told, again=until(facts, start_deadline(bot), at_most=_QUOTA_SECONDS))
+    if bot.spec.token_delivery is TokenDelivery.BEFORE_POD and facts.delivery is None:
+        return at_gate(facts, name)
     return BotPlan(status=status, act=CreatePod(name))
 
 
@@ -176,17 +174,22 @@ def _staging(facts: BotFacts, pod: PodState) -> BotPlan:
     withdrawn = _withdrawn(facts, pod)
     if withdrawn is not None:
         return withdrawn
-    trouble = pod.trouble(secret=join_secret_name(pod.name))
-    if facts.now > start_deadline(facts):
-        words = trouble[1] if trouble else (facts.shortfall.message if facts.shortfall else "")
-        return _missed(facts, words)
+    deadline, trouble = start_deadline(facts.bot), pod.trouble(secret=join_secret_name(pod.name))
+    if facts.now >= deadline:
+        return _missed(facts, trouble[1] if trouble else _what_is_missing(facts, pod))
     if trouble is not None:
         told = bot_status.in_trouble(facts, BotPhase.STAGING, bot_attempts.TROUBLES[trouble[0]], trouble[1])
-        return BotPlan(status=told, again=_until(facts, start_deadline(facts)))
+        return BotPlan(status=told, again=until(facts, deadline))
     if not pod.waits_only_for(join_secret_name(pod.name)):
         told = bot_status.going_well(facts, BotPhase.STAGING, f"Pod {pod.name} is being prepared.")
-        return BotPlan(status=told, again=_until(facts, start_deadline(facts)))
-    return _gate(facts, pod.name)
+        return BotPlan(status=told, again=until(facts, deadline))
+    return at_gate(facts, pod.name)
+
+
+def _what_is_missing(facts: BotFacts, pod: PodState) -> str:
+    if facts.shortfall is not None:
+        return facts.shortfall.message
+    return f"Pod {pod.name} was still being prepared{f' on node {pod.node}' if pod.node else ''}."
 
 
 def _withdrawn(facts: BotFacts, pod: PodState | None) -> BotPlan | None:
@@ -194,70 +197,24 @@ def _withdrawn(facts: BotFacts, pod: PodState | None) -> BotPlan | None:
     bot = facts.bot
     if bot.spec.suspend:
         return bot_attempts.given_back(facts, "The bot was suspended before it joined.")
-    if facts.now < bot.join_at - timedelta(seconds=bot.spec.lead_seconds):
+    if facts.now < lead_time(bot):
         return bot_attempts.given_back(facts, "The bot was moved to a later time.")
-    if isinstance(facts.meeting, Problem) or facts.template is not None:
-        return bot_attempts.given_back(facts, "The spec was changed before the bot joined.")
+    problem = facts.meeting if isinstance(facts.meeting, Problem) else facts.template
+    if problem is not None:
+        return bot_attempts.given_back(facts, problem.message)
     if pod is not None and pod.spec_hash != facts.pod_hash:
         return bot_attempts.given_back(facts, "The spec was changed before the bot joined.")
     return None
 
 
-def _gate(facts: BotFacts, name: str) -> BotPlan:
-    """Decide at the gate, where the Pod could start but for its Secret: is it time, and is there a token."""
-    bot, shortfall = facts.bot, facts.shortfall
-    if facts.now < bot.join_at:
-        words = f"Pod {name} is ready and waits for {bot.join_at:%H:%M:%S} UTC."
-        return BotPlan(status=bot_status.going_well(facts, BotPhase.STAGING, words), again=_until(facts, bot.join_at))
-    if shortfall is None:
-        return BotPlan(status=bot.status, act=IssueTokens(name))
-    required = bot.spec.token_policy is TokenPolicy.REQUIRED
-    if not shortfall.passing:
-        if required:
-            words = f"No token, and tokenPolicy is Required. {shortfall.message}"
-            return BotPlan(status=bot_status.failed(facts, shortfall.reason, words))
-        return BotPlan(status=bot.status, act=DeliverWithout(name, shortfall.reason, shortfall.message))
-    patience = shortfall.first_try_at + timedelta(seconds=bot.spec.token_wait_seconds)
-    if not required and facts.now >= patience:
-        return BotPlan(status=bot.status, act=DeliverWithout(name, shortfall.reason, shortfall.message))
-    if facts.now >= shortfall.next_try_at:
-        return BotPlan(status=bot.status, act=IssueTokens(name))
-    limit = start_deadline(facts) if required else patience
-    told = bot_status.in_trouble(facts, BotPhase.STAGING, shortfall.reason, shortfall.message)
-    return BotPlan(status=told, again=_until(facts, min(limit, shortfall.next_try_at)))
-
-
-def _delivered(facts: BotFacts, pod: PodState) -> BotPlan:
-    assert facts.delivery is not None  # noqa: S101 - narrows the type
-    since = (facts.now - facts.delivery.delivered_at).total_seconds()
-    if since >= START_AFTER_DELIVERY_SECONDS:
-        words = f"Pod {pod.name} had not started {START_AFTER_DELIVERY_SECONDS:.0f} s after its token was delivered."
-        return bot_attempts.lost(facts, words)
-    due = TOUCH_SECONDS[facts.touches] if facts.touches < len(TOUCH_SECONDS) else START_AFTER_DELIVERY_SECONDS
-    if since >= due:
-        return BotPlan(status=facts.bot.status, act=TouchPod(pod.name))
-    trouble = pod.trouble(secret=join_secret_name(pod.name))
-    if trouble is not None:
-        told = bot_status.in_trouble(
-            facts, BotPhase.JOINING, bot_attempts.TROUBLES[trouble[0]], trouble[1], spec_hash=_joined_with(facts)
-        )
-    else:
-        told = bot_status.going_well(
-            facts, BotPhase.JOINING, f"Pod {pod.name} starts.{_without_token(facts)}", spec_hash=_joined_with(facts)
-        )
-    # A start takes about 0.1 s: Joining is written down only when it takes longer.
-    return BotPlan(status=told, again=due - since, hold=since < _JOINING_IS_TOLD_AFTER)
-
-
 def _running(facts: BotFacts, pod: PodState) -> BotPlan:
-    assert pod.bot is not None  # noqa: S101 - narrows the type
-    status = facts.bot.status
+    status, started_at = facts.bot.status, pod.bot.started_at if pod.bot else None
     told = bot_status.going_well(
         facts,
         BotPhase.RUNNING,
-        f"The bot runs in Pod {pod.name}.{_without_token(facts)}",
-        start_time=status.start_time or pod.bot.started_at,
-        spec_hash=_joined_with(facts),
+        f"The bot runs in Pod {pod.name}.{bot_status.without_token(facts)}",
+        start_time=status.start_time or started_at,
+        spec_hash=bot_status.joined_with(facts),
         next_attempt_time=None,
     )
     if status.phase is not BotPhase.RUNNING:
@@ -271,35 +228,21 @@ def _running(facts: BotFacts, pod: PodState) -> BotPlan:
 
 
 def _ended(facts: BotFacts, pod: PodState) -> BotPlan:
-    if facts.delivery is not None and not facts.secret_gone:
-        return BotPlan(status=facts.bot.status, act=DeleteSecret(pod.name))
+    if pod.started and facts.delivery is not None and not facts.secret_gone:
+        return _running(facts, pod)
     return bot_attempts.ended(facts, pod)
 
 
 def _finished(facts: BotFacts) -> BotPlan:
     """A finished bot never runs again: what is left of it is put away."""
     status, pod = facts.bot.status, facts.pod
-    if pod is not None and not pod.deleting and pod.phase not in ("Succeeded", "Failed"):
+    if pod is not None and not pod.deleting and not pod.finished:
         return BotPlan(status=status, act=DeletePod(pod.name, pod.uid))
     told = bot_status.spec_change(facts, status)
     ttl = facts.bot.spec.ttl_seconds_after_finished
     if ttl is None or status.completion_time is None:
         return BotPlan(status=told)
-    end = status.completion_time + timedelta(seconds=ttl)
+    end = shifted(status.completion_time, seconds=ttl)
     if facts.now >= end:
         return BotPlan(status=status, act=DeleteBot())
-    return BotPlan(status=told, again=_until(facts, end))
-
-
-def _without_token(facts: BotFacts) -> str:
-    if facts.delivery is None or not facts.delivery.reason:
-        return ""
-    return f" It goes without a token and asks the host ({facts.delivery.reason}: {facts.delivery.message})"
-
-
-def _joined_with(facts: BotFacts) -> str:
-    return facts.bot.status.spec_hash or bot_status.fixed_spec_hash(facts.bot)
-
-
-def _until(facts: BotFacts, moment: datetime, *, at_most: float = 86_400.0) -> float:
-    return min(at_most, max(0.0, (moment - facts.now).total_seconds()))
+    return BotPlan(status=told, again=until(facts, end))

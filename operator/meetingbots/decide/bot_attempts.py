@@ -24,23 +24,26 @@ TRY_AGAIN_EXIT_CODE = 75
 MAX_INFRASTRUCTURE_RESTARTS = 10
 _FIRST_INFRASTRUCTURE_BACKOFF = 1.0
 _LAST_INFRASTRUCTURE_BACKOFF = 60.0
-_GIVEN_BACK = "Withdrawn"
+_WITHDRAWN = "Withdrawn"
+LEFT_SUSPENDED = "The bot was suspended and has left the meeting."
 
 
 def ended(facts: BotFacts, pod: PodState) -> BotPlan:
     """What follows from a Pod that is over."""
     bot = pod.bot
-    if bot is not None and bot.exit_code == 0:
+    if pod.ended_from_outside:
+        return _taken_away(facts, pod)
+    if pod.succeeded:
         words = f"The bot has left the meeting; Pod {pod.name} ended."
-        attempt = _attempt(facts, pod, reason="Completed", message=bot.message)
-        return BotPlan(
-            status=bot_status.going_well(
+        attempt = _attempt(facts, pod, reason="Completed", message=bot.message if bot else "")
+        return _commit(
+            bot_status.going_well(
                 facts,
                 BotPhase.SUCCEEDED,
                 words,
                 last_attempt=attempt,
-                start_time=facts.bot.status.start_time or bot.started_at,
-                completion_time=bot_status.whole_seconds(bot.finished_at or facts.now),
+                start_time=facts.bot.status.start_time or attempt.start_time,
+                completion_time=attempt.end_time,
                 next_attempt_time=None,
             )
         )
@@ -49,7 +52,7 @@ def ended(facts: BotFacts, pod: PodState) -> BotPlan:
     if pod.reason == "DeadlineExceeded":
         words = f"Pod {pod.name} ran into its activeDeadlineSeconds."
         attempt = _attempt(facts, pod, reason=BotReason.MAX_DURATION_EXCEEDED, message=words)
-        return BotPlan(status=bot_status.failed(facts, BotReason.MAX_DURATION_EXCEEDED, words, last_attempt=attempt))
+        return _commit(bot_status.failed(facts, BotReason.MAX_DURATION_EXCEEDED, words, last_attempt=attempt))
     if bot is not None and bot.exit_code == TRY_AGAIN_EXIT_CODE:
         return _wait_for_user(facts, pod, bot)
     guilty = bot if bot is not None and bot.terminated else next((item for item in pod.init if item.exit_code), None)
@@ -58,14 +61,19 @@ def ended(facts: BotFacts, pod: PodState) -> BotPlan:
     return _bot_failed(facts, pod, guilty)
 
 
+def _taken_away(facts: BotFacts, pod: PodState) -> BotPlan:
+    if facts.bot.spec.suspend:
+        return given_back(facts, LEFT_SUSPENDED)
+    return lost(facts, f"Pod {pod.name}: {pod.disruption}" if pod.disruption else f"Pod {pod.name} was deleted.")
+
+
 def lost(facts: BotFacts, words: str) -> BotPlan:
     """The attempt is lost through nobody's fault here: a new Pod with new tokens, uncounted."""
     status = facts.bot.status
     restarts = status.infrastructure_restarts + 1
     attempt = _attempt(facts, facts.pod, reason=BotReason.INFRASTRUCTURE_LOST, message=words)
     if restarts > MAX_INFRASTRUCTURE_RESTARTS:
-        told = bot_status.failed(facts, BotReason.INFRASTRUCTURE_LOST, words, last_attempt=attempt)
-        return BotPlan(status=told)
+        return _commit(bot_status.failed(facts, BotReason.INFRASTRUCTURE_LOST, words, last_attempt=attempt))
     pause = min(_LAST_INFRASTRUCTURE_BACKOFF, _FIRST_INFRASTRUCTURE_BACKOFF * 2 ** (restarts - 1))
     return _commit(
         bot_status.in_trouble(
@@ -82,18 +90,16 @@ def lost(facts: BotFacts, words: str) -> BotPlan:
 
 
 def given_back(facts: BotFacts, words: str) -> BotPlan:
-    """The attempt ends before it joined, because its author changed something: uncounted, and nothing to wait for."""
-    status = facts.bot.status
-    attempt = _attempt(facts, facts.pod, reason=_GIVEN_BACK, message=words)
-    told = bot_status.going_well(
-        facts,
-        BotPhase.PENDING,
-        words,
-        last_attempt=attempt,
-        attempts=max(0, status.attempts - 1),
-        next_attempt_time=None,
-    )
-    return _commit(told)
+    """The attempt ends because its author changed something: uncounted, and nothing to wait for."""
+    attempt = _attempt(facts, facts.pod, reason=_WITHDRAWN, message=words)
+    attempts = max(0, facts.bot.status.attempts - 1)
+    return _commit(bot_status.going_well(facts, BotPhase.PENDING, words, last_attempt=attempt, attempts=attempts))
+
+
+def resumed(facts: BotFacts) -> BotPlan:
+    """A bot that had to leave because it was suspended may come again: its next attempt is due now."""
+    due = bot_status.whole_seconds(facts.now)
+    return _commit(bot_status.going_well(facts, BotPhase.PENDING, "The bot is resumed.", next_attempt_time=due))
 
 
 def _bot_failed(facts: BotFacts, pod: PodState, guilty: ContainerState) -> BotPlan:
@@ -102,7 +108,7 @@ def _bot_failed(facts: BotFacts, pod: PodState, guilty: ContainerState) -> BotPl
     words = f"Container {guilty.name} of Pod {pod.name} ended with exit code {guilty.exit_code}{detail}"
     attempt = _attempt(facts, pod, reason=BotReason.BOT_FAILED, message=guilty.message or words)
     if status.attempts > retry.limit or guilty.exit_code in retry.never_on_exit_codes:
-        return BotPlan(status=bot_status.failed(facts, BotReason.BOT_FAILED, words, last_attempt=attempt))
+        return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, words, last_attempt=attempt))
     pause = retry.backoff_seconds * 2 ** max(0, status.attempts - 1)
     return _commit(
         bot_status.in_trouble(
@@ -118,13 +124,16 @@ def _bot_failed(facts: BotFacts, pod: PodState, guilty: ContainerState) -> BotPl
 
 def _wait_for_user(facts: BotFacts, pod: PodState, bot: ContainerState) -> BotPlan:
     status, on_behalf = facts.bot.status, facts.bot.spec.on_behalf
-    since = status.waiting_since or bot_status.whole_seconds(facts.now)
+    # Who was put out after a long stay begins to wait anew.
+    patience = timedelta(seconds=on_behalf.wait_seconds)
+    stayed = bot.started_at is not None and (bot.finished_at or facts.now) - bot.started_at > patience
+    since = bot_status.whole_seconds(facts.now) if stayed else status.waiting_since
+    since = since or bot_status.whole_seconds(facts.now)
     words = bot.message.strip() or "The bot asks for a new try (exit code 75): its user is not in the meeting yet."
     attempt = _attempt(facts, pod, reason=BotReason.USER_NOT_IN_MEETING, message=words)
     following = _ceil(facts.now + timedelta(seconds=on_behalf.retry_seconds))
-    if following > since + timedelta(seconds=on_behalf.wait_seconds):
-        told = bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words, last_attempt=attempt)
-        return BotPlan(status=told)
+    if following > since + patience:
+        return _commit(bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words, last_attempt=attempt))
     return _commit(
         bot_status.going_well(
             facts,

@@ -29,6 +29,7 @@ class BotFacts:
 
     `pod` is the Pod that ``status.podName`` names, if it exists and is this bot's; `previous_pod` is the Pod of the
     attempt that was accounted for last. `pod_seen`: this process has seen `pod` exist, so that its absence is a loss.
+    `checked`: a dry run took the Pod as the template has it now; `doubtful`: Kubernetes refused one some time ago.
     `refused`: why Kubernetes did not take the Pod just now. `touches`: how often it was touched since the delivery.
     `secret_gone`: the Secret of the delivery was deleted again.
     """
@@ -42,6 +43,7 @@ class BotFacts:
     previous_pod: PodState | None = None
     template: Problem | None = None
     checked: bool = True
+    doubtful: bool = False
     refused: Problem | None = None
     delivery: Delivery | None = None
     shortfall: Shortfall | None = None
@@ -92,9 +94,10 @@ class DeliverWithout:
 
 @dataclass(frozen=True)
 class TouchPod:
-    """Make the kubelet look at the Pod again."""
+    """Make the kubelet look at the Pod again; `number` counts the touches since the delivery."""
 
     name: str
+    number: int
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from meetingbots.build.join_secret import Delivery
 from meetingbots.decide.bot_facts import BotFacts, Shortfall
+from meetingbots.decide.meeting_ref import MeetingRef
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenStatus
-from meetingbots.models.conditions import Condition, ConditionType, find, remove, set_condition
+from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
 
 _STILL_ACTS = {"suspend", "meetingEndPolicy", "leaveAfterMeetingEndSeconds", "ttlSecondsAfterFinished"}
 
@@ -23,6 +25,39 @@ def fixed_spec_hash(bot: MeetingBot) -> str:
     """A fingerprint of what an edit can no longer change once the bot joins."""
     fixed = {key: value for key, value in bot.spec.to_dict().items() if key not in _STILL_ACTS}
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def accounted(status: BotStatus) -> bool:
+    """Whether the attempt of ``status.podName`` has come to its end, so that a next one may follow."""
+    return status.last_attempt is not None and status.last_attempt.pod_name == status.pod_name
+
+
+def joined(status: BotStatus) -> bool:
+    """Whether the present attempt is told as having joined: from then on the spec is fixed."""
+    return status.spec_hash is not None and not accounted(status)
+
+
+def unchanged(facts: BotFacts) -> BotStatus:
+    """The status as it is; only that this generation of the bot was looked at is told."""
+    return facts.bot.status.model_copy(update={"observed_generation": facts.bot.metadata.generation})
+
+
+def claimed(facts: BotFacts, *, pod_name: str, message: str) -> BotStatus:
+    """The status that claims a Pod's name for a new attempt; nothing of an earlier one's tokens is left in it."""
+    status = facts.bot.status
+    fresh = replace(facts, delivery=None, shortfall=None)
+    told = going_well(
+        fresh,
+        BotPhase.STAGING,
+        message,
+        pod_name=pod_name,
+        attempts=status.attempts + 1,
+        token=None,
+        credential_name=None,
+        spec_hash=None,
+    )
+    conditions = remove(remove(told.conditions, ConditionType.TOKEN_ISSUED), ConditionType.SPEC_CHANGE_IGNORED)
+    return told.model_copy(update={"conditions": conditions})
 
 
 def going_well(facts: BotFacts, phase: BotPhase, message: str, **changes: Any) -> BotStatus:
@@ -60,7 +95,7 @@ def failed(facts: BotFacts, reason: BotReason, message: str, **changes: Any) -> 
 def spec_change(facts: BotFacts, status: BotStatus) -> BotStatus:
     """`status` with `SpecChangeIgnored` while the spec differs from the one that the bot joined with."""
     known = status.spec_hash
-    conditions: list[Condition] = list(status.conditions)
+    conditions = list(status.conditions)
     if known is not None and known != fixed_spec_hash(facts.bot):
         conditions = _set(
             conditions,
@@ -84,12 +119,12 @@ def whole_seconds(moment: datetime) -> datetime:
 
 def _changed(facts: BotFacts, **changes: Any) -> BotStatus:
     bot = facts.bot
-    meeting_id = getattr(facts.meeting, "meeting_id", None) or bot.status.meeting_id
-    update: dict[str, Any] = {
-        "observed_generation": bot.metadata.generation,
-        "meeting_id": meeting_id,
-        "scheduled_time": whole_seconds(bot.join_at),
-    }
+    update: dict[str, Any] = {"observed_generation": bot.metadata.generation}
+    if facts.delivery is None or accounted(bot.status):
+        # What an edit says after the delivery is not where the bot is.
+        known = facts.meeting.meeting_id if isinstance(facts.meeting, MeetingRef) else None
+        update["meeting_id"] = known or bot.status.meeting_id
+        update["scheduled_time"] = whole_seconds(bot.join_at)
     if facts.delivery is not None:
         update["token"] = _token_status(facts.delivery)
         update["credential_name"] = facts.delivery.credential or bot.status.credential_name
@@ -139,3 +174,36 @@ def _set(
 def ready(status: BotStatus) -> Condition | None:
     """The Ready condition, if there is one."""
     return find(status.conditions, ConditionType.READY)
+
+
+def present_trouble(status: BotStatus) -> str:
+    """What is in the bot's way at present, in words; empty if nothing is."""
+    told = ready(status)
+    return told.message if told is not None and told.status is ConditionStatus.FALSE else ""
+
+
+def is_suspended(status: BotStatus) -> bool:
+    """Whether the bot was last seen suspended."""
+    told = ready(status)
+    return told is not None and told.reason == BotReason.SUSPENDED
+
+
+def is_finished(status: BotStatus) -> bool:
+    """Whether the bot has come to its end."""
+    return status.phase is not None and status.phase.finished
+
+
+def without_token(facts: BotFacts) -> str:
+    """The sentence that tells that, and why, the bot goes without (all of) its tokens; empty if it has them."""
+    delivery = facts.delivery
+    if delivery is None or not delivery.reason:
+        return ""
+    if delivery.kinds:
+        return f" It goes with {', '.join(delivery.kinds)} only ({delivery.reason}: {delivery.message})"
+    return f" It goes without a token and asks the host ({delivery.reason}: {delivery.message})"
+
+
+def joined_with(facts: BotFacts) -> str:
+    """The fingerprint of the spec that the present attempt joined with."""
+    delivered = facts.delivery.spec_hash if facts.delivery is not None else ""
+    return facts.bot.status.spec_hash or delivered or fixed_spec_hash(facts.bot)

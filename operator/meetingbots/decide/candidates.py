@@ -59,7 +59,6 @@ def _found(bot: MeetingBot, mapping: MeetingMapping | None, credentials: Sequenc
     found: dict[str, str] = {}
     if bot.spec.credential_ref is not None:
         found[bot.spec.credential_ref.name] = "credentialRef"
-        return found
     if mapping is not None:
         for entry in mapping.spec.credentials:
             found.setdefault(entry.name, "mapping")

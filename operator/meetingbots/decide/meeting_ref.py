@@ -40,7 +40,8 @@ def meeting_ref(bot: MeetingBot, *, url: SecretStr | None, passcode: SecretStr |
     try:
         link = parse_meeting(text)
     except InvalidLink as error:
-        return Problem(BotReason.INVALID_MEETING, str(error), mendable=in_secret)
+        words = str(error)
+        return Problem(BotReason.INVALID_MEETING, f"{words[:1].upper()}{words[1:]}.", mendable=in_secret)
     if link.meeting_id is None:
         if link.vanity:
             return Problem(

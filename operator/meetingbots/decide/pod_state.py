@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from meetingbots.models.names import BOT_CONTAINER
@@ -83,6 +83,10 @@ class PodState:
     node: str = ""
     unschedulable: str = ""
     disruption: str = ""
+    told_to_end_at: datetime | None = None
+    """When somebody asked the Pod to end: a deletion, an eviction, a preemption."""
+    removed_by: datetime | None = None
+    """Until when a deleted Pod has to be gone (its deletionTimestamp)."""
     spec_hash: str = ""
     bot: ContainerState | None = None
     others: tuple[ContainerState, ...] = ()
@@ -95,7 +99,7 @@ class PodState:
             and not self.deleting
             and self.bot is not None
             and _misses(self.bot, secret)
-            and all(not other.waiting_reason or _misses(other, secret) for other in self.others)
+            and all(not other.waiting_reason or _misses(other, secret) for other in (*self.init, *self.others))
         )
 
     @property
@@ -106,7 +110,24 @@ class PodState:
     @property
     def over(self) -> bool:
         """Whether nothing will run in this Pod any more, or the bot itself has ended while side-cars go on."""
-        return self.phase in ("Succeeded", "Failed") or (self.bot is not None and self.bot.terminated)
+        return self.finished or (self.bot is not None and self.bot.terminated)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of its containers have ended for good."""
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def ended_from_outside(self) -> bool:
+        """Whether container `bot` ended because its Pod was told to end, and not by itself before that."""
+        if self.told_to_end_at is None:
+            return False
+        return self.bot is None or self.bot.finished_at is None or self.bot.finished_at >= self.told_to_end_at
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the bot ended well; what the side-cars do does not matter."""
+        return self.phase == "Succeeded" or (self.bot is not None and self.bot.exit_code == 0)
 
     @property
     def lost_to_infrastructure(self) -> bool:
@@ -131,28 +152,42 @@ class PodState:
 def pod_state(pod: Mapping[str, Any], *, spec_hash_annotation: str) -> PodState:
     """Read a Pod as the API server gives it; absent fields are as the kubelet leaves them before its first report."""
     metadata, status = pod["metadata"], pod.get("status", {})
-    containers = [_container(item) for item in status.get("containerStatuses", ())]
+    created_at = _time(metadata["creationTimestamp"])
+    containers = [_container(item, created_at) for item in status.get("containerStatuses", ())]
     conditions = {item["type"]: item for item in status.get("conditions", ())}
     scheduled, disruption = conditions.get("PodScheduled", {}), conditions.get("DisruptionTarget", {})
+    disrupted = disruption.get("status") == "True"
+    removed_by = _optional_time(metadata.get("deletionTimestamp"))
     return PodState(
         name=metadata["name"],
         uid=metadata["uid"],
         phase=status.get("phase", "Pending"),
-        deleting="deletionTimestamp" in metadata,
-        created_at=_time(metadata["creationTimestamp"]),
+        deleting=removed_by is not None,
+        created_at=created_at,
         reason=status.get("reason", ""),
         message=status.get("message", ""),
         node=pod.get("spec", {}).get("nodeName", ""),
         unschedulable=scheduled.get("message", "no node fits") if scheduled.get("reason") == "Unschedulable" else "",
-        disruption=disruption.get("reason", "") if disruption.get("status") == "True" else "",
+        disruption=(disruption.get("message") or disruption.get("reason") or "disrupted") if disrupted else "",
+        told_to_end_at=_told_to_end(metadata, disruption if disrupted else {}),
+        removed_by=removed_by,
         spec_hash=metadata.get("annotations", {}).get(spec_hash_annotation, ""),
         bot=next((item for item in containers if item.name == BOT_CONTAINER), None),
         others=tuple(item for item in containers if item.name != BOT_CONTAINER),
-        init=tuple(_container(item) for item in status.get("initContainerStatuses", ())),
+        init=tuple(_container(item, created_at) for item in status.get("initContainerStatuses", ())),
     )
 
 
-def _container(item: Mapping[str, Any]) -> ContainerState:
+def _told_to_end(metadata: Mapping[str, Any], disruption: Mapping[str, Any]) -> datetime | None:
+    moments = [_optional_time(disruption.get("lastTransitionTime"))]
+    if "deletionTimestamp" in metadata:
+        # deletionTimestamp is when the grace period ends (Kubernetes API, ObjectMeta).
+        grace = timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
+        moments.append(_time(metadata["deletionTimestamp"]) - grace)
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _container(item: Mapping[str, Any], created_at: datetime) -> ContainerState:
     state = item.get("state", {})
     name = item["name"]
     if "terminated" in state:
@@ -166,7 +201,7 @@ def _container(item: Mapping[str, Any]) -> ContainerState:
             finished_at=_optional_time(ended.get("finishedAt")),
         )
     if "running" in state:
-        return ContainerState(name=name, started_at=_time(state["running"]["startedAt"]))
+        return ContainerState(name=name, started_at=_optional_time(state["running"].get("startedAt")) or created_at)
     waiting = state.get("waiting", {})
     return ContainerState(
         name=name,

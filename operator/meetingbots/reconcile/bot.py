@@ -9,6 +9,7 @@ from meetingbots.decide import bot_facts as acts
 from meetingbots.decide.bot import decide
 from meetingbots.decide.bot_facts import BotFacts, BotPlan
 from meetingbots.decide.bot_status import ready
+from meetingbots.decide.bot_times import attempt_due
 from meetingbots.decide.meeting_ref import MeetingRef
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import ConflictError, NotFoundError
@@ -19,7 +20,7 @@ from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.bot_acts import BotActs
 from meetingbots.reconcile.bot_gather import BotGatherer
 from meetingbots.reconcile.bot_memory import BotMemories, BotMemory
-from meetingbots.reconcile.cache import Key
+from meetingbots.reconcile.cache import Key, key_of
 from meetingbots.reconcile.join_tokens import TokenIssuer
 from meetingbots.reconcile.services import Services
 
@@ -71,7 +72,7 @@ class BotReconciler:
             case acts.CheckTemplate():
                 await self._acts.check_template(facts, memory)
             case acts.CreatePod(name):
-                await self._acts.create_pod(facts, memory, name)
+                await self._create_pod(item, facts, memory, name)
             case acts.DeletePod(name, uid):
                 await self._acts.delete_pod(facts.bot, name, uid)
                 await self._gatherer.read_pod(facts.bot.namespace, name)
@@ -79,8 +80,8 @@ class BotReconciler:
                 await self._acts.issue_tokens(facts, memory, name)
             case acts.DeliverWithout(name, reason, message):
                 await self._acts.deliver(facts, memory, name, tokens={}, issued=None, reason=reason, message=message)
-            case acts.TouchPod(name):
-                await self._acts.touch_pod(facts, memory, name)
+            case acts.TouchPod(name, number):
+                await self._acts.touch_pod(facts, memory, name, number=number)
             case acts.DeleteSecret(name):
                 await self._acts.delete_secret(facts.bot, memory, name)
             case acts.DeleteBot():
@@ -94,8 +95,9 @@ class BotReconciler:
         claimed = status.pod_name is not None and status.pod_name != facts.bot.status.pod_name
         await self._write(item, facts.bot, status)
         if claimed and status.pod_name is not None and isinstance(facts.meeting, MeetingRef):
-            memory.of_attempt(status.pod_name).fresh = True
-            await self._acts.read_mapping(facts.bot, memory, facts.meeting.meeting_id)
+            memory.of_attempt(status.pod_name).claimed()
+            if facts.bot.requested_tokens:
+                await self._acts.read_mapping(facts.bot, memory, facts.meeting.meeting_id)
 
     async def _write(self, item: Object, bot: MeetingBot, status: BotStatus) -> None:
         """Write what changed of the status, only onto the very state that it was decided from."""
@@ -112,6 +114,14 @@ class BotReconciler:
         )
         self._services.caches.bots.put(answer)
         self._tell(item, bot.status, status)
+
+    async def _create_pod(self, item: Object, facts: BotFacts, memory: BotMemory, name: str) -> None:
+        if not memory.of_attempt(name).fresh:
+            # Another process may have gone through this attempt already: nothing is made from an old state.
+            newest = await self._read_again(key_of(item))
+            if newest is None or newest["metadata"]["resourceVersion"] != facts.bot.metadata.resource_version:
+                return
+        await self._acts.create_pod(facts, memory, name)
 
     async def _read_again(self, key: Key) -> Object | None:
         try:
@@ -140,7 +150,8 @@ class BotReconciler:
         if facts.delivery is not None and facts.delivery.issued_at is not None:
             age = (facts.now - facts.delivery.issued_at).total_seconds()
             self._services.metrics.token_age_at_start.observe(max(0.0, age))
-        self._services.metrics.join_delay.observe(max(0.0, (facts.now - facts.bot.join_at).total_seconds()))
+        delay = (facts.now - attempt_due(facts.bot)).total_seconds()
+        self._services.metrics.join_delay.observe(max(0.0, delay))
 
     def _count(self, phase: BotPhase) -> float:
         cache = self._services.caches.bots

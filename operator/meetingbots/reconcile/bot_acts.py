@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -10,12 +11,15 @@ from typing import Any
 from pydantic import SecretStr
 
 from meetingbots.build.bot_environment import secret_values
-from meetingbots.build.bot_pod import bot_pod, pod_name
+from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION, bot_pod, pod_name
 from meetingbots.build.join_secret import Delivery, join_secret, join_secret_name, read_delivery
 from meetingbots.decide.bot_facts import BotFacts, Shortfall
+from meetingbots.decide.bot_status import fixed_spec_hash
 from meetingbots.decide.meeting_ref import MeetingRef, Problem
+from meetingbots.decide.pod_state import pod_state
 from meetingbots.kube.errors import (
     AlreadyExistsError,
+    ConflictError,
     ForbiddenError,
     InvalidError,
     KubeError,
@@ -27,14 +31,18 @@ from meetingbots.models.bot import BotReason, MeetingBot, TokenDelivery, TokenKi
 from meetingbots.models.mapping import MeetingMapping
 from meetingbots.reconcile.bot_gather import owned
 from meetingbots.reconcile.bot_memory import BotMemory
+from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.join_tokens import Issued, NotIssued, TokenIssuer
 from meetingbots.reconcile.services import Services
 
 _log = logging.getLogger(__name__)
 _REFUSED_SECONDS = 5.0
+_TEMPLATE_REFUSED_SECONDS = 25.0
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 15.0
 _MAPPING_LIFE = timedelta(seconds=30)
+_NO_DRY_RUN = "does not support dry run"
+"""What the API server says where an admission webhook has side effects: then the template cannot be checked."""
 
 
 class BotActs:
@@ -46,16 +54,18 @@ class BotActs:
 
     async def create_pod(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
         """Create the claimed Pod; a refusal is remembered as the template's problem or as passing."""
-        pod = self._pod(facts, name)
+        pod, attempt = self._pod(facts, name), memory.of_attempt(name)
+        fresh, attempt.fresh = attempt.fresh, False
         try:
             answer = await self._services.kube.create(PODS, namespace=facts.bot.namespace, body=pod)
         except AlreadyExistsError:
-            await self._look_at_existing(facts.bot, memory, name)
+            await self._look_at_existing(facts, memory, name)
             return
         except (InvalidError, ForbiddenError) as error:
+            attempt.fresh = fresh
             self._refused(memory, error, facts.now)
             return
-        memory.of_attempt(name).pod_seen = True
+        attempt.pod_seen, attempt.pod_looked_at = True, facts.now
         self._services.caches.pods.put(answer)
 
     async def check_template(self, facts: BotFacts, memory: BotMemory) -> None:
@@ -66,18 +76,20 @@ class BotActs:
         except AlreadyExistsError:
             pass
         except (InvalidError, ForbiddenError) as error:
-            self._refused(memory, error, facts.now)
-        memory.checked_hash = facts.pod_hash
+            if _NO_DRY_RUN not in str(error):
+                self._refused(memory, error, facts.now)
+        if memory.refused is None:
+            memory.checked_hash = facts.pod_hash
 
     async def delete_pod(self, bot: MeetingBot, name: str, uid: str) -> None:
-        """Ask the Pod to end within its grace period."""
-        await self._services.kube.delete(PODS, namespace=bot.namespace, name=name, uid=uid)
+        """Ask the Pod to end within its grace period; another Pod of that name is none of our business."""
+        with contextlib.suppress(ConflictError):
+            await self._services.kube.delete(PODS, namespace=bot.namespace, name=name, uid=uid)
 
-    async def touch_pod(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
+    async def touch_pod(self, facts: BotFacts, memory: BotMemory, name: str, *, number: int) -> None:
         """Change an annotation of the Pod, upon which the kubelet looks at it at once."""
-        attempt = memory.of_attempt(name)
-        attempt.touches += 1
-        stamp = f"{facts.now.isoformat()} {attempt.touches}"
+        memory.of_attempt(name).touches = number
+        stamp = f"{facts.now.isoformat()} {number}"
         patch = {"metadata": {"annotations": {names.TOKEN_DELIVERED_AT_ANNOTATION: stamp}}}
         try:
             await self._services.kube.patch(PODS, namespace=facts.bot.namespace, name=name, patch=patch)
@@ -122,9 +134,14 @@ class BotActs:
         reason: str,
         message: str,
     ) -> None:
-        """Create the Pod's Secret, which is the commit: whoever creates it has delivered, anybody else has not."""
+        """Create the Pod's Secret, which is the commit: whoever creates it has delivered, anybody else has not.
+
+        Nothing is delivered if the bot or its Pod changed while Zoom was being asked: then it is decided anew.
+        """
         meeting = facts.meeting
         assert isinstance(meeting, MeetingRef)  # noqa: S101 - as above
+        if self._overtaken(facts, name):
+            return
         delivery = Delivery(
             pod_name=name,
             kinds=tuple(tokens),
@@ -133,6 +150,7 @@ class BotActs:
             credential=issued.credential if issued else None,
             reason=reason,
             message=message,
+            spec_hash=fixed_spec_hash(facts.bot),
         )
         values = secret_values(
             passcode=meeting.passcode, registrant_token=meeting.registrant_token, tokens=tokens, reason=reason
@@ -141,11 +159,13 @@ class BotActs:
         body = join_secret(
             namespace=facts.bot.namespace, bot=facts.bot.name, owner=owner, delivery=delivery, values=values
         )
+        attempt = memory.of_attempt(name)
+        attempt.looked_at_gate = False
         try:
             await self._services.kube.create(SECRETS, namespace=facts.bot.namespace, body=body)
         except AlreadyExistsError:
             delivery = await self._delivered_before(facts, name, owner_uid=owner["uid"])
-        memory.of_attempt(name).delivery = delivery
+        attempt.delivery = delivery
 
     async def delete_secret(self, bot: MeetingBot, memory: BotMemory, pod: str) -> None:
         """Remove the Secret of a Pod whose container has taken what was in it."""
@@ -160,12 +180,30 @@ class BotActs:
             return read_delivery(secret)
         raise KubeError(f"Secret {join_secret_name(name)} exists and is not this Pod's")
 
-    async def _look_at_existing(self, bot: MeetingBot, memory: BotMemory, name: str) -> None:
-        pod = await self._services.kube.get(PODS, namespace=bot.namespace, name=name)
-        if not owned(pod, bot) or "deletionTimestamp" in pod["metadata"]:
-            raise KubeError(f"Pod {name} exists and is not this MeetingBot's, or is going away")
-        memory.of_attempt(name).pod_seen = True
-        self._services.caches.pods.put(pod)
+    def _overtaken(self, facts: BotFacts, name: str) -> bool:
+        """Whether the watches have told meanwhile of another process's delivery, a deletion, or an edit of the bot."""
+        caches, namespace = self._services.caches, facts.bot.namespace
+        bot = caches.bots.get(Key(namespace, facts.bot.name))
+        if bot is None or bot["metadata"].get("resourceVersion") != facts.bot.metadata.resource_version:
+            return True
+        if facts.pod is None:
+            return False
+        pod = caches.pods.get(Key(namespace, name))
+        if pod is None or pod["metadata"]["uid"] != facts.pod.uid:
+            return True
+        state = pod_state(pod, spec_hash_annotation=SPEC_HASH_ANNOTATION)
+        return state.started or state.over or state.deleting
+
+    async def _look_at_existing(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
+        pod = await self._services.kube.get(PODS, namespace=facts.bot.namespace, name=name)
+        if owned(pod, facts.bot):
+            # Ours, by an answer that was lost or by another process; if it is going away, it is a loss once it is gone.
+            memory.of_attempt(name).pod_seen = True
+            self._services.caches.pods.put(pod)
+            return
+        words = f"A Pod called {name} exists, which does not belong to this MeetingBot."
+        memory.refused = Problem(BotReason.CONFIG_ERROR, words, mendable=True)
+        memory.refused_until = facts.now + timedelta(seconds=_REFUSED_SECONDS)
 
     async def _mapping(self, namespace: str, meeting_id: str) -> MeetingMapping | None:
         try:
@@ -210,6 +248,7 @@ class BotActs:
             memory.refused_until = now + timedelta(seconds=_REFUSED_SECONDS)
         else:
             memory.template = Problem(BotReason.TEMPLATE_INVALID, str(error))
+            memory.template_until = now + timedelta(seconds=_TEMPLATE_REFUSED_SECONDS)
 
 
 def _forbids_this_pod(error: ForbiddenError) -> bool:

@@ -8,13 +8,14 @@ from pydantic import SecretStr
 
 from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION, TemplateError, bot_pod, pod_name, spec_hash
 from meetingbots.build.join_secret import Delivery, join_secret_name, read_delivery
+from meetingbots.decide import bot_status
 from meetingbots.decide.bot_facts import BotFacts
 from meetingbots.decide.meeting_ref import MeetingRef, Problem, meeting_ref
 from meetingbots.decide.pod_state import PodState, pod_state
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import PODS, SECRETS
-from meetingbots.models.bot import BotPhase, BotReason, MeetingBot
+from meetingbots.models.bot import BotReason, BotStatus, MeetingBot
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.metadata import SecretKeyReference
 from meetingbots.reconcile.bot_memory import AttemptMemory, BotMemory
@@ -24,6 +25,8 @@ from meetingbots.reconcile.services import Services
 
 _SECRET_LIFE = timedelta(seconds=150)
 _PROBLEM_LIFE = timedelta(seconds=20)
+_POD_LIFE = timedelta(seconds=300)
+_DELETED_POD_LIFE = timedelta(seconds=30)
 
 
 class BotGatherer:
@@ -35,19 +38,18 @@ class BotGatherer:
     async def gather(self, bot: MeetingBot, memory: BotMemory, *, now: datetime) -> BotFacts:
         """The facts at `now`. Raises `KubeError`."""
         status = bot.status
-        accounted = status.last_attempt is not None and status.last_attempt.pod_name == status.pod_name
-        finished = status.phase is not None and status.phase.finished
-        meeting = await self._meeting(bot, memory, now) if not finished else _known_meeting(bot)
+        accounted, finished = bot_status.accounted(status), bot_status.is_finished(status)
+        settled = finished or bot_status.joined(status)
+        meeting = _known_meeting(bot) if settled else await self._meeting(bot, memory, now)
         wanted = ""
-        if isinstance(meeting, MeetingRef) and not finished:
+        if isinstance(meeting, MeetingRef) and not settled:
             wanted = spec_hash(bot, meeting_id=meeting.meeting_id, bot_image=self._services.settings.bot_image)
             self._check_template(bot, memory, meeting=meeting, wanted=wanted, now=now)
         attempt = memory.of_attempt(status.pod_name) if status.pod_name else None
-        pod = await self._pod(bot, status.pod_name, attempt, ask=not finished and not accounted)
+        pod = await self._pod(bot, attempt, now=now, ask=not finished)
         if attempt is not None and attempt.delivery is None and not finished:
-            attempt.delivery = await self._delivery(bot, pod, attempt)
-        if memory.refused_until is not None and now >= memory.refused_until:
-            memory.refused = memory.refused_until = None
+            attempt.delivery = await self._delivery(bot, attempt, pod, accounted=accounted)
+        memory.forget_refusals(now)
         return BotFacts(
             bot=bot,
             now=now,
@@ -55,9 +57,10 @@ class BotGatherer:
             pod_hash=wanted,
             pod=None if accounted and not finished else pod,
             pod_seen=attempt is not None and attempt.pod_seen,
-            previous_pod=await self._previous(bot, pod) if accounted and not finished else None,
+            previous_pod=pod if accounted and not finished else None,
             template=memory.template if memory.template_hash == wanted else None,
             checked=memory.checked_hash == wanted,
+            doubtful=memory.doubtful,
             refused=memory.refused,
             delivery=attempt.delivery if attempt else None,
             shortfall=attempt.shortfall if attempt else None,
@@ -96,8 +99,9 @@ class BotGatherer:
         """Remember what is wrong with the template as far as that can be told without the API server."""
         if memory.template_hash == wanted:
             return
-        memory.template_hash, memory.template = wanted, None
+        memory.template_hash, memory.template, memory.template_until = wanted, None, None
         memory.refused = memory.refused_until = None
+        memory.doubtful = False
         try:
             bot_pod(
                 bot,
@@ -108,29 +112,21 @@ class BotGatherer:
             )
         except TemplateError as error:
             memory.template = Problem(BotReason.TEMPLATE_INVALID, str(error))
-        except (AttributeError, TypeError, ValueError) as error:
-            words = f"The template does not have the shape of a Pod ({type(error).__name__})."
-            memory.template = Problem(BotReason.TEMPLATE_INVALID, words)
 
     async def _pod(
-        self, bot: MeetingBot, name: str | None, attempt: AttemptMemory | None, *, ask: bool
+        self, bot: MeetingBot, attempt: AttemptMemory | None, *, now: datetime, ask: bool
     ) -> PodState | None:
-        if name is None or attempt is None:
+        if attempt is None:
             return None
-        pod = self._services.caches.pods.get(Key(bot.namespace, name))
-        if pod is None and ask and not attempt.fresh:
-            pod = await self.read_pod(bot.namespace, name)
+        pod = self._services.caches.pods.get(Key(bot.namespace, attempt.pod_name))
+        if ask and not attempt.fresh and (pod is None or _overdue(pod, attempt, now)):
+            pod = await self.read_pod(bot.namespace, attempt.pod_name)
+            attempt.pod_looked_at = now
         if pod is None or not owned(pod, bot):
             return None
-        attempt.fresh = False
-        attempt.pod_seen = True
+        attempt.fresh, attempt.pod_seen = False, True
+        attempt.pod_looked_at = attempt.pod_looked_at or now
         return pod_state(pod, spec_hash_annotation=SPEC_HASH_ANNOTATION)
-
-    async def _previous(self, bot: MeetingBot, cached: PodState | None) -> PodState | None:
-        if cached is not None or bot.status.pod_name is None:
-            return cached
-        pod = await self.read_pod(bot.namespace, bot.status.pod_name)
-        return pod_state(pod, spec_hash_annotation=SPEC_HASH_ANNOTATION) if pod and owned(pod, bot) else None
 
     async def read_pod(self, namespace: str, name: str) -> Object | None:
         """The Pod as it is now, also for the cache; None if there is none."""
@@ -142,29 +138,28 @@ class BotGatherer:
         self._services.caches.pods.put(pod)
         return pod
 
-    async def _delivery(self, bot: MeetingBot, pod: PodState | None, attempt: AttemptMemory) -> Delivery | None:
+    async def _delivery(
+        self, bot: MeetingBot, attempt: AttemptMemory, pod: PodState | None, *, accounted: bool
+    ) -> Delivery | None:
         """After a restart: what was delivered stands in the status, or else in the Secret itself."""
-        status = bot.status
-        if status.token is not None and status.token.delivered_time is not None:
-            told = find(status.conditions, ConditionType.TOKEN_ISSUED)
-            return Delivery(
-                pod_name=attempt.pod_name,
-                kinds=tuple(status.token.kinds),
-                delivered_at=status.token.delivered_time,
-                issued_at=status.token.issued_time,
-                credential=status.credential_name,
-                reason=status.token.reason or "",
-                message=told.message if told is not None and status.token.reason else "",
-            )
-        if pod is None or not (pod.started or status.phase is BotPhase.JOINING):
+        told = _told_delivery(bot.status, attempt.pod_name)
+        if told is not None:
+            return told
+        name, started = join_secret_name(attempt.pod_name), pod is not None and pod.started
+        if accounted or (attempt.looked_after_start if started else attempt.looked_at_gate):
+            return None
+        if pod is not None and not (started or pod.waits_only_for(name)):
             return None
         try:
-            secret = await self._services.kube.get(
-                SECRETS, namespace=bot.namespace, name=join_secret_name(attempt.pod_name)
-            )
-            return read_delivery(secret)
+            secret = await self._services.kube.get(SECRETS, namespace=bot.namespace, name=name)
+            delivery = read_delivery(secret)
         except (NotFoundError, ValueError):
+            attempt.looked_at_gate, attempt.looked_after_start = True, started
             return None
+        if pod is None and not attempt.fresh:
+            # Its Pod was there and may have used it: it must not come into the hands of another Pod.
+            attempt.pod_seen = True
+        return delivery
 
 
 def owned(item: Object, bot: MeetingBot) -> bool:
@@ -176,3 +171,26 @@ def _known_meeting(bot: MeetingBot) -> MeetingRef | Problem:
     if bot.status.meeting_id is None:
         return Problem(BotReason.INVALID_MEETING, "The meeting is not known.")
     return MeetingRef(meeting_id=bot.status.meeting_id)
+
+
+def _told_delivery(status: BotStatus, pod_name: str) -> Delivery | None:
+    token = status.token
+    if token is None or token.delivered_time is None:
+        return None
+    told = find(status.conditions, ConditionType.TOKEN_ISSUED)
+    return Delivery(
+        pod_name=pod_name,
+        kinds=tuple(token.kinds),
+        delivered_at=token.delivered_time,
+        issued_at=token.issued_time,
+        credential=status.credential_name,
+        reason=token.reason or "",
+        message=told.message if told is not None and token.reason else "",
+        spec_hash=status.spec_hash or "",
+    )
+
+
+def _overdue(pod: Object, attempt: AttemptMemory, now: datetime) -> bool:
+    """Whether what the watch last said of a Pod is too old to be taken for granted: its end may have been missed."""
+    life = _DELETED_POD_LIFE if "deletionTimestamp" in pod["metadata"] else _POD_LIFE
+    return attempt.pod_looked_at is not None and now - attempt.pod_looked_at >= life

@@ -17,13 +17,23 @@ class AttemptMemory:
 
     pod_name: str
     fresh: bool = False
-    """This process claimed the name just now: its Pod cannot exist yet."""
+    """This process claimed the name just now and has not tried to create the Pod: it cannot exist yet."""
     pod_seen: bool = False
+    pod_looked_at: datetime | None = None
+    """When the Pod was last asked for, not only remembered from a watch."""
+    looked_at_gate: bool = False
+    """There is no Secret yet: so it was when the Pod was waiting, and no try to create one has been made since."""
+    looked_after_start: bool = False
+    """There was no Secret when the container was running."""
     delivery: Delivery | None = None
     shortfall: Shortfall | None = None
     touches: int = 0
     secret_gone: bool = False
     started_seen: bool = False
+
+    def claimed(self) -> None:
+        """Remember that this process has just claimed the name: there is neither Pod nor Secret."""
+        self.fresh, self.looked_at_gate = True, True
 
 
 @dataclass
@@ -38,10 +48,22 @@ class BotMemory:
     mapping: MeetingMapping | None = None
     mapping_read_at: datetime | None = None
     template: Problem | None = None
+    template_until: datetime | None = None
+    """Until when Kubernetes' own refusal of the template is taken for granted; None: as long as the spec stays."""
     template_hash: str = ""
+    doubtful: bool = False
+    """Kubernetes has refused this template before."""
     checked_hash: str = ""
     refused: Problem | None = None
     refused_until: datetime | None = None
+
+    def forget_refusals(self, now: datetime) -> None:
+        """Forget what Kubernetes said too long ago: a quota, a policy, a webhook may have changed."""
+        if self.refused_until is not None and now >= self.refused_until:
+            self.refused = self.refused_until = None
+        if self.template_until is not None and now >= self.template_until:
+            self.template, self.template_until = None, None
+            self.checked_hash, self.doubtful = "", True
 
     def of_attempt(self, pod_name: str) -> AttemptMemory:
         """The memory of the attempt with this Pod; a new one where the name is new."""

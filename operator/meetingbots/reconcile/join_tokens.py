@@ -55,6 +55,7 @@ class TokenIssuer:
     def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
         self._services = services
         self._access_tokens = access_tokens
+        self._started_at = services.clock()
 
     async def issue(
         self, bot: MeetingBot, *, meeting: MeetingRef, mapping: MeetingMapping | None
@@ -65,9 +66,7 @@ class TokenIssuer:
             return Issued(tokens={}, issued_at=None, credential=None)
         found = candidates(bot, mapping=mapping, credentials=self._credentials(bot.namespace))
         if isinstance(found, Problem):
-            created = bot.metadata.creation_timestamp
-            young = created is not None and self._services.clock() - created < _MAPPING_MAY_STILL_COME
-            return NotIssued(found.reason, found.message, passing=young)
+            return NotIssued(found.reason, found.message, passing=self._may_still_come(bot))
         trail: list[Refusal] = []
         for name in found.names:
             outcome = await self._with_credential(bot, meeting, name, kinds)
@@ -117,8 +116,8 @@ class TokenIssuer:
             return await api.zak(access.token)
         if kind is TokenKind.ON_BEHALF:
             return await api.on_behalf_token(access.token, meeting_id=meeting.meeting_id)
-        webinar = meeting.kind is MeetingKind.WEBINAR
-        try:
+
+        async def ask(*, webinar: bool) -> SecretStr:
             answer = await api.join_token(
                 access.token,
                 meeting_id=meeting.meeting_id,
@@ -126,18 +125,21 @@ class TokenIssuer:
                 webinar=webinar,
                 bypass_waiting_room=bypass,
             )
+            return answer.token
+
+        webinar = meeting.kind is MeetingKind.WEBINAR
+        try:
+            return await ask(webinar=webinar)
         except ZoomError as error:
-            if error.kind is not Cause.IS_WEBINAR or webinar:
+            if error.kind is not (Cause.IS_MEETING if webinar else Cause.IS_WEBINAR):
                 raise
-            # The link did not tell: webinars have their own address.
-            answer = await api.join_token(
-                access.token,
-                meeting_id=meeting.meeting_id,
-                kind=_JOIN_KINDS[kind],
-                webinar=True,
-                bypass_waiting_room=bypass,
-            )
-        return answer.token
+            # The link did not tell, or told wrong: webinars have their own address.
+            return await ask(webinar=not webinar)
+
+    def _may_still_come(self, bot: MeetingBot) -> bool:
+        """Whether what belongs to the bot may just not have arrived: it is new, or this process has only begun."""
+        created = bot.metadata.creation_timestamp or self._started_at
+        return self._services.clock() - max(created, self._started_at) < _MAPPING_MAY_STILL_COME
 
     def _credentials(self, namespace: str) -> list[ZoomCredential]:
         cache = self._services.caches.credentials

@@ -1,0 +1,42 @@
+"""The moments of a bot's life: when its Pod is made, when it joins, by when it must have started.
+
+Any joinAt that Kubernetes takes is dealt with, the years 1 and 9999 too.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from meetingbots.decide.bot_facts import BotFacts
+from meetingbots.models.bot import MeetingBot
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def shifted(moment: datetime, *, seconds: float) -> datetime:
+    """`moment` plus so many seconds (may be negative), within what a calendar can hold."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return _LAST if seconds > 0 else _FIRST
+
+
+def lead_time(bot: MeetingBot) -> datetime:
+    """When the bot's Pod is created."""
+    return shifted(bot.join_at, seconds=-bot.spec.lead_seconds)
+
+
+def attempt_due(bot: MeetingBot) -> datetime:
+    """When the present attempt is to start: at joinAt, or when a replacement was due."""
+    return max(bot.join_at, bot.status.next_attempt_time or bot.join_at)
+
+
+def start_deadline(bot: MeetingBot) -> datetime:
+    """Until when the present attempt must have started; a replacement has its own deadline."""
+    return shifted(attempt_due(bot), seconds=bot.spec.start_deadline_seconds)
+
+
+def until(facts: BotFacts, moment: datetime, *, at_most: float = 86_400.0) -> float:
+    """How many seconds there are to `moment`, at most a day."""
+    return min(at_most, max(0.0, (moment - facts.now).total_seconds()))
