@@ -6,16 +6,20 @@ requests themselves go through plain aiohttp sessions, which is several times ch
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
 from yarl import URL
 
 _MAX_CONNECTIONS = 64
@@ -76,9 +80,11 @@ async def find_cluster(
     try:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except config.ConfigException as in_cluster:
+        files = kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION
         try:
+            _check_exists(files)
             loader = await config.load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
+                config_file=files, context=context, client_configuration=configuration, persist_config=False
             )
         except _UNUSABLE as error:
             raise ClusterAccessError(
@@ -88,10 +94,15 @@ async def find_cluster(
     return Connection(server=configuration.host.rstrip("/"), configuration=configuration)
 
 
+def _check_exists(files: str) -> None:
+    if not any(Path(file).expanduser().is_file() for file in files.split(os.pathsep) if file):
+        raise config.ConfigException(f"there is no file {files}")
+
+
 def _words(error: BaseException) -> str:
     if isinstance(error, config.ConfigException | OSError):
-        return str(error)
-    # Texts of other errors may quote the file.
+        return re.sub(r"\{.*\}", "{…}", str(error), flags=re.DOTALL)  # the loader quotes whole users and their tokens
+    # Texts of other errors may quote the file as well.
     return f"it is not a complete kubeconfig file: {type(error).__name__}"
 
 
