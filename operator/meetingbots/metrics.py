@@ -70,6 +70,9 @@ class Metrics:
         self.queue_depth = Gauge(
             "meetingbots_queue_depth", "Objects that wait for a worker now", ["kind"], registry=self.registry
         )
+        self.leading = Gauge(
+            "meetingbots_leading", "1 while this operator process is the one that works", registry=self.registry
+        )
         self.kube_requests = Counter(
             "meetingbots_kube_requests",
             "Requests to the Kubernetes API server",

@@ -15,6 +15,7 @@ DEFAULT_API_URL = "https://api.zoom.us/v2"
 DEFAULT_OAUTH_URL = "https://zoom.us/oauth"
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
+_OBJECT_NAME = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -132,6 +133,15 @@ class OperatorSettings(Settings):
     health_port: int = Field(default=8081, ge=0, le=65535, description="port of /healthz and /readyz; 0: off")
     allowed_token_url_hosts: Names = Field(
         default=(), description="hosts that accessTokenURL grants may name; none: such grants are refused"
+    )
+    leader_elect: CliImplicitFlag[bool] = Field(
+        default=False, description="work only while holding a Lease, so that a second process can stand by"
+    )
+    lease_name: str = Field(
+        default="meetingbots-operator",
+        pattern=_OBJECT_NAME,
+        max_length=253,
+        description="name of that Lease in the system namespace",
     )
 
     @field_validator("allowed_token_url_hosts", mode="before")

@@ -11,11 +11,13 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import kopf
 
 from meetingbots.entry import handlers
+from meetingbots.entry.leader import Election
 from meetingbots.entry.probes import serve_health, serve_metrics
 from meetingbots.kube.client import Kube
 from meetingbots.kube.connection import Connection, find_cluster
@@ -41,7 +43,7 @@ _LAST_EVENTS_SECONDS = 2.0
 
 
 async def run_operator(settings: OperatorSettings) -> int:
-    """Run until SIGTERM or SIGINT (exit code 0), or until a watch dies (1: Kubernetes starts the process again).
+    """Run until SIGTERM or SIGINT (exit code 0), or until a watch dies or the Lease is lost (1: Kubernetes restarts).
 
     Raises `ClusterAccessError` when no cluster can be found.
     """
@@ -67,25 +69,53 @@ class _Process:
         self._stop_kopf = asyncio.Event()
         self._started = asyncio.Event()
         self._kopf: asyncio.Task[None] | None = None
+        self._election = _election(services) if settings.leader_elect else None
+        services.metrics.leading.set_function(self.leads)
+
+    def leads(self) -> bool:
+        """Whether this process works: the Lease is its own, or there is no election."""
+        return self._election is None or self._election.leading.is_set()
 
     def healthy(self) -> bool:
         """Whether the watches still run (that this answers at all shows that the loop does)."""
         return self._kopf is None or not self._kopf.done()
 
     def ready(self) -> bool:
-        """Whether the watches have been started."""
+        """Whether the watches have been started, or this process stands by and knows who leads."""
+        if self._election is not None and not self.leads():
+            return self._election.answered.is_set()
         return self._started.is_set() and self.healthy()
 
     async def run(self) -> int:
+        """Wait for the turn to work, work, and end; the Lease is kept until all that was begun is done."""
+        self._catch_signals()
+        stop = asyncio.create_task(self._stop.wait(), name="stop")
+        if self._election is None:
+            return await self._lead(stop)
+        _log.info("standing by as %s", self._services.instance)
+        lost = asyncio.create_task(self._election.run(), name="election")
+        leading = asyncio.create_task(self._election.leading.wait(), name="leading")
+        try:
+            await asyncio.wait({lost, leading, stop}, return_when=asyncio.FIRST_COMPLETED)
+            code = await self._lead(stop, lost) if self.leads() else int(lost.done())
+        finally:
+            for task in (lost, leading, stop):
+                task.cancel()
+            for ended in await asyncio.gather(lost, leading, stop, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    _log.error("the election died: %s: %s", type(ended).__name__, ended)
+        await self._election.release()
+        return code
+
+    async def _lead(self, *reasons_to_end: asyncio.Task[Any]) -> int:
         """Start everything, wait for the end, and end it: first the workers with what they have begun, then kopf."""
         # The workers exist before kopf does: at its end kopf cancels the tasks that came after it.
         workers = asyncio.create_task(self._work(), name="workers")
         events = asyncio.create_task(self._services.recorder.run(), name="events")
         self._kopf = asyncio.create_task(self._watch(), name="kopf")
-        catch = asyncio.create_task(self._catch_signals(), name="signals")
-        stop = asyncio.create_task(self._stop.wait(), name="stop")
+        signals = asyncio.create_task(self._catch_signals_again(), name="signals")
         try:
-            await asyncio.wait({workers, self._kopf, stop}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({workers, self._kopf, *reasons_to_end}, return_when=asyncio.FIRST_COMPLETED)
             died = not self._stop.is_set()
         finally:
             for queue in vars(self._services.queues).values():
@@ -97,7 +127,7 @@ class _Process:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_EVENTS_SECONDS):
                     await self._services.recorder.flush()
-            for task in (events, catch, stop):
+            for task in (events, signals):
                 task.cancel()
         for failure in ended:
             if failure is not None:
@@ -105,12 +135,15 @@ class _Process:
                 died = True
         return 1 if died else 0
 
-    async def _catch_signals(self) -> None:
-        # kopf sets its own handlers while it starts; ours come after them, for workers have to finish before kopf ends.
-        await self._started.wait()
+    def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+
+    async def _catch_signals_again(self) -> None:
+        # kopf sets its own handlers while it starts; ours come after them, for workers have to finish before kopf ends.
+        await self._started.wait()
+        self._catch_signals()
         _log.info("serving %s as %s", ", ".join(self._settings.namespace) or "all namespaces", self._services.instance)
 
     async def _watch(self) -> None:
@@ -139,6 +172,17 @@ class _Process:
             ):
                 workers = Workers(kind=kind, queue=queue, reconcile=reconcile, count=count, metrics=services.metrics)
                 group.create_task(workers.run(), name=f"workers of {kind}")
+
+
+def _election(services: Services) -> Election:
+    return Election(
+        kube=services.kube,
+        namespace=services.settings.system_namespace,
+        name=services.settings.lease_name,
+        identity=services.instance,
+        clock=services.clock,
+        monotonic=asyncio.get_running_loop().time,
+    )
 
 
 @asynccontextmanager
