@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from meetingbots.build.token_state import Candidate, Claim, Rejection, Tokens, TokenState
 from meetingbots.models import names
 from meetingbots.models.base import format_time
-from meetingbots.models.credential import TokenDeletionPolicy, ZoomCredential
+from meetingbots.models.credential import CredentialReason, TokenDeletionPolicy, ZoomCredential
 from meetingbots.zoom.moments import iso_moment
 
 Object = dict[str, Any]
@@ -254,7 +254,7 @@ def _rejection_text(rejection: Rejection | None) -> str:
 
 def _rejection(text: str) -> Rejection | None:
     fields = {key: value for key, value in _json(text).items() if isinstance(value, str)}
-    if not fields.get("reason"):
+    if fields.get("reason") not in set(CredentialReason):
         return None
     return Rejection(
         mark=fields.get("token", ""),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from meetingbots.decide.credential_facts import CredentialFacts, GrantFound, Step
+from meetingbots.decide.credential_facts import REQUEST_LIMIT, CredentialFacts, GrantFound, Step
 from meetingbots.decide.credential_ready import Verdict, advice
 from meetingbots.decide.credential_scopes import scope_report
 from meetingbots.models.conditions import Condition, ConditionType, find, set_condition
@@ -34,6 +34,11 @@ OWNED_FIELDS: Final = frozenset(
         "lastHandledRefreshRequest",
     }
 )
+# As in the CRD: what Zoom or someone's edit made longer is cut.
+_ID_LIMIT: Final = 128
+_EMAIL_LIMIT: Final = 320
+_SCOPE_LIMIT: Final = 256
+_MOST_SCOPES: Final = 512
 _NO_KSTATUS: Final = frozenset({CredentialReason.SUSPENDED})
 
 
@@ -56,18 +61,18 @@ def status_of(
     status = CredentialStatus(
         observed_generation=facts.credential.metadata.generation,
         conditions=list(_conditions(facts, verdict)),
-        user_id=(state.user_id if same or known else None) or None,
-        account_id=(state.account_id if same or known else None) or None,
-        email=(user.email or None) if same and user else (old.email if known else None),
+        user_id=_cut(state.user_id, _ID_LIMIT) if same or known else None,
+        account_id=_cut(state.account_id, _ID_LIMIT) if same or known else None,
+        email=_cut(user.email, _EMAIL_LIMIT) if same and user else (old.email if known else None),
         pmi=user.pmi if same and user else (old.pmi if known else None),
-        granted_scopes=list(report.granted),
+        granted_scopes=[scope[:_SCOPE_LIMIT] for scope in report.granted[:_MOST_SCOPES]],
         missing_scopes=list(report.missing),
         expires_at=tokens.expires_at if tokens else None,
         last_refresh_time=tokens.last_refresh if tokens else None,
         next_refresh_time=next_refresh,
         consecutive_failures=max((trouble.failures for trouble in facts.troubles.values()), default=0),
         last_error=facts.last_error or old.last_error,
-        last_handled_refresh_request=state.handled_refresh or None,
+        last_handled_refresh_request=_cut(state.handled_refresh, REQUEST_LIMIT),
     )
     body = status.to_dict()
     return {key: value for key, value in body.items() if key in OWNED_FIELDS or key == "conditions"}
@@ -131,3 +136,7 @@ def previous_reason(facts: CredentialFacts) -> str:
     """The reason of Ready that the object shows now; empty without one."""
     condition = find(facts.credential.status.conditions, ConditionType.READY)
     return condition.reason if condition is not None else ""
+
+
+def _cut(text: str, limit: int) -> str | None:
+    return text[:limit] or None

@@ -8,13 +8,15 @@ from typing import Final
 
 from meetingbots.decide.retry import backoff, sentence
 from meetingbots.models import names
-from meetingbots.models.conditions import ConditionStatus, ConditionType, find, is_true
+from meetingbots.models.conditions import ConditionStatus, ConditionType, find
 from meetingbots.models.credential import CredentialReason, SyncReason, ZoomCredential
 from meetingbots.zoom.errors import Cause, ZoomError
 
 _JITTER_SHARE: Final = 0.1
 _DEFINITE_PAUSE: Final = timedelta(minutes=10)
 _REQUEST_LIMIT: Final = 256
+_NOT_TRIED: Final = frozenset({SyncReason.SUSPENDED, SyncReason.SYNC_DISABLED, SyncReason.CREDENTIAL_NOT_READY})
+"""Reasons for which a read was not made; once they are gone, it is."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,13 @@ def stopped(credential: ZoomCredential) -> SyncVerdict | None:
 
 def due_at(credential: ZoomCredential, *, now: datetime, tried_request: str) -> datetime:
     """When to read next. A request counts at once; after it was tried in vain, its retry does."""
-    request = pending_request(credential)
-    meetings = credential.status.meetings
-    if (request and request != tried_request) or meetings is None or meetings.next_sync_time is None:
+    request, meetings = pending_request(credential), credential.status.meetings
+    told = find(credential.status.conditions, ConditionType.MEETINGS_SYNCED)
+    if meetings is None or meetings.next_sync_time is None or (request and request != tried_request):
         return now
-    if meetings.last_sync_time is None or not is_true(credential.status.conditions, ConditionType.MEETINGS_SYNCED):
+    if told is None or told.reason in _NOT_TRIED:
+        return now
+    if meetings.last_sync_time is None or told.status is not ConditionStatus.TRUE:
         return meetings.next_sync_time
     # The interval may have been shortened since.
     interval = timedelta(seconds=credential.spec.meeting_sync.interval_seconds)

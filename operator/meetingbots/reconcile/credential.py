@@ -179,7 +179,9 @@ class CredentialReconciler:
         """The receiver must know the app that is used now, and not one that is not used any more."""
         memory = self._memory.of(key)
         name = credential.spec.app_secret_ref.name
-        for app in {name, memory.app_secret} - {""}:
+        if name == memory.app_secret:
+            return
+        for app in filter(None, (name, memory.app_secret)):
             self._services.queues.receiver.add(Key(key.namespace, app))
         memory.app_secret = name
 
