@@ -94,7 +94,7 @@ async def _talk() -> None:
     """Requests with secrets in query, header and body, over every HTTP library that the processes use."""
 
     async def answer(_: web.Request) -> web.Response:
-        return web.json_response({"access_token": "secret-answer"})
+        return web.json_response({"access_token": "secret-answer"}, headers={"X-Session": "secret-session"})
 
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", answer)
