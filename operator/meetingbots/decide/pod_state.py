@@ -85,8 +85,6 @@ class PodState:
     disruption: str = ""
     told_to_end_at: datetime | None = None
     """When somebody asked the Pod to end: a deletion, an eviction, a preemption."""
-    removed_by: datetime | None = None
-    """Until when a deleted Pod has to be gone (its deletionTimestamp)."""
     spec_hash: str = ""
     bot: ContainerState | None = None
     others: tuple[ContainerState, ...] = ()
@@ -157,12 +155,11 @@ def pod_state(pod: Mapping[str, Any], *, spec_hash_annotation: str) -> PodState:
     conditions = {item["type"]: item for item in status.get("conditions", ())}
     scheduled, disruption = conditions.get("PodScheduled", {}), conditions.get("DisruptionTarget", {})
     disrupted = disruption.get("status") == "True"
-    removed_by = _optional_time(metadata.get("deletionTimestamp"))
     return PodState(
         name=metadata["name"],
         uid=metadata["uid"],
         phase=status.get("phase", "Pending"),
-        deleting=removed_by is not None,
+        deleting="deletionTimestamp" in metadata,
         created_at=created_at,
         reason=status.get("reason", ""),
         message=status.get("message", ""),
@@ -170,7 +167,6 @@ def pod_state(pod: Mapping[str, Any], *, spec_hash_annotation: str) -> PodState:
         unschedulable=scheduled.get("message", "no node fits") if scheduled.get("reason") == "Unschedulable" else "",
         disruption=(disruption.get("message") or disruption.get("reason") or "disrupted") if disrupted else "",
         told_to_end_at=_told_to_end(metadata, disruption if disrupted else {}),
-        removed_by=removed_by,
         spec_hash=metadata.get("annotations", {}).get(spec_hash_annotation, ""),
         bot=next((item for item in containers if item.name == BOT_CONTAINER), None),
         others=tuple(item for item in containers if item.name != BOT_CONTAINER),
