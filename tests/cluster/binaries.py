@@ -1,17 +1,22 @@
 """Finds or makes the test cluster's programs and prints the one folder that has them all (`make -s tools`).
 
+Arguments are names of groups of programs (`embedded`, `kind`, `node`, `helm`); without any, those of the embedded
+control plane.
+
 Sources, best first, for each program by itself:
 
 1. the folder `KUBEBUILDER_ASSETS`, if set;
 2. what an earlier run downloaded or built;
 3. setup-envtest, where it may download;
-4. a build from the Go modules pinned under `tests/tools/`.
+4. where there is no Go, what is installed on this machine, if its version does not matter much;
+5. a build from the Go modules pinned under `tests/tools/`.
 
 The result is a folder of symbolic links in the cache. Progress goes to stderr, the folder alone to stdout.
 """
 
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +25,17 @@ from tempfile import mkdtemp
 
 from tests.cluster.envtest import EnvtestAssets
 from tests.cluster.gobuild import build_missing, built_path
-from tests.cluster.programs import PROGRAMS, TOOLS, Program, Target, ToolError, cache_folder, is_program, this_machine
+from tests.cluster.programs import (
+    PROGRAMS,
+    TOOLS,
+    Program,
+    Target,
+    ToolError,
+    cache_folder,
+    is_program,
+    programs_of,
+    this_machine,
+)
 from tests.cluster.progress import say
 
 
@@ -51,10 +66,12 @@ def ensure_binaries(
     found = look(envtest.known_folder())
     if _lacking(programs, found, in_envtest=True) and envtest.worth_a_try():
         found = look(envtest.download(environ=environ))
+    if shutil.which("go", path=environ.get("PATH")) is None:
+        found = _installed(programs, environ=environ) | found
     lacking = _lacking(programs, found)
     if lacking:
         build_missing(lacking, cache=cache, target=target, tools=tools, environ=environ)
-        found = look(envtest.known_folder())
+        found |= look(envtest.known_folder())
     for source in dict.fromkeys(each.source for each in found.values()):
         say(f"{', '.join(name for name, each in found.items() if each.source == source)}: {source}")
     return compose({name: each.path for name, each in found.items()}, cache=cache, target=target)
@@ -112,18 +129,24 @@ def _assets_folder(environ: Mapping[str, str]) -> Path | None:
     return folder
 
 
+def _installed(programs: Sequence[Program], *, environ: Mapping[str, str]) -> dict[str, Found]:
+    places = {p.name: shutil.which(p.name, path=environ.get("PATH")) for p in programs if p.on_path}
+    return {name: Found(path=Path(place), source="installed here") for name, place in places.items() if place}
+
+
 def _lacking(programs: Sequence[Program], found: Mapping[str, Found], *, in_envtest: bool = False) -> list[Program]:
     return [p for p in programs if p.name not in found and (p.in_envtest or not in_envtest)]
 
 
 def _kubernetes_version(programs: Sequence[Program], *, tools: Path) -> str:
-    return next(p for p in programs if p.stamp_kubernetes_version).version(tools=tools)
+    stamped = next((p for p in programs if p.stamp_kubernetes_version), None)
+    return stamped.version(tools=tools) if stamped else ""
 
 
-def main() -> int:
+def main(groups: Sequence[str]) -> int:
     """Print the folder; on failure the reason on stderr and exit code 1."""
     try:
-        print(ensure_binaries())
+        print(ensure_binaries(programs=programs_of(groups or ["embedded"])))
     except ToolError as error:
         say(str(error))
         return 1
@@ -131,4 +154,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

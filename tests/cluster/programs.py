@@ -1,14 +1,14 @@
 """Which programs the test cluster is made of, their versions, and where on disk they are kept.
 
 The versions are written once, in the `go.mod` files under `tests/tools/`; this module reads them from there. A program
-more (kubelet, helm, ...) is one entry in `PROGRAMS` and, in its module, one `tool` line.
+more is one entry in its group (`PROGRAMS` is the embedded control plane's) and, in its module, one `tool` line.
 """
 
 import os
 import platform
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
@@ -23,7 +23,8 @@ class Program:
     """One program of the test cluster.
 
     `module` is the folder under `tests/tools/` whose go.mod pins it, `requires` the Go module there that its version is
-    taken from, `package` the main package to build. `in_envtest` tells whether setup-envtest's archives have it.
+    taken from, `package` the main package to build. `in_envtest` tells whether setup-envtest's archives have it,
+    `on_path` whether, without Go, the one that is installed on this machine will do.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Program:
     requires: str
     package: str
     in_envtest: bool = False
+    on_path: bool = False
     stamp_kubernetes_version: bool = False
 
     def version(self, *, tools: Path = TOOLS) -> str:
@@ -73,6 +75,33 @@ PROGRAMS: tuple[Program, ...] = (
     _kubernetes("kube-controller-manager"),
     _kubernetes("kubectl", in_envtest=True),
 )
+HELM: tuple[Program, ...] = (
+    Program(name="helm", module="helm", requires="helm.sh/helm/v4", package="helm.sh/helm/v4/cmd/helm", on_path=True),
+)
+# What drives a kind cluster from outside.
+KIND: tuple[Program, ...] = (
+    Program(name="kind", module="kind", requires="sigs.k8s.io/kind", package="sigs.k8s.io/kind", on_path=True),
+    replace(PROGRAMS[-1], on_path=True),
+)
+# What a node of our own is made of. They must be of one version, so none is taken from elsewhere.
+NODE: tuple[Program, ...] = (
+    *(replace(program, in_envtest=False) for program in PROGRAMS),
+    *(_kubernetes(name) for name in ("kube-scheduler", "kube-proxy", "kubeadm", "kubelet")),
+    Program(
+        name="coredns",
+        module="coredns",
+        requires="github.com/coredns/coredns",
+        package="github.com/coredns/coredns",
+    ),
+)
+GROUPS: Mapping[str, tuple[Program, ...]] = {"embedded": PROGRAMS, "kind": KIND, "node": NODE, "helm": HELM}
+
+
+def programs_of(groups: Sequence[str]) -> tuple[Program, ...]:
+    """Programs of all `groups`, each once; ToolError for a group that there is not."""
+    if unknown := [group for group in groups if group not in GROUPS]:
+        raise ToolError(f"no group of programs is called {unknown[0]}; there are: {', '.join(GROUPS)}")
+    return tuple({program.name: program for group in groups for program in GROUPS[group]}.values())
 
 
 @dataclass(frozen=True, kw_only=True)

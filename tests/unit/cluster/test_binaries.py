@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.cluster.programs import (
     ToolError,
     cache_folder,
     is_program,
+    programs_of,
     required_version,
     this_machine,
 )
@@ -146,6 +148,36 @@ def test_a_failed_build_tells_what_go_said_and_leaves_nothing_behind(machine: Ma
 def test_without_go_the_message_says_what_to_install(machine: Machine) -> None:
     with pytest.raises(ToolError, match=r"b must be built, which needs Go 1\.26 or newer"):
         machine.ensure(PROGRAM_B, PATH=str(machine.folder / "empty"))
+
+
+def test_without_go_an_installed_program_does_where_the_version_does_not_matter(machine: Machine) -> None:
+    path = machine.folder / "installed"
+    installed = machine.program(path, "c")
+    machine.program(path, "b")
+    folder = machine.ensure(replace(PROGRAM_C, on_path=True), PATH=str(path))
+    assert (folder / "c").resolve() == installed.resolve()
+    with pytest.raises(ToolError, match="b must be built"):
+        machine.ensure(PROGRAM_B, PATH=str(path))
+
+
+def test_with_go_the_pinned_version_is_preferred_to_an_installed_one(machine: Machine) -> None:
+    machine.program(machine.folder / "bin", "c")
+    folder = machine.ensure(replace(PROGRAM_C, on_path=True))
+    assert (folder / "c").read_text() == "built"
+
+
+def test_groups_have_each_program_once_and_unknown_ones_are_told() -> None:
+    names = [program.name for program in programs_of(["embedded", "kind"])]
+    assert sorted(names) == ["etcd", "kind", "kube-apiserver", "kube-controller-manager", "kubectl"]
+    with pytest.raises(ToolError, match="no group of programs is called helmet; there are: embedded, kind, node, helm"):
+        programs_of(["helmet"])
+
+
+def test_a_node_is_made_of_pinned_programs_only() -> None:
+    node = programs_of(["node"])
+    assert {"kubelet", "kubeadm", "kube-proxy", "kube-scheduler", "coredns", "etcd"} <= {each.name for each in node}
+    assert not any(program.in_envtest or program.on_path for program in node)
+    assert len({program.version() for program in node if program.module == "kubernetes"}) == 1
 
 
 def test_a_refused_download_is_remembered_for_a_week(tmp_path: Path) -> None:
