@@ -95,6 +95,7 @@ class Story:
         seen = self._watch_phases(name, until="Running")
         self._n.say(f"phases seen: {' → '.join(seen)}")
         self._get("mbot")
+        self._wait("it knocks at Zoom's door", lambda: self._visit(ALICES_MEETING) is not None)
         visit = self._visit(ALICES_MEETING)
         self._n.check(
             "Zoom let it in past the waiting room, recording", visit is not None and visit.state == "recording"

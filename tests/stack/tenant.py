@@ -77,7 +77,7 @@ class Tenant:
 
     def meeting(self, *, started: bool = True, emit: bool = False, **fields: Any) -> Meeting:
         """A meeting of the user's; without `emit` no webhook tells of it."""
-        wanted = MeetingWanted(host_id=self.user.id, **{"start_in": 60.0, **fields})
+        wanted = MeetingWanted(**{"host_id": self.user.id, "start_in": 60.0, **fields})
         meeting = self.zoom.add_meeting(wanted, emit=emit)
         return self.zoom.act(meeting.id, "start", emit=emit) if started else meeting
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 from meetingbots.decide.candidates import Candidates, candidates
 from meetingbots.decide.meeting_ref import MeetingRef, Problem
 from meetingbots.decide.token_failures import Refusal, explain, refusal_of
+from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind, TokenPolicy
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.mapping import MeetingMapping
@@ -25,8 +27,9 @@ _JOIN_KINDS: Mapping[TokenKind, JoinTokenKind] = {
     TokenKind.LIVE_STREAMING: JoinTokenKind.LIVE_STREAMING,
     TokenKind.LOCAL_ARCHIVING: JoinTokenKind.LOCAL_ARCHIVING,
 }
-_MAPPING_MAY_STILL_COME = timedelta(seconds=5)
+_MAPPING_MAY_STILL_COME = timedelta(seconds=3)
 """Zoom's webhook for a meeting that was made together with its bot arrives about a second later."""
+_LOOK_FOR_MAPPING_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,13 @@ class TokenIssuer:
         kinds = bot.requested_tokens
         if not kinds:
             return Issued(tokens={}, issued_at=None, credential=None)
-        found = candidates(bot, mapping=mapping, credentials=self._credentials(bot.namespace))
+        # Only a selector asks for the credentials' labels.
+        known = self._credentials(bot.namespace) if bot.spec.credential_selector is not None else ()
+        found = candidates(bot, mapping=mapping, credentials=known)
         if isinstance(found, Problem):
-            return NotIssued(found.reason, found.message, passing=self._may_still_come(bot))
+            waits = self._may_still_come(bot)
+            again = _LOOK_FOR_MAPPING_SECONDS if waits else None
+            return NotIssued(found.reason, found.message, passing=waits, retry_after=again)
         trail: list[Refusal] = []
         for name in found.names:
             outcome = await self._with_credential(bot, meeting, name, kinds)
@@ -142,12 +149,14 @@ class TokenIssuer:
         return self._services.clock() - max(created, self._started_at) < _MAPPING_MAY_STILL_COME
 
     def _credentials(self, namespace: str) -> list[ZoomCredential]:
-        cache = self._services.caches.credentials
-        return [
-            ZoomCredential.from_object(item)
-            for key in cache
-            if key.namespace == namespace and (item := cache.get(key)) is not None
-        ]
+        cache, found = self._services.caches.credentials, []
+        for key in cache:
+            item = cache.get(key) if key.namespace == namespace else None
+            if item is not None:
+                # One that cannot be read is told at its own place; it is none of this bot's.
+                with contextlib.suppress(ModelError):
+                    found.append(ZoomCredential.from_object(item))
+        return found
 
 
 def _not_issued(trail: Sequence[Refusal], found: Candidates, *, now: datetime) -> NotIssued:
