@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from meetingbots.decide.sync_plan import due_at, failed, may_read, next_after, pending_request, retry_after, stopped
+from meetingbots.models.credential import SyncReason, ZoomCredential
+from meetingbots.zoom.errors import Cause, Definite, Passing
+
+from tests.unit.decide.credential_cases import credential
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+REQUEST = {"meetingbots.dev/sync-requested-at": "now"}
+
+
+def condition(kind: str, status: str, reason: str) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": "",
+        "lastTransitionTime": "2026-11-24T11:00:00Z",
+    }
+
+
+def synced(*, left: float, reason: str = "Synced", **other: Any) -> ZoomCredential:
+    """A credential whose meetings were read 12 h ago and are to be read in `left` seconds."""
+    status = {
+        "meetings": {
+            "count": 1,
+            "lastSyncTime": (NOW - timedelta(hours=12)).isoformat(),
+            "nextSyncTime": (NOW + timedelta(seconds=left)).isoformat(),
+        },
+        "conditions": [condition("MeetingsSynced", "True" if reason == "Synced" else "False", reason)],
+    }
+    return credential(status=status, **other)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        (credential(status={}), 0),
+        (synced(left=40_000), 40_000),
+        (synced(left=-5), -5),
+        (synced(left=40_000, annotations=REQUEST), 0),
+        (synced(left=40_000, meetingSync={"intervalSeconds": 3600}), 3600 - 12 * 3600),
+        (synced(left=300, reason="SyncFailed", meetingSync={"intervalSeconds": 3600}), 300),
+        (synced(left=40_000, reason="Suspended"), 0),
+        (synced(left=40_000, reason="CredentialNotReady"), 0),
+        (synced(left=40_000, reason="SyncDisabled"), 0),
+    ],
+)
+def test_due(given: ZoomCredential, seconds: float) -> None:
+    assert due_at(given, now=NOW, tried_request="") == NOW + timedelta(seconds=seconds)
+
+
+def test_request_that_was_tried_in_vain_waits_for_its_retry() -> None:
+    given = synced(left=300, reason="SyncFailed", annotations=REQUEST)
+    assert due_at(given, now=NOW, tried_request="now") == NOW + timedelta(seconds=300)
+
+
+def test_handled_request_is_over() -> None:
+    assert pending_request(credential(annotations=REQUEST, status={})) == "now"
+    assert pending_request(credential(annotations=REQUEST, status={"lastHandledSyncRequest": "now"})) == ""
+
+
+def test_stopped() -> None:
+    assert stopped(credential()) is None
+    disabled = stopped(credential(level="Account"))
+    assert disabled is not None
+    assert disabled.reason is SyncReason.SYNC_DISABLED
+    suspended = stopped(credential(suspend=True))
+    assert suspended is not None
+    assert suspended.reason is SyncReason.SUSPENDED
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "may"),
+    [
+        ("True", "TokenValid", True),
+        ("False", "ScopesMissing", True),
+        ("False", "ReauthorizationRequired", False),
+        ("False", "ZoomUnavailable", False),
+    ],
+)
+def test_may_read(status: str, reason: str, may: bool) -> None:
+    given = credential(status={"conditions": [condition("Ready", status, reason)]})
+    assert (may_read(given) is None) is may
+    assert may_read(credential(status={})) is None
+
+
+def test_next_read_is_spread() -> None:
+    assert next_after(credential(), finished=NOW, jitter=0) == NOW + timedelta(days=1)
+    assert next_after(credential(), finished=NOW, jitter=1) == NOW + timedelta(hours=21, minutes=36)
+
+
+def test_failures() -> None:
+    scopes = Definite(Cause.SCOPES_MISSING, message="scopes lack", scopes=("a:b",))
+    assert failed(scopes).reason is SyncReason.SCOPES_MISSING
+    assert retry_after(scopes, failures=1, now=NOW) == NOW + timedelta(minutes=10)
+    away = Passing(Cause.UNAVAILABLE, message="away")
+    assert failed(away).reason is SyncReason.SYNC_FAILED
+    assert retry_after(away, failures=2, now=NOW) == NOW + timedelta(seconds=10)
+    limited = Passing(Cause.RATE_LIMITED, message="x", retry_after=77.0)
+    assert retry_after(limited, failures=2, now=NOW) == NOW + timedelta(seconds=77)
