@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -115,6 +116,23 @@ def spec_change(facts: BotFacts, status: BotStatus) -> BotStatus:
 def whole_seconds(moment: datetime) -> datetime:
     """The moment as Kubernetes stores it."""
     return moment.replace(microsecond=0)
+
+
+def unreadable(item: Mapping[str, Any], words: str, *, now: datetime) -> dict[str, Any] | None:
+    """The status of an object that does not have the shape of a MeetingBot (`item`); None if it is told already."""
+    generation = item["metadata"].get("generation")
+    known = item.get("status", {}).get("conditions", ())
+    if any(told.get("type") == ConditionType.READY and told.get("message") == words for told in known):
+        return None
+    common = {"reason": BotReason.CONFIG_ERROR, "message": words, "last_transition_time": whole_seconds(now)}
+    conditions = [
+        Condition(type=kind, status=status, observed_generation=generation, **common).to_dict()
+        for kind, status in (
+            (ConditionType.READY, ConditionStatus.FALSE),
+            (ConditionType.STALLED, ConditionStatus.TRUE),
+        )
+    ]
+    return {"conditions": conditions, "observedGeneration": generation}
 
 
 def _changed(facts: BotFacts, **changes: Any) -> BotStatus:

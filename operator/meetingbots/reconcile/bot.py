@@ -6,15 +6,16 @@ import logging
 from functools import partial
 
 from meetingbots.decide import bot_facts as acts
+from meetingbots.decide import bot_status
 from meetingbots.decide.bot import decide
 from meetingbots.decide.bot_facts import BotFacts, BotPlan
-from meetingbots.decide.bot_status import ready
 from meetingbots.decide.bot_times import attempt_due
 from meetingbots.decide.meeting_ref import MeetingRef
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import ConflictError, NotFoundError
 from meetingbots.kube.merge_patch import merge_patch
 from meetingbots.kube.resources import BOTS
+from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotPhase, BotStatus, MeetingBot
 from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.bot_acts import BotActs
@@ -46,7 +47,11 @@ class BotReconciler:
             if item is None or "deletionTimestamp" in item["metadata"]:
                 self._memories.forget(key)
                 return None
-            bot = MeetingBot.from_object(item)
+            try:
+                bot = MeetingBot.from_object(item)
+            except ModelError as error:
+                await self._tell_unreadable(item, str(error))
+                return None
             memory = self._memories.of(key, bot.metadata.uid)
             facts = await self._gatherer.gather(bot, memory, now=self._services.clock())
             self._observe(facts, memory)
@@ -123,6 +128,13 @@ class BotReconciler:
                 return
         await self._acts.create_pod(facts, memory, name)
 
+    async def _tell_unreadable(self, item: Object, words: str) -> None:
+        told = bot_status.unreadable(item, words, now=self._services.clock())
+        if told is not None:
+            name, namespace = item["metadata"]["name"], item["metadata"]["namespace"]
+            patch = {"status": told}
+            await self._services.kube.patch(BOTS, namespace=namespace, name=name, subresource="status", patch=patch)
+
     async def _read_again(self, key: Key) -> Object | None:
         try:
             item = await self._services.kube.get(BOTS, namespace=key.namespace, name=key.name)
@@ -134,7 +146,7 @@ class BotReconciler:
 
     def _tell(self, item: Object, before: BotStatus, after: BotStatus) -> None:
         """An Event at each transition, in the words of the Ready condition."""
-        told, was = ready(after), ready(before)
+        told, was = bot_status.ready(after), bot_status.ready(before)
         if told is None or (was is not None and was.reason == told.reason and before.phase == after.phase):
             return
         self._services.recorder.event(item, reason=told.reason, note=told.message, warning=told.status == "False")

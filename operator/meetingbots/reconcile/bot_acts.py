@@ -27,6 +27,7 @@ from meetingbots.kube.errors import (
 )
 from meetingbots.kube.resources import MAPPINGS, PODS, SECRETS
 from meetingbots.models import names
+from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotReason, MeetingBot, TokenDelivery, TokenKind
 from meetingbots.models.mapping import MeetingMapping
 from meetingbots.reconcile.bot_gather import owned
@@ -106,7 +107,8 @@ class BotActs:
         meeting = facts.meeting
         assert isinstance(meeting, MeetingRef)  # noqa: S101 - decide asks for tokens of a known meeting only
         read_at = memory.mapping_read_at
-        if memory.mapping is None or read_at is None or self._services.clock() - read_at > _MAPPING_LIFE:
+        old = memory.mapping is None or read_at is None or self._services.clock() - read_at > _MAPPING_LIFE
+        if old and facts.bot.requested_tokens:
             await self.read_mapping(facts.bot, memory, meeting.meeting_id)
         outcome = await self._issuer.issue(facts.bot, meeting=meeting, mapping=memory.mapping)
         if isinstance(outcome, NotIssued):
@@ -210,7 +212,11 @@ class BotActs:
             found = await self._services.kube.get(MAPPINGS, namespace=namespace, name=meeting_id)
         except NotFoundError:
             return None
-        return MeetingMapping.from_object(found)
+        try:
+            return MeetingMapping.from_object(found)
+        except ModelError as error:
+            _log.warning("MeetingMapping %s/%s is left out: %s", namespace, meeting_id, error)
+            return None
 
     def _pod(self, facts: BotFacts, name: str) -> dict[str, Any]:
         assert isinstance(facts.meeting, MeetingRef)  # noqa: S101 - decide makes Pods for known meetings only

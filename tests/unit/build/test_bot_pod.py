@@ -41,7 +41,8 @@ def test_names_are_those_of_the_contract() -> None:
 
 
 def test_without_a_template_the_operators_image_is_used() -> None:
-    for template in (None, {}, {"metadata": {"labels": {"a": "b"}}}, {"spec": None}, {"spec": {}}):
+    templates: list[Any] = [None, {}, {"metadata": {"labels": {"a": "b"}}}, {"spec": None}, {"spec": {}}]
+    for template in templates:
         pod = build(template)
         assert [item["name"] for item in pod["spec"]["containers"]] == ["bot"]
         assert container(pod)["image"] == DEFAULT_IMAGE

@@ -77,7 +77,7 @@ def test_a_scheduled_bot_whose_pod_exceeds_a_quota_says_so() -> None:
 
 @pytest.mark.parametrize("given", [{}, {"joinAt": LATER}])
 @pytest.mark.parametrize("problem", [{"template": INVALID}, {"meeting": NO_SECRET}])
-def test_what_cannot_work_is_told_and_no_pod_is_made(given: dict[str, Any], problem: dict[str, Problem]) -> None:
+def test_what_cannot_work_is_told_and_no_pod_is_made(given: dict[str, Any], problem: dict[str, Any]) -> None:
     plan = decide(facts(bot(**given), **problem))
     (cause,) = problem.values()
     assert plan.act is None
@@ -125,9 +125,9 @@ def test_late_though_created_in_time_it_fails() -> None:
 
 
 def test_the_cause_of_the_lateness_is_told() -> None:
-    for more in ({"template": INVALID}, {"meeting": NO_SECRET}, {"refused": QUOTA}):
+    for name, cause in (("template", INVALID), ("meeting", NO_SECRET), ("refused", QUOTA)):
+        more: dict[str, Any] = {name: cause}
         plan = decide(facts(after=600, **more))
-        (cause,) = more.values()
         assert ready(plan).reason == "StartDeadlineExceeded"
         assert cause.message in ready(plan).message
     stuck = decide(facts(meeting=NO_SECRET)).status
@@ -253,8 +253,8 @@ def test_the_next_attempt_waits_for_its_time_and_for_the_end_of_the_pod_before()
         assert decide(facts(given, after=5, previous_pod=made)).act == DeletePod(POD, f"uid-of-{POD}")
     ending = decide(facts(given, after=10, previous_pod=pod(running(), phase="Running", deleted_at=5)))
     assert (ending.act, ending.again) == (None, 30)
-    for made in (None, pod(ended(1), phase="Failed")):
-        plan = decide(facts(given, after=10, previous_pod=made))
+    for over in (None, pod(ended(1), phase="Failed")):
+        plan = decide(facts(given, after=10, previous_pod=over))
         assert (plan.act, plan.status.pod_name, plan.status.attempts) == (Commit(), SECOND, 2)
 
 
@@ -295,7 +295,7 @@ def test_running_is_written_then_the_secret_goes_then_nothing_is_left_to_do() ->
 
 def test_a_settled_bot_is_not_written_again() -> None:
     made = pod(running(), phase="Running")
-    known = {"pod": made, "delivery": delivery(), "secret_gone": True}
+    known: dict[str, Any] = {"pod": made, "delivery": delivery(), "secret_gone": True}
     hash_of = decide(facts(staged(), pod=made)).status.spec_hash
     status = decide(facts(staged(), **known)).status.model_copy(update={"spec_hash": hash_of})
     for seconds in (100, 5000):
@@ -315,7 +315,7 @@ def test_the_words_tell_a_bot_that_goes_without() -> None:
 
 def test_an_edit_of_a_running_bot_is_told_as_ignored() -> None:
     status = {"phase": "Running", "specHash": "of-before"}
-    known = {"pod": pod(running(), phase="Running"), "delivery": delivery(), "secret_gone": True}
+    known: dict[str, Any] = {"pod": pod(running(), phase="Running"), "delivery": delivery(), "secret_gone": True}
     plan = decide(facts(staged(status=status, displayName="Other"), pod_hash="other", **known))
     assert plan.act is None
     assert find(plan.status.conditions, "SpecChangeIgnored") is not None

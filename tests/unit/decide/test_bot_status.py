@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from meetingbots.decide import bot_status
@@ -132,7 +133,7 @@ def test_after_the_delivery_an_edit_does_not_change_where_the_bot_is() -> None:
         {"ttlSecondsAfterFinished": 5, "joinAt": at(0).isoformat()},
     ],
 )
-def test_edits_that_still_act_are_not_told_as_ignored(edit: dict[str, object]) -> None:
+def test_edits_that_still_act_are_not_told_as_ignored(edit: dict[str, Any]) -> None:
     base = bot(joinAt=at(0).isoformat()) if "joinAt" in edit else bot()
     joined = {"specHash": bot_status.fixed_spec_hash(base)}
     given = facts(bot(status=joined, **edit))

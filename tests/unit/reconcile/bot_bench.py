@@ -1,0 +1,403 @@
+"""A bench for a bot's life: cluster, kubelet and Zoom's join tokens in memory; a told clock; operators that can die.
+
+The bench also watches what must never happen: a Pod or a Secret made twice for an attempt, a token read by two Pods.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+from meetingbots.kube.client import Object
+from meetingbots.kube.recorder import Recorder
+from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS, PODS, SECRETS, Resource
+from meetingbots.metrics import Metrics
+from meetingbots.models.base import format_time
+from meetingbots.models.bot import MeetingBot
+from meetingbots.models.credential import CredentialReason
+from meetingbots.reconcile.access_tokens import AccessToken, AccessTokens, NotReady
+from meetingbots.reconcile.bot import BotReconciler
+from meetingbots.reconcile.cache import Cache, Key, key_of
+from meetingbots.reconcile.queue import DelayQueue
+from meetingbots.reconcile.services import Caches, Queues, Services
+from meetingbots.settings import OperatorSettings
+from meetingbots.zoom.api import ZoomAPI
+from meetingbots.zoom.oauth import OAuthClient
+from meetingbots.zoom.transport import new_http_client
+from pydantic import SecretStr
+
+from tests.unit.bots import MEETING, NOW, UID, bot_object
+from tests.unit.fake_kube import Call, FakeKube
+
+KEY = Key("team", "standup")
+TOUCHED = "meetingbots.dev/token-delivered-at"
+
+
+class Clock:
+    """Time that only moves when told."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def seconds(self) -> float:
+        """Seconds since the bots of these tests were created."""
+        return (self.now - NOW).total_seconds()
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Cluster(FakeKube):
+    """An API server that remembers which objects it ever had under a name."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.inner: Callable[[Call], Awaitable[None]] | None = None
+        self.made: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        self.hook = self._watch
+
+    def all(self, resource: Resource) -> list[Object]:
+        """All objects of a kind."""
+        return [item for (plural, _, _), item in sorted(self._objects.items()) if plural == resource.plural]
+
+    def versions(self) -> int:
+        """Grows with every change."""
+        return self._version
+
+    def collect(self) -> None:
+        """Do the garbage collector's work."""
+        alive = {item["metadata"]["uid"] for item in self._objects.values()}
+        for place, item in list(self._objects.items()):
+            owners = item["metadata"].get("ownerReferences", ())
+            if owners and not any(owner["uid"] in alive for owner in owners):
+                del self._objects[place]
+
+    def _store(self, place: tuple[str, str, str], item: Object) -> Object:
+        item["metadata"].setdefault("creationTimestamp", format_time(self.clock.now))
+        return super()._store(place, item)
+
+    async def _watch(self, call: Call) -> None:
+        if call.moment == "after" and call.verb == "create":
+            place = (call.plural, call.namespace, call.name)
+            if place in self._objects:
+                self.made[call.plural, call.name].append(self._objects[place]["metadata"]["uid"])
+        if self.inner is not None:
+            await self.inner(call)
+
+
+@dataclass
+class JoinTokens:
+    """Zoom's join tokens: each is another one; what is to go wrong is said per credential, once or for good."""
+
+    asked: list[tuple[float, str, str]] = field(default_factory=list)
+    """When, by whose token, and which path with its query."""
+    given: list[str] = field(default_factory=list)
+    once: list[httpx.Response | Exception] = field(default_factory=list)
+    always: dict[str, httpx.Response] = field(default_factory=dict)
+    """Answers by credential, or by a part of the path."""
+    inner: Callable[[], Awaitable[None]] | None = None
+    numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+
+@dataclass
+class Zoom:
+    """Zoom's side of the transport."""
+
+    clock: Clock
+    tokens: JoinTokens = field(default_factory=JoinTokens)
+
+    async def handle(self, request: httpx.Request) -> httpx.Response:
+        who = request.headers["authorization"].removeprefix("Bearer access-of-")
+        path = request.url.path.removeprefix("/v2/") + (f"?{request.url.query.decode()}" if request.url.query else "")
+        self.tokens.asked.append((self.clock.seconds(), who, path))
+        if self.tokens.inner is not None:
+            await self.tokens.inner()
+        if self.tokens.once:
+            answer = self.tokens.once.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        for part, told in self.tokens.always.items():
+            if part == who or part in path:
+                return httpx.Response(told.status_code, content=told.content, headers=told.headers)
+        token = f"join-token-{next(self.tokens.numbers)}"
+        self.tokens.given.append(token)
+        return httpx.Response(200, json={"expire_in": 120, "token": token})
+
+
+class Tokens(AccessTokens):
+    """Access tokens of credentials, without the credentials' own life."""
+
+    def __init__(self, *, services: Services) -> None:
+        super().__init__(services=services)
+        self.not_ready: set[str] = set()
+        self.thrown_away: list[str] = []
+        self.asked: list[str] = []
+
+    async def get(self, key: Key) -> AccessToken | NotReady:
+        self.asked.append(key.name)
+        if key.name in self.not_ready:
+            return NotReady(reason=CredentialReason.WAITING_FOR_CONSENT, message=f"{key.name} waits for consent.")
+        return AccessToken(
+            token=SecretStr(f"access-of-{key.name}"),
+            expires_at=NOW + timedelta(days=1000),
+            api_url="",
+            user_id="u",
+            account_id="a",
+        )
+
+    def invalidate(self, key: Key, access: AccessToken) -> None:
+        self.thrown_away.append(key.name)
+
+
+@dataclass
+class Operator:
+    """One operator process. A second one on the same bench is another process, or the first after a restart."""
+
+    cluster: Cluster
+    services: Services
+    tokens: Tokens
+    bots: BotReconciler
+
+    def watch(self) -> None:
+        """What the watches tell: the caches are as the API server is."""
+        caches = self.services.caches
+        for cache, resource in ((caches.bots, BOTS), (caches.pods, PODS), (caches.credentials, CREDENTIALS)):
+            _fill(cache, self.cluster.all(resource))
+
+    async def look(self, *, watch: bool = True) -> float | None:
+        """Reconcile the bot once."""
+        if watch:
+            self.watch()
+        return await self.bots.reconcile(KEY)
+
+    def events(self) -> list[Object]:
+        """The Events that were recorded and not looked at yet."""
+        waiting = self.services.recorder._waiting
+        return [waiting.get_nowait() for _ in range(waiting.qsize())]
+
+
+def _fill(cache: Cache, items: list[Object]) -> None:
+    present = {key_of(item): item["metadata"]["uid"] for item in items}
+    for key in cache:
+        if key not in present:
+            cache.drop(key)
+    for item in items:
+        cache.put(item)
+
+
+@dataclass
+class Kubelet:
+    """Plays the kubelet for all Pods: pulls for a while, waits for the Secret, starts when touched, ends as told."""
+
+    cluster: Cluster
+    clock: Clock
+    exits: list[int] = field(default_factory=list)
+    """Exit codes of the Pods in the order of their starts; 0 after that."""
+    image: float = 3.0
+    """Seconds that an image takes to come."""
+    runs: float = 60.0
+    """Seconds that a bot runs."""
+    stuck: Callable[[Object], dict[str, Any] | None] = lambda _: None
+    """A container state in place of any progress."""
+    heard: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What each Pod found in its Secret, by the Pod's uid."""
+    starts: list[tuple[float, str]] = field(default_factory=list)
+
+    def work(self) -> bool:
+        """Bring all Pods as far as they are; whether anything changed."""
+        self.cluster.collect()
+        return bool([pod for pod in self.cluster.all(PODS) if self._one(pod)])
+
+    def due(self) -> list[float]:
+        """When something will happen by itself."""
+        moments = []
+        for pod in self.cluster.all(PODS):
+            created = self._since(pod["metadata"]["creationTimestamp"])
+            state = _state(pod)
+            if state is None:
+                moments.append(created + self.image)
+            elif "running" in state:
+                moments.append(self._since(state["running"]["startedAt"]) + self.runs)
+        return moments
+
+    def _since(self, text: str) -> float:
+        return (datetime.fromisoformat(text) - NOW).total_seconds()
+
+    def _one(self, pod: Object) -> bool:
+        state = self._next(pod, _state(pod))
+        if state is None or state == _state(pod):
+            return False
+        phase = "Running" if "running" in state else "Pending"
+        if "terminated" in state:
+            phase = "Failed" if state["terminated"]["exitCode"] else "Succeeded"
+        status = {"phase": phase, "containerStatuses": [{"name": "bot", "state": state}]}
+        self.cluster.put(PODS, {**pod, "status": status})
+        return True
+
+    def _next(self, pod: Object, state: dict[str, Any] | None) -> dict[str, Any] | None:
+        now, name = self.clock.now, f"{pod['metadata']['name']}-zoom"
+        stuck = self.stuck(pod)
+        if stuck is not None:
+            return stuck
+        if state is None:
+            if self.clock.seconds() < self._since(pod["metadata"]["creationTimestamp"]) + self.image:
+                return None
+            return {"waiting": {"reason": "CreateContainerConfigError", "message": f'secret "{name}" not found'}}
+        if "waiting" in state:
+            secret = self.cluster.peek(SECRETS, namespace="team", name=name)
+            if secret is None or TOUCHED not in pod["metadata"]["annotations"]:
+                return state
+            values = {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+            self.heard[pod["metadata"]["uid"]] = values
+            self.starts.append((self.clock.seconds(), pod["metadata"]["name"]))
+            return {"running": {"startedAt": format_time(now)}}
+        if "running" in state and self.clock.seconds() >= self._since(state["running"]["startedAt"]) + self.runs:
+            code = self.exits.pop(0) if self.exits else 0
+            times = {"startedAt": state["running"]["startedAt"], "finishedAt": format_time(now)}
+            return {"terminated": {"exitCode": code, **times, "message": f"exit {code}"}}
+        return state
+
+
+def _state(pod: Object) -> dict[str, Any] | None:
+    containers = pod.get("status", {}).get("containerStatuses", ())
+    return containers[0]["state"] if containers else None
+
+
+class Bench:
+    """What outlives processes: the cluster, Zoom, the time."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.cluster = Cluster(self.clock)
+        self.kubelet = Kubelet(self.cluster, self.clock)
+        self.zoom = Zoom(self.clock)
+        self.metrics: list[Metrics] = []
+
+    # Set-up.
+
+    def put_bot(self, *, generation: int = 1, **spec: Any) -> None:
+        """Store (or change the spec of) the bot."""
+        known = self.cluster.peek(BOTS, namespace="team", name="standup")
+        item = bot_object(generation=generation, **spec)
+        item["metadata"]["uid"] = known["metadata"]["uid"] if known else UID
+        item["status"] = known.get("status", {}) if known else {}
+        self.cluster.put(BOTS, item)
+
+    def put_mapping(self, *, people: tuple[str, ...] = (), host: str = "alice") -> None:
+        """Store what is known of the meeting."""
+        found = [{"name": host, "role": "Host", "source": "Sync"}] if host else []
+        spec = {"meetingId": MEETING, "credentials": [{"name": name} for name in people]}
+        item = {"metadata": {"namespace": "team", "name": MEETING}, "spec": spec, "status": {"credentials": found}}
+        self.cluster.put(MAPPINGS, item)
+
+    def put_secret(self, name: str, **values: str) -> None:
+        """Store a Secret of a person's."""
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+        self.cluster.put(SECRETS, {"metadata": {"namespace": "team", "name": name}, "data": data})
+
+    def operator(self, **settings: Any) -> Operator:
+        """Start an operator process."""
+        http = new_http_client(timeout=5, user_agent="test", transport=httpx.MockTransport(self.zoom.handle))
+        api = ZoomAPI(http, api_url="https://zoom.test/v2")
+        metrics = Metrics()
+        self.metrics.append(metrics)
+        services = Services(
+            kube=self.cluster,
+            oauth=OAuthClient(http, oauth_url="https://zoom.test/oauth"),
+            api=api,
+            api_at=lambda _: api,
+            settings=OperatorSettings(_cli_parse_args=False, zoom_api_url="https://zoom.test/v2", **settings),
+            clock=self.clock,
+            recorder=Recorder(kube=self.cluster, clock=self.clock, instance="test"),
+            metrics=metrics,
+            instance="test",
+            queues=Queues(*(DelayQueue(clock=self.clock.seconds) for _ in range(3))),
+            caches=Caches(),
+        )
+        tokens = Tokens(services=services)
+        return Operator(self.cluster, services, tokens, BotReconciler(services=services, access_tokens=tokens))
+
+    # To look.
+
+    def bot(self) -> MeetingBot:
+        """The bot as it is now."""
+        item = self.cluster.peek(BOTS, namespace="team", name="standup")
+        assert item is not None
+        return MeetingBot.from_object(item)
+
+    def condition(self, kind: str = "Ready") -> tuple[str, str, str]:
+        """Status, reason and message of a condition of the bot; empty if it is not there."""
+        for told in self.bot().status.conditions:
+            if told.type == kind:
+                return str(told.status), told.reason, told.message
+        return "", "", ""
+
+    def pods(self) -> list[str]:
+        """Names of the Pods there are."""
+        return [pod["metadata"]["name"] for pod in self.cluster.all(PODS)]
+
+    def join_secrets(self) -> list[str]:
+        """Names of the Secrets with tokens there are."""
+        names = [secret["metadata"]["name"] for secret in self.cluster.all(SECRETS)]
+        return [name for name in names if name.startswith("standup-")]
+
+    def heard(self, variable: str = "ZOOM_JOIN_TOKEN") -> list[str]:
+        """What the Pods found under a variable, in the order of their starts."""
+        return [values[variable] for values in self.kubelet.heard.values()]
+
+    def forward(self, after: float | None, *, most: float = 1e9) -> bool:
+        """Move the clock to when something happens next; False if nothing will."""
+        now = self.clock.seconds()
+        moments = [moment for moment in self.kubelet.due() if moment > now]
+        if after is not None:
+            moments.append(now + max(after, 0.001))
+        if not moments:
+            return False
+        self.clock.forward(min(min(moments) - now, most))
+        return True
+
+    async def live(self, operator: Operator, *, until: Callable[[], bool] | None = None, steps: int = 400) -> None:
+        """Let kubelet, operator and time go on until the bot has finished, or until what is asked for is so."""
+        done = until or self.finished
+        for _ in range(steps):
+            if done():
+                return
+            before = self.cluster.versions()
+            after = await operator.look()
+            changed = self.kubelet.work() or self.cluster.versions() != before
+            if not changed and not done() and not self.forward(after):
+                raise AssertionError(f"nothing will ever happen: {self.bot().status}")
+        raise AssertionError(f"no end in {steps} steps: {self.bot().status}")
+
+    def finished(self) -> bool:
+        """Whether the bot has come to its end."""
+        phase = self.bot().status.phase
+        return phase is not None and phase.finished
+
+    def running(self) -> bool:
+        """Whether the bot is told as running."""
+        return self.bot().status.phase == "Running"
+
+    def troubled(self) -> bool:
+        """Whether the bot is told as not Ready."""
+        return self.condition()[0] == "False"
+
+    def check(self) -> None:
+        """What must never have happened."""
+        for (plural, name), uids in self.cluster.made.items():
+            if plural in (PODS.plural, SECRETS.plural):
+                assert len(uids) == 1, f"{plural} {name} was made {len(uids)} times"
+        tokens = [token for token in self.heard() if token]
+        assert len(tokens) == len(set(tokens)), "a token was read by two Pods"
+        assert len(self.pods()) == len(set(self.pods()))
