@@ -144,14 +144,15 @@ def _changed(facts: BotFacts, **changes: Any) -> BotStatus:
         update["meeting_id"] = known or bot.status.meeting_id
         update["scheduled_time"] = whole_seconds(bot.join_at)
     if facts.delivery is not None:
-        update["token"] = _token_status(facts.delivery)
+        update["token"] = token_status(facts.delivery)
         update["credential_name"] = facts.delivery.credential or bot.status.credential_name
     elif facts.shortfall is not None:
         update["token"] = TokenStatus(reason=facts.shortfall.reason)
     return bot.status.model_copy(update={**update, **changes})
 
 
-def _token_status(delivery: Delivery) -> TokenStatus:
+def token_status(delivery: Delivery) -> TokenStatus:
+    """A delivery as the status tells it."""
     return TokenStatus(
         kinds=list(delivery.kinds),
         issued_time=whole_seconds(delivery.issued_at) if delivery.issued_at else None,

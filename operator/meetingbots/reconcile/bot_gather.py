@@ -47,7 +47,7 @@ class BotGatherer:
             self._check_template(bot, memory, meeting=meeting, wanted=wanted, now=now)
         attempt = memory.of_attempt(status.pod_name) if status.pod_name else None
         pod = await self._pod(bot, attempt, now=now, ask=not finished)
-        if attempt is not None and attempt.delivery is None and not finished:
+        if attempt is not None and not finished:
             attempt.delivery = await self._delivery(bot, attempt, pod, accounted=accounted)
         memory.forget_refusals(now)
         return BotFacts(
@@ -141,10 +141,13 @@ class BotGatherer:
     async def _delivery(
         self, bot: MeetingBot, attempt: AttemptMemory, pod: PodState | None, *, accounted: bool
     ) -> Delivery | None:
-        """After a restart: what was delivered stands in the status, or else in the Secret itself."""
-        told = _told_delivery(bot.status, attempt.pod_name)
-        if told is not None:
+        """What is remembered; after a restart what stands in the status, or else in the Secret itself."""
+        known, told = attempt.delivery, _told_delivery(bot.status, attempt.pod_name)
+        if told is not None and (known is None or bot_status.token_status(known) != bot.status.token):
+            # Where another process has told of its delivery, that one counts.
             return told
+        if known is not None:
+            return known
         name, started = join_secret_name(attempt.pod_name), pod is not None and pod.started
         if accounted or (attempt.looked_after_start if started else attempt.looked_at_gate):
             return None
