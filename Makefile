@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 SOURCES := operator tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster fmt lint types layers unit integration test crds demo clean
+.PHONY: help python venv lock tools cluster fmt lint types layers unit integration test crds chart chart-files demo clean
 
 help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,9 +23,13 @@ $(INSTALLED): requirements.lock pyproject.toml | python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
 	@touch $(INSTALLED)
 
-lock: $(INSTALLED) ## Pin all dependencies anew in requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-	    --no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade -q -o requirements.lock
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+    --no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade -q
+
+lock: $(INSTALLED) ## Pin all dependencies anew: of development, and of the image to build it and to run
+	$(COMPILE) pyproject.toml --group dev -o requirements.lock
+	$(COMPILE) pyproject.toml -c requirements.lock -o requirements-runtime.lock
+	echo hatchling | $(COMPILE) - -c requirements.lock -o requirements-build.lock
 
 tools: python ## Build or find the test cluster's programs; `make -s tools` prints only their folder
 	@$(PYTHON) -m tests.cluster.binaries
@@ -61,6 +65,16 @@ test: ## Everything that CI checks, step by step
 
 crds: $(INSTALLED) ## Write crds/*.yaml from the models
 	$(BIN)/meetingbots crds -o crds
+
+chart: $(INSTALLED) ## Check the Helm chart: lint, helm-unittest, kubeconform, drift, installs; ARGS=... goes to pytest
+	@$(PYTHON) -m tests.cluster.binaries >/dev/null
+	@$(PYTHON) -m tests.chart.programs
+	$(BIN)/pytest tests/chart $(ARGS)
+
+chart-files: $(INSTALLED) ## Bring what the chart has from elsewhere up to date: CRDs, the README's table
+	rm -f charts/meetingbots/files/crds/*.yaml
+	cp crds/*.yaml charts/meetingbots/files/crds/
+	$(BIN)/python -m tests.chart.readme
 
 demo: $(INSTALLED) ## Show the whole path on a test cluster; KEEP=1 leaves it up
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)

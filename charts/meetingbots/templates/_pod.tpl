@@ -1,0 +1,111 @@
+{{/* What the Pods of operator and receiver have in common. */}}
+
+{{/* Settings as environment. A variable of extraEnv takes the place of ours: a list with both would be refused. */}}
+{{- define "meetingbots.env" -}}
+{{- $values := .root.Values -}}
+{{- $env := list
+      (dict "name" "MEETINGBOTS_SYSTEM_NAMESPACE" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.namespace")))
+      (dict "name" "MEETINGBOTS_LOG_LEVEL" "value" $values.logs.level)
+      (dict "name" "MEETINGBOTS_LOG_FORMAT" "value" $values.logs.format)
+      (dict "name" "MEETINGBOTS_ZOOM_API_URL" "value" $values.zoom.apiUrl)
+      (dict "name" "MEETINGBOTS_ZOOM_OAUTH_URL" "value" $values.zoom.oauthUrl)
+      (dict "name" "MEETINGBOTS_PUBLIC_URL" "value" (include "meetingbots.publicUrl" .root))
+      (dict "name" "MEETINGBOTS_METRICS_PORT" "value" (ternary "9090" "0" $values.metrics.enabled)) -}}
+{{- if eq .component "operator" -}}
+{{- $env = concat $env (list
+      (dict "name" "MEETINGBOTS_HEALTH_PORT" "value" "8081")
+      (dict "name" "MEETINGBOTS_LEADER_ELECT" "value" "true")
+      (dict "name" "MEETINGBOTS_BOT_IMAGE" "value" $values.bot.image)
+      (dict "name" "MEETINGBOTS_ALLOWED_TOKEN_URL_HOSTS" "value" (join "," $values.allowedTokenUrlHosts))) -}}
+{{- end -}}
+{{- $extra := (get $values .component).extraEnv -}}
+{{- $replaced := list -}}
+{{- range $extra }}{{ $replaced = append $replaced .name }}{{ end -}}
+{{- $all := list -}}
+{{- range $env }}{{ if not (has .name $replaced) }}{{ $all = append $all . }}{{ end }}{{ end -}}
+{{- toYaml (concat $all $extra) -}}
+{{- end -}}
+
+{{/* Which namespaces to serve, as flags. */}}
+{{- define "meetingbots.scope" -}}
+{{- range .Values.watch.namespaces }}
+- --namespace={{ . }}
+{{- else }}
+- --all-namespaces
+{{- end }}
+{{- end -}}
+
+{{/* Recreate cannot have the rollingUpdate that the defaults bring. */}}
+{{- define "meetingbots.updateStrategy" -}}
+{{- $strategy := (get .root.Values .component).updateStrategy -}}
+{{- toYaml (ternary (pick $strategy "type") $strategy (eq $strategy.type "Recreate")) -}}
+{{- end -}}
+
+{{- define "meetingbots.podMetadata" -}}
+{{- $own := get .root.Values .component -}}
+{{- with $own.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+labels:
+  {{- toYaml (mergeOverwrite (dict) $own.podLabels (fromYaml (include "meetingbots.labels" .))) | nindent 2 }}
+{{- end -}}
+
+{{- define "meetingbots.podPlacement" -}}
+{{- $own := get .root.Values .component -}}
+serviceAccountName: {{ include "meetingbots.serviceAccountName" . }}
+automountServiceAccountToken: true
+enableServiceLinks: false
+terminationGracePeriodSeconds: {{ $own.terminationGracePeriodSeconds }}
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.podSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $own.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range . }}
+  {{- $selector := dict "labelSelector" (dict "matchLabels" (fromYaml (include "meetingbots.selectorLabels" $))) }}
+  - {{- toYaml (merge (dict) . $selector) | nindent 4 }}
+  {{- end }}
+{{- end }}
+volumes:
+  - name: tmp
+    emptyDir: {sizeLimit: 16Mi}
+{{- end -}}
+
+{{- define "meetingbots.container" -}}
+{{- $own := get .root.Values .component -}}
+image: {{ include "meetingbots.image" .root | quote }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+{{- with .root.Values.securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+env:
+  {{- include "meetingbots.env" . | nindent 2 }}
+{{- with $own.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+volumeMounts:
+  - {name: tmp, mountPath: /tmp}
+{{- end -}}

@@ -1,0 +1,1 @@
+"""The Helm chart checked from outside: values, rights, schemas, and installs on a real API server."""

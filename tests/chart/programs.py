@@ -1,0 +1,81 @@
+"""The programs that check the chart: helm, helm-unittest (which renders with Helm 3's engine), kubeconform.
+
+Run as a program it builds them, which takes minutes once.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cluster.binaries import ensure_binaries
+from tests.cluster.programs import HELM, TOOLS, Program, ToolError, required_version
+from tests.cluster.progress import say
+
+CHART_PROGRAMS: tuple[Program, ...] = (
+    *HELM,
+    Program(
+        name="helm-unittest",
+        module="helm-unittest",
+        requires="github.com/helm-unittest/helm-unittest",
+        package="github.com/helm-unittest/helm-unittest/cmd/helm-unittest",
+    ),
+    Program(
+        name="kubeconform",
+        module="kubeconform",
+        requires="github.com/yannh/kubeconform",
+        package="github.com/yannh/kubeconform/cmd/kubeconform",
+    ),
+)
+
+_FOREIGN = {
+    "sigs.k8s.io/gateway-api": "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
+    "github.com/prometheus-operator/prometheus-operator": (
+        "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"
+    ),
+}
+
+
+def foreign_crds() -> list[Path]:
+    """The CRDs of HTTPRoute and ServiceMonitor, from the Go modules that have them; ToolError without Go."""
+    go = shutil.which("go")
+    if go is None:
+        raise ToolError(
+            "the CRDs of HTTPRoute and ServiceMonitor come from Go modules, which needs Go (https://go.dev/dl)"
+        )
+    module = TOOLS / "foreign-crds"
+    wanted = [f"{name}@{required_version(go_mod=module / 'go.mod', module=name)}" for name in _FOREIGN]
+    done = subprocess.run(
+        [go, "mod", "download", "-json", *wanted],
+        cwd=module,
+        env={**os.environ, "GOWORK": "off"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ToolError(f"go mod download of {', '.join(wanted)} failed: {done.stderr or done.stdout}")
+    folders = {}
+    rest = done.stdout.strip()
+    while rest:
+        found, end = json.JSONDecoder().raw_decode(rest)
+        folders[found["Path"]] = Path(found["Dir"])
+        rest = rest[end:].strip()
+    return [folders[name] / file for name, file in _FOREIGN.items()]
+
+
+def main() -> int:
+    """Make everything ready; on failure the reason on stderr and exit code 1."""
+    try:
+        ensure_binaries(programs=CHART_PROGRAMS)
+        foreign_crds()
+    except ToolError as error:
+        say(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""The Pods are told what the programs understand: arguments, environment, ports and probes."""
+
+from typing import Any
+
+import pytest
+from meetingbots.settings import LogFormat, LogLevel, OperatorSettings, ReceiverSettings, Settings
+from pydantic_settings import CliApp
+
+from tests.chart.rendering import EVERYTHING, Helm, Object, only
+
+
+def container(objects: list[Object], component: str) -> dict[str, Any]:
+    pod = only(objects, "Deployment", ending=f"-{component}")["spec"]["template"]["spec"]
+    [found] = pod["containers"]
+    return dict(found)
+
+
+def settings(found: dict[str, Any], kind: type[Settings], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """What the program makes of its arguments and environment; every variable of ours has to be a setting of it."""
+    command, *flags = found["args"]
+    assert command == {OperatorSettings: "operator", ReceiverSettings: "webhook"}[kind]
+    for variable in found["env"]:
+        name = variable["name"]
+        if name.startswith("MEETINGBOTS_"):
+            value = variable.get("value", "from-the-field")
+            monkeypatch.setenv(name, value)
+    return CliApp.run(kind, cli_args=flags)
+
+
+def test_operator_by_default(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    got = settings(container(helm.template(), "operator"), OperatorSettings, monkeypatch)
+    assert isinstance(got, OperatorSettings)
+    assert (got.leader_elect, got.health_port, got.metrics_port, got.log_format) == (True, 8081, 9090, LogFormat.JSON)
+    assert (got.all_namespaces, got.namespaces, got.bot_image, got.public_url) == (True, (None,), "", "")
+    assert got.allowed_token_url_hosts == ()
+    defaults = OperatorSettings()
+    assert (got.zoom_api_url, got.zoom_oauth_url) == (defaults.zoom_api_url, defaults.zoom_oauth_url)
+
+
+def test_operator_with_everything(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = container(helm.template(files=[EVERYTHING]), "operator")
+    got = settings(found, OperatorSettings, monkeypatch)
+    assert isinstance(got, OperatorSettings)
+    assert got.namespaces == ("team-a", "team-b")
+    assert got.allowed_token_url_hosts == ("tokens.example", "other.example")
+    assert (got.bot_image, got.public_url) == ("registry.example/bot:1", "https://bots.example")
+    assert (got.zoom_api_url, got.zoom_oauth_url) == (
+        "http://zoomsim.zoom:8080/v2",
+        "http://zoomsim.zoom:8080/oauth",
+    )
+    assert (got.log_level, got.log_format) == (LogLevel.DEBUG, LogFormat.TEXT)
+    assert got.system_namespace == "from-the-field"
+    field = next(one for one in found["env"] if one["name"] == "MEETINGBOTS_SYSTEM_NAMESPACE")
+    assert field["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
+
+
+def test_receiver(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = container(helm.template(files=[EVERYTHING]), "receiver")
+    got = settings(found, ReceiverSettings, monkeypatch)
+    assert isinstance(got, ReceiverSettings)
+    assert (got.port, got.metrics_port, got.namespaces) == (8080, 9090, ("team-a", "team-b"))
+    assert got.public_url == "https://bots.example"
+
+
+def test_metrics_may_be_off(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = helm.template({"metrics": {"enabled": False}})
+    got = settings(container(objects, "operator"), OperatorSettings, monkeypatch)
+    assert got.metrics_port == 0
+    for component in ("operator", "receiver"):
+        assert "metrics" not in {port["name"] for port in container(objects, component)["ports"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"publicUrl": "https://a.example/"}, "https://a.example"),
+        ({"ingress": {"enabled": True, "host": "b.example"}}, "https://b.example"),
+        (
+            {"httpRoute": {"enabled": True, "parentRefs": [{"name": "g"}], "hostnames": ["c.example"]}},
+            "https://c.example",
+        ),
+        ({"publicUrl": "https://a.example", "ingress": {"enabled": True, "host": "b.example"}}, "https://a.example"),
+        ({}, ""),
+    ],
+)
+def test_the_public_address_is_known_to_both(helm: Helm, values: dict[str, Any], expected: str) -> None:
+    objects = helm.template(values)
+    for component in ("operator", "receiver"):
+        [found] = [v for v in container(objects, component)["env"] if v["name"] == "MEETINGBOTS_PUBLIC_URL"]
+        assert found["value"] == expected
+
+
+@pytest.mark.parametrize(("component", "port"), [("operator", "health"), ("receiver", "http")])
+def test_the_probes_ask_what_is_served(helm: Helm, component: str, port: str) -> None:
+    found = container(helm.template(), component)
+    assert port in {one["name"] for one in found["ports"]}
+    paths = {kind: found[kind]["httpGet"] for kind in ("startupProbe", "livenessProbe", "readinessProbe")}
+    assert paths == {
+        "startupProbe": {"path": "/healthz", "port": port},
+        "livenessProbe": {"path": "/healthz", "port": port},
+        "readinessProbe": {"path": "/readyz", "port": port},
+    }
+
+
+@pytest.mark.parametrize("values", [{}, {"metrics": {"enabled": False}}])
+def test_both_are_in_their_namespace_as_pod_security_wants_it(helm: Helm, values: dict[str, Any]) -> None:
+    for component in ("operator", "receiver"):
+        pod = only(helm.template(values), "Deployment", ending=f"-{component}")["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        [found] = pod["containers"]
+        assert found["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert pod["terminationGracePeriodSeconds"] == 60

@@ -1,0 +1,9 @@
+// Definitions of the kinds of others that the chart can make: HTTPRoute and ServiceMonitor. Only their YAML is used.
+module meetingbots.dev/tests/tools/foreign-crds
+
+go 1.26.0
+
+require (
+	github.com/prometheus-operator/prometheus-operator v0.85.0
+	sigs.k8s.io/gateway-api v1.4.1
+)
