@@ -36,6 +36,11 @@ class Service:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code of a process that ended by itself; None before that."""
+        return None if self._process is None else self._process.poll()
+
     def start(self) -> None:
         """Start the process; its output is appended to the log."""
         if self.running:

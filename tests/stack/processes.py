@@ -58,6 +58,11 @@ class Program:
         """Whether the process is there."""
         return self._service.running
 
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code once it has ended by itself."""
+        return self._service.exit_code
+
     def text(self) -> str:
         """All that it has logged."""
         return self.log.read_text(errors="replace") if self.log.is_file() else ""
