@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from meetingbots.kube.resources import BOTS, EVENTS, MAPPINGS, PODS, SECRETS
 from meetingbots.models.bot import BotPhase
 
@@ -175,3 +176,38 @@ async def test_conflicts_are_read_again() -> None:
     assert bench.pods() == [POD]
     assert bench.cluster.count("get", MAPPINGS) == 1
     assert bench.cluster.count("create", SECRETS) == 0
+
+
+def figures(bench: Bench, name: str) -> tuple[float, float]:
+    """Count and sum of a histogram of the first operator."""
+    registry = bench.metrics[0].registry
+    count, total = (registry.get_sample_value(f"meetingbots_{name}_seconds_{part}") for part in ("count", "sum"))
+    assert count is not None
+    assert total is not None
+    return count, total
+
+
+async def test_the_two_figures_that_matter_are_measured_once_per_start() -> None:
+    bench = Bench()
+    bench.put_bot(joinAt=at(1000).isoformat())
+    bench.put_mapping()
+    bench.kubelet.exits = [1]
+    await bench.live(bench.operator())
+    assert len(bench.kubelet.starts) == 2
+    assert figures(bench, "token_age_at_start") == (2, 0)
+    count, total = figures(bench, "join_delay")
+    # The replacement's delay counts from when it was due, and is that of its image.
+    assert count == 2
+    assert total == pytest.approx(bench.kubelet.image, abs=0.1)
+
+
+async def test_bots_are_counted_by_phase() -> None:
+    bench = Bench()
+    bench.put_bot()
+    bench.put_mapping()
+    operator = bench.operator()
+    await bench.live(operator, until=bench.running)
+    registry = bench.metrics[0].registry
+    operator.watch()
+    assert registry.get_sample_value("meetingbots_bots", {"phase": "Running"}) == 1
+    assert registry.get_sample_value("meetingbots_bots", {"phase": "Staging"}) == 0

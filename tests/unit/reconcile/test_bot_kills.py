@@ -257,3 +257,43 @@ async def test_the_delivery_that_is_told_counts_and_nobody_writes_another() -> N
     for operator in (second, first, second):
         await operator.look()
     assert bench.cluster.count("patch", BOTS) == before
+
+
+async def test_a_token_that_comes_too_late_is_not_delivered() -> None:
+    bench = start("immediate")
+    slow, quick = bench.operator(), bench.operator()
+    await bench.live(slow, until=lambda: bench.kubelet.due() == [] and bench.pods() == [POD])
+
+    async def meanwhile() -> None:
+        bench.zoom.tokens.inner = None
+        await bench.live(quick, until=bench.running)
+        await quick.look()
+        assert bench.join_secrets() == []
+        slow.watch()
+
+    bench.zoom.tokens.inner = meanwhile
+    await slow.look()
+    assert len(bench.cluster.made["secrets", f"{POD}-zoom"]) == 1
+    assert bench.join_secrets() == []
+    assert len(bench.zoom.tokens.given) == 2
+    await bench.live(slow)
+    check(bench)
+
+
+@pytest.mark.parametrize("edit", [{"suspend": True}, {"joinAt": at(5000).isoformat()}, {"displayName": "Other"}])
+async def test_an_edit_while_zoom_is_asked_still_acts(edit: dict[str, Any]) -> None:
+    bench = start("immediate")
+    operator = bench.operator()
+
+    async def change() -> None:
+        bench.zoom.tokens.inner = None
+        bench.put_bot(generation=2, **edit)
+        operator.watch()
+
+    bench.zoom.tokens.inner = change
+    await bench.live(operator, until=lambda: bench.bot().status.observed_generation == 2)
+    assert bench.join_secrets() == []
+    assert bench.kubelet.starts == []
+    last = bench.bot().status.last_attempt
+    assert last is not None
+    assert (last.pod_name, last.reason) == (POD, "Withdrawn")
