@@ -24,7 +24,7 @@ from meetingbots.models.credential import CredentialReason, ZoomCredential
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.services import Services
 
-_MARGIN: Final = timedelta(seconds=30)
+_MARGIN: Final = timedelta(seconds=5)
 _PATIENCE_SECONDS: Final = 5.0
 _MAY_COME: Final = frozenset({CredentialReason.TOKEN_VALID, CredentialReason.ZOOM_UNAVAILABLE})
 _UNUSABLE_REASONS: Final = frozenset({CredentialReason.USER_MISMATCH, CredentialReason.DEAUTHORIZED})
@@ -69,7 +69,7 @@ class AccessTokens:
         self._renewed: dict[Key, asyncio.Event] = {}
 
     async def get(self, key: Key) -> AccessToken | NotReady:
-        """A token that is valid for at least half a minute, or why there is none. Raises `KubeError`."""
+        """A token that is valid for some seconds at least, or why there is none. Raises `KubeError`."""
         credential = self._credential(key)
         if isinstance(credential, NotReady):
             self._kept.pop(key, None)

@@ -46,6 +46,8 @@ from meetingbots.zoom.errors import ZoomError
 from meetingbots.zoom.oauth import AppCredentials, TokenSet
 
 _log = logging.getLogger(__name__)
+_CLAIM_FRESH = timedelta(seconds=8)
+"""With Zoom's time-out of 20 s this ends before others take a claim over (30 s)."""
 _STORE_AGAIN = timedelta(seconds=2)
 
 
@@ -136,9 +138,10 @@ class Rotation:
     async def _turn(self, gathered: Gathered, asking: _Asking) -> None:
         memory = self._memory.of(gathered.key)
         request = gathered.facts.pending_request
+        begun = self._services.clock()
         claim = await self._claim(gathered, asking, memory=memory)
-        if claim is None:
-            return  # someone else was faster: look again
+        if claim is None or self._services.clock() - begun > _CLAIM_FRESH:
+            return  # someone else was faster, or the claim would end before Zoom's answer: look again
         memory.tried_request = request or memory.tried_request
         now = self._services.clock()
         memory.ended_claim = ""
@@ -233,8 +236,12 @@ class Rotation:
 def _refuse(
     state: TokenState, *, asked: TokenState, slot: Slot | None, rejection: Rejection, request: str
 ) -> TokenState:
-    """The refusal as content, unless there are other tokens by now than when it was asked: then they are to be used."""
-    if _marks(state) != _marks(asked):
+    """The refusal as content, unless there are other tokens by now than when it was asked: then they are to be used.
+
+    Nor while another process asks, which took our claim over: Zoom may have refused us because it gave that one tokens.
+    """
+    taken_over = state.claim is not None and asked.claim is not None and state.claim.id != asked.claim.id
+    if taken_over or _marks(state) != _marks(asked):
         return state
     return refused(state, slot=slot, rejection=rejection, handled_refresh=request)
 

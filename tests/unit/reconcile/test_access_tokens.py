@@ -101,6 +101,7 @@ async def test_revoked_early_is_renewed_at_once(bench: Bench) -> None:
     bench.clock.forward(60)
     bench.zoom.revoke_access()
     operator.tokens.invalidate(KEY, first)
+    assert isinstance(await operator.tokens.get(KEY), NotReady), "a refused token is not handed out again"
     assert await operator.services.queues.credentials.get() == KEY
     operator.services.queues.credentials.done(KEY)
     await operator.look()
@@ -145,13 +146,14 @@ async def test_waits_for_the_renewal_that_it_asks_for(bench: Bench) -> None:
     bench.put_credential(refreshPolicy="OnDemand")
     operator = await started(bench)
     bench.clock.forward(7200)
-    waiting = AccessTokens(services=operator.services, patience=60)
+    waiting = AccessTokens(services=operator.services, patience=3600)
     operator.credentials._access_tokens = waiting
     operator.credentials._gatherer._access_tokens = waiting
     task = asyncio.create_task(waiting.get(KEY))
     assert await operator.services.queues.credentials.get() == KEY
     await operator.look()
-    found = await task
+    async with asyncio.timeout(5):
+        found = await task
     assert isinstance(found, AccessToken)
     assert found.expires_at > bench.clock.now
 

@@ -435,6 +435,49 @@ async def test_consent_revoked_at_zoom_is_told_at_the_next_renewal(bench: Bench)
     assert bench.status["lastError"]["code"] == "invalid_grant"
 
 
+async def test_transitions_of_ready_are_events_and_nothing_else_is(bench: Bench) -> None:
+    bench.put_grant("refresh-spent")
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    await operator.look()
+    bench.consent()
+    await operator.look()
+    bench.clock.forward(2300)
+    await operator.look()
+    waiting = operator.services.recorder._waiting
+    events = [waiting.get_nowait() for _ in range(waiting.qsize())]
+    assert [(event["type"], event["reason"]) for event in events] == [
+        ("Warning", "ReauthorizationRequired"),
+        ("Normal", "TokenValid"),
+    ]
+    assert events[0]["regarding"]["kind"] == "ZoomCredential"
+    assert "The user must consent again" in events[0]["note"]
+
+
+async def test_status_that_someone_else_keeps_changing_is_not_raced(bench: Bench) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+
+    async def contradict() -> None:
+        item = bench.kube.peek(CREDENTIALS, namespace="team", name="alice")
+        assert item is not None
+        item["status"]["consecutiveFailures"] = 7
+        item["status"].pop("lastError", None)
+        bench.kube.put(CREDENTIALS, item)
+        after = await operator.look()
+        assert after is not None
+
+    for _ in range(20):
+        await contradict()
+    assert bench.kube.count("apply", CREDENTIALS) <= 7
+    bench.clock.forward(11)
+    await operator.look()
+    assert bench.status["consecutiveFailures"] == 0
+
+
 async def test_gone_credential_asks_for_the_projection_and_loses_its_series(bench: Bench) -> None:
     bench.consent()
     bench.put_credential()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -199,6 +201,30 @@ async def test_clock_of_the_claims_holder_does_not_matter(bench: Bench) -> None:
     assert bench.works()
 
 
+async def test_claim_that_took_long_to_write_is_renewed_before_zoom_is_asked(bench: Bench) -> None:
+    await _renewal(bench)
+    claims = 0
+
+    async def slow(call: Call) -> None:
+        nonlocal claims
+        if (call.moment, call.verb, call.plural) == ("after", "patch", "secrets"):
+            claims += 1
+            if claims == 1:
+                bench.clock.forward(29)
+                assert bench.zoom.asked.count("/oauth/token") == 1
+
+    operator = bench.operator()
+    bench.kube.hook = slow
+    await operator.look()
+    assert claims == 3
+    assert bench.zoom.asked.count("/oauth/token") == 2
+    assert bench.works()
+    bench.zoom.users.clear()
+    bench.clock.forward(2300)
+    await operator.look()
+    assert bench.reason == "ReauthorizationRequired"
+
+
 async def test_newer_token_in_the_secret_is_used_after_invalid_grant(bench: Bench) -> None:
     await _renewal(bench)
     operator = bench.operator()
@@ -226,6 +252,54 @@ async def test_newer_token_in_the_secret_is_used_after_invalid_grant(bench: Benc
     assert bench.ready
     assert bench.works()
     assert bench.status["consecutiveFailures"] == 0
+
+
+@pytest.mark.parametrize("change", ["claim", "tokens"])
+async def test_refusal_is_not_written_over_what_another_process_does(bench: Bench, change: str) -> None:
+    await _renewal(bench)
+
+    async def taken_over(path: str) -> httpx.Response | None:
+        bench.zoom.before = None
+        item = bench.kube.peek(SECRETS, namespace=KEY.namespace, name=SECRET_NAME)
+        assert item is not None
+        if change == "claim":
+            claim = item["metadata"]["annotations"]["meetingbots.dev/refresh-claim"]
+            theirs = {**json.loads(claim), "id": "theirs", "holder": "another"}
+            item["metadata"]["annotations"]["meetingbots.dev/refresh-claim"] = json.dumps(theirs)
+        else:
+            item["data"]["refresh_token"] = base64.b64encode(bench.zoom.consent().encode()).decode()
+        bench.kube.put(SECRETS, item)
+        return httpx.Response(400, json={"error": "invalid_grant", "reason": "Invalid Token!"})
+
+    bench.zoom.before = taken_over
+    operator = bench.operator()
+    await operator.look()
+    assert bench.state.rejected_token is None
+    assert bench.ready
+    if change == "claim":
+        assert bench.state.claim is not None
+        assert bench.state.claim.id == "theirs"
+        assert bench.zoom.asked.count("/oauth/token") == 2
+    else:
+        assert bench.works()
+
+
+async def test_grant_that_another_process_redeemed_is_not_refused(bench: Bench) -> None:
+    await _first(bench)
+    one, other = bench.operator(), bench.operator()
+
+    async def redeemed_by_another(path: str) -> httpx.Response | None:
+        bench.zoom.before = None
+        bench.kube.remove(SECRETS, namespace=KEY.namespace, name=SECRET_NAME)
+        await other.look()
+        return None
+
+    bench.zoom.before = redeemed_by_another
+    await one.look()
+    assert bench.ready
+    assert bench.works()
+    assert bench.condition("GrantRejected") is None
+    assert bench.state.rejected_grant is None
 
 
 async def test_lost_answer_is_told_as_such_once_zoom_refuses(bench: Bench) -> None:
