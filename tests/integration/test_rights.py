@@ -17,6 +17,7 @@ def test_nothing_is_forbidden_and_no_secret_is_listed(
     tenant.wait_phase("notes", "Scheduled")
     tenant.bot("now", meeting.id, credentialRef={"name": "alice"})
     tenant.wait_phase("now", "Running")
+    tenant.wait("join", lambda: bool(tenant.visits(meeting.id)))
     zoom.act(meeting.id, "end")
     tenant.wait_phase("now", "Succeeded")
     mine = [call for call in cluster.calls() if call.user in OURS]

@@ -43,7 +43,7 @@ async def test_token_comes_from_the_secret_and_is_kept(bench: Bench) -> None:
 async def test_kept_token_is_not_used_up_to_its_end(bench: Bench) -> None:
     operator = await started(bench)
     first = await operator.tokens.get(KEY)
-    bench.clock.forward(3571)
+    bench.clock.forward(3596)
     assert isinstance(await operator.tokens.get(KEY), NotReady)
     await operator.look()
     second = await operator.tokens.get(KEY)
