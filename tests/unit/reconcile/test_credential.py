@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import httpx
 import pytest
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.base import format_time
@@ -109,185 +108,6 @@ async def test_nothing_to_do_writes_nothing(bench: Bench) -> None:
     assert len([call for call in bench.kube.calls if call.verb != "get"]) == writes
 
 
-async def test_zoom_away_keeps_ready_until_the_token_has_run_out(bench: Bench) -> None:
-    bench.consent()
-    bench.put_credential()
-    operator = bench.operator()
-    await operator.look()
-
-    async def away(path: str) -> httpx.Response:
-        return httpx.Response(503, html="<html>sorry</html>")
-
-    bench.zoom.before = away
-    bench.clock.forward(2281)
-    waits = []
-    for _ in range(5):
-        after = await operator.look()
-        assert bench.ready
-        assert after is not None
-        waits.append(after)
-        bench.clock.forward(after)
-    # 5 s, doubled each time; but the Secrets are looked at every 30 s
-    assert waits == [5, 10, 20, 30, 10]
-    assert bench.status["consecutiveFailures"] == 4
-    assert bench.status["lastError"]["reason"] == "ZoomUnavailable"
-    bench.clock.forward(3600)
-    await operator.look()
-    assert not bench.ready
-    assert bench.reason == "ZoomUnavailable"
-    assert bench.condition("Reconciling") is not None
-    bench.zoom.before = None
-    bench.clock.forward(601)
-    await operator.look()
-    assert bench.ready
-    assert bench.status["consecutiveFailures"] == 0
-
-
-async def test_restart_keeps_the_pause_that_zoom_asked_for(bench: Bench) -> None:
-    bench.consent()
-    bench.put_credential()
-
-    async def limited(path: str) -> httpx.Response:
-        return httpx.Response(429, json={"code": 429, "message": "x"}, headers={"retry-after": "900"})
-
-    bench.zoom.before = limited
-    await bench.operator().look()
-    assert bench.reason == "ZoomUnavailable"
-    asked = len(bench.zoom.asked)
-    bench.zoom.before = None
-    bench.clock.forward(700)
-    await bench.operator().look()
-    assert len(bench.zoom.asked) == asked
-    bench.clock.forward(201)
-    await bench.operator().look()
-    assert bench.ready
-
-
-async def test_missing_secrets_are_named_and_heal(bench: Bench) -> None:
-    bench.kube.remove(SECRETS, namespace="team", name="zoom-app")
-    bench.put_credential()
-    operator = bench.operator()
-    after = await operator.look()
-    assert bench.reason == "AppSecretMissing"
-    assert after == 30
-    bench.put_app()
-    await operator.look()
-    assert bench.reason == "GrantSecretMissing"
-    bench.consent()
-    bench.clock.forward(30)
-    await operator.look()
-    assert bench.ready
-
-
-async def test_wrong_client_secret_heals_within_a_minute(bench: Bench) -> None:
-    bench.put_app("wrong")
-    bench.consent()
-    bench.put_credential()
-    operator = bench.operator()
-    after = await operator.look()
-    assert bench.reason == "AppInvalid"
-    assert after is not None
-    assert after <= 30
-    resource_version = _version(bench)
-    bench.clock.forward(after)
-    await operator.look()
-    assert _version(bench) == resource_version, "the same refusal is not written again"
-    bench.put_app()
-    bench.clock.forward(30)
-    await operator.look()
-    assert bench.ready
-
-
-async def test_spent_grant_is_told_and_not_asked_with_again(bench: Bench) -> None:
-    bench.put_grant("refresh-unknown")
-    bench.put_credential()
-    operator = bench.operator()
-    await operator.look()
-    assert bench.reason == "ReauthorizationRequired"
-    asked = len(bench.zoom.asked)
-    bench.clock.forward(3600)
-    await operator.look()
-    await bench.operator().look()
-    assert len(bench.zoom.asked) == asked
-    bench.consent()
-    await operator.look()
-    assert bench.ready
-
-
-async def test_changed_grant_of_the_same_user_replaces_the_tokens(bench: Bench) -> None:
-    bench.consent()
-    bench.put_credential()
-    operator = bench.operator()
-    await operator.look()
-    before = bench.state
-    bench.consent()
-    await operator.look()
-    assert bench.ready
-    assert bench.works()
-    assert bench.state.fingerprint != before.fingerprint
-    assert bench.state.candidate is None
-    assert bench.condition("GrantRejected") is None
-
-
-async def test_changed_grant_of_another_user_is_refused_and_what_worked_goes_on(bench: Bench) -> None:
-    bench.consent()
-    bench.put_credential()
-    operator = bench.operator()
-    await operator.look()
-    before = bench.state.tokens
-    bench.consent("u-mallory")
-    await operator.look()
-    rejected = bench.condition("GrantRejected")
-    assert bench.ready
-    assert rejected is not None
-    assert rejected["reason"] == "UserMismatch"
-    assert bench.state.tokens == before
-    assert bench.state.candidate is None
-    asked = len(bench.zoom.asked)
-    bench.clock.forward(60)
-    await operator.look()
-    assert len(bench.zoom.asked) == asked
-    bench.consent()
-    await operator.look()
-    assert bench.condition("GrantRejected") is None
-    assert bench.ready
-
-
-async def test_changed_grant_that_is_spent_is_refused_and_what_worked_goes_on(bench: Bench) -> None:
-    bench.consent()
-    bench.put_credential()
-    operator = bench.operator()
-    await operator.look()
-    bench.put_grant("refresh-typo")
-    await operator.look()
-    rejected = bench.condition("GrantRejected")
-    assert bench.ready
-    assert rejected is not None
-    assert rejected["reason"] == "ReauthorizationRequired"
-    bench.clock.forward(2300)
-    await operator.look()
-    assert bench.works()
-    assert bench.ready
-
-
-async def test_another_user_when_nothing_works_is_a_mismatch(bench: Bench) -> None:
-    bench.consent()
-    bench.put_credential()
-    operator = bench.operator()
-    await operator.look()
-    bench.zoom.users.clear()
-    bench.clock.forward(2300)
-    await operator.look()
-    assert bench.reason == "ReauthorizationRequired"
-    bench.consent("u-mallory")
-    await operator.look()
-    assert not bench.ready
-    assert bench.reason == "UserMismatch"
-    bench.consent()
-    await operator.look()
-    assert bench.ready
-
-
 async def test_consent_outlives_its_object(bench: Bench) -> None:
     bench.consent()
     bench.put_credential()
@@ -319,21 +139,6 @@ async def test_policy_delete_owns_and_retain_disowns(bench: Bench) -> None:
     assert secret is not None
     assert not secret["metadata"].get("ownerReferences")
     assert bench.works()
-
-
-async def test_foreign_secret_is_left_alone(bench: Bench) -> None:
-    bench.consent()
-    bench.put_secret(SECRET_NAME, password="mine")
-    before = bench.kube.peek(SECRETS, namespace="team", name=SECRET_NAME)
-    bench.put_credential()
-    operator = bench.operator()
-    await operator.look()
-    assert bench.reason == "SecretConflict"
-    assert bench.kube.peek(SECRETS, namespace="team", name=SECRET_NAME) == before
-    assert bench.zoom.asked == []
-    bench.kube.remove(SECRETS, namespace="team", name=SECRET_NAME)
-    await operator.look()
-    assert bench.ready
 
 
 async def test_refresh_request_acts_once_per_value(bench: Bench) -> None:
@@ -409,32 +214,6 @@ async def test_scopes_are_named_by_feature(bench: Bench) -> None:
     assert "the list of meetings (meeting:read:list_meetings)" in condition["message"]
 
 
-async def test_no_scope_for_any_token_is_told_and_heals(bench: Bench) -> None:
-    bench.zoom.scopes = "user:read:user"
-    bench.consent()
-    bench.put_credential()
-    operator = bench.operator()
-    await operator.look()
-    assert bench.reason == "ScopesMissing"
-    bench.zoom.scopes = "user:read:user meeting:read:local_recording_token"
-    bench.clock.forward(50)
-    await operator.look()
-    assert bench.ready
-
-
-async def test_consent_revoked_at_zoom_is_told_at_the_next_renewal(bench: Bench) -> None:
-    bench.consent()
-    bench.put_credential()
-    operator = bench.operator()
-    await operator.look()
-    bench.zoom.users.clear()
-    bench.clock.forward(2300)
-    await operator.look()
-    assert not bench.ready
-    assert bench.reason == "ReauthorizationRequired"
-    assert bench.status["lastError"]["code"] == "invalid_grant"
-
-
 async def test_transitions_of_ready_are_events_and_nothing_else_is(bench: Bench) -> None:
     bench.put_grant("refresh-spent")
     bench.put_credential()
@@ -493,9 +272,3 @@ async def test_gone_credential_asks_for_the_projection_and_loses_its_series(benc
     await operator.look()
     assert await queue.get() == Key("team", "zoom-app")
     assert registry.get_sample_value("meetingbots_credential_ready", labels) is None
-
-
-def _version(bench: Bench) -> str:
-    item = bench.kube.peek(CREDENTIALS, namespace="team", name="alice")
-    assert item is not None
-    return str(item["metadata"]["resourceVersion"])
