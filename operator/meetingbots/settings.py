@@ -160,3 +160,17 @@ class ReceiverSettings(Settings):
 
     host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a Pod's own address
     port: int = Field(default=8080, ge=0, le=65535, description="port of the webhook and connect pages")
+    zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base of Zoom's OAuth endpoints")
+    allowed_return_url_hosts: Names = Field(
+        default=(), description="hosts that the connect pages may lead back to; none: they lead nowhere"
+    )
+
+    @field_validator("allowed_return_url_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        return tuple(host.lower() for host in cls._split(value))
+
+    @field_validator("zoom_oauth_url")
+    @classmethod
+    def _base(cls, value: str) -> str:
+        return _base_url(value)

@@ -3,7 +3,7 @@
 The receiver faces the internet, so it may read no app Secret; the operator projects what it needs into this one object.
 One data key for each app Secret that a credential refers to, ``NAMESPACE.NAME``, with a JSON object: either the app, or
 why it cannot be read, so that the receiver can tell an unknown app from one that is not readable yet. The key
-``link_signing_key`` is for signing connect links.
+``link_signing_key`` has the keys that sign connect links.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Final
 import orjson
 from pydantic import SecretStr
 
+from meetingbots.build.signing_keys import Keyring, keyring_text, parse_keyring
 from meetingbots.models import names
 
 LINK_SIGNING_KEY: Final = "link_signing_key"
@@ -56,7 +57,7 @@ class Projection(Mapping[AppName, ProjectedApp | UnreadableApp]):
     """All that the receiver knows: the apps by their Secret's namespace and name."""
 
     apps: Mapping[AppName, ProjectedApp | UnreadableApp]
-    link_signing_key: SecretStr | None = field(default=None, repr=False)
+    keyring: Keyring = field(default_factory=Keyring, repr=False)
 
     def __getitem__(self, name: AppName) -> ProjectedApp | UnreadableApp:
         return self.apps[name]
@@ -77,8 +78,12 @@ def parse_projection(secret: Mapping[str, Any]) -> Projection:
             fields = _object(encoded)
             namespace, _, name = key.partition(".")
             apps[AppName(namespace, str(fields.get("name") or name))] = _app(fields)
-    signing_key = _text(data.get(LINK_SIGNING_KEY, ""))
-    return Projection(apps=apps, link_signing_key=SecretStr(signing_key) if signing_key else None)
+    return Projection(apps=apps, keyring=parse_keyring(_text(data.get(LINK_SIGNING_KEY, ""))))
+
+
+def keyring_value(keyring: Keyring) -> str:
+    """The data value under ``link_signing_key``, base64."""
+    return base64.b64encode(keyring_text(keyring).encode()).decode()
 
 
 def entry_key(name: AppName) -> str:

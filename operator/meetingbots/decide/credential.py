@@ -128,8 +128,10 @@ def _grant_wishes(facts: CredentialFacts) -> Iterator[Wish]:
         return
     first = not _holds_consent(facts) and state.candidate is None
     if first or facts.changed_grant:
-        # Whose tokens they are must be known before they take the place of what a pinned user gave.
-        slot = Slot.CANDIDATE if state.user_id else Slot.CURRENT
+        # Whose tokens they are must be known before they take the place of what a pinned user gave, or where
+        # anybody who has the link may have consented.
+        checked = state.user_id or facts.credential.spec.grant.connect is not None
+        slot = Slot.CANDIDATE if checked else Slot.CURRENT
         yield Wish(Action(Kind.REDEEM, slot), _may_ask(facts, Step.GRANT, facts.now))
 
 

@@ -48,6 +48,26 @@ class GrantUnserved:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VoidConsent:
+    """A consent that came and is of no use; the reason is one for the page, the message says why."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantAwaited:
+    """The end user is to consent on the connect page.
+
+    `last` is the fingerprint of the last consent that was dealt with, empty without one; `void` says why the one whose
+    turn it is is of no use.
+    """
+
+    last: str = ""
+    void: VoidConsent | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Absent:
     """A Secret, or a key in it, is missing; `message` names it."""
 
@@ -82,7 +102,7 @@ class CredentialFacts:
 
     credential: ZoomCredential
     app: AppFound | Absent
-    grant: GrantFound | GrantUnserved | Absent
+    grant: GrantFound | GrantAwaited | GrantUnserved | Absent
     secret: TokenSecret | SecretConflict | None
     now: datetime
     instance: str

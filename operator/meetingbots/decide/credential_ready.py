@@ -12,7 +12,15 @@ from typing import Final
 
 from meetingbots.build.token_secret import SecretConflict
 from meetingbots.build.token_state import Rejection, Slot
-from meetingbots.decide.credential_facts import Absent, CredentialFacts, GrantFound, GrantUnserved, Step
+from meetingbots.decide.connect import ACCEPTED, LINK_USED, last_handled
+from meetingbots.decide.credential_facts import (
+    Absent,
+    CredentialFacts,
+    GrantAwaited,
+    GrantFound,
+    GrantUnserved,
+    Step,
+)
 from meetingbots.decide.credential_scopes import lacks_all_tokens, scope_report
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import CredentialReason as Reason
@@ -20,7 +28,20 @@ from meetingbots.models.credential import CredentialReason as Reason
 _ENDS_TOKENS: Final = frozenset({Reason.USER_INACTIVE, Reason.DISABLED_BY_ADMIN, Reason.DEAUTHORIZED})
 """Definite answers after which Zoom does not take the access token either, though it has not run out."""
 
+_ASKS_AGAIN: Final = frozenset(
+    {
+        Reason.WAITING_FOR_CONSENT,
+        Reason.REAUTHORIZATION_REQUIRED,
+        Reason.ROTATION_INTERRUPTED,
+        Reason.DEAUTHORIZED,
+        Reason.USER_MISMATCH,
+        Reason.SCOPES_MISSING,
+    }
+)
+"""What only a new consent of the person mends."""
+
 _NEW_CONSENT = "The user must consent again: put the new grant into the grant's Secret."
+_CONNECT_AGAIN = "The user must consent again: send them the link in status.connectURL."
 _ADVICE: Final = {
     Reason.REAUTHORIZATION_REQUIRED: _NEW_CONSENT,
     Reason.ROTATION_INTERRUPTED: "Zoom's answer to an earlier renewal was lost, and with it the next refresh token. "
@@ -52,9 +73,21 @@ def ready(facts: CredentialFacts) -> Verdict:
     return _under_way(facts)
 
 
-def advice(reason: Reason) -> str:
+def needs_consent(facts: CredentialFacts, verdict: Verdict) -> bool:
+    """Whether the end user is to be asked (again) on the connect page."""
+    if facts.credential.spec.grant.connect is None or facts.credential.spec.suspend or verdict.ready:
+        return False
+    return verdict.reason in _ASKS_AGAIN or not facts.renewable(Slot.CURRENT)
+
+
+def advice(reason: Reason, facts: CredentialFacts) -> str:
     """What to do about a reason; empty where there is nothing to say."""
-    return _ADVICE.get(reason, "")
+    says = _ADVICE.get(reason, "")
+    if facts.credential.spec.grant.connect is None:
+        return says
+    if reason is Reason.USER_MISMATCH:
+        return "The person that is meant can still consent: send them the link in status.connectURL."
+    return says.replace(_NEW_CONSENT, _CONNECT_AGAIN)
 
 
 def _suspended(facts: CredentialFacts) -> Verdict | None:
@@ -77,21 +110,21 @@ def _refused_for_good(facts: CredentialFacts) -> Verdict | None:
     if rejection is None or facts.unsaved is not None:
         return None
     newer = _grant_rejection(facts)
-    return _told(newer if newer is not None and newer.reason == Reason.USER_MISMATCH else rejection)
+    return _told(newer if newer is not None and newer.reason == Reason.USER_MISMATCH else rejection, facts)
 
 
 def _ended_by_zoom(facts: CredentialFacts) -> Verdict | None:
     for step in (Step.TOKENS, Step.IDENTITY):
         trouble = facts.troubles.get(step)
         if trouble is not None and trouble.definite and trouble.reason in _ENDS_TOKENS:
-            return _worded(trouble.reason, trouble.message)
+            return _worded(trouble.reason, trouble.message, facts)
     return None
 
 
 def _scopes(facts: CredentialFacts) -> Verdict | None:
     if not facts.usable(facts.state.tokens) or not lacks_all_tokens(facts.credential, facts.state.tokens):
         return None
-    return _worded(Reason.SCOPES_MISSING, scope_report(facts.credential, facts.state.tokens).sentence)
+    return _worded(Reason.SCOPES_MISSING, scope_report(facts.credential, facts.state.tokens).sentence, facts)
 
 
 def _valid(facts: CredentialFacts) -> Verdict | None:
@@ -117,7 +150,7 @@ def _renewal_note(facts: CredentialFacts) -> str:
     if isinstance(facts.app, Absent):
         return f"It cannot be renewed: {facts.app.message}"
     trouble = facts.troubles.get(Step.TOKENS)
-    return f"It could not be renewed yet: {trouble.message} {advice(trouble.reason)}".strip() if trouble else ""
+    return f"It could not be renewed yet: {trouble.message} {advice(trouble.reason, facts)}".strip() if trouble else ""
 
 
 def _unsaved(facts: CredentialFacts) -> Verdict | None:
@@ -147,16 +180,29 @@ def _no_grant(facts: CredentialFacts) -> Verdict | None:
     return Verdict(False, Reason.GRANT_SECRET_MISSING, facts.grant.message)
 
 
+def _awaited(facts: CredentialFacts) -> Verdict | None:
+    if not isinstance(facts.grant, GrantAwaited) or facts.renewable(Slot.CURRENT) or facts.state.candidate is not None:
+        return None
+    rejection = _grant_rejection(facts)
+    if rejection is not None and rejection.reason == Reason.USER_MISMATCH:
+        return _told(rejection, facts)
+    says = "The end user has not consented yet: send them the link in status.connectURL."
+    handled = last_handled(facts.credential.status)
+    if handled is not None and handled.reason not in (ACCEPTED, LINK_USED):
+        says += f" The last try led to nothing: {handled.message}"
+    return Verdict(False, Reason.WAITING_FOR_CONSENT, says)
+
+
 def _grant_refused(facts: CredentialFacts) -> Verdict | None:
     rejection = _grant_rejection(facts)
-    return _told(rejection) if rejection is not None and not facts.renewable(Slot.CURRENT) else None
+    return _told(rejection, facts) if rejection is not None and not facts.renewable(Slot.CURRENT) else None
 
 
 def _troubled(facts: CredentialFacts) -> Verdict | None:
     for step in (Step.TOKENS, Step.GRANT, Step.IDENTITY):
         trouble = facts.troubles.get(step)
         if trouble is not None:
-            return _worded(trouble.reason, trouble.message)
+            return _worded(trouble.reason, trouble.message, facts)
     return None
 
 
@@ -170,17 +216,19 @@ def _under_way(facts: CredentialFacts) -> Verdict:
 
 
 def _grant_rejection(facts: CredentialFacts) -> Rejection | None:
-    if not isinstance(facts.grant, GrantFound):
-        return None
-    return facts.state.refuses_grant(facts.grant.fingerprint, client_id=facts.client_id)
+    if isinstance(facts.grant, GrantFound):
+        return facts.state.refuses_grant(facts.grant.fingerprint, client_id=facts.client_id)
+    if isinstance(facts.grant, GrantAwaited):
+        return facts.state.refuses_grant(facts.grant.last, client_id=facts.client_id)
+    return None
 
 
-def _told(rejection: Rejection) -> Verdict:
-    return _worded(Reason(rejection.reason), rejection.message)
+def _told(rejection: Rejection, facts: CredentialFacts) -> Verdict:
+    return _worded(Reason(rejection.reason), rejection.message, facts)
 
 
-def _worded(reason: Reason, message: str) -> Verdict:
-    return Verdict(False, reason, f"{message} {advice(reason)}".strip())
+def _worded(reason: Reason, message: str, facts: CredentialFacts) -> Verdict:
+    return Verdict(False, reason, f"{message} {advice(reason, facts)}".strip())
 
 
 _CHECKS: Final[tuple[Callable[[CredentialFacts], Verdict | None], ...]] = (
@@ -194,6 +242,7 @@ _CHECKS: Final[tuple[Callable[[CredentialFacts], Verdict | None], ...]] = (
     _unserved,
     _no_app,
     _no_grant,
+    _awaited,
     _grant_refused,
     _troubled,
     _under_way,

@@ -32,6 +32,8 @@ OWNED_FIELDS: Final = frozenset(
         "consecutiveFailures",
         "lastError",
         "lastHandledRefreshRequest",
+        "connectURL",
+        "handledConsents",
     }
 )
 # As in the CRD: what Zoom or someone's edit made longer is cut.
@@ -100,7 +102,7 @@ def grant_rejected(facts: CredentialFacts, verdict: Verdict) -> GrantRejected | 
     pending = facts.changed_grant is not None or facts.state.candidate is not None
     if trouble is None or not trouble.definite or not pending:
         return None
-    told = f"{trouble.message} {advice(trouble.reason)}".strip()
+    told = f"{trouble.message} {advice(trouble.reason, facts)}".strip()
     return GrantRejected(trouble.reason, f"The changed grant was not taken: {told}{goes_on}")
 
 

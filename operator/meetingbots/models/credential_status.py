@@ -3,15 +3,18 @@
 # ruff: noqa: S105  (names of reasons, not secrets)
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
-from meetingbots.models.base import MAX_INTEGER, MeetingId, Message, Model, Time, extension
+from meetingbots.models.base import MAX_INTEGER, MeetingId, Message, Model, ObjectName, Time, extension
 from meetingbots.models.conditions import Condition
 
 ZoomId = Annotated[str, Field(max_length=128)]
 """The id of a user or an account, as Zoom writes it; case matters."""
+
+MAX_CONSENTS: Final = 8
+"""Answers of Zoom's consent page that one credential's status has room for."""
 
 Scope = Annotated[str, Field(max_length=256)]
 
@@ -102,6 +105,46 @@ class Deauthorization(Model):
     )
 
 
+class ReceivedConsent(Model):
+    """A person's yes at Zoom (grant connect) that the receiver took: the Secret with the code, for the operator."""
+
+    secret_name: ObjectName = Field(
+        description="Name of the Secret with the authorization code; the operator deletes it once it was used."
+    )
+    time: Time = Field(description="When Zoom sent the person back with the code.")
+
+
+class HandledConsent(Model):
+    """What became of a person's yes at Zoom (grant connect)."""
+
+    secret_name: ObjectName = Field(description="The name in receivedConsents that this is about.")
+    time: Time = Field(description="When it was dealt with.")
+    reason: str = Field(
+        min_length=1,
+        max_length=256,
+        description="Accepted, LinkUsed, or why it did not lead to a token, as in the condition Ready.",
+    )
+    code: str = Field(default="", max_length=64, description="Zoom's own error code, if there was one.")
+    message: Message = Field(default="", description="What happened, in words, without anything secret.")
+
+
+class RemovalKind(StrEnum):
+    """How a user went, as Zoom's event says it."""
+
+    DEACTIVATED = "Deactivated"
+    DELETED = "Deleted"
+    DISASSOCIATED = "Disassociated"
+
+
+class UserRemoval(Model):
+    """What Zoom told when the user was deactivated, deleted or taken out of the account."""
+
+    time: Time | None = Field(default=None, description="When it happened, as Zoom tells.")
+    kind: RemovalKind | None = Field(
+        default=None, description="What happened to the user: Deactivated, Deleted or Disassociated."
+    )
+
+
 class CredentialStatus(Model):
     """What the operator found."""
 
@@ -150,6 +193,19 @@ class CredentialStatus(Model):
         max_length=2048,
         repr=False,
         description="Link at which the end user gives the consent (grant connect). Absent once it was given.",
+    )
+    received_consents: list[ReceivedConsent] = Field(
+        default_factory=list,
+        max_length=MAX_CONSENTS,
+        description="Answers of Zoom's consent page that the receiver has put into Secrets (grant connect). Those that "
+        "are not among handledConsents are waiting for the operator.",
+        json_schema_extra=extension(list_type="atomic"),
+    )
+    handled_consents: list[HandledConsent] = Field(
+        default_factory=list,
+        max_length=MAX_CONSENTS,
+        description="What became of receivedConsents, for the page that the person is looking at.",
+        json_schema_extra=extension(list_type="atomic"),
     )
     deauthorization: Deauthorization | None = Field(
         default=None, description="What Zoom told when the user removed the app; absent otherwise."

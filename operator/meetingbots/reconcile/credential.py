@@ -23,6 +23,7 @@ from meetingbots.models.base import ModelError
 from meetingbots.models.credential import TokenDeletionPolicy, ZoomCredential
 from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.cache import Key
+from meetingbots.reconcile.connecting import Connecting, Connection
 from meetingbots.reconcile.credential_gather import CredentialGatherer, Gathered
 from meetingbots.reconcile.credential_memory import CredentialMemory
 from meetingbots.reconcile.identity import Identification
@@ -63,6 +64,7 @@ class CredentialReconciler:
         self._gatherer = CredentialGatherer(services=services, access_tokens=access_tokens, memory=self._memory)
         self._store = TokenStore(kube=services.kube, sleep=sleep)
         self._rotation = Rotation(services=services, memory=self._memory, store=self._store, jitter=jitter)
+        self._connecting = Connecting(services=services, memory=self._memory)
         self._identification = Identification(
             services=services, access_tokens=access_tokens, memory=self._memory, store=self._store
         )
@@ -83,7 +85,8 @@ class CredentialReconciler:
         self._ask_for_projection(key, credential)
         gathered = await self._gatherer.gather(key, item=item, credential=credential)
         gathered, planned = await self._act(gathered)
-        after = await self._tell(gathered, planned)
+        gathered, connection = await self._connecting.settle(gathered)
+        after = await self._tell(gathered, planned, connection)
         self._access_tokens.settled(key)
         return await self._sync(key, after)
 
@@ -120,13 +123,15 @@ class CredentialReconciler:
             case Kind.IDENTIFY:
                 await self._identification.identify(gathered, slot=action.slot)
 
-    async def _tell(self, gathered: Gathered, planned: CredentialPlan) -> float:
+    async def _tell(self, gathered: Gathered, planned: CredentialPlan, connection: Connection) -> float:
         """Write the status where it is not so; in how many seconds to look again."""
         facts, memory = gathered.facts, self._memory.of(gathered.key)
         verdict = ready(facts)
         self._measure(gathered, verdict)
-        after = _SOON_SECONDS if planned.action is not None else planned.after
-        wanted = status_of(facts, verdict=verdict, next_refresh=planned.next_refresh, user=memory.user)
+        after = _SOON_SECONDS if planned.action is not None or connection.more else planned.after
+        link = await self._connecting.link(facts, verdict=verdict, connection=connection)
+        wanted = status_of(facts, verdict=link.told(verdict), next_refresh=planned.next_refresh, user=memory.user)
+        wanted |= connection.status() | link.status()
         if differs(wanted, gathered.item.get("status") or {}):
             if not memory.may_tell(facts.now):
                 return min(after, _SOON_SECONDS)

@@ -11,6 +11,7 @@ from meetingbots.decide.credential_facts import (
     Absent,
     AppFound,
     CredentialFacts,
+    GrantAwaited,
     GrantFound,
     GrantUnserved,
     Step,
@@ -61,7 +62,7 @@ class CredentialGatherer:
             credential=credential,
             app=app if isinstance(app, Absent) else AppFound(client_id=app.client_id),
             grant=grant
-            if isinstance(grant, (Absent, GrantUnserved))
+            if isinstance(grant, (Absent, GrantAwaited, GrantUnserved))
             else GrantFound(fingerprint=grant.fingerprint, renewable=grant.renewable),
             secret=None,
             now=self._services.clock(),
@@ -72,7 +73,7 @@ class CredentialGatherer:
             item=item,
             facts=facts,
             app=None if isinstance(app, Absent) else app,
-            grant=None if isinstance(grant, (Absent, GrantUnserved)) else grant,
+            grant=None if isinstance(grant, (Absent, GrantAwaited, GrantUnserved)) else grant,
         )
         return self._with(gathered, secret)
 

@@ -11,9 +11,13 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
+from meetingbots.build.consent_secret import ConsentSecret, is_consent_name, read_consent_secret
 from meetingbots.build.token_state import mark_of
-from meetingbots.decide.credential_facts import Absent, GrantUnserved
+from meetingbots.decide.connect import consent_fingerprint, last_handled, pending_consents, why_void
+from meetingbots.decide.credential_facts import Absent, GrantAwaited, GrantUnserved
 from meetingbots.kube.client import Kube
+from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.resources import SECRETS
 from meetingbots.models.credential import GrantKind, ZoomCredential
 from meetingbots.reconcile.secret_values import SecretValueError, secret_value
 from meetingbots.zoom.oauth import AppCredentials, OAuthClient, TokenSet
@@ -74,15 +78,34 @@ class ServerToServerGrant:
         return await oauth.account_token(app, account_id=self.account_id, now=now)
 
 
-async def read_grant(kube: Kube, *, credential: ZoomCredential) -> Grant | GrantUnserved | Absent:
+@dataclass(frozen=True)
+class CodeGrant:
+    """An authorization code from Zoom's consent page, wherever it was put: spent by the first asking."""
+
+    code: SecretStr = field(repr=False)
+    redirect_uri: str
+    code_verifier: SecretStr | None = field(repr=False)
+    fingerprint: str
+    renewable: bool = False
+
+    async def redeem(self, *, oauth: OAuthClient, app: AppCredentials, now: datetime) -> TokenSet:
+        """Exchange the code for the first tokens."""
+        return await oauth.redeem_code(
+            app, code=self.code, redirect_uri=self.redirect_uri, code_verifier=self.code_verifier, now=now
+        )
+
+
+async def read_grant(kube: Kube, *, credential: ZoomCredential) -> Grant | GrantAwaited | GrantUnserved | Absent:
     """The credential's grant with what its Secret holds. Raises `KubeError`."""
     grant = credential.spec.grant
+    if grant.connect is not None:
+        return await _connect_grant(kube, credential=credential)
     if grant.server_to_server is not None:
         return ServerToServerGrant(account_id=grant.server_to_server.account_id.strip())
     if grant.refresh_token is None:
         return GrantUnserved(
-            message=f"The grant {grant.kind} is not served by this version of the operator: use refreshToken or "
-            "serverToServer."
+            message=f"The grant {grant.kind} is not served by this version of the operator: use refreshToken, "
+            "serverToServer or connect."
         )
     reference = grant.refresh_token.secret_key_ref
     try:
@@ -90,6 +113,37 @@ async def read_grant(kube: Kube, *, credential: ZoomCredential) -> Grant | Grant
     except SecretValueError as error:
         return Absent(message=f"The grant cannot be read: {error}")
     return RefreshTokenGrant(token=token)
+
+
+async def _connect_grant(kube: Kube, *, credential: ZoomCredential) -> CodeGrant | GrantAwaited:
+    """The consent whose turn it is; without one (or one that is of use) it is waited for."""
+    last = last_handled(credential.status)
+    before = consent_fingerprint(last.secret_name) if last is not None else ""
+    pending = pending_consents(credential.status)
+    if not pending:
+        return GrantAwaited(last=before)
+    secret = await read_consent(kube, name=pending[0].secret_name, credential=credential)
+    void = why_void(secret, credential=credential)
+    if secret is None or void is not None:
+        return GrantAwaited(last=before, void=void)
+    return CodeGrant(
+        code=secret.code,
+        redirect_uri=secret.redirect_uri,
+        code_verifier=secret.code_verifier,
+        fingerprint=consent_fingerprint(pending[0].secret_name),
+    )
+
+
+async def read_consent(kube: Kube, *, name: str, credential: ZoomCredential) -> ConsentSecret | None:
+    """A consent's Secret; None if there is none that is one. Raises `KubeError`."""
+    if not is_consent_name(name):
+        return None
+    try:
+        return read_consent_secret(
+            await kube.get(SECRETS, namespace=credential.namespace, name=name), credential=credential
+        )
+    except NotFoundError:
+        return None
 
 
 def _fingerprint(kind: GrantKind, value: str) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 from meetingbots.build.token_state import Rejection, Slot, TokenState, identified, refused
 from meetingbots.decide.credential_facts import Step
 from meetingbots.decide.retry import error_for_status, trouble_after
-from meetingbots.models.credential import CredentialReason
+from meetingbots.models.credential import ConnectGrant, CredentialReason
 from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.credential_gather import Gathered
 from meetingbots.reconcile.credential_memory import CredentialMemory
@@ -52,23 +52,43 @@ class Identification:
             return
         memory.troubles.pop(step, None)
         memory.user = user
-        change = partial(_conclude, slot=slot, mark=tokens.mark, user=user, client_id=gathered.facts.client_id)
+        change = partial(
+            _conclude,
+            slot=slot,
+            mark=tokens.mark,
+            user=user,
+            client_id=gathered.facts.client_id,
+            expected=gathered.facts.credential.spec.grant.connect,
+        )
         await self._store.amend(gathered.facts.credential, change)
 
 
-def _conclude(state: TokenState, *, slot: Slot, mark: str, user: User, client_id: str) -> TokenState:
+def _conclude(
+    state: TokenState, *, slot: Slot, mark: str, user: User, client_id: str, expected: ConnectGrant | None
+) -> TokenState:
     held = state.held(slot)
     if held is None or held.mark != mark:
         return state  # these are other tokens than those that were asked about
-    if not state.user_id or state.user_id == user.id:
+    unexpected = _unexpected(user, expected) if slot is Slot.CANDIDATE and expected is not None else ""
+    if not unexpected and (not state.user_id or state.user_id == user.id):
         return identified(state, slot=slot, user_id=user.id, account_id=user.account_id)
     candidate = state.candidate.fingerprint if state.candidate else ""
     rejection = Rejection(
         mark=mark if slot is Slot.CURRENT else candidate,
         client_id=client_id,
         reason=CredentialReason.USER_MISMATCH,
-        message="The tokens are another Zoom user's than the one who consented first. To consent as another user, "
+        message=unexpected
+        or "The tokens are another Zoom user's than the one who consented first. To consent as another user, "
         "delete the token Secret or create another ZoomCredential.",
     )
     # The claim, if there is one, is about something else.
     return replace(refused(state, slot=slot, rejection=rejection), claim=state.claim)
+
+
+def _unexpected(user: User, expected: ConnectGrant) -> str:
+    """Why this user is not the one who was expected to consent; empty if it is."""
+    if expected.expected_email and user.email.strip().casefold() != expected.expected_email.strip().casefold():
+        return "Another Zoom user consented than the one that spec.grant.connect.expectedEmail names."
+    if expected.expected_account_id and user.account_id != expected.expected_account_id.strip():
+        return "A Zoom user consented whose account is not the one that spec.grant.connect.expectedAccountId names."
+    return ""

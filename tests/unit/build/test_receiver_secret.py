@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from meetingbots.build.receiver_secret import (
     app_of,
     entry_key,
     entry_value,
+    keyring_value,
     new_projection_secret,
     parse_projection,
 )
+from meetingbots.build.signing_keys import Keyring, renewed
 from pydantic import SecretStr
 
 NAME = AppName("team", "zoom-app")
@@ -111,8 +114,10 @@ def test_broken_entries_are_unreadable(value: str) -> None:
     assert isinstance(parse_projection(projection(**{"team.zoom-app": value}))[NAME], UnreadableApp)
 
 
-def test_signing_key_is_not_an_app() -> None:
-    read = parse_projection(projection(**{LINK_SIGNING_KEY: base64.b64encode(b"key").decode()}))
+def test_signing_keys_are_not_an_app() -> None:
+    keyring = renewed(Keyring(), key_id="k1", secret=SecretStr("s" * 43), now=datetime(2026, 11, 24, tzinfo=UTC))
+    read = parse_projection(projection(**{LINK_SIGNING_KEY: keyring_value(keyring)}))
     assert dict(read) == {}
-    assert read.link_signing_key == SecretStr("key")
-    assert parse_projection({}).link_signing_key is None
+    assert read.keyring == keyring
+    assert "sss" not in repr(read)
+    assert parse_projection({}).keyring == Keyring()

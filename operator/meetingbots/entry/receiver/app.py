@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -31,12 +31,19 @@ _access_log = logging.getLogger("meetingbots.receiver.access")
 _server_log = logging.getLogger("meetingbots.receiver.http")
 
 
-def application(*, webhook: Handler, healthy: Callable[[], bool], ready: Callable[[], bool]) -> web.Application:
+def application(
+    *,
+    webhook: Handler,
+    healthy: Callable[[], bool],
+    ready: Callable[[], bool],
+    pages: Iterable[web.RouteDef] = (),
+) -> web.Application:
     """The routes. `ready` is False until the caches are filled, and again once the process is ending."""
     app = web.Application()
     app.router.add_post("/webhooks/{client_id}", webhook)
     app.router.add_get("/healthz", _probe(healthy))
     app.router.add_get("/readyz", _probe(ready))
+    app.router.add_routes(pages)
     app.on_response_prepare.append(_name_no_version)
     return app
 

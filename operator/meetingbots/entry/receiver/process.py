@@ -11,14 +11,17 @@ from datetime import UTC, datetime
 
 from meetingbots.entry.probes import serve_metrics
 from meetingbots.entry.receiver.app import application, serve
+from meetingbots.entry.receiver.connect import Connect
+from meetingbots.entry.receiver.connect_consents import ConsentWriter
+from meetingbots.entry.receiver.connect_directory import ConnectDirectory
 from meetingbots.entry.receiver.directory import Directory
 from meetingbots.entry.receiver.events import EventWriter
 from meetingbots.entry.receiver.lookup import LiveLookup
 from meetingbots.entry.receiver.reception import ReceptionReporter
 from meetingbots.entry.receiver.webhook import DEADLINE_SECONDS, WebhookReceiver
-from meetingbots.kube.client import Kube
+from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.connection import find_cluster
-from meetingbots.kube.informer import Informer
+from meetingbots.kube.informer import Informer, OnChange
 from meetingbots.kube.resources import CREDENTIALS, SECRETS, Resource
 from meetingbots.metrics import Metrics
 from meetingbots.models.names import RECEIVER_SECRET
@@ -59,8 +62,12 @@ class _Process:
         self._stop = stop
         monotonic = asyncio.get_running_loop().time
         directory = Directory(namespaces=settings.namespace)
+        invited = ConnectDirectory(
+            kube=kube, system_namespace=settings.system_namespace, namespaces=settings.namespace, clock=monotonic
+        )
+        on_credential = _both(directory.on_credential, invited.on_credential)
         self._informers = [
-            Informer(kube=kube, resource=CREDENTIALS, namespace=namespace, on_change=directory.on_credential)
+            Informer(kube=kube, resource=CREDENTIALS, namespace=namespace, on_change=on_credential)
             for namespace in settings.namespaces
         ]
         self._informers.append(
@@ -69,7 +76,7 @@ class _Process:
                 resource=SECRETS,
                 namespace=settings.system_namespace,
                 field_selector=f"metadata.name={RECEIVER_SECRET}",
-                on_change=directory.on_projection,
+                on_change=_both(directory.on_projection, invited.on_projection),
             )
         )
         self._reception = ReceptionReporter(kube=kube, directory=directory, clock=_now)
@@ -85,6 +92,15 @@ class _Process:
             ready=self._filled,
             clock=_now,
         )
+        self._connect = Connect(
+            directory=invited,
+            consents=ConsentWriter(kube=kube, directory=invited),
+            public_url=settings.public_url,
+            oauth_url=settings.zoom_oauth_url,
+            return_hosts=settings.allowed_return_url_hosts,
+            ready=self._filled,
+            clock=_now,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self) -> int:
@@ -92,7 +108,9 @@ class _Process:
         self._tasks = [asyncio.create_task(one.run(), name="watch") for one in self._informers]
         self._tasks.append(asyncio.create_task(self._reception.run(), name="reception"))
         stop = asyncio.create_task(self._stop.wait(), name="stop")
-        app = application(webhook=self._webhook.answer, healthy=self._healthy, ready=self._ready)
+        app = application(
+            webhook=self._webhook.answer, healthy=self._healthy, ready=self._ready, pages=self._connect.routes()
+        )
         try:
             async with serve(app, host=self._settings.host, port=self._settings.port) as port:
                 _log.info("receiving on port %d for %s", port, ", ".join(self._settings.namespace) or "all namespaces")
@@ -121,6 +139,14 @@ class _Process:
 
     def _ready(self) -> bool:
         return self._filled() and self._healthy() and not self._stop.is_set()
+
+
+def _both(first: OnChange, second: OnChange) -> OnChange:
+    def on_change(namespace: str, name: str, item: Object | None) -> None:
+        first(namespace, name, item)
+        second(namespace, name, item)
+
+    return on_change
 
 
 def _now() -> datetime:
