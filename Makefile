@@ -4,9 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SOURCES := operator tests examples
+# The test cluster: embedded (control plane and a double of a kubelet) or kind (containers, real Pods).
+CLUSTER ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster fmt lint types layers unit integration test crds chart chart-files demo clean
+.PHONY: help python venv lock tools cluster image kind kind-stop e2e fmt lint types layers unit integration test crds chart chart-files demo clean
 
 help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +36,23 @@ lock: $(INSTALLED) ## Pin all dependencies anew: of development, and of the imag
 tools: python ## Build or find the test cluster's programs; `make -s tools` prints only their folder
 	@$(PYTHON) -m tests.cluster.binaries
 
-cluster: $(INSTALLED) ## Run a test cluster until Ctrl-C: control plane, our CRDs, a node
+cluster: $(INSTALLED) ## Run a test cluster until Ctrl-C: control plane, our CRDs, a node; or CLUSTER=kind
+ifeq ($(CLUSTER),kind)
+	@$(BIN)/python -m tests.kind run
+else ifeq ($(CLUSTER),embedded)
 	@$(BIN)/python -m tests.cluster
+else
+	$(error CLUSTER is $(CLUSTER); embedded and kind are known)
+endif
+
+image: $(INSTALLED) ## Build the images of meetingbots and of the example bot; BASE_IMAGE=... sets their base
+	@$(BIN)/python -m tests.kind.project_images
+
+kind: $(INSTALLED) ## Start a kind cluster that has the images; KIND_NAME=... for another one
+	@$(BIN)/python -m tests.kind start $(if $(KIND_NAME),--name $(KIND_NAME))
+
+kind-stop: $(INSTALLED) ## Delete that kind cluster
+	@$(BIN)/python -m tests.kind stop $(if $(KIND_NAME),--name $(KIND_NAME))
 
 fmt: $(INSTALLED) ## Format the code and mend what ruff can
 	$(BIN)/ruff format $(SOURCES)
@@ -57,6 +74,9 @@ unit: $(INSTALLED) ## Tests without Kubernetes; ARGS=... goes to pytest
 integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	$(BIN)/pytest tests/integration $(ARGS)
+
+e2e: $(INSTALLED) ## Tests on a kind cluster; ARGS=... goes to pytest
+	$(BIN)/pytest tests/e2e $(ARGS)
 
 test: ## Everything that CI checks, step by step
 	@for step in lint types layers unit integration; do \
