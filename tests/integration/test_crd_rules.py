@@ -2,19 +2,30 @@
 
 import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.crds import crd_files, load_crds
 from tests.integration.crd_examples import ACCEPTED, LINK, REFUSED, Example, bot, credential, identify, mapping
 
 pytestmark = pytest.mark.integration
+ROOT = Path(__file__).resolve().parents[2]
 
 Object = dict[str, Any]
 ID = "81234567890"
 MEETING = f"spec: {{meetingId: '{ID}'}}"
+
+
+@pytest.fixture(scope="module")
+def cluster(binaries: Path) -> Iterator[ControlPlane]:
+    """A control plane without an operator: nobody but the tests writes to the examples."""
+    with ControlPlane(binaries=binaries, crds=load_crds(crd_files(ROOT / "crds"))) as running:
+        yield running
 
 
 def complete(text: str, *, namespace: str) -> str:

@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -28,6 +29,7 @@ from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.bot import BotReconciler
 from meetingbots.reconcile.credential import CredentialReconciler
 from meetingbots.reconcile.intake import Intake
+from meetingbots.reconcile.live_meetings import LiveMeetings
 from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.reconcile.receiver_projection import ReceiverProjection
 from meetingbots.reconcile.services import Caches, Queues, Services
@@ -161,17 +163,21 @@ class _Process:
     async def _work(self) -> None:
         services = self._services
         tokens = AccessTokens(services=services)
-        credentials = CredentialReconciler(services=services, access_tokens=tokens)
+        credentials = CredentialReconciler(services=services, access_tokens=tokens, syncs=services.queues.syncs)
         bots = BotReconciler(services=services, access_tokens=tokens)
         receiver = ReceiverProjection(services=services)
         async with asyncio.TaskGroup() as group:
             for kind, queue, reconcile, count in (
                 ("ZoomCredential", services.queues.credentials, credentials.reconcile, 16),
                 ("MeetingBot", services.queues.bots, bots.reconcile, 64),
+                ("MeetingMapping", services.queues.meetings, LiveMeetings(services=services).reconcile, 4),
                 ("Receiver", services.queues.receiver, receiver.reconcile, 1),
+                ("MeetingSync", services.queues.syncs, credentials.meeting_sync.reconcile, 4),
             ):
                 workers = Workers(kind=kind, queue=queue, reconcile=reconcile, count=count, metrics=services.metrics)
                 group.create_task(workers.run(), name=f"workers of {kind}")
+        # What Zoom gave and Kubernetes has refused so far exists here only: a last try, as long as the Pod may take.
+        await credentials.finish()
 
 
 def _election(services: Services) -> Election:
@@ -216,10 +222,6 @@ async def _services(settings: OperatorSettings, connection: Connection) -> Async
             recorder=Recorder(kube=kube, clock=clock, instance=instance),
             metrics=metrics,
             instance=instance,
-            queues=Queues(
-                credentials=DelayQueue(clock=monotonic),
-                bots=DelayQueue(clock=monotonic),
-                receiver=DelayQueue(clock=monotonic),
-            ),
+            queues=Queues(**{one.name: DelayQueue(clock=monotonic) for one in fields(Queues)}),
             caches=Caches(),
         )

@@ -22,8 +22,12 @@ class Queues:
 
     credentials: DelayQueue[Key]
     bots: DelayQueue[Key]
+    meetings: DelayQueue[Key]
+    """Keys are mappings of running meetings, and of those that have just ended."""
     receiver: DelayQueue[Key]
     """Keys are app Secrets whose projection for the receiver may have to change."""
+    syncs: DelayQueue[Key]
+    """Keys are credentials whose meetings are to be read: a long read holds up nobody's refresh."""
 
 
 def meeting_of(bot: Object) -> str | None:
@@ -39,6 +43,8 @@ class Caches:
     credentials: Cache = field(default_factory=Cache)
     bots: Cache = field(default_factory=lambda: Cache(index=meeting_of))
     pods: Cache = field(default_factory=Cache)
+    gone_pods: Cache = field(default_factory=Cache)
+    """Pods of present attempts as they were when they went, until that is written down."""
     live_mappings: Cache = field(default_factory=Cache)
 
 

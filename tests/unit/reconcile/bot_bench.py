@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import itertools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
@@ -185,7 +185,7 @@ class Bench:
             recorder=Recorder(kube=self.cluster, clock=self.clock, instance="test"),
             metrics=metrics,
             instance="test",
-            queues=Queues(*(DelayQueue(clock=self.clock.seconds) for _ in range(3))),
+            queues=Queues(**{one.name: DelayQueue(clock=self.clock.seconds) for one in fields(Queues)}),
             caches=Caches(),
         )
         tokens = Tokens(services=services)

@@ -6,7 +6,7 @@ import base64
 import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -239,11 +239,7 @@ class Bench:
             recorder=Recorder(kube=self.kube, clock=self.clock, instance=name),
             metrics=Metrics(),
             instance=name,
-            queues=Queues(
-                credentials=DelayQueue(clock=seconds),
-                bots=DelayQueue(clock=seconds),
-                receiver=DelayQueue(clock=seconds),
-            ),
+            queues=Queues(**{one.name: DelayQueue(clock=seconds) for one in fields(Queues)}),
             caches=Caches(),
         )
         tokens = AccessTokens(services=services, wait=no_wait)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from meetingbots.models import names
 from meetingbots.reconcile.cache import Key, Object
@@ -18,7 +18,7 @@ def _queue() -> DelayQueue[Key]:
 
 @dataclass
 class World:
-    queues: Queues = field(default_factory=lambda: Queues(credentials=_queue(), bots=_queue(), receiver=_queue()))
+    queues: Queues = field(default_factory=lambda: Queues(**{one.name: _queue() for one in fields(Queues)}))
     caches: Caches = field(default_factory=Caches)
 
     @property
@@ -26,8 +26,9 @@ class World:
         return Intake(caches=self.caches, queues=self.queues)
 
     def turns(self) -> dict[str, set[str]]:
-        """The keys that wait in each queue, which are empty afterwards."""
-        return {name: drain(queue) for name, queue in vars(self.queues).items()}
+        """The keys that wait in the queues that are not empty; afterwards all are."""
+        turns = {name: drain(queue) for name, queue in vars(self.queues).items()}
+        return {name: keys for name, keys in turns.items() if keys}
 
 
 def drain(queue: DelayQueue[Key]) -> set[str]:
@@ -50,7 +51,7 @@ def test_a_credential_and_its_app_have_their_turn() -> None:
     world = World()
     item = thing("alice", spec={"appSecretRef": {"name": "app"}})
     world.intake.credential(item, deleted=False)
-    assert world.turns() == {"credentials": {"ns/alice"}, "receiver": {"ns/app"}, "bots": set()}
+    assert world.turns() == {"credentials": {"ns/alice"}, "receiver": {"ns/app"}}
     assert world.caches.credentials.get(Key("ns", "alice")) == item
 
 
@@ -68,14 +69,14 @@ def test_a_deleted_credential_is_forgotten_and_its_app_looked_at() -> None:
     world.intake.credential(item, deleted=False)
     world.turns()
     world.intake.credential(item, deleted=True)
-    assert world.turns() == {"credentials": {"ns/alice"}, "receiver": {"ns/app"}, "bots": set()}
+    assert world.turns() == {"credentials": {"ns/alice"}, "receiver": {"ns/app"}}
     assert len(world.caches.credentials) == 0
 
 
 def test_a_credential_without_a_spec_is_only_queued() -> None:
     world = World()
     world.intake.credential(thing("broken"), deleted=False)
-    assert world.turns() == {"credentials": {"ns/broken"}, "receiver": set(), "bots": set()}
+    assert world.turns() == {"credentials": {"ns/broken"}}
 
 
 def test_the_late_deletion_of_a_predecessor_does_not_forget_the_object() -> None:
@@ -90,7 +91,7 @@ def test_a_pod_gives_its_bot_the_turn() -> None:
     world = World()
     pod = thing("bot-abcde-1", labels={names.BOT_LABEL: "bot"})
     world.intake.pod(pod, deleted=False)
-    assert world.turns() == {"credentials": set(), "receiver": set(), "bots": {"ns/bot"}}
+    assert world.turns() == {"bots": {"ns/bot"}}
     world.intake.pod(pod, deleted=True)
     assert world.turns()["bots"] == {"ns/bot"}
     assert len(world.caches.pods) == 0
@@ -101,7 +102,7 @@ def test_a_pod_of_nobody_gives_no_turn() -> None:
     pod = thing("stranger")
     del pod["metadata"]["labels"]
     world.intake.pod(pod, deleted=False)
-    assert world.turns()["bots"] == set()
+    assert "bots" not in world.turns()
 
 
 def test_a_meeting_gives_the_bots_in_it_their_turn() -> None:
@@ -112,7 +113,7 @@ def test_a_meeting_gives_the_bots_in_it_their_turn() -> None:
     world.turns()
     mapping = thing("81234567890", labels={names.LIVE_LABEL: names.LIVE})
     world.intake.live_mapping(mapping, deleted=False)
-    assert world.turns()["bots"] == {"ns/one", "ns/two"}
+    assert world.turns() == {"bots": {"ns/one", "ns/two"}, "meetings": {"ns/81234567890"}}
     assert len(world.caches.live_mappings) == 1
     world.intake.live_mapping(mapping, deleted=True)
     assert world.turns()["bots"] == {"ns/one", "ns/two"}
@@ -126,4 +127,22 @@ def test_a_meeting_of_another_namespace_is_another_meeting() -> None:
     mapping = thing("81234567890")
     mapping["metadata"]["namespace"] = "elsewhere"
     world.intake.live_mapping(mapping, deleted=False)
-    assert world.turns()["bots"] == set()
+    assert "bots" not in world.turns()
+
+
+def test_a_bot_that_changes_gives_its_running_meeting_the_turn() -> None:
+    world = World()
+    world.intake.bot(thing("one", status={"meetingId": "81234567890"}), deleted=False)
+    assert world.turns() == {"bots": {"ns/one"}}
+    world.intake.live_mapping(thing("81234567890"), deleted=False)
+    world.turns()
+    world.intake.bot(thing("one", version=2, status={"meetingId": "81234567890"}), deleted=True)
+    assert world.turns() == {"bots": {"ns/one"}, "meetings": {"ns/81234567890"}}
+
+
+def test_the_last_state_of_the_present_attempts_pod_is_kept() -> None:
+    world = World()
+    world.intake.bot(thing("bot", status={"podName": "bot-abcde-2"}), deleted=False)
+    for name in ("bot-abcde-1", "bot-abcde-2"):
+        world.intake.pod(thing(name, labels={names.BOT_LABEL: "bot"}), deleted=True)
+    assert list(world.caches.gone_pods) == [Key("ns", "bot-abcde-2")]
