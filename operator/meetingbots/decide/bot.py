@@ -7,6 +7,7 @@ Each step is small, can be taken again after a crash, and changes at most one ob
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,6 +25,7 @@ from meetingbots.decide.bot_facts import (
     DeleteSecret,
 )
 from meetingbots.decide.bot_gate import at_gate, behind_gate
+from meetingbots.decide.bot_leave import does_not_end, is_due, leave
 from meetingbots.decide.bot_times import lead_time, shifted, start_deadline, until
 from meetingbots.decide.meeting_ref import Problem
 from meetingbots.decide.pod_state import PodState
@@ -57,8 +59,10 @@ def _next_step(facts: BotFacts) -> BotPlan:
     if pod.started:
         return _running(facts, pod)
     if pod.deleting:
-        return BotPlan(status=bot_status.unchanged(facts))
+        return _ending(facts, pod)
     if facts.delivery is not None:
+        if is_due(facts, pod):
+            return BotPlan(status=status, act=DeletePod(pod.name, pod.uid))
         since = (facts.now - facts.delivery.delivered_at).total_seconds()
         return behind_gate(facts, pod, since=max(0.0, since))
     return _staging(facts, pod)
@@ -72,6 +76,8 @@ def _without_pod(facts: BotFacts) -> BotPlan:
     if bot.spec.suspend:
         told = bot_status.in_trouble(facts, BotPhase.PENDING, BotReason.SUSPENDED, "The bot is suspended.")
         return BotPlan(status=told)
+    if facts.meeting_ended_at is not None:
+        return bot_attempts.over_between_attempts(facts)
     if status.start_time is not None and bot_status.is_suspended(status):
         return bot_attempts.resumed(facts)
     deadline = start_deadline(bot)
@@ -89,8 +95,18 @@ def _without_pod(facts: BotFacts) -> BotPlan:
         return BotPlan(status=bot_status.unchanged(facts), again=until(facts, status.next_attempt_time))
     if facts.previous_pod is not None and not facts.previous_pod.finished:
         # Never two Pods of a bot: the earlier one has to be over or gone first.
-        return BotPlan(status=bot_status.unchanged(facts), again=until(facts, deadline, at_most=_LOOK_AGAIN_SECONDS))
+        plan = _ending(facts, facts.previous_pod)
+        return replace(plan, again=until(facts, deadline, at_most=_LOOK_AGAIN_SECONDS))
     return (_dry_run(facts, BotPhase.PENDING, deadline) if facts.doubtful else None) or _claim(facts)
+
+
+def _ending(facts: BotFacts, pod: PodState) -> BotPlan:
+    """Wait for the end of a Pod that was told to end, and tell if it does not come."""
+    words = does_not_end(facts, pod)
+    if not words:
+        return BotPlan(status=bot_status.unchanged(facts))
+    phase = facts.bot.status.phase or BotPhase.PENDING
+    return BotPlan(status=bot_status.in_trouble(facts, phase, BotReason.INFRASTRUCTURE_LOST, words))
 
 
 def _put_away(facts: BotFacts) -> BotPlan | None:
@@ -156,6 +172,8 @@ def _pod_missing(facts: BotFacts, name: str) -> BotPlan:
     if facts.pod_seen or status.phase in (BotPhase.JOINING, BotPhase.RUNNING):
         if bot.spec.suspend:
             return bot_attempts.given_back(facts, bot_attempts.LEFT_SUSPENDED)
+        if facts.meeting_ended_at is not None and status.phase is BotPhase.RUNNING:
+            return bot_attempts.left_after_end(facts)
         return bot_attempts.lost(facts, f"Pod {name} was deleted by someone.")
     withdrawn = _withdrawn(facts, None)
     if withdrawn is not None:
@@ -197,6 +215,8 @@ def _withdrawn(facts: BotFacts, pod: PodState | None) -> BotPlan | None:
     bot = facts.bot
     if bot.spec.suspend:
         return bot_attempts.given_back(facts, "The bot was suspended before it joined.")
+    if facts.meeting_ended_at is not None:
+        return bot_attempts.too_late(facts, "The bot had not joined yet.")
     if facts.now < lead_time(bot):
         return bot_attempts.given_back(facts, "The bot was moved to a later time.")
     problem = facts.meeting if isinstance(facts.meeting, Problem) else facts.template
@@ -222,9 +242,13 @@ def _running(facts: BotFacts, pod: PodState) -> BotPlan:
         return BotPlan(status=told, act=Commit())
     if not facts.secret_gone:
         return BotPlan(status=status, act=DeleteSecret(pod.name))
-    if facts.bot.spec.suspend and not pod.deleting:
+    if is_due(facts, pod):
         return BotPlan(status=status, act=DeletePod(pod.name, pod.uid))
-    return BotPlan(status=bot_status.spec_change(facts, told))
+    if pod.deleting:
+        return _ending(facts, pod)
+    following = leave(facts, pod)
+    again = until(facts, following.at) if following is not None else None
+    return BotPlan(status=bot_status.spec_change(facts, told), again=again)
 
 
 def _ended(facts: BotFacts, pod: PodState) -> BotPlan:
@@ -238,11 +262,17 @@ def _finished(facts: BotFacts) -> BotPlan:
     status, pod = facts.bot.status, facts.pod
     if pod is not None and not pod.deleting and not pod.finished:
         return BotPlan(status=status, act=DeletePod(pod.name, pod.uid))
-    told = bot_status.spec_change(facts, status)
+    told = bot_status.spec_change(facts, bot_status.noted(facts, status, does_not_end(facts, pod)))
     ttl = facts.bot.spec.ttl_seconds_after_finished
     if ttl is None or status.completion_time is None:
-        return BotPlan(status=told)
+        return BotPlan(status=told, again=_until_overdue(facts, pod))
     end = shifted(status.completion_time, seconds=ttl)
     if facts.now >= end:
         return BotPlan(status=status, act=DeleteBot())
-    return BotPlan(status=told, again=until(facts, end))
+    return BotPlan(status=told, again=min(until(facts, end), _until_overdue(facts, pod) or math.inf))
+
+
+def _until_overdue(facts: BotFacts, pod: PodState | None) -> float | None:
+    if pod is None or not pod.deleting or pod.finished or does_not_end(facts, pod):
+        return None
+    return _LOOK_AGAIN_SECONDS

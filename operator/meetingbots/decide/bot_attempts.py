@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from meetingbots.decide import bot_status
 from meetingbots.decide.bot_facts import BotFacts, BotPlan, Commit
+from meetingbots.decide.bot_leave import leave
 from meetingbots.decide.pod_state import ContainerState, PodState
 from meetingbots.models.bot import Attempt, BotPhase, BotReason, BotStatus
 
@@ -64,12 +66,79 @@ def ended(facts: BotFacts, pod: PodState) -> BotPlan:
 def _taken_away(facts: BotFacts, pod: PodState) -> BotPlan:
     if facts.bot.spec.suspend:
         return given_back(facts, LEFT_SUSPENDED)
+    ended_at, told_at = facts.meeting_ended_at, pod.told_to_end_at or facts.now
+    if ended_at is not None and told_at >= ended_at and pod.started:
+        return left_after_end(facts)
+    cause = leave(facts, pod)
+    if cause is not None and cause.reason is BotReason.MAX_DURATION_EXCEEDED and told_at >= cause.at:
+        return stayed_too_long(facts)
     return lost(facts, f"Pod {pod.name}: {pod.disruption}" if pod.disruption else f"Pod {pod.name} was deleted.")
+
+
+def left_after_end(facts: BotFacts) -> BotPlan:
+    """The bot was in the meeting, and left it because it ended."""
+    words = "The meeting has ended, and the bot has left."
+    attempt = _attempt(facts, facts.pod, reason=BotReason.MEETING_ENDED, message=words)
+    return _commit(
+        bot_status.going_well(
+            facts,
+            BotPhase.SUCCEEDED,
+            words,
+            reason=BotReason.MEETING_ENDED,
+            last_attempt=attempt,
+            start_time=facts.bot.status.start_time or attempt.start_time,
+            completion_time=attempt.end_time,
+            next_attempt_time=None,
+        )
+    )
+
+
+def stayed_too_long(facts: BotFacts) -> BotPlan:
+    """The bot ran until `maxDurationSeconds` were over, and was told to leave."""
+    words = f"The bot ran for maxDurationSeconds ({facts.bot.spec.max_duration_seconds} s) and was told to leave."
+    attempt = _attempt(facts, facts.pod, reason=BotReason.MAX_DURATION_EXCEEDED, message=words)
+    return _commit(bot_status.failed(facts, BotReason.MAX_DURATION_EXCEEDED, words, last_attempt=attempt))
+
+
+def too_late(facts: BotFacts, words: str, **changes: Any) -> BotPlan:
+    """The meeting ended before the bot could join it (again): no attempt follows."""
+    told = f"{words} The meeting has ended; no attempt follows.".strip()
+    return _commit(bot_status.failed(facts, BotReason.MEETING_ENDED, told, **changes))
+
+
+def over_between_attempts(facts: BotFacts) -> BotPlan:
+    """The meeting ended while no Pod of the bot was in it."""
+    status = facts.bot.status
+    last = status.last_attempt
+    if last is not None and last.reason == BotReason.USER_NOT_IN_MEETING and _was_in(last, facts):
+        # Who comes on someone's behalf is put out when that person leaves, which is how most meetings end.
+        words = "The bot had to leave with its user, and the meeting has ended since."
+        return _commit(
+            bot_status.going_well(
+                facts,
+                BotPhase.SUCCEEDED,
+                words,
+                reason=BotReason.MEETING_ENDED,
+                completion_time=last.end_time,
+                next_attempt_time=None,
+            )
+        )
+    return too_late(facts, last.message if last is not None and bot_status.accounted(status) else "")
+
+
+def _was_in(last: Attempt, facts: BotFacts) -> bool:
+    """Whether a try lasted so long that the bot must have been let in."""
+    if last.start_time is None or last.end_time is None:
+        return False
+    return (last.end_time - last.start_time).total_seconds() > facts.bot.spec.on_behalf.retry_seconds
 
 
 def lost(facts: BotFacts, words: str) -> BotPlan:
     """The attempt is lost through nobody's fault here: a new Pod with new tokens, uncounted."""
     status = facts.bot.status
+    if facts.meeting_ended_at is not None:
+        attempt = _attempt(facts, facts.pod, reason=BotReason.INFRASTRUCTURE_LOST, message=words)
+        return too_late(facts, words, last_attempt=attempt, infrastructure_restarts=status.infrastructure_restarts)
     restarts = status.infrastructure_restarts + 1
     attempt = _attempt(facts, facts.pod, reason=BotReason.INFRASTRUCTURE_LOST, message=words)
     if restarts > MAX_INFRASTRUCTURE_RESTARTS:
@@ -107,6 +176,9 @@ def _bot_failed(facts: BotFacts, pod: PodState, guilty: ContainerState) -> BotPl
     detail = f": {guilty.message.strip()}" if guilty.message.strip() else ""
     words = f"Container {guilty.name} of Pod {pod.name} ended with exit code {guilty.exit_code}{detail}"
     attempt = _attempt(facts, pod, reason=BotReason.BOT_FAILED, message=guilty.message or words)
+    if facts.meeting_ended_at is not None:
+        words = f"{words.rstrip('.')}. The meeting has ended; no attempt follows."
+        return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, words, last_attempt=attempt))
     if status.attempts > retry.limit or guilty.exit_code in retry.never_on_exit_codes:
         return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, words, last_attempt=attempt))
     pause = retry.backoff_seconds * 2 ** max(0, status.attempts - 1)

@@ -32,6 +32,7 @@ class BotFacts:
     `checked`: a dry run took the Pod as the template has it now; `doubtful`: Kubernetes refused one some time ago.
     `refused`: why Kubernetes did not take the Pod just now. `touches`: how often it was touched since the delivery.
     `secret_gone`: the Secret of the delivery was deleted again.
+    `meeting_ended_at`: when the meeting that the bot is for ended, as Zoom's events tell.
     """
 
     bot: MeetingBot
@@ -49,6 +50,7 @@ class BotFacts:
     shortfall: Shortfall | None = None
     touches: int = 0
     secret_gone: bool = False
+    meeting_ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)

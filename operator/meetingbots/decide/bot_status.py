@@ -61,10 +61,12 @@ def claimed(facts: BotFacts, *, pod_name: str, message: str) -> BotStatus:
     return told.model_copy(update={"conditions": conditions})
 
 
-def going_well(facts: BotFacts, phase: BotPhase, message: str, **changes: Any) -> BotStatus:
-    """The status of a bot with nothing in its way (or past it: Succeeded, Expired)."""
+def going_well(
+    facts: BotFacts, phase: BotPhase, message: str, *, reason: BotReason | None = None, **changes: Any
+) -> BotStatus:
+    """The status of a bot with nothing in its way (or past it); Ready's reason is the phase, or else `reason`."""
     status = _changed(facts, phase=phase, **changes)
-    conditions = _set(status.conditions, facts, ConditionType.READY, True, phase.value, message)
+    conditions = _set(status.conditions, facts, ConditionType.READY, True, reason or phase.value, message)
     conditions = remove(remove(conditions, ConditionType.RECONCILING), ConditionType.STALLED)
     return status.model_copy(update={"conditions": _token_condition(conditions, facts)})
 
@@ -226,3 +228,13 @@ def joined_with(facts: BotFacts) -> str:
     """The fingerprint of the spec that the present attempt joined with."""
     delivered = facts.delivery.spec_hash if facts.delivery is not None else ""
     return facts.bot.status.spec_hash or delivered or fixed_spec_hash(facts.bot)
+
+
+def noted(facts: BotFacts, status: BotStatus, words: str) -> BotStatus:
+    """`status` with these words for people behind what Ready tells already; the same if there are none."""
+    told = ready(status)
+    if not words or told is None or words in told.message:
+        return status
+    well = told.status is ConditionStatus.TRUE
+    conditions = _set(status.conditions, facts, ConditionType.READY, well, told.reason, f"{told.message} {words}")
+    return status.model_copy(update={"conditions": conditions})

@@ -85,6 +85,8 @@ class PodState:
     disruption: str = ""
     told_to_end_at: datetime | None = None
     """When somebody asked the Pod to end: a deletion, an eviction, a preemption."""
+    ends_by: datetime | None = None
+    """When the grace period of its deletion is over."""
     spec_hash: str = ""
     bot: ContainerState | None = None
     others: tuple[ContainerState, ...] = ()
@@ -167,6 +169,7 @@ def pod_state(pod: Mapping[str, Any], *, spec_hash_annotation: str) -> PodState:
         unschedulable=scheduled.get("message", "no node fits") if scheduled.get("reason") == "Unschedulable" else "",
         disruption=(disruption.get("message") or disruption.get("reason") or "disrupted") if disrupted else "",
         told_to_end_at=_told_to_end(metadata, disruption if disrupted else {}),
+        ends_by=_optional_time(metadata.get("deletionTimestamp")),
         spec_hash=metadata.get("annotations", {}).get(spec_hash_annotation, ""),
         bot=next((item for item in containers if item.name == BOT_CONTAINER), None),
         others=tuple(item for item in containers if item.name != BOT_CONTAINER),

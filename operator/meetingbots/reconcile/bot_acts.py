@@ -25,15 +25,14 @@ from meetingbots.kube.errors import (
     KubeError,
     NotFoundError,
 )
-from meetingbots.kube.resources import MAPPINGS, PODS, SECRETS
+from meetingbots.kube.resources import PODS, SECRETS
 from meetingbots.models import names
-from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotReason, MeetingBot, TokenDelivery, TokenKind
-from meetingbots.models.mapping import MeetingMapping
 from meetingbots.reconcile.bot_gather import owned
 from meetingbots.reconcile.bot_memory import BotMemory
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.join_tokens import Issued, NotIssued, TokenIssuer
+from meetingbots.reconcile.mappings import read_mapping
 from meetingbots.reconcile.services import Services
 
 _log = logging.getLogger(__name__)
@@ -99,7 +98,7 @@ class BotActs:
 
     async def read_mapping(self, bot: MeetingBot, memory: BotMemory, meeting_id: str) -> None:
         """Read the meeting's mapping ahead of time, so that the moment of joining is spared it."""
-        memory.mapping = await self._mapping(bot.namespace, meeting_id)
+        memory.mapping = await read_mapping(self._services.kube, namespace=bot.namespace, meeting_id=meeting_id)
         memory.mapping_read_at = self._services.clock()
 
     async def issue_tokens(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
@@ -107,10 +106,11 @@ class BotActs:
         meeting = facts.meeting
         assert isinstance(meeting, MeetingRef)  # noqa: S101 - decide asks for tokens of a known meeting only
         read_at = memory.mapping_read_at
-        old = memory.mapping is None or read_at is None or self._services.clock() - read_at > _MAPPING_LIFE
+        known = memory.mapping_of(meeting.meeting_id)
+        old = known is None or read_at is None or self._services.clock() - read_at > _MAPPING_LIFE
         if old and facts.bot.requested_tokens:
             await self.read_mapping(facts.bot, memory, meeting.meeting_id)
-        outcome = await self._issuer.issue(facts.bot, meeting=meeting, mapping=memory.mapping)
+        outcome = await self._issuer.issue(facts.bot, meeting=meeting, mapping=memory.mapping_of(meeting.meeting_id))
         if isinstance(outcome, NotIssued):
             self._remember_shortfall(memory, name, outcome)
             return
@@ -206,17 +206,6 @@ class BotActs:
         words = f"A Pod called {name} exists, which does not belong to this MeetingBot."
         memory.refused = Problem(BotReason.CONFIG_ERROR, words, mendable=True)
         memory.refused_until = facts.now + timedelta(seconds=_REFUSED_SECONDS)
-
-    async def _mapping(self, namespace: str, meeting_id: str) -> MeetingMapping | None:
-        try:
-            found = await self._services.kube.get(MAPPINGS, namespace=namespace, name=meeting_id)
-        except NotFoundError:
-            return None
-        try:
-            return MeetingMapping.from_object(found)
-        except ModelError as error:
-            _log.warning("MeetingMapping %s/%s is left out: %s", namespace, meeting_id, error)
-            return None
 
     def _pod(self, facts: BotFacts, name: str) -> dict[str, Any]:
         assert isinstance(facts.meeting, MeetingRef)  # noqa: S101 - decide makes Pods for known meetings only

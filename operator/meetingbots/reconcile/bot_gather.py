@@ -10,6 +10,7 @@ from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION, TemplateError, bot_p
 from meetingbots.build.join_secret import Delivery, join_secret_name, read_delivery
 from meetingbots.decide import bot_status
 from meetingbots.decide.bot_facts import BotFacts
+from meetingbots.decide.bot_leave import meeting_end
 from meetingbots.decide.meeting_ref import MeetingRef, Problem, meeting_ref
 from meetingbots.decide.pod_state import PodState, pod_state
 from meetingbots.kube.client import Object
@@ -20,6 +21,7 @@ from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.metadata import SecretKeyReference
 from meetingbots.reconcile.bot_memory import AttemptMemory, BotMemory
 from meetingbots.reconcile.cache import Key
+from meetingbots.reconcile.mappings import read_mapping
 from meetingbots.reconcile.secret_values import SecretValueError, secret_value
 from meetingbots.reconcile.services import Services
 
@@ -46,10 +48,15 @@ class BotGatherer:
             wanted = spec_hash(bot, meeting_id=meeting.meeting_id, bot_image=self._services.settings.bot_image)
             self._check_template(bot, memory, meeting=meeting, wanted=wanted, now=now)
         attempt = memory.of_attempt(status.pod_name) if status.pod_name else None
+        if attempt is None or accounted or finished:
+            self._services.caches.gone_pods.drop(Key(bot.namespace, status.pod_name or ""))
         pod = await self._pod(bot, attempt, now=now, ask=not finished)
         if attempt is not None and not finished:
             attempt.delivery = await self._delivery(bot, attempt, pod, accounted=accounted)
         memory.forget_refusals(now)
+        ended_at = None
+        if isinstance(meeting, MeetingRef) and not finished:
+            ended_at = await self._meeting_end(bot, memory, meeting.meeting_id, pod=pod)
         return BotFacts(
             bot=bot,
             now=now,
@@ -66,6 +73,7 @@ class BotGatherer:
             shortfall=attempt.shortfall if attempt else None,
             touches=attempt.touches if attempt else 0,
             secret_gone=attempt is not None and attempt.secret_gone,
+            meeting_ended_at=ended_at,
         )
 
     async def _meeting(self, bot: MeetingBot, memory: BotMemory, now: datetime) -> MeetingRef | Problem:
@@ -122,11 +130,33 @@ class BotGatherer:
         if ask and not attempt.fresh and (pod is None or _overdue(pod, attempt, now)):
             pod = await self.read_pod(bot.namespace, attempt.pod_name)
             attempt.pod_looked_at = now
+        if pod is None:
+            pod = self._last_state(bot, attempt.pod_name)
         if pod is None or not owned(pod, bot):
             return None
         attempt.fresh, attempt.pod_seen = False, True
         attempt.pod_looked_at = attempt.pod_looked_at or now
         return pod_state(pod, spec_hash_annotation=SPEC_HASH_ANNOTATION)
+
+    def _last_state(self, bot: MeetingBot, name: str) -> Object | None:
+        """A Pod that is gone, if it told before how its bot ended."""
+        pod = self._services.caches.gone_pods.get(Key(bot.namespace, name))
+        if pod is None or not pod_state(pod, spec_hash_annotation=SPEC_HASH_ANNOTATION).over:
+            return None
+        return pod
+
+    async def _meeting_end(
+        self, bot: MeetingBot, memory: BotMemory, meeting_id: str, *, pod: PodState | None
+    ) -> datetime | None:
+        """When the meeting ended, by the watch of running meetings, or else by what was last read of it."""
+        item = self._services.caches.live_mappings.get(Key(bot.namespace, meeting_id))
+        if item is not None:
+            memory.watch(item)
+        elif memory.mapping_read_at is None and pod is not None and pod.over and pod.ended_from_outside:
+            # A new process does not know yet why its predecessor told the Pod to end.
+            memory.mapping = await read_mapping(self._services.kube, namespace=bot.namespace, meeting_id=meeting_id)
+            memory.mapping_read_at = self._services.clock()
+        return meeting_end(bot, memory.mapping_of(meeting_id))
 
     async def read_pod(self, namespace: str, name: str) -> Object | None:
         """The Pod as it is now, also for the cache; None if there is none."""

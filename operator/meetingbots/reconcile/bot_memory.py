@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from meetingbots.build.join_secret import Delivery
 from meetingbots.decide.bot_facts import Shortfall
 from meetingbots.decide.meeting_ref import MeetingRef, Problem
+from meetingbots.models.base import ModelError
 from meetingbots.models.mapping import MeetingMapping
+from meetingbots.reconcile.cache import Object
 
 
 @dataclass
@@ -47,6 +50,7 @@ class BotMemory:
     meeting_generation: int = -1
     mapping: MeetingMapping | None = None
     mapping_read_at: datetime | None = None
+    mapping_version: str = ""
     template: Problem | None = None
     template_until: datetime | None = None
     """Until when Kubernetes' own refusal of the template is taken for granted; None: as long as the spec stays."""
@@ -56,6 +60,19 @@ class BotMemory:
     checked_hash: str = ""
     refused: Problem | None = None
     refused_until: datetime | None = None
+
+    def mapping_of(self, meeting_id: str) -> MeetingMapping | None:
+        """What is known of the mapping of this meeting, which may be another one than before an edit."""
+        return self.mapping if self.mapping is not None and self.mapping.name == meeting_id else None
+
+    def watch(self, item: Object) -> None:
+        """Take over what the watch told of the meeting's mapping; one that cannot be read changes nothing."""
+        version = item["metadata"].get("resourceVersion", "")
+        if version == self.mapping_version:
+            return
+        self.mapping_version = version
+        with contextlib.suppress(ModelError):
+            self.mapping = MeetingMapping.from_object(item)
 
     def forget_refusals(self, now: datetime) -> None:
         """Forget what Kubernetes said too long ago: a quota, a policy, a webhook may have changed."""

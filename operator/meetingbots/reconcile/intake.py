@@ -25,21 +25,33 @@ class Intake:
                 self._queues.receiver.add(app)
 
     def bot(self, item: Object, *, deleted: bool) -> None:
-        """A MeetingBot changed."""
+        """A MeetingBot changed: its turn, and that of the meeting that it is in, which it may have left."""
         _remember(self._caches.bots, item, deleted=deleted)
         self._queues.bots.add(key_of(item))
+        meeting = item.get("status", {}).get("meetingId")
+        if meeting:
+            key = Key(item["metadata"]["namespace"], meeting)
+            if self._caches.live_mappings.get(key) is not None:
+                self._queues.meetings.add(key)
 
     def pod(self, item: Object, *, deleted: bool) -> None:
         """A bot's Pod changed: the turn of its MeetingBot, which its label names."""
         _remember(self._caches.pods, item, deleted=deleted)
         bot = item["metadata"].get("labels", {}).get(names.BOT_LABEL)
-        if bot:
-            self._queues.bots.add(Key(item["metadata"]["namespace"], bot))
+        if not bot:
+            return
+        key = Key(item["metadata"]["namespace"], bot)
+        known = self._caches.bots.get(key)
+        if deleted and known is not None and known.get("status", {}).get("podName") == item["metadata"]["name"]:
+            # How its containers ended is told here for the last time.
+            self._caches.gone_pods.put(item)
+        self._queues.bots.add(key)
 
     def live_mapping(self, item: Object, *, deleted: bool) -> None:
-        """A meeting started, ended, or stopped being watched: the turn of the bots that are in it."""
+        """A meeting started, ended, or stopped being watched: its own turn, and that of the bots that are in it."""
         _remember(self._caches.live_mappings, item, deleted=deleted)
         key = key_of(item)
+        self._queues.meetings.add(key)
         for bot in self._caches.bots.indexed(f"{key.namespace}/{key.name}"):
             self._queues.bots.add(bot)
 

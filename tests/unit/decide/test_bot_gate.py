@@ -141,6 +141,6 @@ def test_a_delivery_by_a_clock_that_is_ahead_is_touched_at_once() -> None:
 
 
 def test_after_the_delivery_nothing_is_asked_for_whatever_the_spec_says() -> None:
-    for spec in ({"suspend": True}, {"displayName": "x"}, {"joinAt": at(5000).isoformat()}):
+    for spec in ({"displayName": "x"}, {"joinAt": at(5000).isoformat()}):
         told = plan(1, spec=spec, delivery=delivery(after=1), touches=1, pod_hash="other")
         assert told.act is None

@@ -42,6 +42,8 @@ class Cluster(FakeKube):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self.clock = clock
+        self.graceful = False
+        """Whether a deleted Pod stays until its containers have ended, as with a real kubelet."""
         self.inner: Callable[[Call], Awaitable[None]] | None = None
         self.made: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         self.hook = self._watch
@@ -61,6 +63,18 @@ class Cluster(FakeKube):
             owners = item["metadata"].get("ownerReferences", ())
             if owners and not any(owner["uid"] in alive for owner in owners):
                 del self._objects[place]
+
+    async def delete(self, resource: Resource, *, namespace: str | None, name: str, **conditions: Any) -> None:
+        pod = self.peek(resource, namespace=namespace, name=name)
+        if not self.graceful or resource != PODS or pod is None:
+            await super().delete(resource, namespace=namespace, name=name, **conditions)
+            return
+        number = await self._before("delete", resource, namespace, name)
+        grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
+        pod["metadata"].setdefault("deletionTimestamp", format_time(self.clock.now + timedelta(seconds=grace)))
+        pod["metadata"].setdefault("deletionGracePeriodSeconds", grace)
+        self.put(resource, pod)
+        await self._after("delete", resource, namespace, name, number)
 
     def _store(self, place: tuple[str, str, str], item: Object) -> Object:
         item["metadata"].setdefault("creationTimestamp", format_time(self.clock.now))
