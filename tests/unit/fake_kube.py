@@ -168,6 +168,9 @@ class FakeKube(Kube):
         uid = body.get("metadata", {}).get("uid")
         if uid is not None and uid != known["metadata"]["uid"]:
             raise ConflictError("uid mismatch", status=409, reason="Conflict")
+        version = body.get("metadata", {}).get("resourceVersion")
+        if version is not None and version != known["metadata"]["resourceVersion"]:
+            raise ConflictError("the object has been modified", status=409, reason="Conflict")
         place = _place(resource, namespace, name)
         wanted = _reachable(resource, copy.deepcopy(body), subresource)
         wanted.pop("metadata", None)

@@ -43,8 +43,8 @@ def pending_consents(status: CredentialStatus) -> tuple[ReceivedConsent, ...]:
 
 
 def last_handled(status: CredentialStatus) -> HandledConsent | None:
-    """The consent that was dealt with last."""
-    return max(status.handled_consents, key=lambda handled: handled.time, default=None)
+    """The consent that was dealt with last: the newest is at the end."""
+    return status.handled_consents[-1] if status.handled_consents else None
 
 
 def why_void(secret: ConsentSecret | None, *, credential: ZoomCredential) -> VoidConsent | None:

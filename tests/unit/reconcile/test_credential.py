@@ -177,7 +177,7 @@ async def test_suspend_stops_all_calls(bench: Bench) -> None:
 
 
 async def test_grants_of_later_versions_are_told(bench: Bench) -> None:
-    bench.put_credential(grant={"connect": {}})
+    bench.put_credential(grant={"accessTokenURL": {"url": "https://tokens.example/alice"}})
     await bench.operator().look()
     assert not bench.ready
     assert bench.reason == "WaitingForConsent"
