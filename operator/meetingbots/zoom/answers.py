@@ -134,7 +134,7 @@ def rate_report(answer: Answer, *, category: Category) -> RateReport:
     return RateReport(
         category=Category(named) if named in {Category.LIGHT, Category.MEDIUM, Category.HEAVY} else category,
         limited=answer.status == 429,
-        daily=answer.status == 429 and is_daily(answer.headers, text=read(answer).text),
+        daily=is_daily(answer.headers, text=read(answer).text if answer.status == 429 else ""),
         limit=_count(answer.headers.get("x-ratelimit-limit", "")),
         remaining=_count(answer.headers.get("x-ratelimit-remaining", "")),
         retry_after=retry_after(answer.headers) if answer.status == 429 else None,

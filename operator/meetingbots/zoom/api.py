@@ -6,7 +6,8 @@ Made per credential, because the account whose limit is used and the API's addre
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from copy import copy
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -102,7 +103,16 @@ class ZoomAPI:
         """
         self._http = http
         self._api_url = api_url.rstrip("/")
-        self._exchange = Exchange(http, deadline=deadline, account=account, on_call=on_call, limiter=limiter)
+        self._made_for: Callable[[str], Exchange] = lambda of: Exchange(
+            http, deadline=deadline, account=of, on_call=on_call, limiter=limiter
+        )
+        self._exchange = self._made_for(account)
+
+    def of_account(self, account: str) -> ZoomAPI:
+        """The same, for calls that use this Zoom account's rate limit."""
+        view = copy(self)
+        view._exchange = self._made_for(account)
+        return view
 
     async def me(self, token: SecretStr) -> User:
         """Tell whose token it is."""

@@ -83,19 +83,24 @@ class RateReport:
     category: Category
     limited: bool = False
     daily: bool = False
+    """It speaks of the day's calls, not of the second's."""
     limit: int | None = None
     remaining: int | None = None
     retry_after: float | datetime | None = None
 
 
+class Turn(Protocol):
+    """The right to send one request."""
+
+    def end(self, rate: RateReport | None) -> None:
+        """The request is over; learn from its answer (None: there was none)."""
+
+
 class Limiter(Protocol):
     """Shares out the rate limit of Zoom accounts, which all their apps have in common."""
 
-    async def acquire(self, *, account: str, category: Category, priority: Priority) -> None:
+    async def acquire(self, *, account: str, category: Category, priority: Priority) -> Turn:
         """Wait for the turn of one request. May raise a :class:`meetingbots.zoom.errors.Passing` instead of waiting."""
-
-    def report(self, *, account: str, rate: RateReport) -> None:
-        """Learn from an answer; called once for each answer of a REST call."""
 
 
 class CallObserver(Protocol):

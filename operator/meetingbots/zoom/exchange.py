@@ -11,7 +11,7 @@ import aiohttp
 import httpx
 
 from meetingbots.zoom.answers import Answer, Shape, rate_report, read
-from meetingbots.zoom.calls import Call, CallObserver, Category, Limiter
+from meetingbots.zoom.calls import Call, CallObserver, Category, Limiter, RateReport
 from meetingbots.zoom.classify import classify
 from meetingbots.zoom.errors import Cause, Passing
 from meetingbots.zoom.transport import AnswerTooLargeError, read_capped
@@ -59,15 +59,23 @@ class Exchange:
             ZoomError: any other outcome. No other exception but cancellation.
 
         """
-        if self._limiter is not None and call.category is not Category.NONE:
-            await self._limiter.acquire(account=self._account, category=call.category, priority=call.priority)
-        answer = await self._answer(request, call=call, auth=auth)
-        if self._limiter is not None and call.category is not Category.NONE:
-            self._limiter.report(account=self._account, rate=rate_report(answer, category=call.category))
+        answer = await self._in_turn(request, call=call, auth=auth)
         reading = read(answer)
         if 200 <= answer.status < 300 and reading.shape is Shape.OBJECT:
             return reading.fields, answer
         raise classify(answer, call=call)
+
+    async def _in_turn(self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None) -> Answer:
+        if self._limiter is None or call.category is Category.NONE:
+            return await self._answer(request, call=call, auth=auth)
+        turn = await self._limiter.acquire(account=self._account, category=call.category, priority=call.priority)
+        rate: RateReport | None = None
+        try:
+            answer = await self._answer(request, call=call, auth=auth)
+            rate = rate_report(answer, category=call.category)
+        finally:
+            turn.end(rate)
+        return answer
 
     async def _answer(self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None) -> Answer:
         started = time.perf_counter()

@@ -7,6 +7,7 @@ import gzip
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 
 import aiohttp
 import httpx
@@ -245,16 +246,22 @@ async def test_cancellation_goes_through(http: httpx.AsyncClient, observed: Obse
     assert observed.calls == [("user", "cancelled")]
 
 
+@dataclass
 class RecordingLimiter:
-    def __init__(self) -> None:
-        self.acquired: list[tuple[str, Category, Priority]] = []
-        self.reported: list[tuple[str, RateReport]] = []
+    acquired: list[tuple[str, Category, Priority]] = field(default_factory=list)
+    reported: list[RateReport | None] = field(default_factory=list)
 
-    async def acquire(self, *, account: str, category: Category, priority: Priority) -> None:
+    async def acquire(self, *, account: str, category: Category, priority: Priority) -> RecordingTurn:
         self.acquired.append((account, category, priority))
+        return RecordingTurn(self.reported)
 
-    def report(self, *, account: str, rate: RateReport) -> None:
-        self.reported.append((account, rate))
+
+@dataclass
+class RecordingTurn:
+    reported: list[RateReport | None]
+
+    def end(self, rate: RateReport | None) -> None:
+        self.reported.append(rate)
 
 
 async def test_the_limiter_is_asked_before_and_told_after(http: httpx.AsyncClient, zoom: ScriptedZoom) -> None:
@@ -273,6 +280,24 @@ async def test_the_limiter_is_asked_before_and_told_after(http: httpx.AsyncClien
         ("acme", Category.MEDIUM, Priority.SYNC),
     ]
     assert limiter.reported == [
-        ("acme", RateReport(category=Category.HEAVY, limit=30, remaining=29)),
-        ("acme", RateReport(category=Category.MEDIUM, limited=True, retry_after=1.0)),
+        RateReport(category=Category.HEAVY, limit=30, remaining=29),
+        RateReport(category=Category.MEDIUM, limited=True, retry_after=1.0),
     ]
+
+
+async def test_a_turn_ends_also_where_no_answer_comes(http: httpx.AsyncClient, zoom: ScriptedZoom) -> None:
+    limiter = RecordingLimiter()
+    exchange = Exchange(http, deadline=5, account="acme", limiter=limiter)
+    zoom.says(httpx.ConnectError("no route"))
+    with pytest.raises(Passing):
+        await exchange.ask(http.build_request("GET", "https://api.zoom.us/v2"), call=calls.USER)
+    assert limiter.reported == [None]
+
+
+async def test_an_answer_that_speaks_of_the_day_is_told_as_such(http: httpx.AsyncClient, zoom: ScriptedZoom) -> None:
+    limiter = RecordingLimiter()
+    exchange = Exchange(http, deadline=5, account="acme", limiter=limiter)
+    headers = {"X-RateLimit-Type": "Daily-limit", "X-RateLimit-Limit": "6000", "X-RateLimit-Remaining": "5999"}
+    zoom.says(httpx.Response(200, json={}, headers=headers))
+    await exchange.ask(http.build_request("GET", "https://api.zoom.us/v2"), call=calls.USER)
+    assert limiter.reported == [RateReport(category=Category.LIGHT, daily=True, limit=6000, remaining=5999)]
