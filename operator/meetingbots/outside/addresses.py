@@ -1,0 +1,86 @@
+"""Which IP addresses a customer may send us to: the guard between an address in a spec and our own network.
+
+The lists follow the IANA special-purpose address registries. Python's `is_global` alone is not enough: it differs
+between versions, and some clouds answer metadata requests at addresses that are public by the registries.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Final, TypeAlias
+
+Address: TypeAlias = IPv4Address | IPv6Address
+
+
+class Reach(StrEnum):
+    """What an address belongs to."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    """Loopback and networks of somebody's own: only where the operator's settings say so."""
+    FORBIDDEN = "forbidden"
+    """Link-local (where clouds keep their metadata), multicast and the like: never."""
+
+
+_PRIVATE: Final = tuple(
+    map(
+        ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "::1/128", "fc00::/7"),
+    )
+)
+_NEVER: Final = tuple(
+    map(
+        ip_network,
+        # Link-local addresses, where most clouds answer metadata requests; other clouds' addresses for that (Alibaba,
+        # Azure, Oracle, AWS over IPv6); protocol assignments; relays; site-local.
+        (
+            "169.254.0.0/16",
+            "fe80::/10",
+            "100.100.100.200/32",
+            "168.63.129.16/32",
+            "192.0.0.0/24",
+            "fd00:ec2::/32",
+            "192.88.99.0/24",
+            "fec0::/10",
+        ),
+    )
+)
+_NAT64: Final = ip_network("64:ff9b::/96")
+_LOW_32_BITS: Final = 0xFFFFFFFF
+
+
+def reach_of(text: str) -> Reach:
+    """What an address is; a text that is none is forbidden. IPv4 inside IPv6 counts as the IPv4 that it leads to."""
+    try:
+        return max((_reach(address) for address in _meant(ip_address(text.partition("%")[0]))), key=_SEVERITY.index)
+    except ValueError:
+        return Reach.FORBIDDEN
+
+
+_SEVERITY: Final = (Reach.PUBLIC, Reach.PRIVATE, Reach.FORBIDDEN)
+
+
+def _meant(address: Address) -> tuple[Address, ...]:
+    """The addresses that a packet to this one may end at."""
+    if isinstance(address, IPv4Address):
+        return (address,)
+    if address.ipv4_mapped is not None:
+        return (address.ipv4_mapped,)
+    if address.sixtofour is not None:
+        return (address, address.sixtofour)
+    if address.teredo is not None:
+        return (address, *address.teredo)
+    low = int(address) & _LOW_32_BITS
+    if address in _NAT64 or (int(address) >> 32 == 0 and low > 1):
+        return (IPv4Address(low),)
+    return (address,)
+
+
+def _reach(address: Address) -> Reach:
+    if any(address in network for network in _NEVER):
+        return Reach.FORBIDDEN
+    if any(address in network for network in _PRIVATE):
+        return Reach.PRIVATE
+    ordinary = address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+    return Reach.PUBLIC if ordinary else Reach.FORBIDDEN
