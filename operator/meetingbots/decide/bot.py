@@ -25,7 +25,7 @@ from meetingbots.decide.bot_facts import (
     DeleteSecret,
 )
 from meetingbots.decide.bot_gate import at_gate, behind_gate
-from meetingbots.decide.bot_leave import does_not_end, is_due, leave
+from meetingbots.decide.bot_leave import does_not_end, is_due, leave, overdue
 from meetingbots.decide.bot_times import lead_time, shifted, start_deadline, until
 from meetingbots.decide.meeting_ref import Problem
 from meetingbots.decide.pod_state import PodState
@@ -96,15 +96,15 @@ def _without_pod(facts: BotFacts) -> BotPlan:
     if facts.previous_pod is not None and not facts.previous_pod.finished:
         # Never two Pods of a bot: the earlier one has to be over or gone first.
         plan = _ending(facts, facts.previous_pod)
-        return replace(plan, again=until(facts, deadline, at_most=_LOOK_AGAIN_SECONDS))
+        return replace(plan, again=until(facts, deadline, at_most=min(plan.again or math.inf, _LOOK_AGAIN_SECONDS)))
     return (_dry_run(facts, BotPhase.PENDING, deadline) if facts.doubtful else None) or _claim(facts)
 
 
 def _ending(facts: BotFacts, pod: PodState) -> BotPlan:
     """Wait for the end of a Pod that was told to end, and tell if it does not come."""
-    words = does_not_end(facts, pod)
+    words, limit = does_not_end(facts, pod), overdue(pod)
     if not words:
-        return BotPlan(status=bot_status.unchanged(facts))
+        return BotPlan(status=bot_status.unchanged(facts), again=until(facts, limit) if limit else None)
     phase = facts.bot.status.phase or BotPhase.PENDING
     return BotPlan(status=bot_status.in_trouble(facts, phase, BotReason.INFRASTRUCTURE_LOST, words))
 
@@ -273,6 +273,5 @@ def _finished(facts: BotFacts) -> BotPlan:
 
 
 def _until_overdue(facts: BotFacts, pod: PodState | None) -> float | None:
-    if pod is None or not pod.deleting or pod.finished or does_not_end(facts, pod):
-        return None
-    return _LOOK_AGAIN_SECONDS
+    limit = overdue(pod) if pod is not None and not pod.finished else None
+    return None if limit is None or facts.now >= limit else until(facts, limit)

@@ -15,7 +15,7 @@ from meetingbots.decide.pod_state import PodState
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingEndPolicy
 from meetingbots.models.mapping import MappingPhase, MeetingMapping
 
-_SLACK_SECONDS = 10.0
+_SLACK_SECONDS = 5.0
 """How much longer than its grace period a Pod may take before that is worth telling."""
 
 
@@ -35,7 +35,8 @@ def meeting_end(bot: MeetingBot, mapping: MeetingMapping | None) -> datetime | N
     if mapping is None or mapping.status.phase not in (MappingPhase.ENDED, MappingPhase.DELETED):
         return None
     end = mapping.status.end_time
-    return end if end is not None and end > bot.join_at else None
+    # In whole seconds, as Kubernetes stores them: what happened within the bot's second happened to its meeting.
+    return end if end is not None and end >= bot.join_at.replace(microsecond=0) else None
 
 
 def leave(facts: BotFacts, pod: PodState) -> Leave | None:
@@ -58,9 +59,15 @@ def is_due(facts: BotFacts, pod: PodState) -> bool:
     return cause is not None and facts.now >= cause.at and not pod.deleting
 
 
+def overdue(pod: PodState) -> datetime | None:
+    """From when on it is remarkable that the Pod is still there; None if it was not told to end."""
+    return shifted(pod.ends_by, seconds=_SLACK_SECONDS) if pod.ends_by is not None else None
+
+
 def does_not_end(facts: BotFacts, pod: PodState | None) -> str:
     """What is to be told of a Pod that is still there after its grace period; empty if there is nothing."""
-    if pod is None or pod.ends_by is None or facts.now < shifted(pod.ends_by, seconds=_SLACK_SECONDS):
+    limit = overdue(pod) if pod is not None and not pod.finished else None
+    if pod is None or pod.ends_by is None or limit is None or facts.now < limit:
         return ""
     where = f" on node {pod.node}, which may be lost" if pod.node else ""
     return f"Pod {pod.name} was to have ended by {pod.ends_by:%H:%M:%S} UTC and has not{where}."

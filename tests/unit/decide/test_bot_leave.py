@@ -46,12 +46,12 @@ def mapping(phase: str, *, end: datetime | None) -> MeetingMapping:
     [
         ("Ended", at(5), True),
         ("Deleted", at(5), True),
+        ("Ended", at(0), True),
         ("Live", at(5), False),
         ("Scheduled", None, False),
         ("Ended", None, False),
         # The occurrence before, or the meeting before under the same personal ID.
-        ("Ended", at(-5), False),
-        ("Ended", at(0), False),
+        ("Ended", at(-1), False),
     ],
 )
 def test_a_meeting_is_over_for_the_bot_if_it_ended_after_the_bots_time(
@@ -170,9 +170,9 @@ def test_behind_the_gate_too_a_bot_that_is_to_leave_is_told_at_once(more: dict[s
 @pytest.mark.parametrize("state", [running(), WAITS])
 def test_a_pod_that_does_not_end_in_its_grace_period_is_told(state: dict[str, Any]) -> None:
     given = in_meeting(suspend=True) if state != WAITS else staged(suspend=True)
-    in_time = look(given, state, after=70, deleted_at=10, grace=60)
+    in_time = look(given, state, after=74, deleted_at=10, grace=60)
     assert "has not" not in in_time.status.to_dict().__str__()
-    plan = look(given, state, after=80, deleted_at=10, grace=60)
+    plan = look(given, state, after=75, deleted_at=10, grace=60)
     assert (ready(plan).status, ready(plan).reason) == ("False", "InfrastructureLost")
     assert "node-1" in ready(plan).message
     assert plan.again == 30
@@ -195,7 +195,7 @@ def test_a_finished_bots_pod_that_does_not_end_is_told_once() -> None:
         }
     )
     stuck = pod(running(), deleted_at=10, grace=60)
-    assert decide(facts(given, after=20, pod=stuck)).again == 30
+    assert decide(facts(given, after=20, pod=stuck)).again == 55
     plan = decide(facts(given, after=80, pod=stuck))
     assert (plan.status.phase, ready(plan).status, ready(plan).reason) == (BotPhase.SUCCEEDED, "True", "Succeeded")
     assert "has not" in ready(plan).message
