@@ -98,7 +98,7 @@ def test_the_answers_of_the_contract(tenant: Tenant, stack: Stack) -> None:
     assert post(url, forged).status_code == 401
     assert not tenant.get("meetingmappings", 83333333333)
     assert post(url, started, secret=secret, timestamp=int(time.time()) - 600).status_code == 503
-    # While any app that is referred to cannot be read, it might be that app's: other tests' leave with their namespaces.
+    # Any app that cannot be read might be the one meant; those of other tests leave with their namespaces.
     nobody = stack.webhook_url("nobody")
     tenant.wait("404 for nobody's app", lambda: post(nobody, started, secret=secret).status_code == 404)
     assert post(url, b"no json", secret=secret).status_code == 400
