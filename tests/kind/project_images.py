@@ -44,17 +44,29 @@ def build_images(*, engine: Engine, environ: Mapping[str, str] = os.environ) -> 
     cache = cache_folder(environ=environ)
     base = choose_base(engine=engine, cache=cache, environ=environ)
     wheels = ensure_wheels(LOCKS, interpreter=Interpreter.of(base, engine=engine), cache=cache)
-    version = {"BASE_IMAGE": base, "VERSION": __version__, "REVISION": revision(ROOT)}
+    # Not as build arguments, after which podman 4 takes layers with an older revision from its cache.
+    labels = {
+        "org.opencontainers.image.version": __version__,
+        "org.opencontainers.image.revision": revision(ROOT),
+    }
     engine.build(
         file=ROOT / "Containerfile",
         context=ROOT,
         tag=OPERATOR,
-        arguments=version | {"PIP_OPTIONS": "--no-index"},
+        arguments={"BASE_IMAGE": base, "PIP_OPTIONS": "--no-index"},
         contexts={"wheels": wheels},
+        labels=labels,
         network=False,
     )
     bot = ROOT / "examples" / "bot"
-    engine.build(file=bot / "Containerfile", context=bot, tag=EXAMPLE_BOT, arguments=version, network=False)
+    engine.build(
+        file=bot / "Containerfile",
+        context=bot,
+        tag=EXAMPLE_BOT,
+        arguments={"BASE_IMAGE": base},
+        labels=labels,
+        network=False,
+    )
     return ProjectImages(operator=OPERATOR, example_bot=EXAMPLE_BOT)
 
 

@@ -2,8 +2,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from meetingbots import __version__
 
-from tests.kind.project_images import PUBLISHED_BASE, ROOT, choose_base, revision, start_seconds
+from tests.kind import project_images
+from tests.kind.project_images import PUBLISHED_BASE, ROOT, build_images, choose_base, revision, start_seconds
 from tests.kind.root_filesystem import PYTHON_BASE
 from tests.unit.kind.conftest import FakeMachine
 
@@ -18,6 +20,23 @@ def test_the_base_is_what_is_wished_else_published_else_made_here(machine: FakeM
     assert base(machine) == PUBLISHED_BASE
     machine.add("podman", fails=("image inspect docker.io", "pull"))
     assert base(machine) == PYTHON_BASE.tag
+
+
+def test_images_are_built_without_network_from_checked_wheels_and_labelled(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine.add("podman", prints='{"python": [3, 13], "machine": "x86_64", "glibc": 36}')
+    monkeypatch.setattr(project_images, "ensure_wheels", lambda locks, *, interpreter, cache: tmp_path / "wheels")
+    monkeypatch.setattr(project_images, "revision", lambda checkout: "abc")
+    images = build_images(engine=machine.engine(), environ=machine.environ | {"BASE_IMAGE": "base:1"})
+    builds = [call for call in machine.calls() if call.startswith("podman build")]
+    assert [build.split(" -t ")[1].split()[0] for build in builds] == [images.operator, images.example_bot]
+    for build in builds:
+        assert "--network none" in build
+        assert "--build-arg BASE_IMAGE=base:1" in build
+        assert f"--label org.opencontainers.image.version={__version__}" in build
+        assert "--label org.opencontainers.image.revision=abc" in build
+    assert f"--build-arg PIP_OPTIONS=--no-index --build-context wheels={tmp_path}/wheels" in builds[0]
 
 
 def test_the_revision_is_the_commit_and_tells_of_changes(tmp_path: Path) -> None:
