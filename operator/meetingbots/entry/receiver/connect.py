@@ -279,7 +279,10 @@ class Connect:
 
 
 def allowed_host(url: str, *, hosts: Collection[str]) -> str:
-    """The host of an https address without user part and odd characters, if it is allowed; else empty."""
+    """The host of an https address without user part and odd characters, if it is allowed; else empty.
+
+    A port other than 443 has to be allowed with the host, as in `app.example:8443`.
+    """
     if not re.fullmatch(r"https://[!-~]+", url) or "\\" in url:
         return ""
     try:
@@ -287,8 +290,9 @@ def allowed_host(url: str, *, hosts: Collection[str]) -> str:
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         return ""
+    place = host if port in (None, 443) else f"{host}:{port}"
     plain = parts.netloc.lower() in (host, f"{host}:{port}")
-    return parts.netloc.lower() if plain and host in hosts else ""
+    return place if plain and place in hosts else ""
 
 
 def _code(request: web.Request, state: State, *, credential: ZoomCredential, now: datetime) -> SecretStr:
