@@ -70,6 +70,9 @@ class Metrics:
         self.queue_depth = Gauge(
             "meetingbots_queue_depth", "Objects that wait for a worker now", ["kind"], registry=self.registry
         )
+        self.rejoin_tokens = Counter(
+            "meetingbots_rejoin_tokens", "Answers of the token endpoint", ["result"], registry=self.registry
+        )
         self.leading = Gauge(
             "meetingbots_leading", "1 while this operator process is the one that works", registry=self.registry
         )

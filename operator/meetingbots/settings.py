@@ -134,6 +134,12 @@ class OperatorSettings(Settings):
     allowed_token_url_hosts: Names = Field(
         default=(), description="hosts that accessTokenURL grants may name; none: such grants are refused"
     )
+    token_port: int = Field(
+        default=0, ge=0, le=65535, description="port of the endpoint that gives running bots further tokens; 0: off"
+    )
+    token_url: str = Field(
+        default="", description="base of that endpoint as the bots' Pods see it, such as http://SERVICE.NAMESPACE:8082"
+    )
     leader_elect: CliImplicitFlag[bool] = Field(
         default=False, description="work only while holding a Lease, so that a second process can stand by"
     )
@@ -153,6 +159,17 @@ class OperatorSettings(Settings):
     @classmethod
     def _base(cls, value: str) -> str:
         return _base_url(value)
+
+    @field_validator("token_url")
+    @classmethod
+    def _token_base(cls, value: str) -> str:
+        return _base_url(value) if value else value
+
+    @model_validator(mode="after")
+    def _whole_token_endpoint(self) -> Self:
+        if bool(self.token_port) != bool(self.token_url):
+            raise ValueError("--token-port and --token-url belong together: give both or neither")
+        return self
 
 
 class ReceiverSettings(Settings):

@@ -15,7 +15,7 @@ Process = Literal["operator", "receiver"]
 
 
 def read_rules(process: Process) -> dict[str, list[dict[str, Any]]]:
-    """The rules of a process: `served` for each namespace that it serves, `system` for its own."""
+    """The rules of a process: `served` for each namespace that it serves, `system` for its own, `cluster` for all."""
     found: dict[str, list[dict[str, Any]]] = yaml.safe_load((RULES / f"{process}.yaml").read_text())
     return found
 
@@ -30,11 +30,17 @@ def grant(cluster: ControlPlane, process: Process, *, system: str, served: tuple
         for namespace in served:
             _bind(api, namespace, name, rules["served"], subject)
     else:
-        api.apply(f"{RBAC}/clusterroles/{name}", _role("ClusterRole", name, rules["served"]))
-        binding = {"roleRef": _ref("ClusterRole", name), "subjects": subject}
-        api.apply(f"{RBAC}/clusterrolebindings/{name}", _object("ClusterRoleBinding", name) | binding)
+        _bind_cluster(api, name, rules["served"], subject)
+    if rules.get("cluster"):
+        _bind_cluster(api, f"{name}-cluster", rules["cluster"], subject)
     _bind(api, system, f"{name}-system", rules["system"], subject)
     return path
+
+
+def _bind_cluster(api: Any, name: str, rules: list[dict[str, Any]], subject: list[dict[str, str]]) -> None:
+    api.apply(f"{RBAC}/clusterroles/{name}", _role("ClusterRole", name, rules))
+    binding = {"roleRef": _ref("ClusterRole", name), "subjects": subject}
+    api.apply(f"{RBAC}/clusterrolebindings/{name}", _object("ClusterRoleBinding", name) | binding)
 
 
 def _bind(api: Any, namespace: str, name: str, rules: list[dict[str, Any]], subject: list[dict[str, str]]) -> None:

@@ -46,11 +46,12 @@ class Stack:
             **(settings or {}),
         }
         scope = [f"--namespace={name}" for name in served] or ["--all-namespaces"]
-        health = free_port()
+        health, self.token_port = free_port(), free_port()
+        tokens = {"TOKEN_PORT": str(self.token_port), "TOKEN_URL": f"http://127.0.0.1:{self.token_port}"}
         self.operator = self._program(
             "operator",
             ["meetingbots", "operator", *scope],
-            common | {"HEALTH_PORT": str(health)},
+            common | tokens | {"HEALTH_PORT": str(health)},
             health,
             system,
             served,

@@ -19,6 +19,9 @@ PASSCODE = "ZOOM_MEETING_PASSCODE"
 REGISTRANT_TOKEN = "ZOOM_REGISTRANT_TOKEN"  # noqa: S105 - a variable's name
 TOKEN_REASON = "ZOOM_TOKEN_REASON"  # noqa: S105 - a variable's name
 
+TOKEN_URL = "ZOOM_TOKEN_URL"  # noqa: S105 - a variable's name
+TOKEN_URL_TOKEN_FILE = "ZOOM_TOKEN_URL_TOKEN_FILE"  # noqa: S105 - a variable's name
+
 TOKEN_VARIABLES: Mapping[TokenKind, str] = {
     TokenKind.LOCAL_RECORDING: "ZOOM_JOIN_TOKEN",
     TokenKind.ON_BEHALF: "ZOOM_OBF_TOKEN",
@@ -31,6 +34,10 @@ FROM_SECRET = (PASSCODE, REGISTRANT_TOKEN, *TOKEN_VARIABLES.values(), TOKEN_REAS
 """Variables whose values are in the Pod's Secret, under keys of the same names."""
 
 ALL = frozenset({MEETING_ID, DISPLAY_NAME, *FROM_SECRET})
+"""Variables that every bot has."""
+
+RESERVED = ALL | {TOKEN_URL, TOKEN_URL_TOKEN_FILE}
+"""Variables that a template may not set."""
 
 
 def environment(*, meeting_id: str, display_name: str, secret_name: str) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from meetingbots.build import bot_environment
+from meetingbots.build import bot_environment, rejoin_access
 from meetingbots.build.join_secret import join_secret_name
 from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot
@@ -40,16 +40,20 @@ def attempt_of(name: str) -> int:
     return int(name.rsplit("-", 1)[1])
 
 
-def spec_hash(bot: MeetingBot, *, meeting_id: str, bot_image: str) -> str:
+def spec_hash(bot: MeetingBot, *, meeting_id: str, bot_image: str, token_url: str = "") -> str:
     """A fingerprint of all that decides what the Pod looks like: a staged Pod with another one is replaced."""
     spec = bot.spec
     content: list[Any] = [spec.template, bot_image, meeting_id, spec.display_name, spec.token_delivery]
     content += [spec.start_deadline_seconds, spec.max_duration_seconds]
+    if spec.token_endpoint:
+        content.append(token_url)
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def bot_pod(bot: MeetingBot, *, name: str, meeting_id: str, bot_image: str, now: datetime) -> dict[str, Any]:
-    """The Pod called `name` for `bot`. Raises `TemplateError`."""
+def bot_pod(
+    bot: MeetingBot, *, name: str, meeting_id: str, bot_image: str, now: datetime, token_url: str = ""
+) -> dict[str, Any]:
+    """The Pod called `name` for `bot`; `token_url` is the base of the token endpoint. Raises `TemplateError`."""
     template = copy.deepcopy(bot.spec.template or {})
     metadata = _mapping(template, "metadata", at="template")
     spec = _mapping(template, "spec", at="template") or {"containers": [{"name": names.BOT_CONTAINER}]}
@@ -60,6 +64,8 @@ def bot_pod(bot: MeetingBot, *, name: str, meeting_id: str, bot_image: str, now:
             meeting_id=meeting_id, display_name=bot.spec.display_name, secret_name=join_secret_name(name)
         ),
     ]
+    if bot.spec.token_endpoint:
+        _rejoin_access(spec, container, token_url)
     container.setdefault("imagePullPolicy", "IfNotPresent")
     container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     _pod_defaults(spec)
@@ -81,7 +87,7 @@ def bot_pod(bot: MeetingBot, *, name: str, meeting_id: str, bot_image: str, now:
             "annotations": {
                 **_STAY,
                 **_mapping(metadata, "annotations", at="template.metadata"),
-                SPEC_HASH_ANNOTATION: spec_hash(bot, meeting_id=meeting_id, bot_image=bot_image),
+                SPEC_HASH_ANNOTATION: spec_hash(bot, meeting_id=meeting_id, bot_image=bot_image, token_url=token_url),
             },
             "ownerReferences": [bot.owner_reference(controller=True).to_dict()],
         },
@@ -98,7 +104,7 @@ def _bot_container(spec: dict[str, Any], bot_image: str) -> dict[str, Any]:
         )
     if spec.get("restartPolicy") not in (None, "Never"):
         raise TemplateError("template.spec.restartPolicy must be Never: a token serves once, a new try needs a new Pod")
-    own = {str(item.get("name")) for item in _env(container)} & bot_environment.ALL
+    own = {str(item.get("name")) for item in _env(container)} & bot_environment.RESERVED
     if own:
         raise TemplateError(f"container bot sets {', '.join(sorted(own))} in its env; the operator sets these")
     _drop_null(container, "imagePullPolicy", "terminationMessagePolicy")
@@ -111,6 +117,18 @@ def _bot_container(spec: dict[str, Any], bot_image: str) -> dict[str, Any]:
 
 def _env(container: dict[str, Any]) -> list[dict[str, Any]]:
     return _objects(container, "env", at="container bot")
+
+
+def _rejoin_access(spec: dict[str, Any], container: dict[str, Any], token_url: str) -> None:
+    if not token_url:
+        raise TemplateError("tokenEndpoint is true, and the operator has no token endpoint (TOKEN_PORT, TOKEN_URL)")
+    volumes = _objects(spec, "volumes", at="template.spec")
+    if any(volume.get("name") == rejoin_access.VOLUME for volume in volumes):
+        raise TemplateError(f"template.spec.volumes has a volume named {rejoin_access.VOLUME}, which is the operator's")
+    mounts = _objects(container, "volumeMounts", at="container bot")
+    spec["volumes"] = [*volumes, rejoin_access.volume()]
+    container["volumeMounts"] = [*mounts, rejoin_access.volume_mount()]
+    container["env"] += rejoin_access.environment(token_url=token_url)
 
 
 def _pod_defaults(spec: dict[str, Any]) -> None:

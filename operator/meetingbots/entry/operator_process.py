@@ -20,6 +20,7 @@ import kopf
 from meetingbots.entry import handlers
 from meetingbots.entry.leader import Election
 from meetingbots.entry.probes import serve_health, serve_metrics
+from meetingbots.entry.token_endpoint import serve_tokens
 from meetingbots.kube.client import Kube
 from meetingbots.kube.connection import Connection, find_cluster
 from meetingbots.kube.recorder import Recorder
@@ -32,6 +33,7 @@ from meetingbots.reconcile.intake import Intake
 from meetingbots.reconcile.live_meetings import LiveMeetings
 from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.reconcile.receiver_projection import ReceiverProjection
+from meetingbots.reconcile.rejoin import Rejoins
 from meetingbots.reconcile.services import Caches, Queues, Services
 from meetingbots.reconcile.worker import Workers
 from meetingbots.settings import OperatorSettings
@@ -57,6 +59,8 @@ async def run_operator(settings: OperatorSettings) -> int:
         await stack.enter_async_context(
             serve_health(healthy=process.healthy, ready=process.ready, port=settings.health_port)
         )
+        if settings.token_port:
+            await stack.enter_async_context(serve_tokens(rejoins=process.rejoins, port=settings.token_port))
         return await process.run()
 
 
@@ -71,6 +75,7 @@ class _Process:
         self._stop_kopf = asyncio.Event()
         self._started = asyncio.Event()
         self._kopf: asyncio.Task[None] | None = None
+        self._rejoins: Rejoins | None = None
         self._election = _election(services) if settings.leader_elect else None
         services.metrics.leading.set_function(self.leads)
 
@@ -81,6 +86,10 @@ class _Process:
     def healthy(self) -> bool:
         """Whether the watches still run (that this answers at all shows that the loop does)."""
         return self._kopf is None or not self._kopf.done()
+
+    def rejoins(self) -> Rejoins | None:
+        """What gives running bots further tokens; None while this process stands by or ends."""
+        return self._rejoins if self.leads() and self._started.is_set() and not self._stop.is_set() else None
 
     def ready(self) -> bool:
         """Whether the watches have been started, or this process stands by and knows who leads."""
@@ -165,6 +174,7 @@ class _Process:
         tokens = AccessTokens(services=services)
         credentials = CredentialReconciler(services=services, access_tokens=tokens, syncs=services.queues.syncs)
         bots = BotReconciler(services=services, access_tokens=tokens)
+        self._rejoins = Rejoins(services=services, access_tokens=tokens, monotonic=asyncio.get_running_loop().time)
         receiver = ReceiverProjection(services=services)
         async with asyncio.TaskGroup() as group:
             for kind, queue, reconcile, count in (

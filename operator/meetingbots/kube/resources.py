@@ -49,6 +49,7 @@ def _segment(name: str) -> str:
 PODS = Resource("", "v1", "pods", "Pod")
 SECRETS = Resource("", "v1", "secrets", "Secret")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 CREDENTIALS = Resource(names.GROUP, names.VERSION, "zoomcredentials", "ZoomCredential")
 MAPPINGS = Resource(names.GROUP, names.VERSION, "meetingmappings", "MeetingMapping")

@@ -200,6 +200,12 @@ class BotSpec(Model):
         description="When the tokens are made: AtStart (when the Pod is about to start, after its image was pulled) or "
         "BeforePod (before the Pod is created, for nodes without a kubelet). Default: AtStart.",
     )
+    token_endpoint: bool = Field(
+        default=False,
+        description="Whether the running bot may ask the operator for a further recording token of its own meeting, to "
+        "join again after it was put out: at ZOOM_TOKEN_URL, with the token of the Pod's that is in the file "
+        "ZOOM_TOKEN_URL_TOKEN_FILE. Default: false.",
+    )
     lead_seconds: int = Field(
         default=120,
         ge=0,

@@ -214,6 +214,7 @@ class BotActs:
             name=name,
             meeting_id=facts.meeting.meeting_id,
             bot_image=self._services.settings.bot_image,
+            token_url=self._services.settings.token_url,
             now=facts.now,
         )
 

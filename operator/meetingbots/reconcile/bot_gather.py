@@ -45,7 +45,10 @@ class BotGatherer:
         meeting = _known_meeting(bot) if settled else await self._meeting(bot, memory, now)
         wanted = ""
         if isinstance(meeting, MeetingRef) and not settled:
-            wanted = spec_hash(bot, meeting_id=meeting.meeting_id, bot_image=self._services.settings.bot_image)
+            settings = self._services.settings
+            wanted = spec_hash(
+                bot, meeting_id=meeting.meeting_id, bot_image=settings.bot_image, token_url=settings.token_url
+            )
             self._check_template(bot, memory, meeting=meeting, wanted=wanted, now=now)
         attempt = memory.of_attempt(status.pod_name) if status.pod_name else None
         if attempt is None or accounted or finished:
@@ -116,6 +119,7 @@ class BotGatherer:
                 name=pod_name(bot, attempt=1),
                 meeting_id=meeting.meeting_id,
                 bot_image=self._services.settings.bot_image,
+                token_url=self._services.settings.token_url,
                 now=now,
             )
         except TemplateError as error:

@@ -44,9 +44,9 @@ class PodWorker:
         self.verdict: Verdict | None = None
         self._started = time.time()
         self._reported: Object = {}
-        folder = node.folder / f"{self.key[0]}_{self.key[1]}_{self.uid}"
-        folder.mkdir(parents=True, exist_ok=True)
-        self.containers = _containers(pod, folder=folder, warden=node.warden, changed=self._poke.set)
+        self.folder = node.folder / f"{self.key[0]}_{self.key[1]}_{self.uid}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.containers = _containers(pod, folder=self.folder, warden=node.warden, changed=self._poke.set)
         self._starter = Starter(self, node=node)
         self._path = f"/api/v1/namespaces/{self.key[0]}/pods/{self.key[1]}"
 

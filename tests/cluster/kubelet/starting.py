@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.cluster.kubelet.client import PASSING, RefusedError
 from tests.cluster.kubelet.container import Container
 from tests.cluster.kubelet.environment import ConfigError, command_line, resolve
+from tests.cluster.kubelet.projected import mounted, relocated
 from tests.cluster.kubelet.status import Role, Terminated
 from tests.cluster.kubelet.surroundings import Surroundings
 
@@ -85,6 +86,10 @@ class Starter:
         except ConfigError as error:
             container.wait_for("CreateContainerConfigError", str(error))
             return
+        mounts = await mounted(
+            container.spec, pod=self._worker.pod, client=self._node.client, folder=self._worker.folder
+        )
+        environment = relocated(environment, mounts)
         record = self._worker.record
         record.references_found.setdefault(container.name, time.time())
         await self._node.awake.wait()
