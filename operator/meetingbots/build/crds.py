@@ -121,7 +121,7 @@ CREDENTIAL: Final = Kind(
         ),
         _MESSAGE,
     ),
-    selectable=(".spec.appSecretRef.name", ".status.userId", ".status.accountId"),
+    selectable=(".spec.appSecretRef.name", ".spec.level", ".status.userId", ".status.accountId"),
 )
 
 MAPPING: Final = Kind(

@@ -1,27 +1,29 @@
 """What an event of Zoom's changes in a meeting's mapping, so that a bot finds the right credential a second later.
 
-Events come late, twice and in any order. A mapping therefore has three aspects, each with the time (Zoom's event_ts)
-of the newest event that was heeded, and an older event of an aspect changes nothing:
+Events come late, twice and in any order. A mapping therefore has aspects, each with the time (Zoom's event_ts) of the
+newest event that was heeded, and an older event of an aspect changes nothing:
 
 - existence: created and recovered, or deleted. A deleted meeting stays as a tombstone, so that a late `created` does
   not bring it back. The assistant who planned a meeting for somebody (role Operator) is known from here, too.
-- roles: whose meeting it is (created, updated, recovered, deleted, where they name the host).
-- live: its runs, told apart by their uuid. An `ended` ends only the run with its uuid. While nothing has been heard
-  about roles (instant meetings), the newest run tells the host as well.
+- roles: who the host is (created, updated, recovered, deleted, where they name the host); alternatives: who may stand
+  in. Each app tells them for its own credentials.
+- schedule: when it is planned, as long as it has not run.
+- live: its runs, told apart by their uuid. An `ended` ends only the run with its uuid. While an app has told nothing
+  about roles (instant meetings), the newest run tells the host as well. Presence belongs to a run.
 
 Any order and repetition of a set of events leads to the same state. Pure: no clock, no Kubernetes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
 
+from meetingbots.decide.mapping_runs import after_presence, after_run, phase_of, with_times
+from meetingbots.decide.mapping_times import told_by, with_app_time
 from meetingbots.decide.ownership import Concern
 from meetingbots.models.mapping import (
     MAX_FOUND_CREDENTIALS,
-    EventTimes,
     FoundCredential,
     MappingPhase,
     MappingStatus,
@@ -30,32 +32,35 @@ from meetingbots.models.mapping import (
 )
 from meetingbots.zoom.events import MeetingEvent
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_Step: TypeAlias = Callable[[MappingStatus, MeetingEvent, Concern], MappingStatus]
 _ORDER: Final = {role: place for place, role in enumerate(Role)}
 _BEGINS: Final = frozenset({"created", "recovered"})
 _ENDS: Final = frozenset({"deleted", "permanently_deleted"})
-_TELLS_ROLES: Final = frozenset({"updated", *_BEGINS, *_ENDS})
 _RUNS: Final = frozenset({"started", "ended"})
+_PRESENCE: Final = frozenset({"participant_joined", "participant_left"})
 
 
 def is_of_interest(event: MeetingEvent) -> bool:
     """Whether the event can change a mapping at all. One occurrence of a series coming or going does not."""
     if event.action in _RUNS:
         return bool(event.uuid)
+    if event.action in _PRESENCE:
+        return bool(event.uuid) and event.participant is not None and event.participant.user_id is not None
+    if event.single_occurrence or event.scope == "single":
+        return False
     if event.action == "updated":
-        return event.host_id is not None
-    return event.action in _TELLS_ROLES and not event.single_occurrence
+        return any(part is not None for part in (event.host_id, event.alternative_hosts, event.start_time))
+    return event.action in _BEGINS | _ENDS
 
 
 def after_meeting_event(status: MappingStatus | None, *, event: MeetingEvent, concern: Concern) -> MappingStatus | None:
     """The mapping's status after `event`; None: it changes nothing. `status` is None where there is no mapping yet."""
     before = status or MappingStatus()
-    if not is_of_interest(event):
+    if not is_of_interest(event) or not _is_ours(before, concern):
         return None
-    if event.action in _RUNS:
-        after = _run(before, event, concern)
-    else:
-        after = _hosts_told(_existence(before, event, concern), event, concern)
+    after = before
+    for step in _steps(event):
+        after = step(after, event, concern)
     return None if after == before else after
 
 
@@ -67,17 +72,19 @@ def after_personal_id(
     Giving up removes only entries of source PMI. None: it changes nothing.
     """
     before = status or MappingStatus()
-    if event_ts < (before.event_times.roles or 0):
+    if event_ts < (told_by(before, app=concern.app).roles or 0):
         return None
     ours = set(concern.hosts)
     others = [one for one in before.credentials if one.name not in ours or (not taken and one.source is not Source.PMI)]
     entries = [FoundCredential(name=name, role=Role.HOST, source=Source.PMI) for name in concern.hosts if taken]
     if not taken and others == before.credentials:
         return None
-    after = _with(before, credentials=ordered([*others, *entries]), roles=event_ts)
+    after = before.model_copy(update={"credentials": ordered([*others, *entries])})
+    after = with_app_time(after, app=concern.app, aspect="roles", at=event_ts)
     if taken and event_ts > (before.event_times.existence or 0):
-        after = _with(after, existence=event_ts, phase=phase_of(after, deleted=False))
-    after = _with(after, phase=after.phase or MappingPhase.SCHEDULED)
+        after = with_times(after, existence=event_ts)
+        after = after.model_copy(update={"phase": phase_of(after, deleted=False)})
+    after = after.model_copy(update={"phase": after.phase or MappingPhase.SCHEDULED})
     return None if after == before else after
 
 
@@ -101,22 +108,20 @@ def ordered(entries: Iterable[FoundCredential]) -> list[FoundCredential]:
     return list(best.values())[:MAX_FOUND_CREDENTIALS]
 
 
-def phase_of(status: MappingStatus, *, deleted: bool) -> MappingPhase:
-    """Where the meeting stands, from its runs and whether it was deleted.
+def _is_ours(before: MappingStatus, concern: Concern) -> bool:
+    return concern.claims or any(one.name in concern.scope for one in before.credentials)
 
-    A run that began after the deletion shows that the meeting is there again.
-    """
-    existence = _seconds(status.event_times.existence or 0)
-    ran_since = status.start_time is not None and status.start_time > existence
-    if deleted and not ran_since:
-        return MappingPhase.DELETED
-    if status.uuid is None:
-        return MappingPhase.SCHEDULED
-    return MappingPhase.LIVE if status.end_time is None else MappingPhase.ENDED
+
+def _steps(event: MeetingEvent) -> tuple[_Step, ...]:
+    if event.action in _RUNS:
+        return (_run,)
+    if event.action in _PRESENCE:
+        return (_presence,)
+    return (_existence, _operators_told, _hosts_told, _alternatives_told, _schedule_told)
 
 
 def _existence(before: MappingStatus, event: MeetingEvent, concern: Concern) -> MappingStatus:
-    before = _with(before, phase=before.phase or MappingPhase.SCHEDULED)
+    before = before.model_copy(update={"phase": before.phase or MappingPhase.SCHEDULED})
     known = before.event_times.existence or 0
     deleted = event.action in _ENDS
     if event.action not in (_BEGINS | _ENDS) or event.event_ts < known:
@@ -126,8 +131,8 @@ def _existence(before: MappingStatus, event: MeetingEvent, concern: Concern) -> 
         return before
     if not deleted and event.event_ts == known and before.phase is MappingPhase.DELETED:
         return before
-    after = _with(before, existence=event.event_ts, credentials=_operators_told(before, event, concern))
-    return _with(after, phase=phase_of(after, deleted=deleted))
+    after = with_times(before, existence=event.event_ts)
+    return after.model_copy(update={"phase": phase_of(after, deleted=deleted)})
 
 
 def _is_personal(before: MappingStatus, event: MeetingEvent, concern: Concern) -> bool:
@@ -138,78 +143,73 @@ def _is_personal(before: MappingStatus, event: MeetingEvent, concern: Concern) -
     )
 
 
-def _operators_told(before: MappingStatus, event: MeetingEvent, concern: Concern) -> list[FoundCredential]:
-    others = [one for one in before.credentials if one.role is not Role.OPERATOR or one.name not in concern.scope]
-    if event.action in _ENDS:
-        return others
-    return ordered([*others, *_entries(before, concern.operators, role=Role.OPERATOR)])
+def _operators_told(before: MappingStatus, event: MeetingEvent, concern: Concern) -> MappingStatus:
+    if event.action not in (_BEGINS | _ENDS) or _is_older(before, event, concern, aspect="existence"):
+        return before
+    operators = () if event.action in _ENDS else concern.operators
+    after = _with_role(before, concern, names=operators, role=Role.OPERATOR)
+    return with_app_time(after, app=concern.app, aspect="existence", at=event.event_ts)
 
 
 def _hosts_told(before: MappingStatus, event: MeetingEvent, concern: Concern) -> MappingStatus:
-    if event.host_id is None or event.event_ts < (before.event_times.roles or 0):
+    if event.host_id is None or _is_older(before, event, concern, aspect="roles"):
         return before
-    return _with(before, credentials=_with_hosts(before, concern), roles=event.event_ts)
+    after = _with_role(before, concern, names=concern.hosts, role=Role.HOST)
+    return with_app_time(after, app=concern.app, aspect="roles", at=event.event_ts)
 
 
-def _with_hosts(before: MappingStatus, concern: Concern) -> list[FoundCredential]:
-    others = [one for one in before.credentials if one.role is not Role.HOST or one.name not in concern.scope]
-    return ordered([*others, *_entries(before, concern.hosts, role=Role.HOST)])
+def _alternatives_told(before: MappingStatus, event: MeetingEvent, concern: Concern) -> MappingStatus:
+    # What an event does not mention has not changed; an empty list means that there is none any more.
+    if event.alternative_hosts is None or event.action in _ENDS:
+        return before
+    if _is_older(before, event, concern, aspect="alternatives"):
+        return before
+    after = _with_role(before, concern, names=concern.alternatives, role=Role.ALTERNATIVE_HOST)
+    return with_app_time(after, app=concern.app, aspect="alternatives", at=event.event_ts)
 
 
-def _entries(before: MappingStatus, names: Iterable[str], *, role: Role) -> list[FoundCredential]:
-    # What a sync found stays the sync's to remove: an event that confirms it does not change its source.
-    sources = {one.name: one.source for one in before.credentials}
-    return [FoundCredential(name=name, role=role, source=sources.get(name, Source.WEBHOOK)) for name in names]
+def _schedule_told(before: MappingStatus, event: MeetingEvent, _: Concern) -> MappingStatus:
+    if event.start_time is None or event.action in _ENDS or event.event_ts < (before.event_times.schedule or 0):
+        return before
+    after = with_times(before, schedule=event.event_ts)
+    # Once it has run, startTime tells of the run.
+    planned = event.start_time.replace(microsecond=0)
+    return after if before.uuid is not None else after.model_copy(update={"start_time": planned})
 
 
 def _run(before: MappingStatus, event: MeetingEvent, concern: Concern) -> MappingStatus:
-    after = _started(before, event) if event.action == "started" else _ended(before, event)
-    if after.uuid != event.uuid:
-        return after
-    if after.event_times.roles is None:
-        # Another run, another host perhaps; the same run may be told by several apps, each for its own credentials.
-        after = _with(after, credentials=_with_hosts(before, concern))
-    deleted = before.phase is MappingPhase.DELETED
-    return _with(after, phase=phase_of(after, deleted=deleted))
+    after = after_run(before, event)
+    return _hosts_by_run(after, event, concern) if after.uuid == event.uuid else after
 
 
-def _started(before: MappingStatus, event: MeetingEvent) -> MappingStatus:
-    moment, known = _seconds(event.event_ts), before.event_times.live or 0
-    if before.uuid == event.uuid:
-        return _with(before, live=max(known, event.event_ts), start_time=before.start_time or moment)
-    if event.event_ts > known:
-        return _with(before, uuid=event.uuid, live=event.event_ts, start_time=moment, end_time=None)
-    if before.start_time is not None and moment > before.start_time and _an_end_is_ahead(before):
-        # A later run than the known one, whose end (or that of a still later one) has already been heard of.
-        return _with(before, uuid=event.uuid, start_time=moment, end_time=moment)
-    return before
-
-
-def _ended(before: MappingStatus, event: MeetingEvent) -> MappingStatus:
-    moment, known = _seconds(event.event_ts), before.event_times.live or 0
-    if before.uuid == event.uuid:
-        return _with(before, live=max(known, event.event_ts), end_time=max(before.end_time or moment, moment))
-    if event.event_ts <= known:
+def _presence(before: MappingStatus, event: MeetingEvent, concern: Concern) -> MappingStatus:
+    after = after_presence(before, event, names=concern.present)
+    if after == before:
         return before
-    if before.uuid is not None and before.end_time is None:
-        # Not the running uuid: its run goes on. That this end was heard of is remembered in the aspect's time only,
-        # so that the beginning of the run that it belongs to, if it comes late, starts nothing.
-        return _with(before, live=event.event_ts)
-    return _with(before, uuid=event.uuid, live=event.event_ts, start_time=None, end_time=moment)
+    after = after.model_copy(update={"phase": after.phase or MappingPhase.SCHEDULED})
+    return _hosts_by_run(after, event, concern) if after.uuid in (None, event.uuid) else after
 
 
-def _an_end_is_ahead(status: MappingStatus) -> bool:
-    told = status.end_time or status.start_time
-    return told is not None and _seconds(status.event_times.live or 0) > told
+def _hosts_by_run(status: MappingStatus, event: MeetingEvent, concern: Concern) -> MappingStatus:
+    """Another run, another host perhaps; the same run may be told by several apps, each for its own credentials."""
+    if event.host_id is None or told_by(status, app=concern.app).roles is not None:
+        return status
+    return _with_role(status, concern, names=concern.hosts, role=Role.HOST)
 
 
-def _seconds(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(seconds=milliseconds // 1000)
+def _is_older(before: MappingStatus, event: MeetingEvent, concern: Concern, *, aspect: str) -> bool:
+    known = getattr(told_by(before, app=concern.app), aspect)
+    return known is not None and event.event_ts < known
 
 
-def _with(status: MappingStatus, **changes: object) -> MappingStatus:
-    """The status with some fields and, by their own names, event times changed."""
-    times = {name: changes.pop(name) for name in tuple(changes) if name in EventTimes.model_fields}
-    if times:
-        changes["event_times"] = status.event_times.model_copy(update=times)
-    return status.model_copy(update=changes)
+def _with_role(before: MappingStatus, concern: Concern, *, names: Iterable[str], role: Role) -> MappingStatus:
+    """Exactly these of the app's credentials have the role; what a look-up proved at Zoom stays."""
+    others = [
+        one
+        for one in before.credentials
+        if one.role is not role or one.name not in concern.scope or one.source is Source.LOOKUP
+    ]
+    # What a sync found stays the sync's to remove: an event that confirms it does not change its source.
+    sources = {one.name: one.source for one in before.credentials}
+    told = [FoundCredential(name=name, role=role, source=sources.get(name, Source.WEBHOOK)) for name in names]
+    return before.model_copy(update={"credentials": ordered([*others, *told])})

@@ -1,4 +1,4 @@
-"""What a credential's own list of meetings, as Zoom gives it, changes in the mappings; and which mappings are over.
+"""What a credential's own list of meetings, as Zoom gives it, changes in the mappings.
 
 A list is a statement about one moment, the start of the sync that read it: what events told since then stands. It adds
 and repairs; it removes only what a list once added. Pure: times come in.
@@ -7,12 +7,13 @@ and repairs; it removes only what a list once added. Pure: times come in.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from meetingbots.decide.mapping import ordered, phase_of
+from meetingbots.decide.mapping import ordered
+from meetingbots.decide.mapping_runs import phase_of, with_times
+from meetingbots.decide.mapping_times import milliseconds, told_by, with_app_time
 from meetingbots.models.mapping import (
-    EventTimes,
     FoundCredential,
     MappingPhase,
     MappingStatus,
@@ -21,10 +22,6 @@ from meetingbots.models.mapping import (
     Source,
 )
 
-KEPT_AFTER_END: Final = timedelta(hours=24)
-"""How long tombstones and ended instant meetings stay."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FROM_LISTS: Final = frozenset({Source.SYNC, Source.PMI})
 
 
@@ -36,69 +33,80 @@ class Remove:
 REMOVE: Final = Remove()
 
 
-def milliseconds(moment: datetime) -> int:
-    """An aware time in Zoom's unit, milliseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Whose list it is: a credential and its app's Secret, by name; and when the reading began."""
+
+    name: str
+    app: str
+    start: datetime
+
+    @property
+    def at(self) -> int:
+        """The start in Zoom's unit, milliseconds since 1970."""
+        return milliseconds(self.start)
 
 
-def listed(status: MappingStatus | None, *, name: str, source: Source, start: datetime) -> MappingStatus | None:
-    """The status once Zoom's list (or the user's PMI) named the meeting as that of credential `name`.
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A meeting in the list: from where (Sync, or PMI for the user's personal ID), and when it is planned."""
 
-    `source` is Sync or PMI, `start` when the sync began. None: it was known already, or something newer says otherwise.
+    source: Source
+    start_time: datetime | None = None
+
+
+def listed(status: MappingStatus | None, *, reader: Reader, found: Listed) -> MappingStatus | None:
+    """The status once Zoom's list (or the user's PMI) named the meeting as that of the reader's credential.
+
+    None: it was known already, or something newer says otherwise.
     """
     before = status or MappingStatus()
-    at, times = milliseconds(start), before.event_times
-    if before.phase is MappingPhase.DELETED and at <= (times.existence or 0):
+    if before.phase is MappingPhase.DELETED and reader.at <= (before.event_times.existence or 0):
         return None
-    known = next((one for one in before.credentials if one.name == name), None)
-    if known is None and at < (times.roles or 0):
+    known = next((one for one in before.credentials if one.name == reader.name), None)
+    told_since = reader.at < (told_by(before, app=reader.app).roles or 0)
+    if told_since and (known is None or known.role is not Role.HOST):
         return None
-    if known is not None and known.role is not Role.HOST and at < (times.roles or 0):
-        return None
-    entry = FoundCredential(name=name, role=Role.HOST, source=source)
-    credentials = ordered([entry, *(one for one in before.credentials if one.name != name)])
-    phase = before.phase
-    if phase in (None, MappingPhase.DELETED):
-        phase = phase_of(before, deleted=False)
-    if credentials == before.credentials and phase == before.phase:
-        return None
-    heard = EventTimes(
-        existence=max(at, times.existence or 0), roles=max(at, times.roles or 0), live=before.event_times.live
+    entry = FoundCredential(name=reader.name, role=Role.HOST, source=found.source)
+    after = before.model_copy(
+        update={"credentials": ordered([entry, *(one for one in before.credentials if one.name != reader.name)])}
     )
-    return before.model_copy(update={"credentials": credentials, "phase": phase, "event_times": heard})
+    if before.phase in (None, MappingPhase.DELETED):
+        after = after.model_copy(update={"phase": phase_of(after, deleted=False)})
+    after = _planned(after, reader=reader, found=found)
+    return None if after == before else _heard(after, reader)
 
 
-def no_longer_listed(mapping: MeetingMapping, *, name: str, start: datetime) -> MappingStatus | Remove | None:
-    """What becomes of a mapping that names credential `name` and that Zoom's complete list does not have.
+def no_longer_listed(mapping: MeetingMapping, *, reader: Reader) -> MappingStatus | Remove | None:
+    """What becomes of a mapping that names the reader's credential and that Zoom's complete list does not have.
 
     Only an entry that a list added (or a personal meeting ID of the past) goes, and only when nothing was told about
     roles since the sync began. A running meeting stays: Zoom lists no instant and no overdue ones.
     """
-    status, at = mapping.status, milliseconds(start)
-    entry = next((one for one in status.credentials if one.name == name), None)
+    status = mapping.status
+    entry = next((one for one in status.credentials if one.name == reader.name), None)
     if entry is None or entry.source not in _FROM_LISTS:
         return None
-    if status.phase in (MappingPhase.LIVE, MappingPhase.DELETED) or (status.event_times.roles or 0) >= at:
+    told = told_by(status, app=reader.app).roles or 0
+    if status.phase in (MappingPhase.LIVE, MappingPhase.DELETED) or told >= reader.at:
         return None
-    left = [one for one in status.credentials if one.name != name]
+    left = [one for one in status.credentials if one.name != reader.name]
     if not left and not mapping.spec.credentials:
         return REMOVE
-    heard = status.event_times.model_copy(update={"roles": at})
-    return status.model_copy(update={"credentials": left, "event_times": heard})
+    after = status.model_copy(update={"credentials": left})
+    return with_app_time(after, app=reader.app, aspect="roles", at=reader.at)
 
 
-def is_over(mapping: MeetingMapping, *, now: datetime) -> bool:
-    """Whether a mapping has had its time: a day-old tombstone, an instant meeting that ended a day ago, or nobody's.
+def _planned(status: MappingStatus, *, reader: Reader, found: Listed) -> MappingStatus:
+    if found.start_time is None or status.uuid is not None or reader.at < (status.event_times.schedule or 0):
+        return status
+    planned = found.start_time.replace(microsecond=0)
+    if planned == status.start_time:
+        return status
+    return with_times(status.model_copy(update={"start_time": planned}), schedule=reader.at)
 
-    People's own objects are never over.
-    """
-    status, times = mapping.status, mapping.status.event_times
-    if mapping.spec.credentials or status.phase is MappingPhase.LIVE:
-        return False
-    newest = max(times.existence or 0, times.roles or 0, times.live or 0)
-    if milliseconds(now - KEPT_AFTER_END) < newest:
-        return False
-    if status.phase is MappingPhase.DELETED or not status.credentials:
-        return newest > 0
-    is_instant = times.existence is None and not any(one.source in _FROM_LISTS for one in status.credentials)
-    return status.phase is MappingPhase.ENDED and is_instant
+
+def _heard(status: MappingStatus, reader: Reader) -> MappingStatus:
+    roles = max(reader.at, told_by(status, app=reader.app).roles or 0)
+    after = with_app_time(status, app=reader.app, aspect="roles", at=roles)
+    return with_times(after, existence=max(reader.at, status.event_times.existence or 0))

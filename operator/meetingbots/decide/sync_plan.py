@@ -51,7 +51,8 @@ def due_at(credential: ZoomCredential, *, now: datetime, tried_request: str) -> 
     told = find(credential.status.conditions, ConditionType.MEETINGS_SYNCED)
     if meetings is None or meetings.next_sync_time is None or (request and request != tried_request):
         return now
-    if told is None or told.reason in _NOT_TRIED:
+    if told is None or told.reason in _NOT_TRIED or meetings.progress is not None:
+        # A read that did not come to its end: this process has only begun.
         return now
     if meetings.last_sync_time is None or told.status is not ConditionStatus.TRUE:
         return meetings.next_sync_time
@@ -66,6 +67,14 @@ def may_read(credential: ZoomCredential) -> SyncVerdict | None:
     if told is None or told.status is ConditionStatus.TRUE or told.reason == CredentialReason.SCOPES_MISSING:
         return None
     return SyncVerdict(False, SyncReason.CREDENTIAL_NOT_READY, f"The credential is not ready ({told.reason}).")
+
+
+def under_way(credential: ZoomCredential) -> SyncVerdict:
+    """What to say during a long read: what was read before stays true till it is read anew."""
+    told = find(credential.status.conditions, ConditionType.MEETINGS_SYNCED)
+    if told is not None and told.status is ConditionStatus.TRUE:
+        return SyncVerdict(True, SyncReason.SYNCED, told.message)
+    return SyncVerdict(False, SyncReason.SYNCING, "Meetings are being read from Zoom; see status.meetings.progress.")
 
 
 def next_after(credential: ZoomCredential, *, finished: datetime, jitter: float) -> datetime:

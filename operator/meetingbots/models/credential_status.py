@@ -210,6 +210,11 @@ class CredentialStatus(Model):
     deauthorization: Deauthorization | None = Field(
         default=None, description="What Zoom told when the user removed the app; absent otherwise."
     )
+    user_removal: UserRemoval | None = Field(
+        default=None,
+        description="What Zoom told when the user was deactivated, deleted or taken out of the account; out of date "
+        "once tokens were renewed after it.",
+    )
     last_webhook_time: Time | None = Field(
         default=None, description="When Zoom's last webhook for this credential's app came, to within an hour."
     )

@@ -14,6 +14,7 @@ from meetingbots.models.metadata import NameReference, Resource
 from meetingbots.models.names import LIVE, LIVE_LABEL, MAPPING_KIND, MAPPING_PLURAL
 
 MAX_FOUND_CREDENTIALS = 256
+MAX_APPS = 64
 
 
 class Role(StrEnum):
@@ -73,6 +74,22 @@ class Presence(Model):
     event_time: EpochMilliseconds = Field(
         description="Zoom's event_ts of the join or leave that told it, in milliseconds since 1970."
     )
+    uuid: str | None = Field(default=None, max_length=256, description="Zoom's id of the run that it is about.")
+
+
+class AppTimes(Model):
+    """The times of the newest events that one Zoom app sent; each app speaks for its own credentials only."""
+
+    name: ObjectName = Field(description="Name of the app's Secret.")
+    existence: EpochMilliseconds | None = Field(
+        default=None, description="Zoom's event_ts of its newest event about whether the meeting exists."
+    )
+    roles: EpochMilliseconds | None = Field(
+        default=None, description="Zoom's event_ts of its newest event about who the host is."
+    )
+    alternatives: EpochMilliseconds | None = Field(
+        default=None, description="Zoom's event_ts of its newest event about who the alternative hosts are."
+    )
 
 
 class EventTimes(Model):
@@ -89,6 +106,16 @@ class EventTimes(Model):
     live: EpochMilliseconds | None = Field(
         default=None,
         description="Zoom's event_ts of the newest event about whether it runs, in milliseconds since 1970.",
+    )
+    schedule: EpochMilliseconds | None = Field(
+        default=None,
+        description="Zoom's event_ts of the newest event about when it is planned, in milliseconds since 1970.",
+    )
+    apps: list[AppTimes] | None = Field(
+        default=None,
+        max_length=MAX_APPS,
+        description="The same for each Zoom app: the events of two apps about one meeting differ a little in time.",
+        json_schema_extra=extension(list_type="map", list_key="name"),
     )
 
 

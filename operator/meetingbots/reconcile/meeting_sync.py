@@ -1,4 +1,4 @@
-"""A credential's sync: its user's meetings and personal meeting ID, as Zoom lists them now, into mappings.
+"""A credential's sync: its meetings and personal meeting IDs, as Zoom lists them now, into mappings.
 
 Webhooks tell what changes; the sync tells what there was before the first webhook, and repairs what got lost. Nothing
 is written before Zoom's whole list was read, so that a list that breaks off removes nothing; and only differences are
@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from meetingbots.build.mapping import credential_label
-from meetingbots.decide.mapping_sync import REMOVE, Remove, is_over, listed, no_longer_listed
+from meetingbots.decide.mapping_retention import is_over
+from meetingbots.decide.mapping_sync import REMOVE, Listed, Reader, Remove, listed, no_longer_listed
 from meetingbots.kube.resources import MAPPINGS
-from meetingbots.models.credential import ZoomCredential
-from meetingbots.models.mapping import MappingStatus, MeetingMapping, Source
-from meetingbots.reconcile.access_tokens import AccessToken
+from meetingbots.models.credential import Level, SyncProgress, ZoomCredential
+from meetingbots.models.mapping import MappingStatus, MeetingMapping
 from meetingbots.reconcile.mapping_writer import Decide, MappingWriter
+from meetingbots.reconcile.meeting_lists import MeetingLists, TokenSource
 from meetingbots.reconcile.services import Services
-from meetingbots.zoom.api import ZoomAPI
-from meetingbots.zoom.errors import Cause, ZoomError
 
 _log = logging.getLogger(__name__)
 _AT_ONCE: Final = 8
@@ -35,56 +34,45 @@ class SyncResult:
     """What a complete sync found and did."""
 
     count: int
-    """Meetings of the user, the personal meeting ID among them."""
+    """Meetings of the user (level Account: of all users), the personal meeting IDs among them."""
     finished: datetime
     pmi: str | None
-    """The user's personal meeting ID, as it is now."""
+    """The personal meeting ID, as it is now, of the user who consented."""
     written: int
     removed: int
 
 
 async def sync_meetings(
-    *, services: Services, credential: ZoomCredential, access: AccessToken, now: datetime
+    *,
+    services: Services,
+    credential: ZoomCredential,
+    tokens: TokenSource,
+    now: datetime,
+    progress: Callable[[SyncProgress], Awaitable[None]],
 ) -> SyncResult:
-    """Read the user's meetings and bring the mappings of the credential's namespace up to date.
+    """Read the meetings that a credential speaks for, and bring the mappings of its namespace up to date.
 
-    `now` is the sync's own start: what events told after it stands. Can be broken off anywhere and begun again.
+    `now` is the sync's own start: what events told after it stands. `tokens` are asked for one again and
+    again, however long it takes; `progress` is told after each page of Zoom's. Can be broken off anywhere and begun
+    again.
     Raises `ZoomError` before anything was written, and `KubeError` when the API server did not take something; then
-    nothing that comes after it is done, and removals come last.
+    nothing that comes after it is done, and removals come last. What `progress` raises goes through.
     """
-    wanted, pmi = await _wanted(services, access)
+    lists = MeetingLists(services=services, tokens=tokens, progress=progress, start=now)
+    pmi = await (lists.read_account() if credential.spec.level is Level.ACCOUNT else lists.read_own())
     sync = _Sync(services=services, credential=credential, start=now)
-    differences = await sync.compare(wanted)
-    written = await sync.add(wanted, differences)
+    differences = await sync.compare(lists.found)
+    written = await sync.add(lists.found, differences)
     removed = await sync.remove(differences.leftovers)
     _log.info(
         "ZoomCredential %s/%s: %d meetings, %d mappings written, %d removed",
         credential.namespace,
         credential.name,
-        len(wanted),
+        len(lists.found),
         written,
         removed,
     )
-    return SyncResult(count=len(wanted), finished=services.clock(), pmi=pmi, written=written, removed=removed)
-
-
-async def _wanted(services: Services, access: AccessToken) -> tuple[dict[str, Source], str | None]:
-    """Zoom's truth: meeting IDs of the user and how they were found, and the personal meeting ID."""
-    api = services.zoom_api(access.api_url)
-    user = await api.me(access.token)
-    try:
-        wanted = await _listed_by_zoom(api, access, host_id=user.id)
-    except ZoomError as error:
-        if error.kind is not Cause.PAGE_EXPIRED:
-            raise
-        wanted = await _listed_by_zoom(api, access, host_id=user.id)
-    if user.pmi:
-        wanted[user.pmi] = Source.PMI
-    return wanted, user.pmi
-
-
-async def _listed_by_zoom(api: ZoomAPI, access: AccessToken, *, host_id: str) -> dict[str, Source]:
-    return {meeting.id: Source.SYNC async for meeting in api.meetings(access.token) if meeting.host_id in ("", host_id)}
+    return SyncResult(count=len(lists.found), finished=services.clock(), pmi=pmi, written=written, removed=removed)
 
 
 @dataclass(frozen=True)
@@ -102,11 +90,11 @@ class _Sync:
     def __init__(self, *, services: Services, credential: ZoomCredential, start: datetime) -> None:
         self._kube = services.kube
         self._credential = credential
-        self._start = start
+        self._reader = Reader(name=credential.name, app=credential.spec.app_secret_ref.name, start=start)
         self._uids = {credential.name: credential.metadata.uid}
         self._writer = MappingWriter(kube=services.kube, clock=asyncio.get_running_loop().time)
 
-    async def compare(self, wanted: dict[str, Source]) -> _Differences:
+    async def compare(self, wanted: Mapping[str, Listed]) -> _Differences:
         """Look at the mappings that have the credential's label, page by page; only names are kept."""
         repairs, leftovers, seen = [], [], set()
         async for item in self._kube.list(
@@ -115,18 +103,18 @@ class _Sync:
             label_selector=credential_label(self._credential.name),
         ):
             mapping = MeetingMapping.from_object(item)
-            source = wanted.get(mapping.name)
-            if source is None:
+            found = wanted.get(mapping.name)
+            if found is None:
                 if self._removal(mapping) is not None:
                     leftovers.append(mapping.name)
                 continue
             seen.add(mapping.name)
-            if self._addition(source)(mapping) is not None:
+            if self._addition(found)(mapping) is not None:
                 repairs.append(mapping.name)
         missing = tuple(name for name in wanted if name not in seen)
         return _Differences(repairs=tuple(repairs), missing=missing, leftovers=tuple(leftovers))
 
-    async def add(self, wanted: dict[str, Source], differences: _Differences) -> int:
+    async def add(self, wanted: Mapping[str, Listed], differences: _Differences) -> int:
         """Write what is listed and not so; how many writes that took."""
         repaired = await self._each(
             differences.repairs, lambda name: self._write(name, self._addition(wanted[name]), probably_new=False)
@@ -139,19 +127,18 @@ class _Sync:
         """Take out what Zoom does not list any more, and what is over; how many writes that took."""
         return await self._each(leftovers, lambda name: self._write(name, self._removal, probably_new=False))
 
-    def _addition(self, source: Source) -> Decide:
+    def _addition(self, found: Listed) -> Decide:
         def decide(mapping: MeetingMapping | None) -> MappingStatus | None:
-            status = mapping.status if mapping else None
-            return listed(status, name=self._credential.name, source=source, start=self._start)
+            return listed(mapping.status if mapping else None, reader=self._reader, found=found)
 
         return decide
 
     def _removal(self, mapping: MeetingMapping | None) -> MappingStatus | Remove | None:
         if mapping is None:
             return None
-        if is_over(mapping, now=self._start):
+        if is_over(mapping, now=self._reader.start):
             return REMOVE
-        return no_longer_listed(mapping, name=self._credential.name, start=self._start)
+        return no_longer_listed(mapping, reader=self._reader)
 
     async def _write(self, name: str, decide: Decide, *, probably_new: bool) -> bool:
         return await self._writer.write(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from meetingbots.decide.sync_plan import (
@@ -21,12 +21,13 @@ from meetingbots.decide.sync_plan import (
     pending_request,
     retry_after,
     stopped,
+    under_way,
 )
 from meetingbots.kube.errors import KubeError, NotFoundError
 from meetingbots.kube.resources import CREDENTIALS
 from meetingbots.models.base import ModelError
 from meetingbots.models.conditions import ConditionType, set_condition
-from meetingbots.models.credential import MeetingsStatus, SyncReason, ZoomCredential
+from meetingbots.models.credential import MeetingsStatus, SyncProgress, SyncReason, ZoomCredential
 from meetingbots.reconcile.access_tokens import AccessToken, AccessTokens, NotReady
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.credential_memory import CredentialMemory
@@ -39,6 +40,29 @@ _log = logging.getLogger(__name__)
 FIELD_MANAGER: Final = "meetingbots-operator-sync"
 _FIELDS: Final = ("meetings", "lastHandledSyncRequest")
 _NOT_READY_SECONDS: Final = 30.0
+_PROGRESS_EVERY: Final = timedelta(seconds=2)
+"""How often the progress of a long read is told; a short one is done before it is worth a word."""
+
+
+class CredentialTokens:
+    """A credential's access tokens for a read that may outlast several of them; `first` is the one at hand."""
+
+    def __init__(self, *, key: Key, access_tokens: AccessTokens, first: AccessToken) -> None:
+        self._key = key
+        self._access_tokens = access_tokens
+        self._first: AccessToken | None = first
+
+    async def get(self) -> AccessToken:
+        """A usable token. Raises `Passing` when there is none now, and `KubeError`."""
+        first, self._first = self._first, None
+        access = first or await self._access_tokens.get(self._key)
+        if isinstance(access, NotReady):
+            raise Passing(Cause.UNAVAILABLE, message=access.message)
+        return access
+
+    def refuse(self, access: AccessToken) -> None:
+        """Zoom does not take this one any more: a newer one is asked for."""
+        self._access_tokens.invalidate(self._key, access)
 
 
 class MeetingSyncTurn:
@@ -70,7 +94,7 @@ class MeetingSyncTurn:
             return None  # told by the credential's own reconciliation
         why_not = stopped(credential)
         if why_not is not None:
-            await self._tell(key, credential, why_not, meetings=credential.status.meetings)
+            await self._tell(key, credential, why_not, meetings=_without_progress(credential))
             return None
         now = self._services.clock()
         due = due_at(credential, now=now, tried_request=self._tried.get(key, ""))
@@ -90,12 +114,24 @@ class MeetingSyncTurn:
             why_not = SyncVerdict(False, SyncReason.CREDENTIAL_NOT_READY, access.message)
         if why_not is not None or not isinstance(access, AccessToken):
             if why_not is not None:
-                await self._tell(key, credential, why_not, meetings=credential.status.meetings)
+                await self._tell(key, credential, why_not, meetings=_without_progress(credential))
             return _NOT_READY_SECONDS
         start = self._services.clock()
         self._tried[key] = pending_request(credential)
+        tokens = CredentialTokens(key=key, access_tokens=self._access_tokens, first=access)
+        told = [start]
+
+        async def progress(made: SyncProgress) -> None:
+            now = self._services.clock()
+            begun = made.users_total is not None and made.users_done == 0
+            if begun or now - told[0] >= _PROGRESS_EVERY:
+                told[0] = now
+                await self._progress(key, credential, made)
+
         try:
-            result = await sync_meetings(services=self._services, credential=credential, access=access, now=start)
+            result = await sync_meetings(
+                services=self._services, credential=credential, tokens=tokens, now=start, progress=progress
+            )
         except ZoomError as error:
             return await self._failed(key, credential, access, error)
         except KubeError as error:
@@ -124,6 +160,10 @@ class MeetingSyncTurn:
         meetings = known.model_copy(update={"next_sync_time": again, "progress": None})
         await self._tell(key, credential, failed(error), meetings=meetings)
         return self._until(again)
+
+    async def _progress(self, key: Key, credential: ZoomCredential, made: SyncProgress) -> None:
+        known = credential.status.meetings or MeetingsStatus()
+        await self._tell(key, credential, under_way(credential), meetings=known.model_copy(update={"progress": made}))
 
     def _until(self, moment: datetime) -> float:
         return max(0.0, (moment - self._services.clock()).total_seconds())
@@ -192,3 +232,8 @@ class MeetingSyncTurn:
         known = self._services.caches.credentials.get(key)
         if known is not None and known["metadata"].get("uid") == credential.metadata.uid:
             self._services.caches.credentials.put(written)
+
+
+def _without_progress(credential: ZoomCredential) -> MeetingsStatus | None:
+    meetings = credential.status.meetings
+    return meetings.model_copy(update={"progress": None}) if meetings is not None else None

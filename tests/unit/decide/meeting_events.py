@@ -48,15 +48,23 @@ def meeting_event(action: str, seconds: float, **fields: Any) -> MeetingEvent:
 
 def concern(
     *hosts: str,
+    app: str = "zoom-app",
+    alternatives: tuple[str, ...] = (),
     operators: tuple[str, ...] = (),
-    scope: tuple[str, ...] = ("alice", "bob", "carol", "olga"),
+    present: tuple[str, ...] = (),
+    claims: bool = True,
+    scope: tuple[str, ...] = ("alice", "bob", "carol", "dora", "eve", "finn", "olga"),
     personal_ids: tuple[str, ...] = (),
 ) -> Concern:
     return Concern(
         namespace="team",
+        app=app,
         scope=frozenset(scope),
         hosts=hosts,
+        alternatives=alternatives,
         operators=operators,
+        present=present,
         personal_ids=frozenset(personal_ids),
-        uids={name: f"uid-{name}" for name in (*hosts, *operators)},
+        claims=claims,
+        uids={name: f"uid-{name}" for name in (*hosts, *alternatives, *operators)},
     )

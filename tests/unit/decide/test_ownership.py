@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from meetingbots.decide.ownership import Concern, KnownCredential, concern
+from meetingbots.decide.ownership import Concern, KnownCredential, Who, concern
 from meetingbots.models.credential import Level
 
 
-def known(name: str, user: str, *, level: Level = Level.USER, pmi: str = "") -> KnownCredential:
+def known(name: str, user: str, *, level: Level = Level.USER, pmi: str = "", **more: Any) -> KnownCredential:
     return KnownCredential(
         namespace="team",
         name=name,
@@ -16,6 +17,7 @@ def known(name: str, user: str, *, level: Level = Level.USER, pmi: str = "") -> 
         user_id=user,
         account_id="A1",
         pmi=pmi,
+        **more,
     )
 
 
@@ -28,8 +30,13 @@ PEOPLE = [
 ACCOUNT = known("all", "U9", level=Level.ACCOUNT)
 
 
-def about(people: list[KnownCredential], **who: Any) -> Concern | None:
-    return concern(people, namespace="team", **({"host_id": None} | who))
+def about(people: list[KnownCredential], *, event_ts: int = 5, **who: Any) -> Concern | None:
+    return concern(people, namespace="team", app="zoom-app", who=Who(**who), event_ts=event_ts)
+
+
+def claimed(people: list[KnownCredential], **who: Any) -> bool:
+    found = about(people, **who)
+    return found is not None and found.claims
 
 
 def test_the_hosts_credentials() -> None:
@@ -42,9 +49,11 @@ def test_the_hosts_credentials() -> None:
 
 
 def test_a_strangers_meeting_is_nobodys() -> None:
-    assert about(PEOPLE, host_id="U3") is None
-    assert about(PEOPLE, host_id="U3", operator_id="U1") is None
-    assert about(PEOPLE) is None
+    assert not claimed(PEOPLE, host_id="U3")
+    assert not claimed(PEOPLE, host_id="U3", operator_id="U1")
+    assert not claimed(PEOPLE, host_id="U3", participant_id="U1")
+    assert not claimed(PEOPLE)
+    assert not claimed([ACCOUNT])
     assert about([], host_id="U1") is None
 
 
@@ -74,4 +83,32 @@ def test_who_gave_the_meeting_away_is_told() -> None:
 
 
 def test_an_empty_id_is_nobodys() -> None:
-    assert about(PEOPLE, host_id="") is None
+    assert not claimed(PEOPLE, host_id="")
+    assert not claimed(PEOPLE, host_id="", participant_id="")
+
+
+def test_alternative_hosts_by_their_address() -> None:
+    people = [known("alice", "U1", email="alice@x.test"), known("bob", "U2", email="bob@x.test"), *PEOPLE[2:]]
+    found = about(people, host_id="U1", operator_id="U2", alternative_hosts=("bob@x.test", "alice@x.test"))
+    assert found is not None
+    assert (found.hosts, found.alternatives) == (("alice", "alice-too"), ("bob",))
+    stranger = about(people, host_id="U3", alternative_hosts=("bob@x.test",))
+    assert stranger is not None
+    assert (stranger.claims, stranger.hosts, stranger.alternatives) == (True, (), ("bob",))
+    assert stranger.uids == {"bob": "uid-bob"}
+    assert "bob@x.test" not in repr(people)
+    assert not claimed([known("no-address", "U5")], host_id="U3", alternative_hosts=("",))
+
+
+def test_the_participants_own_credentials() -> None:
+    found = about([*PEOPLE, ACCOUNT], host_id="U2", participant_id="U1")
+    assert found is not None
+    assert found.present == ("alice", "alice-too")
+
+
+def test_nothing_from_before_a_good_bye_is_theirs() -> None:
+    gone = known("alice", "U1", deauthorized=datetime(1970, 1, 1, 0, 0, 10, tzinfo=UTC))
+    assert not claimed([gone], host_id="U1", event_ts=10_999)
+    assert claimed([gone], host_id="U1", event_ts=11_000)
+    back = known("alice", "U1", removed=gone.deauthorized, renewed=datetime(1970, 1, 1, 0, 0, 12, tzinfo=UTC))
+    assert claimed([back], host_id="U1", event_ts=9_000)

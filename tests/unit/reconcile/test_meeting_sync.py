@@ -10,7 +10,7 @@ import pytest
 from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import MAPPINGS
 from meetingbots.metrics import Metrics
-from meetingbots.models.credential import ZoomCredential
+from meetingbots.models.credential import SyncProgress, ZoomCredential
 from meetingbots.reconcile.access_tokens import AccessToken
 from meetingbots.reconcile.meeting_sync import SyncResult, sync_meetings
 from meetingbots.reconcile.services import Caches, Queues, Services
@@ -29,20 +29,41 @@ PAGE = 300
 
 @dataclass
 class Zoom:
-    """One user's meetings, in pages. `broken` names the page (from 0) that fails, and how; each time once."""
+    """One user's meetings, in pages. `broken` names the page (from 0) that fails, and how; each time once.
+
+    `account` are the other users with theirs; `gone` are users who are listed and not there any more.
+    """
 
     meetings: list[str] = field(default_factory=list)
+    account: dict[str, list[str]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     others: list[str] = field(default_factory=list)
     pmi: str = PMI
     broken: dict[int, httpx.Response] = field(default_factory=dict)
     lists: int = 0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/users"):
+            return self._users()
+        user = request.url.path.split("/")[3]
+        if request.url.path.endswith("/meetings") and user not in ("me", "U1"):
+            return self._others(user)
         if request.url.path.endswith("/meetings"):
             return self._page(int(request.url.params.get("next_page_token", "0")))
         return httpx.Response(
             200, json={"id": "U1", "account_id": "A1", "email": "a@example.com", "pmi": int(self.pmi)}
         )
+
+    def _users(self) -> httpx.Response:
+        rows = [{"id": user, "status": "active", "pmi": 2000000000 + n} for n, user in enumerate(self.account)]
+        owner = {"id": "U1", "status": "active", "pmi": int(self.pmi)}
+        return httpx.Response(200, json={"users": [owner, *rows], "next_page_token": ""})
+
+    def _others(self, user: str) -> httpx.Response:
+        if user in self.gone:
+            return httpx.Response(404, json={"code": 1001, "message": f"User does not exist: {user}."})
+        rows = [{"id": int(name), "host_id": user} for name in self.account[user]]
+        return httpx.Response(200, json={"next_page_token": "", "meetings": rows})
 
     def _page(self, number: int) -> httpx.Response:
         self.lists += number == 0
@@ -61,12 +82,28 @@ class Zoom:
 
 
 @dataclass
+class Tokens:
+    """Always the same access token."""
+
+    access: AccessToken
+    refused: list[str]
+
+    async def get(self) -> AccessToken:
+        return self.access
+
+    def refuse(self, access: AccessToken) -> None:
+        self.refused.append(access.user_id)
+
+
+@dataclass
 class Ground:
     """A namespace, a user at Zoom, and a credential of that user."""
 
     kube: FakeKube
     zoom: Zoom
     credential: ZoomCredential
+    progress: list[SyncProgress] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
     async def sync(self, *, after: timedelta = timedelta(0)) -> SyncResult:
         now = START + after
@@ -92,7 +129,14 @@ class Ground:
                 user_id="U1",
                 account_id="A1",
             )
-            return await sync_meetings(services=services, credential=self.credential, access=access, now=now)
+            source = Tokens(access, self.refused)
+
+            async def progress(made: SyncProgress) -> None:
+                self.progress.append(made)
+
+            return await sync_meetings(
+                services=services, credential=self.credential, tokens=source, now=now, progress=progress
+            )
 
     def mapping(self, name: str) -> dict[str, Any] | None:
         return self.kube.peek(MAPPINGS, namespace="team", name=name)
@@ -123,12 +167,13 @@ class Counted:
         return {verb: count - self._before[verb] for verb, count in self._now() if count != self._before[verb]}
 
 
-def credential(name: str = "alice") -> ZoomCredential:
+def credential(name: str = "alice", *, level: str = "User") -> ZoomCredential:
     return ZoomCredential.from_object(
         {
             "metadata": {"name": name, "namespace": "team", "uid": f"uid-{name}"},
             "spec": {
                 "appSecretRef": {"name": "zoom-app"},
+                "level": level,
                 "grant": {"refreshToken": {"secretKeyRef": {"name": name, "key": "refresh_token"}}},
             },
         }
@@ -288,3 +333,75 @@ async def test_tombstones_and_ended_instant_meetings_go_after_a_day(ground: Grou
 
 def milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
+
+
+# Level Account.
+
+
+@pytest.fixture
+def account(ground: Ground) -> Ground:
+    ground.credential = credential("all", level="Account")
+    ground.zoom.meetings = ids([1])
+    ground.zoom.account = {"U2": ids([2, 3]), "U3": [], "U4": ids([4])}
+    return ground
+
+
+async def test_an_account_is_walked_user_by_user(account: Ground) -> None:
+    result = await account.sync()
+    assert (result.count, result.written, result.pmi) == (8, 8, PMI)
+    for name in ids([1, 2, 3, 4]):
+        assert account.entries(name) == [entry("Sync", "all")]
+    assert account.entries("2000000001") == [entry("PMI", "all")]
+    told = [(one.users_done, one.users_total) for one in account.progress]
+    assert told[0] == (0, 4)
+    assert told[-1] == (4, 4)
+    assert account.progress[-1].meetings_read == 8
+    assert {one.start_time for one in account.progress} == {START}
+
+
+async def test_a_user_who_leaves_meanwhile_is_passed_over_and_unmapped(account: Ground) -> None:
+    await account.sync()
+    account.zoom.gone = {"U2"}
+    result = await account.sync(after=timedelta(days=1))
+    assert (result.count, result.removed) == (5, 3)
+    assert account.mapping(ids([2])[0]) is None
+
+
+async def test_a_walk_that_breaks_off_removes_nothing(account: Ground) -> None:
+    await account.sync()
+    account.zoom.account["U2"] = []
+    account.zoom.broken = {0: httpx.Response(502, text="<html>bad gateway</html>")}
+    counted = account.counted()
+    with pytest.raises(Passing):
+        await account.sync(after=timedelta(days=1))
+    assert counted.made == {}
+
+
+async def test_a_token_that_runs_out_on_the_way_is_replaced(account: Ground) -> None:
+    account.zoom.broken = {0: httpx.Response(401, json={"code": 124, "message": "Access token is expired."})}
+    assert (await account.sync()).count == 8
+    assert account.refused == ["U1"]
+
+
+async def test_the_hosts_own_credential_shares_the_mapping_with_the_accounts(account: Ground) -> None:
+    await account.sync()
+    account.credential = credential()
+    await account.sync(after=timedelta(minutes=1))
+    assert account.entries(ids([1])[0]) == [entry("Sync"), entry("Sync", "all")]
+
+
+async def test_the_dates_of_a_series_are_one_meeting_and_the_first_to_come_is_its_time(ground: Ground) -> None:
+    (name,) = ids([7])
+    days = ("2026-12-09", "2026-12-02", "2026-12-16")
+
+    def rows(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/meetings"):
+            return Zoom()(request)
+        meetings = [{"id": int(name), "host_id": "U1", "type": 8, "start_time": f"{day}T09:00:00Z"} for day in days]
+        return httpx.Response(200, json={"next_page_token": "", "meetings": meetings})
+
+    ground.zoom = rows  # type: ignore[assignment]
+    assert (await ground.sync()).count == 2
+    item = ground.mapping(name)
+    assert item is not None
+    assert item["status"]["startTime"] == "2026-12-02T09:00:00Z"

@@ -110,6 +110,11 @@ class Directory:
         known = self._unreadable.get(app)
         return known is None or known.client_id in ("", client_id)
 
+    def groups(self, *, apps: Iterable[Key], account_id: str) -> dict[Key, list[KnownCredential]]:
+        """The credentials of this account, by the Secret of their app."""
+        found = {app: list(self._by_account.get((app, account_id), _NOBODY).values()) for app in apps}
+        return {app: people for app, people in found.items() if people}
+
     def people(self, *, apps: Iterable[Key], account_id: str) -> list[KnownCredential]:
         """The credentials of these apps and this account."""
         return [one for app in apps for one in self._by_account.get((app, account_id), _NOBODY).values()]
@@ -147,6 +152,10 @@ def known_credential(item: Object) -> KnownCredential:
         user_id=status.get("userId") or "",
         account_id=status.get("accountId") or "",
         pmi=status.get("pmi") or "",
+        email=(status.get("email") or "").lower(),
+        renewed=iso_moment(status.get("lastRefreshTime")),
+        deauthorized=iso_moment((status.get("deauthorization") or {}).get("time")),
+        removed=iso_moment((status.get("userRemoval") or {}).get("time")),
     )
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from meetingbots.decide.mapping import after_meeting_event, after_personal_id, is_of_interest
-from meetingbots.decide.ownership import Concern, KnownCredential, concern
+from meetingbots.decide.ownership import Concern, KnownCredential, Who, concern
+from meetingbots.entry.receiver.consent_ends import ConsentEnds
 from meetingbots.entry.receiver.directory import Directory
 from meetingbots.entry.receiver.lookup import LiveLookup
-from meetingbots.models.mapping import MappingStatus, MeetingMapping
+from meetingbots.models.mapping import MappingStatus
 from meetingbots.reconcile.cache import Key
-from meetingbots.reconcile.mapping_writer import MappingWriter
-from meetingbots.zoom.events import Event, MeetingEvent, UserEvent
+from meetingbots.reconcile.mapping_writer import Decide, MappingWriter
+from meetingbots.zoom.events import AppDeauthorized, Event, MeetingEvent, UserEvent
+
+_Change: TypeAlias = Callable[[MappingStatus | None, Concern], MappingStatus | None]
 
 
 class Result(StrEnum):
@@ -37,93 +41,141 @@ class Outcome:
 class EventWriter:
     """Applies verified events. Raises `KubeError` when Kubernetes did not take all: then Zoom has to come again."""
 
-    def __init__(self, *, directory: Directory, lookup: LiveLookup, writer: MappingWriter) -> None:
+    def __init__(
+        self, *, directory: Directory, lookup: LiveLookup, writer: MappingWriter, consents: ConsentEnds
+    ) -> None:
         self._directory = directory
         self._lookup = lookup
         self._writer = writer
+        self._consents = consents
 
-    async def apply(self, event: Event, *, apps: Collection[Key]) -> Outcome:
-        """Write what `event` says; `apps` are the app Secrets whose webhook secret verified it."""
-        if isinstance(event, MeetingEvent) and is_of_interest(event):
-            return await self._meeting(event, apps)
-        if isinstance(event, UserEvent) and event.action == "updated" and event.pmi is not None:
-            return await self._personal_id(event, apps)
+    async def apply(self, event: Event, *, client_id: str, apps: Collection[Key]) -> Outcome:
+        """Write what `event` says; `apps` are the app Secrets of `client_id` whose webhook secret verified it."""
+        match event:
+            case MeetingEvent() if is_of_interest(event):
+                return await self._meeting(event, apps)
+            case UserEvent() if event.action == "updated" and event.pmi is not None:
+                return await self._personal_id(event, apps)
+            case UserEvent() if self._consents.ends_with(event):
+                people = await self._people(apps, event.account_id, user_ids=(event.user_id,))
+                return await self._ended(people, event)
+            case AppDeauthorized() if event.client_id in ("", client_id):
+                people = await self._people(apps, event.account_id, user_ids=(event.user_id,))
+                return await self._ended(people, event)
         return Outcome(Result.IGNORED)
 
     async def _meeting(self, event: MeetingEvent, apps: Collection[Key]) -> Outcome:
-        concerns = await self._concerns(
-            event, apps, host_id=event.host_id, former_host_id=event.old_host_id, operator_id=event.operator_id
+        who = Who(
+            host_id=event.host_id,
+            former_host_id=event.old_host_id,
+            operator_id=event.operator_id,
+            participant_id=event.participant.user_id if event.participant else None,
+            alternative_hosts=event.alternative_hosts or (),
         )
+        concerns = await self._concerns(event, apps, who)
 
-        def write(one: Concern) -> Awaitable[bool]:
-            def decide(mapping: MeetingMapping | None) -> MappingStatus | None:
-                return after_meeting_event(mapping.status if mapping else None, event=event, concern=one)
+        def change(status: MappingStatus | None, one: Concern) -> MappingStatus | None:
+            return after_meeting_event(status, event=event, concern=one)
 
-            return self._writer.write(
-                namespace=one.namespace, meeting_id=event.meeting_id, decide=decide, uids=one.uids
-            )
-
-        return await _outcome(concerns, map(write, concerns))
-
-    async def _personal_id(self, event: UserEvent, apps: Collection[Key]) -> Outcome:
-        concerns = await self._concerns(event, apps, host_id=event.user_id)
-        writes = [self._take_or_give_up(one, event, str(event.pmi), taken=True) for one in concerns]
-        for one in concerns:
-            former = {event.old_pmi} if event.old_pmi else set(one.personal_ids)
-            writes += [
-                self._take_or_give_up(one, event, number, taken=False) for number in sorted(former - {event.pmi, None})
-            ]
+        writes = [self._write(event.meeting_id, group, change) for group in _by_namespace(concerns)]
         return await _outcome(concerns, writes)
 
-    def _take_or_give_up(self, one: Concern, event: UserEvent, number: str, *, taken: bool) -> Awaitable[bool]:
-        def decide(mapping: MeetingMapping | None) -> MappingStatus | None:
-            status = mapping.status if mapping else None
-            return after_personal_id(status, event_ts=event.event_ts, concern=one, taken=taken)
+    async def _personal_id(self, event: UserEvent, apps: Collection[Key]) -> Outcome:
+        concerns = [one for one in await self._concerns(event, apps, Who(host_id=event.user_id)) if one.claims]
 
-        return self._writer.write(namespace=one.namespace, meeting_id=number, decide=decide, uids=one.uids)
+        def take(status: MappingStatus | None, one: Concern) -> MappingStatus | None:
+            return after_personal_id(status, event_ts=event.event_ts, concern=one, taken=True)
 
-    async def _concerns(
-        self,
-        event: Event,
-        apps: Collection[Key],
-        *,
-        host_id: str | None,
-        former_host_id: str | None = None,
-        operator_id: str | None = None,
-    ) -> list[Concern]:
-        def among(people: Iterable[KnownCredential]) -> list[Concern]:
-            by_namespace: dict[str, list[KnownCredential]] = {}
-            for one in people:
-                by_namespace.setdefault(one.namespace, []).append(one)
-            found = (
-                concern(
-                    group,
-                    namespace=namespace,
-                    host_id=host_id,
-                    former_host_id=former_host_id,
-                    operator_id=operator_id,
-                )
-                for namespace, group in by_namespace.items()
-            )
-            return [one for one in found if one is not None]
+        def give_up(status: MappingStatus | None, one: Concern) -> MappingStatus | None:
+            return after_personal_id(status, event_ts=event.event_ts, concern=one, taken=False)
 
-        known = self._directory.people(apps=apps, account_id=event.account_id)
-        concerns = among(known)
-        if concerns:
+        writes = []
+        for group in _by_namespace(concerns):
+            former = {event.old_pmi} if event.old_pmi else {number for one in group for number in one.personal_ids}
+            writes.append(self._write(str(event.pmi), group, take))
+            writes += [self._write(number, group, give_up) for number in sorted(former - {event.pmi, None}, key=str)]
+        return await _outcome(concerns, writes)
+
+    async def _ended(self, people: Mapping[Key, list[KnownCredential]], event: UserEvent | AppDeauthorized) -> Outcome:
+        theirs = [one for group in people.values() for one in group if one.user_id == event.user_id]
+        if not theirs:
+            return Outcome(Result.NOBODYS)
+        written = await _all([self._consents.tell(one, event) for one in theirs])
+        told = tuple(Key(one.namespace, one.name) for one in theirs)
+        return Outcome(Result.WRITTEN if any(written) else Result.UNCHANGED, told)
+
+    def _write(self, meeting_id: str | None, concerns: Collection[Concern], change: _Change) -> Awaitable[bool]:
+        """One write for all apps of a namespace that verified the event; each speaks for its own credentials."""
+        uids = {name: uid for one in concerns for name, uid in one.uids.items()}
+        namespace = next(one.namespace for one in concerns)
+        decide: Decide = lambda mapping: _changed(mapping.status if mapping else None, concerns, change)  # noqa: E731
+        return self._writer.write(namespace=namespace, meeting_id=str(meeting_id), decide=decide, uids=uids)
+
+    async def _concerns(self, event: Event, apps: Collection[Key], who: Who) -> list[Concern]:
+        known = self._directory.groups(apps=apps, account_id=event.account_id)
+        concerns = _among(known, event, who)
+        users = [user_id for user_id in (who.host_id, who.former_host_id) if user_id]
+        if not users or any(one.claims for one in concerns):
             return concerns
-        users = [user_id for user_id in (host_id, former_host_id) if user_id]
-        newer = await self._lookup.people(apps=apps, account_id=event.account_id, user_ids=users)
-        everybody = {(one.namespace, one.name): one for one in (*known, *newer)}
-        return among(everybody.values())
+        return _among(_merged(known, await self._ask(apps, event.account_id, users)), event, who)
+
+    async def _people(
+        self, apps: Collection[Key], account_id: str, *, user_ids: Collection[str]
+    ) -> Mapping[Key, list[KnownCredential]]:
+        known = self._directory.groups(apps=apps, account_id=account_id)
+        if any(one.user_id in user_ids for group in known.values() for one in group):
+            return known
+        return await self._ask(apps, account_id, user_ids)
+
+    async def _ask(
+        self, apps: Collection[Key], account_id: str, user_ids: Collection[str]
+    ) -> Mapping[Key, list[KnownCredential]]:
+        return await self._lookup.people(apps=apps, account_id=account_id, user_ids=user_ids)
 
 
-async def _outcome(concerns: Collection[Concern], writes: Iterable[Awaitable[bool]]) -> Outcome:
-    if not concerns:
+def _among(people: Mapping[Key, list[KnownCredential]], event: Event, who: Who) -> list[Concern]:
+    found = (
+        concern(group, namespace=app.namespace, app=app.name, who=who, event_ts=event.event_ts)
+        for app, group in sorted(people.items())
+    )
+    return [one for one in found if one is not None]
+
+
+def _merged(
+    known: Mapping[Key, list[KnownCredential]], newer: Mapping[Key, list[KnownCredential]]
+) -> dict[Key, list[KnownCredential]]:
+    merged = {app: {one.name: one for one in group} for app, group in known.items()}
+    for app, group in newer.items():
+        merged.setdefault(app, {}).update((one.name, one) for one in group)
+    return {app: list(group.values()) for app, group in merged.items()}
+
+
+def _by_namespace(concerns: Iterable[Concern]) -> list[list[Concern]]:
+    groups: dict[str, list[Concern]] = {}
+    for one in concerns:
+        groups.setdefault(one.namespace, []).append(one)
+    return list(groups.values())
+
+
+def _changed(status: MappingStatus | None, concerns: Iterable[Concern], change: _Change) -> MappingStatus | None:
+    after = status
+    for one in concerns:
+        after = change(after, one) or after
+    return None if after == status else after
+
+
+async def _outcome(concerns: Collection[Concern], writes: Collection[Awaitable[bool]]) -> Outcome:
+    written = any(await _all(writes))
+    if not written and not any(one.claims for one in concerns):
         return Outcome(Result.NOBODYS)
+    told = tuple(Key(one.namespace, name) for one in concerns for name in one.uids)
+    return Outcome(Result.WRITTEN if written else Result.UNCHANGED, told)
+
+
+async def _all(writes: Iterable[Awaitable[bool]]) -> list[bool]:
     # All are tried: one tenant's full quota must not cost another the event.
     results = await asyncio.gather(*writes, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
-    told = tuple(Key(one.namespace, name) for one in concerns for name in one.uids)
-    return Outcome(Result.WRITTEN if any(results) else Result.UNCHANGED, told)
+    return [bool(result) for result in results]

@@ -14,6 +14,7 @@ from meetingbots.entry.receiver.app import application, serve
 from meetingbots.entry.receiver.connect import Connect
 from meetingbots.entry.receiver.connect_consents import ConsentWriter
 from meetingbots.entry.receiver.connect_directory import ConnectDirectory
+from meetingbots.entry.receiver.consent_ends import ConsentEnds
 from meetingbots.entry.receiver.directory import Directory
 from meetingbots.entry.receiver.events import EventWriter
 from meetingbots.entry.receiver.lookup import LiveLookup
@@ -84,7 +85,8 @@ class _Process:
             directory=directory,
             events=EventWriter(
                 directory=directory,
-                lookup=LiveLookup(kube=kube, clock=monotonic),
+                lookup=LiveLookup(kube=kube),
+                consents=ConsentEnds(kube=kube),
                 writer=MappingWriter(kube=kube, clock=monotonic, patience=DEADLINE_SECONDS),
             ),
             reception=self._reception,

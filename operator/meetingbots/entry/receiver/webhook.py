@@ -122,7 +122,8 @@ class WebhookReceiver:
             return web.Response(status=500, text="internal error\n")
 
     async def _handle(self, request: web.Request, case: _Case) -> web.Response:
-        doors = self._doors(request.match_info["client_id"])
+        client_id = request.match_info["client_id"]
+        doors = self._doors(client_id)
         verified = await _verified(request, doors, now=self._clock())
         event = _parsed(verified.body)
         case.event = event.name if event.name in _KNOWN_EVENTS else "other"
@@ -131,7 +132,7 @@ class WebhookReceiver:
             case.result = "validated"
             token = encrypted_token(verified.secret, plain_token=event.plain_token)
             return web.json_response({"plainToken": event.plain_token, "encryptedToken": token})
-        outcome = await self._events.apply(event, apps=verified.apps)
+        outcome = await self._events.apply(event, client_id=client_id, apps=verified.apps)
         self._reception.note(outcome.credentials)
         case.result = outcome.result
         return web.Response(status=204)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from meetingbots.entry.receiver.app import application
+from meetingbots.entry.receiver.consent_ends import ConsentEnds
 from meetingbots.entry.receiver.directory import Directory
 from meetingbots.entry.receiver.events import EventWriter
 from meetingbots.entry.receiver.lookup import LiveLookup
@@ -27,12 +28,15 @@ async def empty() -> AsyncIterator[Ground]:
     def seconds() -> float:
         return clock[0].timestamp()
 
-    reception = ReceptionReporter(kube=kube, directory=directory, clock=lambda: clock[0])
+    async def no_pause(_: float) -> None: ...
+
+    reception = ReceptionReporter(kube=kube, directory=directory, clock=lambda: clock[0], sleep=no_pause)
     receiver = WebhookReceiver(
         directory=directory,
         events=EventWriter(
             directory=directory,
-            lookup=LiveLookup(kube=kube, clock=seconds),
+            lookup=LiveLookup(kube=kube),
+            consents=ConsentEnds(kube=kube),
             writer=MappingWriter(kube=kube, clock=seconds),
         ),
         reception=reception,

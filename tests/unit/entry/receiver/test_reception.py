@@ -103,19 +103,40 @@ async def test_what_turned_false_turns_true_at_once(ground: Ground) -> None:
     assert (written["status"], written["lastTransitionTime"]) == ("True", format_time(NOW))
 
 
-async def test_a_note_that_could_not_be_written_is_tried_with_a_later_event(ground: Ground) -> None:
+async def test_a_note_that_could_not_be_written_is_tried_again(ground: Ground) -> None:
     async def refuse(call: Call) -> None:
         if call.verb == "apply":
             raise UnavailableError("away", status=503)
 
     ground.kube.hook = refuse
     ground.reception.note([ALICE])
-    await ground.reception.write_next()
+    assert not await ground.reception.write_next()
     ground.reception.note([ALICE])
+    assert not await ground.reception.write_next()
+
+    async def take(_: Call) -> None: ...
+
+    ground.kube.hook = take
+    assert await ground.reception.write_next()
     assert await nothing_waits(ground)
-    ground.clock[0] += timedelta(minutes=1)
+    assert status(ground)["lastWebhookTime"] == format_time(NOW)
+
+
+async def test_zooms_validation_reaches_every_credential_of_the_app(ground: Ground) -> None:
+    for number in range(1500):
+        ground.has_credential(credential(f"user-{number}"))
+    await ground.post({"event": "endpoint.url_validation", "event_ts": 1, "payload": {"plainToken": "abc"}})
+    while not await nothing_waits(ground):
+        pass
+    assert ground.kube.count("apply") == 1501
+
+
+async def test_the_receivers_other_words_in_the_status_stay(ground: Ground) -> None:
+    payload = {"account_id": "A1", "user_id": "U1", "client_id": "client-one"}
+    await ground.post({"event": "app_deauthorized", "event_ts": 5000, "payload": payload})
     ground.reception.note([ALICE])
-    assert not await nothing_waits(ground)
+    await ground.reception.write_next()
+    assert set(status(ground)) >= {"deauthorization", "lastWebhookTime"}
 
 
 async def test_no_answer_waits_for_it(ground: Ground) -> None:

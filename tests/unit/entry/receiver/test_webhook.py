@@ -9,12 +9,9 @@ import hmac
 import json
 import logging
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from meetingbots.entry.receiver.webhook import BODY_LIMIT
 from meetingbots.kube.errors import ForbiddenError, KubeError, UnavailableError
 
@@ -118,13 +115,12 @@ async def test_before_a_meeting_is_nobodys_the_api_server_is_asked(ground: Groun
     assert ground.entries() == [("bob", "Host", "Webhook")]
 
 
-async def test_the_account_is_asked_for_too_but_not_over_and_over(ground: Ground) -> None:
+async def test_the_account_is_asked_for_too(ground: Ground) -> None:
     ground.has_credential(credential("others", user="U9", app="another-app", level="Account"), watched=False)
-    for _ in range(3):
-        await ground.post(event("meeting.created", host_id="U2"))
-    assert ground.kube.count("list") == 4
+    ground.has_credential(credential("bob", user="U9"), watched=False)
+    await ground.post(event("meeting.created", host_id="U2"))
+    assert ground.kube.count("list") == 2
     assert ground.writes == 0
-    ground.clock[0] += timedelta(seconds=5)
     ground.has_credential(credential("all", user="U9", level="Account"), watched=False)
     await ground.post(event("meeting.created", host_id="U2"))
     assert ground.entries() == [("all", "Host", "Webhook")]
@@ -249,45 +245,6 @@ async def test_before_the_caches_are_filled(ground: Ground) -> None:
 async def test_an_app_without_a_webhook_secret_verifies_nothing_yet(ground: Ground) -> None:
     ground.has_app(webhook_secret_token="")
     assert (await ground.post(event("meeting.created"), secret="")).status == 503
-
-
-async def test_a_forger_with_an_app_of_his_own_reaches_only_his_own(ground: Ground) -> None:
-    ground.has_app(namespace="evil", webhook_secret_token="evil's")
-    ground.has_credential(credential("mallory", namespace="evil", user="U1"))
-    answer = await ground.post(event("meeting.deleted"), secret="evil's")
-    assert answer.status == 204
-    assert ground.mapping() is None
-    assert ground.phase(namespace="evil") == "Deleted"
-
-
-async def test_an_event_of_the_right_app_does_not_reach_another_ones_credentials(ground: Ground) -> None:
-    ground.has_app(namespace="evil", webhook_secret_token="evil's")
-    ground.has_credential(credential("mallory", namespace="evil", user="U1"))
-    assert (await ground.post(event("meeting.created"))).status == 204
-    assert ground.entries() == [("alice", "Host", "Webhook")]
-    assert ground.mapping(namespace="evil") is None
-
-
-async def test_the_same_app_in_three_namespaces(ground: Ground) -> None:
-    for namespace in ("two", "three"):
-        ground.has_app(namespace=namespace)
-        ground.has_credential(credential("alice", namespace=namespace))
-    assert (await ground.post(event("meeting.created"))).status == 204
-    for namespace in ("team", "two", "three"):
-        assert ground.entries(namespace=namespace) == [("alice", "Host", "Webhook")]
-
-
-async def test_the_same_user_in_two_accounts(ground: Ground) -> None:
-    ground.has_credential(credential("elsewhere", account="A2"))
-    await ground.post(event("meeting.created", account="A2"))
-    assert ground.entries() == [("elsewhere", "Host", "Webhook")]
-
-
-async def test_a_credential_of_another_app_in_the_namespace_is_left_out(ground: Ground) -> None:
-    ground.has_app("second-app", client="client-two", webhook_secret_token="second")
-    ground.has_credential(credential("bob", app="second-app"))
-    await ground.post(event("meeting.created"))
-    assert ground.entries() == [("alice", "Host", "Webhook")]
 
 
 # The body.
@@ -419,28 +376,3 @@ async def test_nothing_secret_and_no_body_is_logged(ground: Ground, caplog: pyte
     await ground.post(event("meeting.created", id="confidential"))
     for secret in ("confidential", SECRET, "guessed", "v0="):
         assert secret not in caplog.text
-
-
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
-    max_leaves=10,
-)
-_EVENTS = st.fixed_dictionaries(
-    {
-        "event": st.sampled_from(["meeting.created", "meeting.ended", "user.updated", "endpoint.url_validation", "x"])
-        | _JSON,
-        "event_ts": st.integers() | _JSON,
-        "payload": st.fixed_dictionaries(
-            {"account_id": st.sampled_from(["A1"]) | _JSON, "object": _JSON},
-            optional={"plainToken": _JSON, "old_object": _JSON},
-        )
-        | _JSON,
-    }
-)
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(_JSON | _EVENTS)
-async def test_whatever_zoom_sends_is_no_defect(ground: Ground, body: object) -> None:
-    assert (await ground.post(json.dumps(body).encode())).status in (200, 204, 400)

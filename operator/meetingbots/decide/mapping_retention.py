@@ -1,0 +1,87 @@
+"""When a mapping has had its time, so that nothing grows for ever and nobody's data outlives its use.
+
+Independent of syncs and webhooks: it is decided from what the mapping itself says, and from which credentials are
+gone. People's own entries are never touched. Pure: times come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final
+
+from meetingbots.decide.mapping_sync import REMOVE, Remove
+from meetingbots.decide.mapping_times import milliseconds, newest
+from meetingbots.models.mapping import MappingPhase, MappingStatus, MeetingMapping, Source
+
+KEPT_AFTER_END: Final = timedelta(hours=24)
+"""How long tombstones and ended instant meetings stay."""
+LONGEST_RUN: Final = timedelta(hours=48)
+"""After this a meeting runs no more, whatever was (not) heard of its end: Zoom ends each after 30 hours."""
+IDLE: Final = timedelta(days=31)
+"""After this without a word about a meeting, Zoom is asked whether it is still there (Zoom, Meeting IDs: 30 days)."""
+
+_FROM_LISTS: Final = frozenset({Source.SYNC, Source.PMI})
+
+
+def is_over(mapping: MeetingMapping, *, now: datetime) -> bool:
+    """Whether a mapping has had its time: a day-old tombstone, an instant meeting that ended a day ago, or nobody's.
+
+    People's own objects are never over.
+    """
+    status, times = mapping.status, mapping.status.event_times
+    if mapping.spec.credentials or status.phase is MappingPhase.LIVE:
+        return False
+    last = newest(times)
+    if milliseconds(now - KEPT_AFTER_END) < last:
+        return False
+    if status.phase is MappingPhase.DELETED or not status.credentials:
+        return last > 0
+    is_instant = times.existence is None and not any(one.source in _FROM_LISTS for one in status.credentials)
+    return status.phase is MappingPhase.ENDED and is_instant
+
+
+def tidied(mapping: MeetingMapping, *, gone: Collection[str], now: datetime) -> MappingStatus | Remove | None:
+    """What is to become of a mapping: its removal, its status without what is out of date, or None: it is as it should.
+
+    `gone` are the credentials that do not exist any more, or whose user took the consent back.
+    """
+    after = _ended_at_last(mapping.status, now=now)
+    left = [one for one in after.credentials if one.name not in gone]
+    lost_all = bool(after.credentials) and not left
+    if len(left) != len(after.credentials):
+        present = [one for one in after.presence if one.name not in gone]
+        after = after.model_copy(update={"credentials": left, "presence": present})
+    if lost_all and not mapping.spec.credentials:
+        return REMOVE
+    changed = mapping.model_copy(update={"status": after})
+    if is_over(changed, now=now):
+        return REMOVE
+    return None if after == mapping.status else after
+
+
+def is_idle(mapping: MeetingMapping, *, now: datetime) -> bool:
+    """Whether nothing has been heard of a found meeting for so long that Zoom may have forgotten it."""
+    status = mapping.status
+    if not status.credentials or status.phase in (MappingPhase.LIVE, MappingPhase.DELETED):
+        return False
+    planned = max((moment for moment in (status.start_time, status.end_time) if moment is not None), default=None)
+    if planned is not None and planned > now - IDLE:
+        return False
+    last = newest(status.event_times)
+    return 0 < last <= milliseconds(now - IDLE)
+
+
+def may_lose_live_label(mapping: MeetingMapping, *, now: datetime) -> bool:
+    """Whether the label of running meetings has done its work; whether bots are still in it, the caller knows."""
+    status = mapping.status
+    if not mapping.live or status.phase is MappingPhase.LIVE:
+        return False
+    return newest(status.event_times) <= milliseconds(now - timedelta(hours=1))
+
+
+def _ended_at_last(status: MappingStatus, *, now: datetime) -> MappingStatus:
+    told = status.event_times.live or (milliseconds(status.start_time) if status.start_time else 0)
+    if status.phase is not MappingPhase.LIVE or told == 0 or told > milliseconds(now - LONGEST_RUN):
+        return status
+    return status.model_copy(update={"phase": MappingPhase.ENDED, "end_time": now, "presence": []})

@@ -1,0 +1,72 @@
+"""A consent that ended at Zoom: its user removed the app, or is no user any more. Told in the credential's status.
+
+The receiver may write no more than that. The operator sees it, takes the credential out of the mappings, and asks Zoom.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from meetingbots.decide.ownership import KnownCredential
+from meetingbots.kube.client import Kube, Object
+from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.resources import CREDENTIALS
+from meetingbots.models.credential import Deauthorization, RemovalKind, UserRemoval
+from meetingbots.zoom.events import AppDeauthorized, UserEvent
+
+# A manager for each fact: what one of them does not repeat in its next apply is taken out of the object.
+DEAUTHORIZATION_MANAGER: Final = "meetingbots-receiver"
+REMOVAL_MANAGER: Final = "meetingbots-receiver-users"
+
+_REMOVALS: Final = {
+    "deactivated": RemovalKind.DEACTIVATED,
+    "deleted": RemovalKind.DELETED,
+    "permanently_deleted": RemovalKind.DELETED,
+    "disassociated": RemovalKind.DISASSOCIATED,
+}
+
+
+class ConsentEnds:
+    """Writes such an event into the statuses of the credentials that it is about."""
+
+    def __init__(self, *, kube: Kube) -> None:
+        self._kube = kube
+
+    def ends_with(self, event: UserEvent) -> bool:
+        """Whether this event takes a user away."""
+        return event.action in _REMOVALS
+
+    async def tell(self, credential: KnownCredential, event: UserEvent | AppDeauthorized) -> bool:
+        """Write it, unless tokens were renewed since, or it is known; whether it was written. Raises `KubeError`."""
+        if isinstance(event, AppDeauthorized):
+            time = event.deauthorization_time or event.time
+            told = Deauthorization(time=time, user_data_retention=event.user_data_retention)
+            body, known, manager = {"deauthorization": told.to_dict()}, credential.deauthorized, DEAUTHORIZATION_MANAGER
+        else:
+            time = event.time
+            removal = UserRemoval(time=time, kind=_REMOVALS[event.action])
+            body, known, manager = {"userRemoval": removal.to_dict()}, credential.removed, REMOVAL_MANAGER
+        if not _is_news(time.replace(microsecond=0), known=known, renewed=credential.renewed):
+            return False
+        return await self._write(credential, body, manager=manager)
+
+    async def _write(self, credential: KnownCredential, status: Object, *, manager: str) -> bool:
+        try:
+            await self._kube.apply(
+                CREDENTIALS,
+                namespace=credential.namespace,
+                name=credential.name,
+                body={"metadata": {"uid": credential.uid}, "status": status},
+                manager=manager,
+                subresource="status",
+            )
+        except NotFoundError:
+            return False
+        return True
+
+
+def _is_news(time: datetime, *, known: datetime | None, renewed: datetime | None) -> bool:
+    if renewed is not None and time < renewed:
+        return False
+    return known is None or time > known

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from meetingbots.decide.consent_end import ended_at
+
+from tests.unit.decide.meeting_events import moment
+
+
+@pytest.mark.parametrize(
+    ("renewed", "deauthorized", "removed", "end"),
+    [
+        (None, None, None, None),
+        (moment(5), None, None, None),
+        (moment(5), moment(6), None, moment(6)),
+        (moment(5), moment(5), None, moment(5)),
+        (moment(5), moment(4), None, None),
+        (moment(5), None, moment(6), moment(6)),
+        (moment(5), moment(4), moment(6), moment(6)),
+        (moment(7), moment(4), moment(6), None),
+        (None, moment(4), None, moment(4)),
+    ],
+)
+def test_zooms_word_counts_until_tokens_were_renewed_after_it(
+    renewed: datetime | None, deauthorized: datetime | None, removed: datetime | None, end: datetime | None
+) -> None:
+    assert ended_at(renewed=renewed, deauthorized=deauthorized, removed=removed) == end

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from meetingbots.decide.mapping_retention import IDLE, is_idle, is_over, may_lose_live_label, tidied
+from meetingbots.decide.mapping_sync import REMOVE
+from meetingbots.models.mapping import MappingPhase, MappingStatus, MeetingMapping, Presence, Source
+from meetingbots.models.names import LIVE_LABEL
+
+from tests.unit.decide.meeting_events import at, moment
+from tests.unit.decide.test_mapping_sync import entry, mapping, status
+
+DAY = timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("known", "over"),
+    [
+        (status(entry(), phase=MappingPhase.DELETED, existence=at(0)), True),
+        (status(entry(source=Source.WEBHOOK), phase=MappingPhase.ENDED, uuid="a", live=at(0)), True),
+        (status(entry(source=Source.WEBHOOK), phase=MappingPhase.ENDED, uuid="a", live=at(0), existence=at(0)), False),
+        (status(entry(source=Source.PMI), phase=MappingPhase.ENDED, uuid="a", live=at(0)), False),
+        (status(entry(), phase=MappingPhase.SCHEDULED, existence=at(0)), False),
+        (status(phase=MappingPhase.SCHEDULED, roles=at(0)), True),
+        (status(entry(), phase=MappingPhase.LIVE, live=at(0)), False),
+        (MappingStatus(), False),
+    ],
+)
+def test_a_day_later_what_is_over_may_go(known: MappingStatus, over: bool) -> None:
+    assert is_over(mapping(known), now=moment(0) + DAY) is over
+    assert not is_over(mapping(known), now=moment(0) + DAY - timedelta(seconds=1))
+    assert not is_over(mapping(known, people=("dora",)), now=moment(0) + DAY)
+
+
+def test_entries_of_credentials_that_are_gone_go_and_the_mapping_with_the_last() -> None:
+    both = mapping(status(entry(), entry("bob"), roles=at(0)))
+    left = tidied(both, gone={"alice"}, now=moment(5))
+    assert isinstance(left, MappingStatus)
+    assert left.credentials == [entry("bob")]
+    assert tidied(both, gone={"alice", "bob"}, now=moment(5)) is REMOVE
+    assert tidied(both, gone={"carol"}, now=moment(5)) is None
+
+
+def test_who_is_gone_is_not_present_either() -> None:
+    known = status(entry(), entry("bob"), phase=MappingPhase.LIVE, uuid="a", live=at(0))
+    known.presence.append(Presence(name="alice", present=True, event_time=at(1), uuid="a"))
+    left = tidied(mapping(known), gone={"alice"}, now=moment(5))
+    assert isinstance(left, MappingStatus)
+    assert left.presence == []
+
+
+def test_peoples_own_mappings_stay() -> None:
+    left = tidied(mapping(status(entry(), roles=at(0)), people=("dora",)), gone={"alice"}, now=moment(5) + DAY)
+    assert isinstance(left, MappingStatus)
+    assert left.credentials == []
+    assert tidied(mapping(left, people=("dora",)), gone={"dora"}, now=moment(9) + DAY) is None
+
+
+def test_a_run_whose_end_was_lost_is_over_after_two_days() -> None:
+    scheduled = status(entry(), phase=MappingPhase.LIVE, uuid="a", live=at(0), existence=at(0), start_time=moment(0))
+    now = moment(0) + 2 * DAY
+    assert tidied(mapping(scheduled), gone=(), now=now - timedelta(seconds=1)) is None
+    ended = tidied(mapping(scheduled), gone=(), now=now)
+    assert isinstance(ended, MappingStatus)
+    assert (ended.phase, ended.end_time) == (MappingPhase.ENDED, now)
+    instant = status(entry(source=Source.WEBHOOK), phase=MappingPhase.LIVE, uuid="a", live=at(0))
+    assert tidied(mapping(instant), gone=(), now=now) is REMOVE
+    by_hand = status(entry(), phase=MappingPhase.LIVE)
+    assert tidied(mapping(by_hand), gone=(), now=now) is None
+
+
+def test_what_is_over_goes() -> None:
+    tombstone = mapping(status(entry(), phase=MappingPhase.DELETED, existence=at(0)))
+    assert tidied(tombstone, gone=(), now=moment(0) + DAY) is REMOVE
+    assert tidied(tombstone, gone=(), now=moment(0) + DAY - timedelta(seconds=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "idle"),
+    [
+        (status(entry(source=Source.WEBHOOK), existence=at(0), start_time=moment(0)), True),
+        (status(entry(source=Source.WEBHOOK), existence=at(0), start_time=moment(5)), False),
+        (status(entry(source=Source.WEBHOOK), existence=at(0), live=at(5)), False),
+        (status(entry(), phase=MappingPhase.LIVE, live=at(0)), False),
+        (status(existence=at(0)), False),
+        (status(entry()), False),
+    ],
+)
+def test_idle_is_what_nothing_was_heard_of_for_a_month(known: MappingStatus, idle: bool) -> None:
+    assert is_idle(mapping(known), now=moment(0) + IDLE) is idle
+
+
+def test_the_live_label_has_done_its_work_an_hour_after_the_end() -> None:
+    ended = mapping(status(entry(), phase=MappingPhase.ENDED, uuid="a", live=at(0)))
+    labelled = ended.model_copy(update={"metadata": ended.metadata.model_copy(update={"labels": {LIVE_LABEL: "true"}})})
+    assert may_lose_live_label(labelled, now=moment(3600))
+    assert not may_lose_live_label(labelled, now=moment(3599))
+    assert not may_lose_live_label(ended, now=moment(3600))
+    running = MeetingMapping(
+        metadata=labelled.metadata, spec=labelled.spec, status=status(phase=MappingPhase.LIVE, live=at(0))
+    )
+    assert not may_lose_live_label(running, now=moment(9999))
