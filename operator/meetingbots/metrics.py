@@ -36,6 +36,13 @@ class Metrics:
             buckets=_FAST,
             registry=self.registry,
         )
+        self.zoom_rate_limit_wait = Histogram(
+            "meetingbots_zoom_rate_limit_wait_seconds",
+            "How long a request to Zoom waited for its turn within the account's rate limit",
+            ["category", "priority"],
+            buckets=_FAST,
+            registry=self.registry,
+        )
         self.credential_ready = Gauge(
             "meetingbots_credential_ready",
             "1 while the ZoomCredential is Ready",
@@ -82,6 +89,10 @@ class Metrics:
             ["verb", "resource", "code"],
             registry=self.registry,
         )
+
+    def on_rate_limit_wait(self, category: str, priority: str, seconds: float) -> None:
+        """Note how long a request waited for its turn."""
+        self.zoom_rate_limit_wait.labels(category, priority).observe(seconds)
 
     def on_zoom_call(self, call: str, code: str, seconds: float) -> None:
         """Count one answer of Zoom (code ``error`` where none came)."""

@@ -27,6 +27,7 @@ from meetingbots.kube.recorder import Recorder
 from meetingbots.kube.resources import Resource
 from meetingbots.metrics import Metrics
 from meetingbots.reconcile.access_tokens import AccessTokens
+from meetingbots.reconcile.account_rates import AccountRates
 from meetingbots.reconcile.bot import BotReconciler
 from meetingbots.reconcile.credential import CredentialReconciler
 from meetingbots.reconcile.intake import Intake
@@ -38,6 +39,7 @@ from meetingbots.reconcile.services import Caches, Queues, Services
 from meetingbots.reconcile.worker import Workers
 from meetingbots.settings import OperatorSettings
 from meetingbots.zoom.api import ZoomAPI
+from meetingbots.zoom.limiter import AccountLimiter
 from meetingbots.zoom.oauth import OAuthClient
 from meetingbots.zoom.transport import new_http_client
 
@@ -218,9 +220,15 @@ async def _services(settings: OperatorSettings, connection: Connection) -> Async
         new_http_client(timeout=_ZOOM_TIMEOUT, user_agent="meetingbots") as http,
     ):
         kube = Kube(session=session, server=connection.server, on_call=count)
+        caches = Caches()
+        rates = AccountRates(credentials=caches.credentials)
+        limiter = AccountLimiter(
+            allowance=rates.allowance, clock=monotonic, utc=clock, on_wait=metrics.on_rate_limit_wait
+        )
 
         def api_at(api_url: str) -> ZoomAPI:
-            return ZoomAPI(http, api_url=api_url, deadline=_ZOOM_TIMEOUT, on_call=metrics.on_zoom_call)
+            on_call = metrics.on_zoom_call
+            return ZoomAPI(http, api_url=api_url, deadline=_ZOOM_TIMEOUT, on_call=on_call, limiter=limiter)
 
         yield Services(
             kube=kube,
@@ -233,5 +241,6 @@ async def _services(settings: OperatorSettings, connection: Connection) -> Async
             metrics=metrics,
             instance=instance,
             queues=Queues(**{one.name: DelayQueue(clock=monotonic) for one in fields(Queues)}),
-            caches=Caches(),
+            caches=caches,
+            rates=rates,
         )

@@ -20,6 +20,7 @@ from meetingbots.reconcile.services import Services
 from meetingbots.reconcile.token_store import TokenStore
 from meetingbots.zoom.errors import Cause, ZoomError
 from meetingbots.zoom.people_and_meetings import User
+from meetingbots.zoom.token_claims import claimed_account
 
 
 class Identification:
@@ -40,8 +41,11 @@ class Identification:
             return
         memory = self._memory.of(gathered.key)
         step = Step.IDENTITY if slot is Slot.CURRENT else Step.GRANT
+        # Whose they are is what is asked: those that do not say it themselves share one limit for each app.
+        account = claimed_account(tokens.access_token) or f"?{gathered.facts.client_id}"
+        api = self._services.zoom_api(tokens.api_url, account=account, asker=gathered.key)
         try:
-            user = await self._services.zoom_api(tokens.api_url).me(tokens.access_token)
+            user = await api.me(tokens.access_token)
         except ZoomError as error:
             if error.kind is Cause.TOKEN_EXPIRED and slot is Slot.CURRENT:
                 self._access_tokens.refuse(gathered.key, tokens.access_token)

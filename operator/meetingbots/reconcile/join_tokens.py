@@ -118,7 +118,7 @@ class TokenIssuer:
             return await self._request(newer, kind, meeting, bypass=bypass)
 
     async def _request(self, access: AccessToken, kind: TokenKind, meeting: MeetingRef, *, bypass: bool) -> SecretStr:
-        api = self._services.zoom_api(access.api_url)
+        api = self._services.zoom_api(access.api_url, account=access.account_id)
         if kind is TokenKind.ZAK:
             return await api.zak(access.token)
         if kind is TokenKind.ON_BEHALF:

@@ -71,7 +71,7 @@ class MeetingLists:
 
     async def _asking(self) -> tuple[ZoomAPI, AccessToken]:
         self._access = access = await self._tokens.get()
-        return self._services.zoom_api(access.api_url), access
+        return self._services.zoom_api(access.api_url, account=access.account_id), access
 
     async def _me(self) -> User:
         api, access = await self._asking()

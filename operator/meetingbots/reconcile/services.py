@@ -9,6 +9,8 @@ from datetime import datetime
 from meetingbots.kube.client import Kube
 from meetingbots.kube.recorder import Recorder
 from meetingbots.metrics import Metrics
+from meetingbots.outside.client import OutsideClient
+from meetingbots.reconcile.account_rates import AccountRates, account_of
 from meetingbots.reconcile.cache import Cache, Key, Object
 from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.settings import OperatorSettings
@@ -40,7 +42,7 @@ def meeting_of(bot: Object) -> str | None:
 class Caches:
     """The newest known objects of the watched kinds."""
 
-    credentials: Cache = field(default_factory=Cache)
+    credentials: Cache = field(default_factory=lambda: Cache(index=account_of))
     bots: Cache = field(default_factory=lambda: Cache(index=meeting_of))
     pods: Cache = field(default_factory=Cache)
     gone_pods: Cache = field(default_factory=Cache)
@@ -63,8 +65,18 @@ class Services:
     queues: Queues
     caches: Caches
     api_at: Callable[[str], ZoomAPI]
+    rates: AccountRates | None = None
+    """What the limiter within `api` asks for accounts' allowances; None: nothing is limited."""
+    outside: OutsideClient = field(default_factory=OutsideClient)
 
-    def zoom_api(self, api_url: str) -> ZoomAPI:
-        """The REST client for a credential whose tokens came with this `api_url` (empty: the configured base)."""
+    def zoom_api(self, api_url: str, *, account: str, asker: Key | None = None) -> ZoomAPI:
+        """The REST client for a credential whose tokens came with this `api_url` (empty: the configured base).
+
+        `account` is the Zoom account whose rate limit its calls use. `asker` is the credential's own key, given where
+        its status may not tell its account yet.
+        """
+        if asker is not None and self.rates is not None:
+            self.rates.note(asker, account=account)
         base = followed_api_url(api_url, configured=self.settings.zoom_api_url)
-        return self.api if base == self.settings.zoom_api_url else self.api_at(base)
+        api = self.api if base == self.settings.zoom_api_url else self.api_at(base)
+        return api.of_account(account)

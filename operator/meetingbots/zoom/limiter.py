@@ -26,7 +26,7 @@ from meetingbots.zoom.rates import Allowance, Pace
 _PATIENCE: Final[Mapping[Priority, float]] = {Priority.BOT: 10.0, Priority.CREDENTIAL: 20.0, Priority.SYNC: 60.0}
 _ALLOWANCE_LIFE: Final = 1.0
 
-OnWait: TypeAlias = Callable[[Priority, float], None]
+OnWait: TypeAlias = Callable[[str, str, float], None]
 
 
 class AccountLimiter:
@@ -47,7 +47,7 @@ class AccountLimiter:
             allowance: what is granted of an account's limits; asked about once a second for each account in use.
             clock: monotonic seconds, by which the event loop's timers run.
             utc: the time of day, for daily limits.
-            on_wait: is told how many seconds each turn was waited for.
+            on_wait: is told the category, the priority, and how many seconds the turn was waited for.
             patience: seconds that a call of a priority waits at the most.
 
         """
@@ -69,7 +69,7 @@ class AccountLimiter:
         began = self._clock()
         turn = await gate.turn(priority)
         if self._on_wait is not None:
-            self._on_wait(priority, self._clock() - began)
+            self._on_wait(category.value, priority.name.capitalize(), self._clock() - began)
         return turn
 
     def gate(self, account: str, category: Category) -> _Gate:

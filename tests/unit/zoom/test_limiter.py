@@ -23,14 +23,16 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LIGHT = Category.LIGHT
 
 
-def new_limiter(*, plan: Plan = Plan.BUSINESS, share: float = 0.5, waits: list[float] | None = None) -> AccountLimiter:
+def new_limiter(
+    *, plan: Plan = Plan.BUSINESS, share: float = 0.5, waits: list[tuple[str, str, float]] | None = None
+) -> AccountLimiter:
     clock = asyncio.get_running_loop().time
     begin = clock()
     return AccountLimiter(
         allowance=lambda _: Allowance(plan=plan, share=share),
         clock=clock,
         utc=lambda: NOON + timedelta(seconds=clock() - begin),
-        on_wait=None if waits is None else lambda _, seconds: waits.append(seconds),
+        on_wait=None if waits is None else lambda *told: waits.append(told),
     )
 
 
@@ -331,10 +333,10 @@ def test_a_changed_allowance_counts_within_a_second() -> None:
 
 def test_the_waiting_is_measured() -> None:
     async def main() -> None:
-        waits: list[float] = []
+        waits: list[tuple[str, str, float]] = []
         limiter = new_limiter(plan=Plan.FREE, share=0.25, waits=waits)
         for _ in range(2):
             (await take(limiter)).end(answered())
-        assert waits == pytest.approx([0.0, 1.0])
+        assert waits == [("Light", "Bot", 0.0), ("Light", "Bot", pytest.approx(1.0))]
 
     told_time.run(main())
