@@ -46,6 +46,21 @@ def test_by_namespace(helm: Helm, process: Process) -> None:
     assert {one["kind"] for one in objects} & CLUSTER_SCOPED == {"CustomResourceDefinition"}
 
 
+@pytest.mark.parametrize("namespaces", [[], NAMESPACES])
+def test_the_token_endpoint_takes_token_reviews_and_nothing_else(helm: Helm, namespaces: list[str]) -> None:
+    rules = read_rules("operator")
+    assert rules["cluster"] == [
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}
+    ]
+    off = helm.template({"watch": {"namespaces": namespaces}})
+    objects = helm.template({"watch": {"namespaces": namespaces}, "tokenEndpoint": {"enabled": True}})
+    before, now = granted(off, "operator"), granted(objects, "operator")
+    everywhere = now.pop("*")
+    assert sorted(everywhere, key=str) == sorted(before.pop("*", []) + rules["cluster"], key=str)
+    assert now == before
+    assert granted(objects, "receiver") == granted(off, "receiver")
+
+
 def test_the_release_namespace_may_be_served_too(helm: Helm) -> None:
     rules = read_rules("operator")
     objects = helm.template({"watch": {"namespaces": ["system"]}})

@@ -54,6 +54,24 @@ def test_operator_with_everything(helm: Helm, monkeypatch: pytest.MonkeyPatch) -
     assert field["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
 
 
+def test_the_token_endpoint_is_off_and_can_be_reached_when_it_is_on(
+    helm: Helm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got = settings(container(helm.template(), "operator"), OperatorSettings, monkeypatch)
+    assert isinstance(got, OperatorSettings)
+    assert (got.token_port, got.token_url) == (0, "")
+    objects = helm.template({"tokenEndpoint": {"enabled": True}})
+    found = container(objects, "operator")
+    got = settings(found, OperatorSettings, monkeypatch)
+    assert isinstance(got, OperatorSettings)
+    service = only(objects, "Service", ending="-operator-tokens")
+    [port] = service["spec"]["ports"]
+    assert got.token_url == f"http://{service['metadata']['name']}.system.svc:{port['port']}"
+    assert {"name": port["targetPort"], "containerPort": got.token_port, "protocol": "TCP"} in found["ports"]
+    pod = only(objects, "Deployment", ending="-operator")["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= pod.items()
+
+
 def test_receiver(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
     found = container(helm.template(files=[EVERYTHING]), "receiver")
     got = settings(found, ReceiverSettings, monkeypatch)

@@ -17,6 +17,11 @@
       (dict "name" "MEETINGBOTS_LEADER_ELECT" "value" "true")
       (dict "name" "MEETINGBOTS_BOT_IMAGE" "value" $values.bot.image)
       (dict "name" "MEETINGBOTS_ALLOWED_TOKEN_URL_HOSTS" "value" (join "," $values.allowedTokenUrlHosts))) -}}
+{{- if $values.tokenEndpoint.enabled -}}
+{{- $env = concat $env (list
+      (dict "name" "MEETINGBOTS_TOKEN_PORT" "value" "8082")
+      (dict "name" "MEETINGBOTS_TOKEN_URL" "value" (printf "http://%s-operator-tokens.%s.svc:8082" (include "meetingbots.fullname" .root) .root.Release.Namespace))) -}}
+{{- end -}}
 {{- end -}}
 {{- $extra := (get $values .component).extraEnv -}}
 {{- $replaced := list -}}
