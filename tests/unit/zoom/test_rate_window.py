@@ -1,6 +1,7 @@
 """The places of the sliding second."""
 
-from meetingbots.zoom.rate_window import Window
+import pytest
+from meetingbots.zoom.rate_window import Trips, Window
 
 
 def test_a_call_takes_a_place_until_a_second_after_its_answer() -> None:
@@ -32,18 +33,46 @@ def test_when_there_is_a_place_again() -> None:
     assert window.free_at(0.2, places=1) is None
 
 
+def used_after(window: Window, now: float, *, trip: float) -> float:
+    """How long after its answer a call's place is free again."""
+    window.begin()
+    window.end(now + trip, began=now, answered=True, seconds=1.0)
+    free = window.free_at(now + trip, places=1)
+    assert free is not None
+    return free - now - trip
+
+
 def test_the_time_that_every_call_surely_travels_is_taken_off_once_it_is_known() -> None:
     window = Window()
-    for number in range(8):
+    assert used_after(window, 0.0, trip=0.2) == pytest.approx(1.0)
+    for number in range(31):
+        used_after(window, 2.0 + number * 1.3, trip=0.2)
+    assert used_after(window, 50.0, trip=0.2) == pytest.approx(1.0 - 0.8 * 0.195)
+    assert used_after(window, 60.0, trip=0.001) == pytest.approx(1.0)
+
+
+def test_a_slow_burst_proves_nothing() -> None:
+    window = Window()
+    for _ in range(100):
         window.begin()
-        window.end(number + 0.2, began=float(number), answered=True, seconds=1.0)
-    window.begin()
-    window.end(10.2, began=10.0, answered=True, seconds=1.0)
-    assert window.used(11.04) == 1
-    assert window.used(11.05) == 0
-    for number in range(8):
+    for _ in range(100):
+        window.end(0.5, began=0.0, answered=True, seconds=1.0)
+    assert window.used(1.49) == 100
+
+
+def test_a_line_that_became_longer_is_believed_after_some_minutes() -> None:
+    trips = Trips()
+    trips.note(0.0, seconds=0.01)
+    for number in range(1, 700):
+        trips.note(float(number), seconds=0.105)
+        if number == 299:
+            assert trips.surely(299.0) == pytest.approx(0.004)
+    assert trips.surely(700.0) == pytest.approx(0.08)
+
+
+def test_calls_without_an_answer_say_nothing_of_the_line() -> None:
+    window = Window()
+    for number in range(40):
         window.begin()
-        window.end(20 + number + 0.001, began=20.0 + number, answered=True, seconds=1.0)
-    window.begin()
-    window.end(30.0, began=30.0, answered=True, seconds=1.0)
-    assert window.used(30.999) == 1
+        window.end(number + 0.9, began=float(number), answered=False, seconds=1.0)
+    assert used_after(window, 100.0, trip=0.9) == pytest.approx(1.0)
