@@ -17,6 +17,8 @@ from meetingbots.zoom.oauth import TokenSet
 
 _LIFE_SHARE = 2 / 3
 _JITTER_SHARE = 0.1
+_SHORTEST_PAUSE = 1.0
+"""A customer's server may answer the same token until its very end."""
 _MARK_LENGTH = 16
 
 
@@ -109,11 +111,12 @@ class TokenState:
             return self.tokens
         return self.candidate.tokens if self.candidate else None
 
-    def refuses_grant(self, fingerprint: str, *, client_id: str) -> Rejection | None:
-        """The rejection that stands against asking with this grant and app."""
+    def refuses_grant(self, fingerprint: str, *, client_id: str, attempt: str = "") -> Rejection | None:
+        """The rejection that stands against asking with this grant and app: against it as such, or in this way."""
         rejected = self.rejected_grant
-        stands = rejected is not None and (rejected.mark, rejected.client_id) == (fingerprint, client_id)
-        return rejected if stands else None
+        if rejected is None or rejected.client_id != client_id:
+            return None
+        return rejected if rejected.mark in (fingerprint, attempt or fingerprint) else None
 
     def refuses_token(self, *, client_id: str) -> Rejection | None:
         """The rejection that stands against refreshing the tokens in use with this app."""
@@ -160,7 +163,7 @@ def obtained(got: TokenSet, *, previous: Tokens | None, now: datetime, jitter: f
         scope=got.scope or (previous.scope if previous else ""),
         api_url=got.api_url,
         last_refresh=now,
-        next_refresh=now + timedelta(seconds=life * _LIFE_SHARE * (1 - _JITTER_SHARE * jitter)),
+        next_refresh=now + timedelta(seconds=max(_SHORTEST_PAUSE, life * _LIFE_SHARE * (1 - _JITTER_SHARE * jitter))),
     )
 
 

@@ -124,7 +124,7 @@ def _grant_wishes(facts: CredentialFacts) -> Iterator[Wish]:
     grant, state = facts.grant, facts.state
     if not isinstance(grant, GrantFound):
         return
-    if state.refuses_grant(grant.fingerprint, client_id=facts.client_id) and not _asked_for(facts):
+    if facts.grant_refused is not None and not _asked_for(facts):
         return
     first = not _holds_consent(facts) and state.candidate is None
     if first or facts.changed_grant:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from meetingbots.build.token_secret import SecretConflict, TokenSecret
-from meetingbots.build.token_state import Slot, Tokens, TokenState, Unsaved, mark_of
+from meetingbots.build.token_state import Rejection, Slot, Tokens, TokenState, Unsaved, mark_of
 from meetingbots.models import names
 from meetingbots.models.credential import CredentialError, CredentialReason, RefreshPolicy, ZoomCredential
 
@@ -34,10 +34,15 @@ class AppFound:
 
 @dataclass(frozen=True, kw_only=True)
 class GrantFound:
-    """The grant can be asked with. `renewable`: as often as one likes (server-to-server), not only once."""
+    """The grant can be asked with. `renewable`: as often as one likes (server-to-server), not only once.
+
+    `attempt` names the way in which it would be asked, where people may have given that wrongly (the redirect URI of a
+    code): what is refused for the way only may be asked in another one. Empty where there is one way only.
+    """
 
     fingerprint: str
     renewable: bool = False
+    attempt: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +148,14 @@ class CredentialFacts:
         """Whether Zoom refused the access token in use before its time."""
         tokens = self.state.tokens
         return bool(self.refused_token) and tokens is not None and mark_of(tokens.access_token) == self.refused_token
+
+    @property
+    def grant_refused(self) -> Rejection | None:
+        """The rejection that stands against asking with the grant."""
+        if not isinstance(self.grant, GrantFound):
+            return None
+        grant = self.grant
+        return self.state.refuses_grant(grant.fingerprint, client_id=self.client_id, attempt=grant.attempt)
 
     @property
     def changed_grant(self) -> GrantFound | None:

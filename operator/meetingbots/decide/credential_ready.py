@@ -217,7 +217,7 @@ def _under_way(facts: CredentialFacts) -> Verdict:
 
 def _grant_rejection(facts: CredentialFacts) -> Rejection | None:
     if isinstance(facts.grant, GrantFound):
-        return facts.state.refuses_grant(facts.grant.fingerprint, client_id=facts.client_id)
+        return facts.grant_refused
     if isinstance(facts.grant, GrantAwaited):
         return facts.state.refuses_grant(facts.grant.last, client_id=facts.client_id)
     return None

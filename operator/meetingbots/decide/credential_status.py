@@ -93,7 +93,7 @@ def grant_rejected(facts: CredentialFacts, verdict: Verdict) -> GrantRejected | 
     """Whether a changed grant was refused while there are tokens of an earlier one."""
     if facts.state.tokens is None or not isinstance(facts.grant, GrantFound):
         return None
-    rejection = facts.state.refuses_grant(facts.grant.fingerprint, client_id=facts.client_id)
+    rejection = facts.grant_refused
     goes_on = " The tokens of the earlier consent go on being used." if verdict.ready else ""
     if rejection is not None:
         reason = CredentialReason(rejection.reason)

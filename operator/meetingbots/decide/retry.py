@@ -30,6 +30,7 @@ _REASONS: Final = {
     Cause.DISABLED_BY_ADMIN: CredentialReason.DISABLED_BY_ADMIN,
     Cause.USER_INACTIVE: CredentialReason.USER_INACTIVE,
     Cause.USER_NOT_FOUND: CredentialReason.USER_INACTIVE,
+    Cause.OTHER_USER: CredentialReason.USER_MISMATCH,
     Cause.SCOPES_MISSING: CredentialReason.SCOPES_MISSING,
     Cause.NO_PERMISSION: CredentialReason.SCOPES_MISSING,
     **dict.fromkeys(_SPENT, CredentialReason.REAUTHORIZATION_REQUIRED),

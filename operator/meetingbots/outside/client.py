@@ -12,9 +12,11 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final, TypeAlias
 
 import aiohttp
+import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from meetingbots.outside.errors import OutsideError
@@ -43,10 +45,18 @@ async def resolve_by_system(host: str, port: int) -> list[str]:
 
 
 class OutsideClient:
-    """Sends guarded requests. `resolve` takes the place of the look-up, and `seconds` of the deadline, for tests."""
+    """Sends guarded requests.
+
+    `tls` says which certificates are trusted (default: the usual authorities, or those in SSL_CERT_FILE). `resolve`
+    takes the place of the look-up, and `seconds` of the deadline, for tests.
+    """
 
     def __init__(
-        self, *, tls: ssl.SSLContext, resolve: Resolve = resolve_by_system, seconds: float = DEADLINE_SECONDS
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolve = resolve_by_system,
+        seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self._tls = tls
         self._resolve = resolve
@@ -91,7 +101,7 @@ class OutsideClient:
     ) -> OutsideAnswer:
         addresses = await self._addresses(target)
         connector = aiohttp.TCPConnector(
-            resolver=_Known(addresses), use_dns_cache=False, force_close=True, ssl=self._tls
+            resolver=_Known(addresses), use_dns_cache=False, force_close=True, ssl=self._tls or _usual_tls()
         )
         async with (
             aiohttp.ClientSession(
@@ -110,6 +120,11 @@ class OutsideClient:
             ) as response,
         ):
             return await _read(response)
+
+
+@cache
+def _usual_tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
 
 
 class _Known(AbstractResolver):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
+from pydantic import SecretStr
+
 from meetingbots.build.token_secret import SecretConflict, TokenSecret, read_token_secret
 from meetingbots.decide.credential_facts import (
     Absent,
@@ -23,11 +25,13 @@ from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models.credential import CredentialError, CredentialReason, ZoomCredential
 from meetingbots.reconcile.access_tokens import AccessTokens
+from meetingbots.reconcile.app_accounts import AppAccounts
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.credential_memory import CredentialMemory, Recollection
 from meetingbots.reconcile.grants import Grant, read_grant
 from meetingbots.reconcile.secret_values import SecretValueError, value_of
 from meetingbots.reconcile.services import Services
+from meetingbots.reconcile.token_url import TokenURLs
 from meetingbots.zoom.oauth import AppCredentials
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -51,19 +55,20 @@ class CredentialGatherer:
         self._services = services
         self._access_tokens = access_tokens
         self._memory = memory
+        self._token_urls = TokenURLs.allowed_by(services.settings, client=services.outside)
 
     async def gather(self, key: Key, *, item: Object, credential: ZoomCredential) -> Gathered:
         """Everything, freshly read. Raises `KubeError`."""
         kube = self._services.kube
-        app = await read_app(kube, credential=credential)
-        grant = await read_grant(kube, credential=credential)
+        app = await read_app(kube, credential=credential, accounts=self._services.app_accounts)
+        grant = await read_grant(kube, credential=credential, token_urls=self._token_urls)
         secret = await read_secret(kube, credential=credential)
         facts = CredentialFacts(
             credential=credential,
             app=app if isinstance(app, Absent) else AppFound(client_id=app.client_id),
             grant=grant
             if isinstance(grant, (Absent, GrantAwaited, GrantUnserved))
-            else GrantFound(fingerprint=grant.fingerprint, renewable=grant.renewable),
+            else GrantFound(fingerprint=grant.fingerprint, renewable=grant.renewable, attempt=grant.attempt),
             secret=None,
             now=self._services.clock(),
             instance=self._services.instance,
@@ -104,15 +109,19 @@ class CredentialGatherer:
         return replace(gathered, facts=facts)
 
 
-async def read_app(kube: Kube, *, credential: ZoomCredential) -> AppCredentials | Absent:
-    """The app's id and secret, or what is missing. Raises `KubeError`."""
+async def read_app(
+    kube: Kube, *, credential: ZoomCredential, accounts: AppAccounts | None = None
+) -> AppCredentials | Absent:
+    """The app's id and secret, or what is missing; whose app it is goes into `accounts`. Raises `KubeError`."""
     name = credential.spec.app_secret_ref.name
     try:
         secret = await kube.get(SECRETS, namespace=credential.namespace, name=name)
-        return AppCredentials(
-            client_id=value_of(secret, key="client_id").get_secret_value(),
-            client_secret=value_of(secret, key="client_secret"),
-        )
+        if accounts is not None:
+            accounts.note(secret)
+        client_id = value_of(secret, key="client_id").get_secret_value()
+        if credential.spec.grant.access_token_url is not None:
+            return AppCredentials(client_id=client_id, client_secret=SecretStr(""))  # the customer has it, not we
+        return AppCredentials(client_id=client_id, client_secret=value_of(secret, key="client_secret"))
     except NotFoundError:
         return Absent(message=f"The app's Secret {name} does not exist.")
     except SecretValueError as error:

@@ -18,16 +18,17 @@ from meetingbots.decide.credential_facts import Absent, GrantAwaited, GrantUnser
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
-from meetingbots.models.credential import GrantKind, ZoomCredential
-from meetingbots.reconcile.secret_values import SecretValueError, secret_value
+from meetingbots.models.credential import AuthorizationCodeGrant, GrantKind, ZoomCredential
+from meetingbots.reconcile.secret_values import SecretValueError, read_secret, secret_value, value_of
+from meetingbots.reconcile.token_url import TokenURLs
 from meetingbots.zoom.oauth import AppCredentials, OAuthClient, TokenSet
 
 
 class Grant(Protocol):
     """A grant that Zoom can be asked with.
 
-    `fingerprint` is the same as long as the consent is the same and tells nothing secret; `renewable` grants may be
-    asked with as often as one likes, the others once.
+    `fingerprint` is the same as long as the consent is the same and tells nothing secret; `attempt` names, besides, the
+    way in which it is asked. `renewable` grants may be asked with as often as one likes, the others once.
     """
 
     @property
@@ -38,12 +39,31 @@ class Grant(Protocol):
     def renewable(self) -> bool:
         """Whether asking again gives tokens again."""
 
+    @property
+    def attempt(self) -> str:
+        """Names this way of asking with it."""
+
+    @property
+    def any_user(self) -> bool:
+        """Whether each answer may be another user's, so that it must be asked whose it is."""
+
     async def redeem(self, *, oauth: OAuthClient, app: AppCredentials, now: datetime) -> TokenSet:
         """Ask Zoom; one request. Raises `ZoomError`."""
 
 
+class _OneWay:
+    """A grant with nothing besides that people could give wrongly, and that is one user's."""
+
+    any_user = False
+
+    @property
+    def attempt(self) -> str:
+        """There is one way only."""
+        return ""
+
+
 @dataclass(frozen=True)
-class RefreshTokenGrant:
+class RefreshTokenGrant(_OneWay):
     """A refresh token that the author has: spent by the first asking."""
 
     token: SecretStr = field(repr=False)
@@ -62,7 +82,7 @@ class RefreshTokenGrant:
 
 
 @dataclass(frozen=True)
-class ServerToServerGrant:
+class ServerToServerGrant(_OneWay):
     """A server-to-server app of an account: Zoom gives tokens whenever it is asked."""
 
     account_id: str
@@ -86,7 +106,9 @@ class CodeGrant:
     redirect_uri: str
     code_verifier: SecretStr | None = field(repr=False)
     fingerprint: str
+    attempt: str = ""
     renewable: bool = False
+    any_user: bool = False
 
     async def redeem(self, *, oauth: OAuthClient, app: AppCredentials, now: datetime) -> TokenSet:
         """Exchange the code for the first tokens."""
@@ -95,24 +117,43 @@ class CodeGrant:
         )
 
 
-async def read_grant(kube: Kube, *, credential: ZoomCredential) -> Grant | GrantAwaited | GrantUnserved | Absent:
+async def read_grant(
+    kube: Kube, *, credential: ZoomCredential, token_urls: TokenURLs
+) -> Grant | GrantAwaited | GrantUnserved | Absent:
     """The credential's grant with what its Secret holds. Raises `KubeError`."""
     grant = credential.spec.grant
     if grant.connect is not None:
         return await _connect_grant(kube, credential=credential)
     if grant.server_to_server is not None:
         return ServerToServerGrant(account_id=grant.server_to_server.account_id.strip())
-    if grant.refresh_token is None:
-        return GrantUnserved(
-            message=f"The grant {grant.kind} is not served by this version of the operator: use refreshToken, "
-            "serverToServer or connect."
-        )
-    reference = grant.refresh_token.secret_key_ref
+    if grant.access_token_url is not None:
+        return await token_urls.grant(kube, credential=credential, wanted=grant.access_token_url)
     try:
-        token = await secret_value(kube, namespace=credential.namespace, name=reference.name, key=reference.key)
+        if grant.authorization_code is not None:
+            return await _code_grant(kube, namespace=credential.namespace, wanted=grant.authorization_code)
+        if grant.refresh_token is not None:
+            reference = grant.refresh_token.secret_key_ref
+            token = await secret_value(kube, namespace=credential.namespace, name=reference.name, key=reference.key)
+            return RefreshTokenGrant(token=token)
     except SecretValueError as error:
         return Absent(message=f"The grant cannot be read: {error}")
-    return RefreshTokenGrant(token=token)
+    return GrantUnserved(message=f"The grant {grant.kind} is not served by this version of the operator.")
+
+
+async def _code_grant(kube: Kube, *, namespace: str, wanted: AuthorizationCodeGrant) -> CodeGrant:
+    """The code that the author put into a Secret. Raises `SecretValueError` and `KubeError`."""
+    reference = wanted.secret_key_ref
+    secret = await read_secret(kube, namespace=namespace, name=reference.name)
+    code, redirect_uri = value_of(secret, key=reference.key), wanted.redirect_uri.strip()
+    fingerprint = _fingerprint(GrantKind.AUTHORIZATION_CODE, code.get_secret_value())
+    return CodeGrant(
+        code=code,
+        redirect_uri=redirect_uri,
+        code_verifier=value_of(secret, key=wanted.code_verifier_key) if wanted.code_verifier_key else None,
+        fingerprint=fingerprint,
+        # With another redirect URI it is another question about the same code.
+        attempt=f"{fingerprint}/{mark_of(SecretStr(redirect_uri))}",
+    )
 
 
 async def _connect_grant(kube: Kube, *, credential: ZoomCredential) -> CodeGrant | GrantAwaited:

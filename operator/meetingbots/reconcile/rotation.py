@@ -42,7 +42,7 @@ from meetingbots.reconcile.credential_memory import CredentialMemory, Recollecti
 from meetingbots.reconcile.grants import Grant
 from meetingbots.reconcile.services import Services
 from meetingbots.reconcile.token_store import NotStoredError, TokenStore
-from meetingbots.zoom.errors import ZoomError
+from meetingbots.zoom.errors import Cause, Definite, Passing, ZoomError
 from meetingbots.zoom.oauth import AppCredentials, TokenSet
 
 _log = logging.getLogger(__name__)
@@ -147,6 +147,7 @@ class Rotation:
         memory.ended_claim = ""
         try:
             got = await asking.ask(now=now)
+            await self._check(gathered, asking, got)
         except ZoomError as error:
             await self._failed(gathered, asking, claim=claim, error=error)
             return
@@ -165,6 +166,25 @@ class Rotation:
         memory.troubles.pop(Step.IDENTITY, None)  # it is asked with the new token, at once
         self._services.metrics.credential_refreshes.labels("success").inc()
         await self._save(memory, claim=claim)
+
+    async def _check(self, gathered: Gathered, asking: _Asking, got: TokenSet) -> None:
+        """Whether tokens that take the place of those in use without a consent may do so. Raises `ZoomError`.
+
+        Nothing is lost by a refusal: such a grant gives tokens again.
+        """
+        facts = gathered.facts
+        if not asking.renewable or asking.slot is not Slot.CURRENT:
+            return
+        if mark_of(got.access_token) == facts.refused_token:
+            raise Passing(Cause.TOKEN_EXPIRED, message="the access token that came is one that Zoom refuses")
+        if asking.grant is None or not asking.grant.any_user or not facts.state.user_id:
+            return
+        api = self._services.zoom_api(got.api_url, account=facts.state.account_id)
+        user = await api.me(got.access_token)
+        if user.id != facts.state.user_id:
+            raise Definite(
+                Cause.OTHER_USER, message="the access token that came is another Zoom user's than the first one"
+            )
 
     async def _claim(self, gathered: Gathered, asking: _Asking, *, memory: Recollection) -> TokenSecret | None:
         facts = gathered.facts
@@ -255,4 +275,7 @@ def _rejection(asking: _Asking, *, claim: Claim | None, error: ZoomError, client
     reason = CredentialReason.ROTATION_INTERRUPTED if interrupted else reason_of(error)
     # A candidate that died takes its grant along: the same grant cannot be asked with again.
     mark = asking.mark if asking.slot is Slot.CURRENT or asking.grant is not None else asking.fingerprint
+    if asking.grant is not None and error.kind is Cause.REDIRECT_MISMATCH:
+        # The code may still be good: whoever corrects the redirect URI is to be served.
+        mark = asking.grant.attempt or mark
     return Rejection(mark=mark, client_id=client_id, reason=reason, code=code_of(error), message=sentence(error))

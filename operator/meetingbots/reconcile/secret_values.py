@@ -18,11 +18,15 @@ class SecretValueError(Exception):
 
 async def secret_value(kube: Kube, *, namespace: str, name: str, key: str) -> SecretStr:
     """The value under `key`, without blanks and newlines around it. Raises `SecretValueError` and `KubeError`."""
+    return value_of(await read_secret(kube, namespace=namespace, name=name), key=key)
+
+
+async def read_secret(kube: Kube, *, namespace: str, name: str) -> Object:
+    """The whole Secret, for more than one of its values. Raises `SecretValueError` and `KubeError`."""
     try:
-        secret = await kube.get(SECRETS, namespace=namespace, name=name)
+        return await kube.get(SECRETS, namespace=namespace, name=name)
     except NotFoundError:
         raise SecretValueError(f"Secret {name} does not exist.") from None
-    return value_of(secret, key=key)
 
 
 def value_of(secret: Object, *, key: str) -> SecretStr:

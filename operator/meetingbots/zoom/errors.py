@@ -56,6 +56,8 @@ class Cause(enum.StrEnum):
     """The token's user is not the meeting's host (or may not host at all)."""
     USER_NOT_FOUND = "UserNotFound"
     """There is no such user in the token's account."""
+    OTHER_USER = "OtherUser"
+    """The token is another user's than the one whose consent it was to be."""
     USER_NOT_IN_MEETING = "UserNotInMeeting"
     """An on-behalf token needs its user to be in the meeting, who is not."""
     PAGE_EXPIRED = "PageExpired"

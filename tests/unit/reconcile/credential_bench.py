@@ -17,6 +17,7 @@ from meetingbots.kube.client import Object
 from meetingbots.kube.recorder import Recorder
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.metrics import Metrics
+from meetingbots.outside.client import OutsideClient
 from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.credential import CredentialReconciler
@@ -63,6 +64,8 @@ class FakeZoom:
     users: dict[str, str] = field(default_factory=dict)
     """Live refresh tokens, and whose they are."""
     access: dict[str, str] = field(default_factory=dict)
+    authors_codes: dict[str, tuple[str, str, str | None]] = field(default_factory=dict)
+    """Authorization codes: whose they are, the redirect URI, the code verifier."""
     scopes: str = ALL_SCOPES
     life: int = 3600
     spent: Counter[str] = field(default_factory=Counter)
@@ -82,6 +85,20 @@ class FakeZoom:
         """A new consent's refresh token."""
         token = f"refresh-{next(self.numbers)}"
         self.users[token] = user
+        self.secrets.append(token)
+        return token
+
+    def code(self, user: str = "u-alice", *, redirect: str = "https://here/back", verifier: str | None = None) -> str:
+        """A new consent's authorization code."""
+        code = f"code-{next(self.numbers)}"
+        self.authors_codes[code] = (user, redirect, verifier)
+        self.secrets += [code, *([verifier] if verifier else [])]
+        return code
+
+    def access_token(self, user: str = "u-alice", *, token: str = "") -> str:
+        """An access token that somebody else keeps."""
+        token = token or f"kept-{next(self.numbers)}"
+        self.access[token] = user
         self.secrets.append(token)
         return token
 
@@ -119,10 +136,25 @@ class FakeZoom:
             if form["account_id"] != self.account:
                 return httpx.Response(400, json={"error": "invalid_request", "reason": "Bad account"})
             return self._tokens("u-owner", refresh=False)
+        if form["grant_type"] == "authorization_code":
+            return self._code(form)
         user = self.users.pop(form["refresh_token"], None)
         if user is None:
             return httpx.Response(400, json={"error": "invalid_grant", "reason": "Invalid Token!"})
         self.spent[form["refresh_token"]] += 1
+        return self._tokens(user, refresh=True)
+
+    def _code(self, form: httpx.QueryParams) -> httpx.Response:
+        known = self.authors_codes.get(form["code"])
+        if known is None:
+            return httpx.Response(400, json={"error": "invalid_request", "reason": "Invalid authorization code (4734)"})
+        user, redirect, verifier = known
+        if form["redirect_uri"] != redirect:
+            return httpx.Response(400, json={"error": "invalid_request", "reason": "Redirect URI mismatch. (4709)"})
+        del self.authors_codes[form["code"]]
+        if verifier != form.get("code_verifier"):
+            return httpx.Response(400, json={"error": "invalid_grant", "reason": "Invalid code verifier."})
+        self.spent[form["code"]] += 1
         return self._tokens(user, refresh=True)
 
     def _tokens(self, user: str, *, refresh: bool) -> httpx.Response:
@@ -171,6 +203,8 @@ class Bench:
         self.kube = FakeKube()
         self.zoom = FakeZoom()
         self.operators: list[Operator] = []
+        self.outside = OutsideClient()
+        self.token_url_hosts: tuple[str, ...] = ()
         self.put_app()
 
     # Set-up.
@@ -225,7 +259,10 @@ class Bench:
 
         http = new_http_client(timeout=5, user_agent="test", transport=httpx.MockTransport(self.zoom.handle))
         settings = OperatorSettings(
-            zoom_api_url="https://zoom.test/v2", zoom_oauth_url="https://zoom.test/oauth", system_namespace="system"
+            zoom_api_url="https://zoom.test/v2",
+            zoom_oauth_url="https://zoom.test/oauth",
+            system_namespace="system",
+            allowed_token_url_hosts=self.token_url_hosts,
         )
         name = instance or f"operator-{len(self.operators) + 1}"
         seconds = self.clock.now.timestamp
@@ -241,6 +278,7 @@ class Bench:
             instance=name,
             queues=Queues(**{one.name: DelayQueue(clock=seconds) for one in fields(Queues)}),
             caches=Caches(),
+            outside=self.outside,
         )
         tokens = AccessTokens(services=services, wait=no_wait)
         credentials = CredentialReconciler(services=services, access_tokens=tokens, sleep=sleep, jitter=lambda: 0.5)
