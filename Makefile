@@ -8,7 +8,7 @@ SOURCES := operator tests examples
 CLUSTER ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster image kind kind-stop e2e fmt lint types layers unit integration test crds chart chart-files demo clean
+.PHONY: help python venv lock tools cluster image kind kind-stop e2e fmt lint types layers unit integration browser screenshots test crds chart chart-files demo clean
 
 help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,14 @@ integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 
 e2e: $(INSTALLED) ## Tests on a kind cluster; ARGS=... goes to pytest
 	$(BIN)/pytest tests/e2e $(ARGS)
+
+browser: $(INSTALLED) ## Tests of the connect pages in Chromium; as root on Debian it is installed; ARGS=... goes to pytest
+	@$(PYTHON) -m tests.cluster.binaries >/dev/null
+	@$(BIN)/python -m tests.browser.chromium >/dev/null
+	$(BIN)/pytest tests/browser $(ARGS)
+
+screenshots: ## Take the pictures in docs/screenshots anew
+	MEETINGBOTS_SCREENSHOTS=docs/screenshots $(MAKE) --no-print-directory browser ARGS="-k test_screenshots $(ARGS)"
 
 test: ## Everything that CI checks, step by step
 	@for step in lint types layers unit integration; do \

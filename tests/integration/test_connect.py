@@ -7,6 +7,7 @@ import pytest
 
 from tests.cluster.api import core_path
 from tests.cluster.controlplane import ControlPlane
+from tests.stack.connecting import invite, link_of, prepare
 from tests.stack.person import Person
 from tests.stack.stack import Stack
 from tests.stack.tenant import GROUP, Tenant
@@ -24,23 +25,10 @@ def person() -> Iterator[Person]:
 
 
 @pytest.fixture
-def customer(tenant: Tenant, zoom: SimClient, stack: Stack) -> Tenant:
+def customer(tenant: Tenant, stack: Stack) -> Tenant:
     """A customer whose app knows our redirect URI."""
-    zoom.change_app(tenant.app.client_id, redirect_uris=[f"{stack.receiver_url}/oauth/callback"])
-    tenant.app_secret()
+    prepare(tenant, public_url=stack.receiver_url)
     return tenant
-
-
-def invite(customer: Tenant, name: str = "alice", **connect: str) -> str:
-    """Apply a credential with grant connect; gives its link."""
-    customer.credential(name, grant={"connect": connect})
-    customer.wait_reason("zoomcredentials", name, "WaitingForConsent")
-    return link_of(customer, name)
-
-
-def link_of(customer: Tenant, name: str = "alice") -> str:
-    customer.wait("the link", lambda: "connectURL" in customer.status("zoomcredentials", name))
-    return str(customer.status("zoomcredentials", name)["connectURL"])
 
 
 def told(customer: Tenant, person: Person, outcome: str, *, seconds: float = 20.0) -> None:

@@ -55,7 +55,7 @@ class ConnectBench(Bench):
         self._public_url = public_url
         self._states = itertools.count(1)
 
-    def put_connect(self, *, suspend: bool = False, **connect: str) -> Object:
+    def put_connect(self, *, suspend: bool = False, **connect: Any) -> Object:
         """Store the credential."""
         return self.put_credential(grant={"connect": connect}, suspend=suspend)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -97,7 +98,7 @@ async def test_a_consent_becomes_tokens_and_the_link_is_dead(bench: ConnectBench
 
 
 @pytest.mark.parametrize("expected", [{"expectedEmail": "bob@example.test"}, {"expectedAccountId": "another"}])
-async def test_an_unexpected_users_tokens_are_never_put_to_use(bench: ConnectBench, expected: dict[str, str]) -> None:
+async def test_an_unexpected_users_tokens_are_never_put_to_use(bench: ConnectBench, expected: dict[str, Any]) -> None:
     bench.put_connect(**expected)
     operator = bench.operator()
     await operator.look()

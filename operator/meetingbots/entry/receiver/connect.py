@@ -22,7 +22,7 @@ from meetingbots.build.consent_secret import ConsentSecret, consent_name
 from meetingbots.entry.receiver import connect_words as words
 from meetingbots.entry.receiver.connect_consents import ConsentWriter, Handover
 from meetingbots.entry.receiver.connect_directory import ConnectDirectory
-from meetingbots.entry.receiver.connect_pages import HEADERS, Pages, Way
+from meetingbots.entry.receiver.connect_pages import HEADERS, Pages, Way, expected_words
 from meetingbots.entry.receiver.connect_state import (
     Doubt,
     State,
@@ -209,8 +209,11 @@ class Connect:
         say = words.outcome_words(credential, consent)
         open_still = say.tone is words.Tone.WAIT and not _settled(credential, consent)
         notes: tuple[str, ...] = ()
+        expected = expected_words(credential)
         if say.outcome.startswith("connected") and credential.status.email:
             notes = (f"Connected: {credential.status.email}",)
+        elif say is words.MISMATCH and expected:
+            notes = (expected,)
         return self._told(
             say,
             root=_OUTCOME_ROOT,

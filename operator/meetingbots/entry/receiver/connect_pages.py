@@ -27,7 +27,6 @@ HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex, nofollow",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -73,7 +72,7 @@ class Pages:
             "invite",
             site=self._site,
             whose=WHOSE[level],
-            expected=_expected(credential),
+            expected=_elements("p", filter(None, [expected_words(credential)]), kind="note"),
             rights=_elements("li", rights(level)),
             zoom=zoom,
             until=_words_of(until),
@@ -140,15 +139,14 @@ def _way(way: Way) -> str:
     return f'<p><a{kind} href="{html.escape(way.href)}" rel="noreferrer">{html.escape(way.says)}</a></p>'
 
 
-def _expected(credential: ZoomCredential) -> Markup:
+def expected_words(credential: ZoomCredential) -> str:
+    """Who is expected to consent, in a sentence; empty if anybody may."""
     connect = credential.spec.grant.connect
-    if connect is None or not (connect.expected_email or connect.expected_account_id):
-        return Markup()
-    if connect.expected_email:
-        says = f"Please sign in to Zoom as {connect.expected_email}."
-    else:
-        says = f"Please sign in to Zoom with a user of the Zoom account {connect.expected_account_id}."
-    return _elements("p", (says,), kind="note")
+    if connect is not None and connect.expected_email:
+        return f"Please sign in to Zoom as {connect.expected_email}."
+    if connect is not None and connect.expected_account_id:
+        return f"Please sign in to Zoom with a user of the Zoom account {connect.expected_account_id}."
+    return ""
 
 
 def _words_of(moment: datetime) -> str:

@@ -180,7 +180,7 @@ _CONNECTED_PARTLY = Words(
         _TELL_SENDER,
     ),
 )
-_MISMATCH = _bad(
+MISMATCH = _bad(
     "other-user",
     "That is another Zoom account than the expected one",
     "You agreed as a Zoom user whom this link is not meant for. Nothing was connected.",
@@ -210,7 +210,7 @@ _CODE_UNKNOWN = _bad(
 )
 _OUTCOMES: Final[Mapping[str, Words]] = {
     LINK_USED: USED,
-    CredentialReason.USER_MISMATCH: _MISMATCH,
+    CredentialReason.USER_MISMATCH: MISMATCH,
     CredentialReason.APP_INVALID: _MISCONFIGURED,
     CredentialReason.APP_SECRET_MISSING: _MISCONFIGURED,
     CredentialReason.REAUTHORIZATION_REQUIRED: _CODE_LATE,

@@ -394,6 +394,15 @@ async def test_every_end_is_told(ground: ConnectGround, reason: str, code: str, 
     assert json.loads(data.text) == {"outcome": outcome}
 
 
+async def test_a_mismatch_says_who_was_expected(ground: ConnectGround) -> None:
+    ground.has_credential(connect={"expectedEmail": "alice@example.com"})
+    waiting, cookies, name = await handed_over(ground)
+    told = {"secretName": name, "time": "2026-11-24T12:00:01Z", "reason": "UserMismatch"}
+    ground.change_status(handledConsents=[told])
+    seen = await ground.open(outcome_place(ground, waiting).replace("outcome.json", "outcome"), cookies=cookies)
+    assert "alice@example.com" in seen.text
+
+
 async def test_success_names_the_user_and_leads_back(ground: ConnectGround) -> None:
     ground.has_credential(connect={"returnURL": "https://app.example/done?x=1&y=2"})
     waiting, cookies, name = await handed_over(ground)
