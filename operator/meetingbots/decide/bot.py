@@ -24,7 +24,7 @@ from meetingbots.decide.bot_facts import (
     DeletePod,
     DeleteSecret,
 )
-from meetingbots.decide.bot_gate import at_gate, behind_gate
+from meetingbots.decide.bot_gate import at_gate, behind_gate, gate_deadline
 from meetingbots.decide.bot_leave import does_not_end, is_due, leave, overdue
 from meetingbots.decide.bot_times import lead_time, shifted, start_deadline, until
 from meetingbots.decide.meeting_ref import Problem
@@ -178,12 +178,13 @@ def _pod_missing(facts: BotFacts, name: str) -> BotPlan:
     withdrawn = _withdrawn(facts, None)
     if withdrawn is not None:
         return withdrawn
-    if facts.now >= start_deadline(bot):
+    first = bot.spec.token_delivery is TokenDelivery.BEFORE_POD and facts.delivery is None
+    if facts.now >= (gate_deadline(facts) if first and facts.refused is None else start_deadline(bot)):
         return _missed(facts, facts.refused.message if facts.refused else bot_status.present_trouble(status))
     if facts.refused is not None:
         told = bot_status.in_trouble(facts, BotPhase.PENDING, facts.refused.reason, facts.refused.message)
         return BotPlan(status=told, again=until(facts, start_deadline(bot), at_most=_QUOTA_SECONDS))
-    if bot.spec.token_delivery is TokenDelivery.BEFORE_POD and facts.delivery is None:
+    if first:
         return at_gate(facts, name)
     return BotPlan(status=status, act=CreatePod(name))
 
@@ -192,13 +193,14 @@ def _staging(facts: BotFacts, pod: PodState) -> BotPlan:
     withdrawn = _withdrawn(facts, pod)
     if withdrawn is not None:
         return withdrawn
-    deadline, trouble = start_deadline(facts.bot), pod.trouble(secret=join_secret_name(pod.name))
+    waits, trouble = pod.waits_only_for(join_secret_name(pod.name)), pod.trouble(secret=join_secret_name(pod.name))
+    deadline = gate_deadline(facts) if waits else start_deadline(facts.bot)
     if facts.now >= deadline:
         return _missed(facts, trouble[1] if trouble else _what_is_missing(facts, pod))
     if trouble is not None:
         told = bot_status.in_trouble(facts, BotPhase.STAGING, bot_attempts.TROUBLES[trouble[0]], trouble[1])
         return BotPlan(status=told, again=until(facts, deadline))
-    if not pod.waits_only_for(join_secret_name(pod.name)):
+    if not waits:
         told = bot_status.going_well(facts, BotPhase.STAGING, f"Pod {pod.name} is being prepared.")
         return BotPlan(status=told, again=until(facts, deadline))
     return at_gate(facts, pod.name)

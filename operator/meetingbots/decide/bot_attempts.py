@@ -207,9 +207,10 @@ def _wait_for_user(facts: BotFacts, pod: PodState, bot: ContainerState) -> BotPl
     if following > since + patience:
         return _commit(bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words, last_attempt=attempt))
     return _commit(
-        bot_status.going_well(
+        bot_status.in_trouble(
             facts,
             BotPhase.WAITING_FOR_USER,
+            BotReason.USER_NOT_IN_MEETING,
             words,
             last_attempt=attempt,
             attempts=max(0, status.attempts - 1),

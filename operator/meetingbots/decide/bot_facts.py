@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from meetingbots.build.join_secret import Delivery
+from meetingbots.decide.bot_tokens import Person
 from meetingbots.decide.meeting_ref import MeetingRef, Problem
 from meetingbots.decide.pod_state import PodState
 from meetingbots.models.bot import BotReason, BotStatus, MeetingBot
@@ -21,6 +22,9 @@ class Shortfall:
     passing: bool
     first_try_at: datetime
     next_try_at: datetime
+    tried_at: datetime | None = None
+    partial: bool = False
+    """Some of the tokens could be had, and will do if the rest is given up."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class BotFacts:
     `checked`: a dry run took the Pod as the template has it now; `doubtful`: Kubernetes refused one some time ago.
     `refused`: why Kubernetes did not take the Pod just now. `touches`: how often it was touched since the delivery.
     `secret_gone`: the Secret of the delivery was deleted again.
-    `meeting_ended_at`: when the meeting that the bot is for ended, as Zoom's events tell.
+    `meeting_ended_at`: when the meeting that the bot is for ended, as Zoom's events tell. `person`: the user on whose
+    behalf the bot comes; None if it does not come on anybody's.
     """
 
     bot: MeetingBot
@@ -51,6 +56,7 @@ class BotFacts:
     touches: int = 0
     secret_gone: bool = False
     meeting_ended_at: datetime | None = None
+    person: Person | None = None
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,15 @@ class DeletePod:
 
 @dataclass(frozen=True)
 class IssueTokens:
-    """Get the tokens from Zoom and, if that works, deliver them."""
+    """Get the tokens from Zoom and, if that works, deliver them.
+
+    `absent`: the person on whose behalf the bot comes is not there and no longer waited for; `settle`: what may pass
+    was waited for long enough, so that some of the tokens will do.
+    """
 
     pod_name: str
+    absent: bool = False
+    settle: bool = False
 
 
 @dataclass(frozen=True)

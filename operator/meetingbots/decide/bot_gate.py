@@ -5,34 +5,99 @@ Reached when the Pod could start but for its Secret (or, with tokenDelivery Befo
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from meetingbots.build.join_secret import join_secret_name
 from meetingbots.decide import bot_attempts, bot_status
 from meetingbots.decide.bot_facts import BotFacts, BotPlan, Commit, DeliverWithout, IssueTokens, Shortfall, TouchPod
-from meetingbots.decide.bot_times import shifted, start_deadline, until
+from meetingbots.decide.bot_times import attempt_due, shifted, start_deadline, until
 from meetingbots.decide.pod_state import PodState
-from meetingbots.models.bot import BotPhase, TokenPolicy
+from meetingbots.models.bot import BotPhase, BotReason, TokenPolicy
 
 TOUCH_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
 """When the Pod is touched, after the delivery, while its container has not started."""
 START_AFTER_DELIVERY_SECONDS = 60.0
 """A container that has not started by then gets a new Pod with new tokens: a join token lives 120 s (Zoom)."""
 _JOINING_IS_TOLD_AFTER = 0.4
+_LAST_TRY_SECONDS = 5.0
 
 
 def at_gate(facts: BotFacts, name: str) -> BotPlan:
-    """Decide at the gate of the Pod `name`: is it time, and is there a token."""
+    """Decide at the gate of the Pod `name`: is it time, is the person there, and is there a token."""
     bot, shortfall = facts.bot, facts.shortfall
     if facts.now < bot.join_at:
         words = f"Pod {name} is ready and waits for {bot.join_at:%H:%M:%S} UTC."
         return BotPlan(status=bot_status.going_well(facts, BotPhase.STAGING, words), again=until(facts, bot.join_at))
+    if awaits_person(facts):
+        return _for_person(facts, name)
     if shortfall is None:
         return BotPlan(status=bot.status, act=IssueTokens(name))
-    if not shortfall.passing and bot.spec.token_policy is TokenPolicy.REQUIRED:
+    if shortfall.passing:
+        return _try_again(facts, name, shortfall)
+    return _without(facts, name, shortfall)
+
+
+def awaits_person(facts: BotFacts) -> bool:
+    """Whether the bot comes on behalf of somebody who is known not to be there, by events or by Zoom's refusal."""
+    if facts.person is None:
+        return False
+    refused = facts.shortfall is not None and facts.shortfall.reason is BotReason.USER_NOT_IN_MEETING
+    return facts.person.present is False or refused
+
+
+def gate_deadline(facts: BotFacts) -> datetime:
+    """Until when the Pod may wait at its gate: `startDeadlineSeconds`, or as long as a person is waited for."""
+    limit = start_deadline(facts.bot)
+    if not awaits_person(facts):
+        return limit
+    return max(limit, shifted(_wait_end(facts), seconds=facts.bot.spec.token_wait_seconds + _LAST_TRY_SECONDS))
+
+
+def _wait_end(facts: BotFacts) -> datetime:
+    bot = facts.bot
+    return shifted(bot.status.waiting_since or attempt_due(bot), seconds=bot.spec.on_behalf.wait_seconds)
+
+
+def _for_person(facts: BotFacts, name: str) -> BotPlan:
+    """Wait until the person has come; after `onBehalf.waitSeconds` go without, or fail."""
+    bot, shortfall, end = facts.bot, facts.shortfall, _wait_end(facts)
+    credential = facts.person.credential if facts.person is not None else ""
+    words = f"The bot comes on behalf of the user of ZoomCredential {credential}, who is not in the meeting yet."
+    if facts.now >= end:
+        if bot.spec.token_policy is TokenPolicy.REQUIRED:
+            return BotPlan(status=bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words), act=Commit())
+        if shortfall is None or shortfall.reason is BotReason.USER_NOT_IN_MEETING:
+            return BotPlan(status=bot.status, act=IssueTokens(name, absent=True, settle=True))
+        return _without(facts, name, shortfall)
+    if shortfall is not None and facts.now >= _next_try(facts, shortfall) and not _known_absent(facts):
+        return BotPlan(status=bot.status, act=IssueTokens(name))
+    told = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, BotReason.USER_NOT_IN_MEETING, words)
+    following = end if shortfall is None or _known_absent(facts) else min(end, _next_try(facts, shortfall))
+    return BotPlan(status=told, again=until(facts, following))
+
+
+def _known_absent(facts: BotFacts) -> bool:
+    return facts.person is not None and facts.person.present is False
+
+
+def _next_try(facts: BotFacts, shortfall: Shortfall) -> datetime:
+    """When Zoom may be asked again: at once if the person has come since the last try."""
+    person, tried = facts.person, shortfall.tried_at
+    came = person is not None and person.present is True and person.since is not None
+    if came and tried is not None and person is not None and person.since is not None and person.since > tried:
+        return tried
+    return shortfall.next_try_at
+
+
+def _without(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
+    """What is missing will not come: go with what there is, if the author allows that."""
+    bot = facts.bot
+    if bot.spec.token_policy is TokenPolicy.REQUIRED:
         words = f"No token, and tokenPolicy is Required. {shortfall.message}"
         return BotPlan(status=bot_status.failed(facts, shortfall.reason, words), act=Commit())
-    if not shortfall.passing:
-        return BotPlan(status=bot.status, act=DeliverWithout(name, shortfall.reason, shortfall.message))
-    return _try_again(facts, name, shortfall)
+    if shortfall.partial:
+        return BotPlan(status=bot.status, act=IssueTokens(name, settle=True))
+    return BotPlan(status=bot.status, act=DeliverWithout(name, shortfall.reason, shortfall.message))
 
 
 def _try_again(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
@@ -40,7 +105,7 @@ def _try_again(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
     if bot.spec.token_policy is not TokenPolicy.REQUIRED:
         limit = shifted(shortfall.first_try_at, seconds=bot.spec.token_wait_seconds)
         if facts.now >= limit:
-            return BotPlan(status=bot.status, act=DeliverWithout(name, shortfall.reason, shortfall.message))
+            return _without(facts, name, shortfall)
     if facts.now >= shortfall.next_try_at:
         return BotPlan(status=bot.status, act=IssueTokens(name))
     told = bot_status.in_trouble(facts, BotPhase.STAGING, shortfall.reason, shortfall.message)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from meetingbots.build.join_secret import Delivery
 from meetingbots.decide.bot_facts import BotFacts, Shortfall
 from meetingbots.decide.meeting_ref import MeetingRef
-from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenStatus
+from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenKind, TokenStatus
 from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
 
 _STILL_ACTS = {"suspend", "meetingEndPolicy", "leaveAfterMeetingEndSeconds", "ttlSecondsAfterFinished"}
@@ -173,9 +173,24 @@ def _token_condition(conditions: list[Condition], facts: BotFacts) -> list[Condi
         return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, told.reason, told.message)
     if not told.kinds:
         return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, "NotRequested", "The spec asks for no token.")
-    names = ", ".join(told.kinds)
-    words = f"{names}, made with the ZoomCredential {told.credential}."
+    words = _issued(told.kinds, told.credential)
+    words = f"{words} Tried before: {told.message}" if told.message else words
     return _set(conditions, facts, ConditionType.TOKEN_ISSUED, True, "Issued", words)
+
+
+def _issued(kinds: Sequence[TokenKind], credential: str | None) -> str:
+    return f"{', '.join(kinds)}, made with the ZoomCredential {credential}."
+
+
+def told_of_tokens(status: BotStatus, told: Condition | None) -> str:
+    """The words of a delivery that the condition TokenIssued (`told`) was made from."""
+    token = status.token
+    if token is None or told is None:
+        return ""
+    if token.reason:
+        return told.message
+    prefix = f"{_issued(token.kinds, status.credential_name)} Tried before: "
+    return told.message.removeprefix(prefix) if told.message.startswith(prefix) else ""
 
 
 def _set(

@@ -41,6 +41,7 @@ class Refusal:
     message: str
     passing: bool
     retry_at: datetime | None = None
+    kind: TokenKind | None = None
 
 
 def refusal_of(credential: str, kind: TokenKind, error: ZoomError, *, now: datetime) -> Refusal:
@@ -54,6 +55,7 @@ def refusal_of(credential: str, kind: TokenKind, error: ZoomError, *, now: datet
         message=f"{kind}: {error.message}",
         passing=passing,
         retry_at=error.retry_at(now),
+        kind=kind,
     )
 
 

@@ -81,8 +81,8 @@ class BotReconciler:
             case acts.DeletePod(name, uid):
                 await self._acts.delete_pod(facts.bot, name, uid)
                 await self._gatherer.read_pod(facts.bot.namespace, name)
-            case acts.IssueTokens(name):
-                await self._acts.issue_tokens(facts, memory, name)
+            case acts.IssueTokens(name, absent, settle):
+                await self._acts.issue_tokens(facts, memory, name, absent=absent, settle=settle)
             case acts.DeliverWithout(name, reason, message):
                 await self._acts.deliver(facts, memory, name, tokens={}, issued=None, reason=reason, message=message)
             case acts.TouchPod(name, number):

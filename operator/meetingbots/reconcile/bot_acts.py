@@ -15,6 +15,7 @@ from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION, bot_pod, pod_name
 from meetingbots.build.join_secret import Delivery, join_secret, join_secret_name, read_delivery
 from meetingbots.decide.bot_facts import BotFacts, Shortfall
 from meetingbots.decide.bot_status import fixed_spec_hash
+from meetingbots.decide.bot_tokens import named_reason
 from meetingbots.decide.meeting_ref import MeetingRef, Problem
 from meetingbots.decide.pod_state import pod_state
 from meetingbots.kube.errors import (
@@ -101,7 +102,9 @@ class BotActs:
         memory.mapping = await read_mapping(self._services.kube, namespace=bot.namespace, meeting_id=meeting_id)
         memory.mapping_read_at = self._services.clock()
 
-    async def issue_tokens(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
+    async def issue_tokens(
+        self, facts: BotFacts, memory: BotMemory, name: str, *, absent: bool = False, settle: bool = False
+    ) -> None:
         """Get tokens and deliver them; a failure is remembered as the shortfall."""
         meeting = facts.meeting
         assert isinstance(meeting, MeetingRef)  # noqa: S101 - decide asks for tokens of a known meeting only
@@ -110,11 +113,13 @@ class BotActs:
         old = known is None or read_at is None or self._services.clock() - read_at > _MAPPING_LIFE
         if old and facts.bot.requested_tokens:
             await self.read_mapping(facts.bot, memory, meeting.meeting_id)
-        outcome = await self._issuer.issue(facts.bot, meeting=meeting, mapping=memory.mapping_of(meeting.meeting_id))
+        mapping = memory.mapping_of(meeting.meeting_id)
+        outcome = await self._issuer.issue(facts.bot, meeting=meeting, mapping=mapping, absent=absent, settle=settle)
         if isinstance(outcome, NotIssued):
             self._remember_shortfall(memory, name, outcome)
             return
         refusals = outcome.refusals
+        memory.of_attempt(name).found_credential = (outcome.credential or "") if outcome.by_lookup else ""
         await self.deliver(
             facts,
             memory,
@@ -122,7 +127,8 @@ class BotActs:
             tokens=outcome.tokens,
             issued=outcome,
             reason=refusals[0].reason if refusals else "",
-            message=" ".join(f"{refusal.message}." for refusal in refusals),
+            message=" ".join([outcome.trail, *(f"{refusal.message}." for refusal in refusals)]).strip(),
+            named=named_reason(refusals, had=tuple(outcome.tokens)),
         )
 
     async def deliver(
@@ -135,10 +141,12 @@ class BotActs:
         issued: Issued | None,
         reason: str,
         message: str,
+        named: str | None = None,
     ) -> None:
         """Create the Pod's Secret, which is the commit: whoever creates it has delivered, anybody else has not.
 
-        Nothing is delivered if the bot or its Pod changed while Zoom was being asked: then it is decided anew.
+        `named` is what the bot itself is told of what is missing. Nothing is delivered if the bot or its Pod changed
+        while Zoom was being asked: then it is decided anew.
         """
         meeting = facts.meeting
         assert isinstance(meeting, MeetingRef)  # noqa: S101 - as above
@@ -155,7 +163,10 @@ class BotActs:
             spec_hash=fixed_spec_hash(facts.bot),
         )
         values = secret_values(
-            passcode=meeting.passcode, registrant_token=meeting.registrant_token, tokens=tokens, reason=reason
+            passcode=meeting.passcode,
+            registrant_token=meeting.registrant_token,
+            tokens=tokens,
+            reason=reason if named is None else named,
         )
         owner = self._owner(facts, name)
         body = join_secret(
@@ -170,9 +181,13 @@ class BotActs:
         attempt.delivery = delivery
 
     async def delete_secret(self, bot: MeetingBot, memory: BotMemory, pod: str) -> None:
-        """Remove the Secret of a Pod whose container has taken what was in it."""
+        """Remove the Secret of a Pod whose container has taken what was in it; and write down whose token it was."""
         await self._services.kube.delete(SECRETS, namespace=bot.namespace, name=join_secret_name(pod))
-        memory.of_attempt(pod).secret_gone = True
+        attempt = memory.of_attempt(pod)
+        attempt.secret_gone = True
+        found, attempt.found_credential = attempt.found_credential, ""
+        if found and bot.status.meeting_id:
+            await self._issuer.record(bot, meeting_id=bot.status.meeting_id, credential=found)
 
     async def _delivered_before(self, facts: BotFacts, name: str, *, owner_uid: str) -> Delivery:
         # A former answer was lost, or another process was first: what it delivered counts, our tokens are dropped.
@@ -235,6 +250,8 @@ class BotActs:
             passing=outcome.passing,
             first_try_at=first,
             next_try_at=now + timedelta(seconds=outcome.retry_after if outcome.retry_after is not None else pause),
+            tried_at=now,
+            partial=outcome.partial,
         )
 
     def _refused(self, memory: BotMemory, error: KubeError, now: datetime) -> None:

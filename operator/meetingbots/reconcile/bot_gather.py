@@ -22,6 +22,7 @@ from meetingbots.models.metadata import SecretKeyReference
 from meetingbots.reconcile.bot_memory import AttemptMemory, BotMemory
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.mappings import read_mapping
+from meetingbots.reconcile.persons import Persons
 from meetingbots.reconcile.secret_values import SecretValueError, secret_value
 from meetingbots.reconcile.services import Services
 
@@ -36,6 +37,7 @@ class BotGatherer:
 
     def __init__(self, *, services: Services) -> None:
         self._services = services
+        self._persons = Persons(services=services)
 
     async def gather(self, bot: MeetingBot, memory: BotMemory, *, now: datetime) -> BotFacts:
         """The facts at `now`. Raises `KubeError`."""
@@ -60,6 +62,9 @@ class BotGatherer:
         ended_at = None
         if isinstance(meeting, MeetingRef) and not finished:
             ended_at = await self._meeting_end(bot, memory, meeting.meeting_id, pod=pod)
+        person = None
+        if isinstance(meeting, MeetingRef) and _may_be_at_gate(bot, attempt, settled=settled, now=now):
+            person = await self._persons.of(bot, memory.mapping_of(meeting.meeting_id))
         return BotFacts(
             bot=bot,
             now=now,
@@ -77,6 +82,7 @@ class BotGatherer:
             touches=attempt.touches if attempt else 0,
             secret_gone=attempt is not None and attempt.secret_gone,
             meeting_ended_at=ended_at,
+            person=person,
         )
 
     async def _meeting(self, bot: MeetingBot, memory: BotMemory, now: datetime) -> MeetingRef | Problem:
@@ -222,9 +228,14 @@ def _told_delivery(status: BotStatus, pod_name: str) -> Delivery | None:
         issued_at=token.issued_time,
         credential=status.credential_name,
         reason=token.reason or "",
-        message=told.message if told is not None and token.reason else "",
+        message=bot_status.told_of_tokens(status, told),
         spec_hash=status.spec_hash or "",
     )
+
+
+def _may_be_at_gate(bot: MeetingBot, attempt: AttemptMemory | None, *, settled: bool, now: datetime) -> bool:
+    """Whether it may matter now who is in the meeting."""
+    return attempt is not None and attempt.delivery is None and not settled and now >= bot.join_at
 
 
 def _overdue(pod: Object, attempt: AttemptMemory, now: datetime) -> bool:

@@ -32,6 +32,8 @@ class AttemptMemory:
     shortfall: Shortfall | None = None
     touches: int = 0
     secret_gone: bool = False
+    found_credential: str = ""
+    """The credential that did, where no mapping says so yet."""
     started_seen: bool = False
 
     def claimed(self) -> None:

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
 from meetingbots.decide.candidates import Candidates, candidates
 from meetingbots.decide.meeting_ref import MeetingRef, Problem
-from meetingbots.decide.token_failures import Refusal, explain, refusal_of
-from meetingbots.models.base import ModelError
-from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind, TokenPolicy
-from meetingbots.models.credential import ZoomCredential
+from meetingbots.decide.token_failures import Refusal, explain
+from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
 from meetingbots.models.mapping import MeetingMapping
-from meetingbots.reconcile.access_tokens import AccessToken, AccessTokens, NotReady
-from meetingbots.reconcile.cache import Key
+from meetingbots.reconcile.access_tokens import AccessTokens
+from meetingbots.reconcile.meeting_lookup import MeetingLookup
 from meetingbots.reconcile.services import Services
-from meetingbots.zoom.api import JoinTokenKind
-from meetingbots.zoom.errors import Cause, ZoomError
+from meetingbots.reconcile.token_minting import Minted, TokenMint
 
-_JOIN_KINDS: Mapping[TokenKind, JoinTokenKind] = {
-    TokenKind.LOCAL_RECORDING: JoinTokenKind.LOCAL_RECORDING,
-    TokenKind.LIVE_STREAMING: JoinTokenKind.LIVE_STREAMING,
-    TokenKind.LOCAL_ARCHIVING: JoinTokenKind.LOCAL_ARCHIVING,
-}
 _MAPPING_MAY_STILL_COME = timedelta(seconds=3)
 """Zoom's webhook for a meeting that was made together with its bot arrives about a second later."""
 _LOOK_FOR_MAPPING_SECONDS = 1.0
@@ -34,22 +25,32 @@ _LOOK_FOR_MAPPING_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Issued:
-    """Tokens fresh from Zoom. `issued_at` is from before the first was asked for; `missing` are kinds not had."""
+    """Tokens fresh from Zoom. `issued_at` is from before they were asked for; `refusals` are about kinds not had.
+
+    `trail` tells in words which credentials were tried before, and why they did not do. `by_lookup` says that no
+    mapping knows yet that this credential does.
+    """
 
     tokens: Mapping[TokenKind, SecretStr] = field(repr=False)
     issued_at: datetime | None
     credential: str | None
     refusals: tuple[Refusal, ...] = ()
+    trail: str = ""
+    by_lookup: bool = False
 
 
 @dataclass(frozen=True)
 class NotIssued:
-    """No token: the reason of the first candidate's refusal that decides, and the whole trail in words."""
+    """No token: the reason of the first candidate's refusal that decides, and the whole trail in words.
+
+    `partial` says that some of the tokens could be had, and that they would be delivered if the rest is given up.
+    """
 
     reason: BotReason
     message: str
     passing: bool
     retry_after: float | None = None
+    partial: bool = False
 
 
 class TokenIssuer:
@@ -57,115 +58,115 @@ class TokenIssuer:
 
     def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
         self._services = services
-        self._access_tokens = access_tokens
+        self._lookup = MeetingLookup(services=services, access_tokens=access_tokens)
+        self._mint = TokenMint(services=services, access_tokens=access_tokens, lookup=self._lookup)
         self._started_at = services.clock()
 
     async def issue(
-        self, bot: MeetingBot, *, meeting: MeetingRef, mapping: MeetingMapping | None
+        self,
+        bot: MeetingBot,
+        *,
+        meeting: MeetingRef,
+        mapping: MeetingMapping | None,
+        absent: bool = False,
+        settle: bool = False,
     ) -> Issued | NotIssued:
-        """Try the candidates in order. Nothing is raised for what Zoom or a credential refuses."""
-        kinds = bot.requested_tokens
-        if not kinds:
+        """Try the candidates in order. Nothing is raised for what Zoom or a credential refuses.
+
+        `absent`: the user on whose behalf the bot comes is known not to be there, so no such token is asked for.
+        `settle`: what may pass has been waited for long enough, some of the tokens are better than none.
+        """
+        if not bot.requested_tokens:
             return Issued(tokens={}, issued_at=None, credential=None)
+        run = _Run(bot=bot, meeting=meeting, mapping=mapping, absent=absent, settle=settle)
         # Only a selector asks for the credentials' labels.
-        known = self._credentials(bot.namespace) if bot.spec.credential_selector is not None else ()
+        known = self._lookup.credentials(bot.namespace) if bot.spec.credential_selector is not None else ()
         found = candidates(bot, mapping=mapping, credentials=known)
-        if isinstance(found, Problem):
+        names = found.names if isinstance(found, Candidates) else ()
+        origins = dict(found.origins) if isinstance(found, Candidates) else {}
+        for name in names:
+            if await self._try(run, name, origin=origins[name]):
+                return run.outcome(now=self._services.clock())
+        if mapping is None or isinstance(found, Problem):
+            await self._look_up(run, tried=names)
+        if run.nothing_tried and isinstance(found, Problem):
             waits = self._may_still_come(bot)
             again = _LOOK_FOR_MAPPING_SECONDS if waits else None
             return NotIssued(found.reason, found.message, passing=waits, retry_after=again)
-        trail: list[Refusal] = []
-        for name in found.names:
-            outcome = await self._with_credential(bot, meeting, name, kinds)
-            if isinstance(outcome, Issued):
-                return outcome
-            trail += outcome
-        return _not_issued(trail, found, now=self._services.clock())
+        return run.outcome(now=self._services.clock())
 
-    async def _with_credential(
-        self, bot: MeetingBot, meeting: MeetingRef, name: str, kinds: Sequence[TokenKind]
-    ) -> Issued | list[Refusal]:
-        key = Key(bot.namespace, name)
-        access = await self._access_tokens.get(key)
-        if isinstance(access, NotReady):
-            return [Refusal(name, BotReason.CREDENTIAL_NOT_READY, access.message, passing=True)]
-        tokens: dict[TokenKind, SecretStr] = {}
-        refusals: list[Refusal] = []
-        issued_at = self._services.clock()
-        for kind in kinds:
-            try:
-                tokens[kind] = await self._ask(key, access, kind, meeting, bypass=bot.spec.bypass_waiting_room)
-            except ZoomError as error:
-                refusals.append(refusal_of(name, kind, error, now=self._services.clock()))
-        # Half of what was asked for is worth having only if nobody insists on all of it.
-        if tokens and (not refusals or bot.spec.token_policy is TokenPolicy.PREFERRED):
-            return Issued(tokens=tokens, issued_at=issued_at, credential=name, refusals=tuple(refusals))
-        return refusals
+    async def record(self, bot: MeetingBot, *, meeting_id: str, credential: str) -> None:
+        """Write down whose credential did for a meeting that no mapping knew."""
+        await self._lookup.record(namespace=bot.namespace, meeting_id=meeting_id, credential=credential)
 
-    async def _ask(
-        self, key: Key, access: AccessToken, kind: TokenKind, meeting: MeetingRef, *, bypass: bool
-    ) -> SecretStr:
-        try:
-            return await self._request(access, kind, meeting, bypass=bypass)
-        except ZoomError as error:
-            if error.kind is not Cause.TOKEN_EXPIRED:
-                raise
-            # Zoom no longer takes this access token: get a newer one and ask once more.
-            self._access_tokens.invalidate(key, access)
-            newer = await self._access_tokens.get(key)
-            if isinstance(newer, NotReady):
-                raise
-            return await self._request(newer, kind, meeting, bypass=bypass)
+    async def _try(self, run: _Run, name: str, *, origin: str) -> bool:
+        """Try one credential; whether the search is over."""
+        minted = await self._mint.mint(run.bot, run.meeting, name, absent=run.absent, settle=run.settle)
+        return run.add(name, minted, origin=origin, is_new=self._lookup.is_new(run.mapping, name))
 
-    async def _request(self, access: AccessToken, kind: TokenKind, meeting: MeetingRef, *, bypass: bool) -> SecretStr:
-        api = self._services.zoom_api(access.api_url, account=access.account_id)
-        if kind is TokenKind.ZAK:
-            return await api.zak(access.token)
-        if kind is TokenKind.ON_BEHALF:
-            return await api.on_behalf_token(access.token, meeting_id=meeting.meeting_id)
-
-        async def ask(*, webinar: bool) -> SecretStr:
-            answer = await api.join_token(
-                access.token,
-                meeting_id=meeting.meeting_id,
-                kind=_JOIN_KINDS[kind],
-                webinar=webinar,
-                bypass_waiting_room=bypass,
-            )
-            return answer.token
-
-        webinar = meeting.kind is MeetingKind.WEBINAR
-        try:
-            return await ask(webinar=webinar)
-        except ZoomError as error:
-            if error.kind is not (Cause.IS_MEETING if webinar else Cause.IS_WEBINAR):
-                raise
-            # The link did not tell, or told wrong: webinars have their own address.
-            return await ask(webinar=not webinar)
+    async def _look_up(self, run: _Run, *, tried: Sequence[str]) -> None:
+        found = await self._lookup.find(run.bot, run.meeting.meeting_id, tried=tried)
+        if isinstance(found, Refusal):
+            run.add(found.credential, Minted(tokens={}, refusals=(found,)), origin="Lookup")
+        elif found is not None:
+            await self._try(run, found, origin="Lookup")
 
     def _may_still_come(self, bot: MeetingBot) -> bool:
         """Whether what belongs to the bot may just not have arrived: it is new, or this process has only begun."""
         created = bot.metadata.creation_timestamp or self._started_at
         return self._services.clock() - max(created, self._started_at) < _MAPPING_MAY_STILL_COME
 
-    def _credentials(self, namespace: str) -> list[ZoomCredential]:
-        cache, found = self._services.caches.credentials, []
-        for key in cache:
-            item = cache.get(key) if key.namespace == namespace else None
-            if item is not None:
-                # One that cannot be read is told at its own place; it is none of this bot's.
-                with contextlib.suppress(ModelError):
-                    found.append(ZoomCredential.from_object(item))
-        return found
 
+@dataclass
+class _Run:
+    """One search for a bot's tokens."""
 
-def _not_issued(trail: Sequence[Refusal], found: Candidates, *, now: datetime) -> NotIssued:
-    passing = [refusal for refusal in trail if refusal.passing]
-    decisive = passing[0] if passing else trail[0]
-    waits = [refusal.retry_at for refusal in passing if refusal.retry_at is not None]
-    return NotIssued(
-        reason=decisive.reason,
-        message=explain(trail, origins=found.origins),
-        passing=bool(passing),
-        retry_after=max(0.0, (min(waits) - now).total_seconds()) if waits else None,
-    )
+    bot: MeetingBot
+    meeting: MeetingRef
+    mapping: MeetingMapping | None
+    absent: bool
+    settle: bool
+    trail: list[Refusal] = field(default_factory=list)
+    origins: dict[str, str] = field(default_factory=dict)
+    partial: bool = False
+    issued: Issued | None = None
+
+    @property
+    def nothing_tried(self) -> bool:
+        return self.issued is None and not self.trail
+
+    def add(self, name: str, minted: Minted, *, origin: str, is_new: bool = False) -> bool:
+        """Take in what one credential gave; whether no other has to be tried."""
+        self.origins.setdefault(name, origin)
+        if minted.given_up is False:
+            self.issued = Issued(
+                tokens=minted.tokens,
+                issued_at=minted.issued_at,
+                credential=name,
+                refusals=minted.refusals,
+                trail=explain(self.trail, origins=self.origins),
+                by_lookup=is_new and origin in ("credentialRef", "credentialSelector", "Lookup"),
+            )
+            return True
+        self.trail += minted.refusals
+        self.partial = self.partial or bool(minted.tokens)
+        # Whoever is not in the meeting is not in it for another candidate's sake either.
+        return any(refusal.reason is BotReason.USER_NOT_IN_MEETING for refusal in minted.refusals)
+
+    def outcome(self, *, now: datetime) -> Issued | NotIssued:
+        if self.issued is not None:
+            return self.issued
+        passing = [refusal for refusal in self.trail if refusal.passing]
+        decisive = passing[0] if passing else self.trail[0]
+        waits = [refusal.retry_at for refusal in passing if refusal.retry_at is not None]
+        told = NotIssued(
+            reason=decisive.reason,
+            message=explain(self.trail, origins=self.origins),
+            passing=bool(passing),
+            retry_after=max(0.0, (min(waits) - now).total_seconds()) if waits else None,
+            partial=self.partial,
+        )
+        if decisive.reason is not BotReason.USER_NOT_IN_MEETING:
+            return told
+        # Each failed try to join on somebody's behalf mails the host (Zoom).
+        return replace(told, retry_after=float(self.bot.spec.on_behalf.retry_seconds))

@@ -148,7 +148,7 @@ def test_exit_code_75_asks_for_a_new_try_uncounted() -> None:
     plan = after(pod(ended(75), phase="Failed"), onBehalf={"retrySeconds": 60, "waitSeconds": 900})
     status = plan.status
     assert plan.act == Commit()
-    assert (status.phase, reason(plan), status.attempts) == (BotPhase.WAITING_FOR_USER, "WaitingForUser", 0)
+    assert (status.phase, reason(plan), status.attempts) == (BotPhase.WAITING_FOR_USER, "UserNotInMeeting", 0)
     assert (status.waiting_since, status.next_attempt_time) == (at(60), at(121))
     assert status.last_attempt is not None
     assert (status.last_attempt.reason, status.last_attempt.exit_code) == ("UserNotInMeeting", 75)

@@ -226,7 +226,8 @@ async def test_what_is_missing_under_preferred_is_named() -> None:
     bench.zoom.tokens.always["live_streaming"] = NO_RECORDING
     await bench.live(operator, until=bench.running)
     assert (bench.heard(), bench.heard("ZOOM_LIVE_STREAMING_TOKEN")) == (["join-token-1"], [""])
-    assert bench.heard("ZOOM_TOKEN_REASON") == ["LocalRecordingDisabled"]
+    assert bench.heard("ZOOM_TOKEN_REASON") == ["LiveStreaming: LocalRecordingDisabled"]
+    assert bench.bot().status.token.reason == "LocalRecordingDisabled"
     assert bench.condition("TokenIssued")[0] == "False"
     assert "LiveStreaming" in bench.condition("TokenIssued")[2]
     assert "with LocalRecording only" in bench.condition()[2]

@@ -1,0 +1,198 @@
+"""All tokens of a bot with one credential, made together at the last moment, as join tokens live two minutes only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import SecretStr
+
+from meetingbots.decide.bot_tokens import wanted_tokens
+from meetingbots.decide.meeting_ref import MeetingRef
+from meetingbots.decide.token_failures import Refusal, refusal_of
+from meetingbots.models.base import ModelError
+from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind, TokenPolicy
+from meetingbots.models.credential import Level, ZoomCredential
+from meetingbots.reconcile.access_tokens import AccessToken, AccessTokens, NotReady
+from meetingbots.reconcile.cache import Key
+from meetingbots.reconcile.meeting_lookup import MeetingLookup
+from meetingbots.reconcile.services import Services
+from meetingbots.zoom.api import JoinTokenKind
+from meetingbots.zoom.errors import Cause, ZoomError
+
+_JOIN_KINDS: Mapping[TokenKind, JoinTokenKind] = {
+    TokenKind.LOCAL_RECORDING: JoinTokenKind.LOCAL_RECORDING,
+    TokenKind.LIVE_STREAMING: JoinTokenKind.LIVE_STREAMING,
+    TokenKind.LOCAL_ARCHIVING: JoinTokenKind.LOCAL_ARCHIVING,
+}
+
+
+@dataclass(frozen=True)
+class Minted:
+    """What one credential gave; `given_up` says that it is not to be delivered, as what is missing is missed."""
+
+    tokens: Mapping[TokenKind, SecretStr] = field(repr=False)
+    refusals: tuple[Refusal, ...] = ()
+    issued_at: datetime | None = None
+    given_up: bool = True
+
+
+class TokenMint:
+    """Asks Zoom for tokens."""
+
+    def __init__(self, *, services: Services, access_tokens: AccessTokens, lookup: MeetingLookup) -> None:
+        self._services = services
+        self._access_tokens = access_tokens
+        self._lookup = lookup
+
+    async def mint(
+        self, bot: MeetingBot, meeting: MeetingRef, name: str, *, absent: bool = False, settle: bool = False
+    ) -> Minted:
+        """Ask with the credential `name`. Raises `KubeError` only.
+
+        `absent`: no on-behalf token is asked for, its user is not there. `settle`: half is better than waiting on.
+        """
+        key = Key(bot.namespace, name)
+        access = await self._access_tokens.get(key)
+        if isinstance(access, NotReady):
+            return Minted({}, (Refusal(name, BotReason.CREDENTIAL_NOT_READY, access.message, passing=True),))
+        kinds = await self._kinds(bot, key, access)
+        batch = _Batch(bot=bot, settle=settle)
+        if TokenKind.ON_BEHALF in kinds:
+            # First of all: without it the others would be made in vain.
+            batch.add(TokenKind.ON_BEHALF, await self._on_behalf(bot, meeting, key, absent=absent))
+            if batch.in_vain:
+                return Minted({}, tuple(batch.refusals))
+        issued_at = self._services.clock()
+        others = [kind for kind in kinds if kind is not TokenKind.ON_BEHALF]
+        for kind, answer in zip(
+            others, await asyncio.gather(*(self._one(bot, meeting, key, access, kind) for kind in others)), strict=True
+        ):
+            batch.add(kind, answer)
+        return batch.minted(kinds, issued_at=issued_at)
+
+    async def _kinds(self, bot: MeetingBot, key: Key, access: AccessToken) -> tuple[TokenKind, ...]:
+        if not bot.tokens_defaulted:
+            return bot.requested_tokens
+        account = await self.app_account(bot, key)
+        return wanted_tokens(bot, meeting_account=access.account_id, app_account=account)
+
+    async def app_account(self, bot: MeetingBot, key: Key) -> str:
+        """The account of the owner of the app with which the bot comes; empty if it is not known."""
+        reference = bot.spec.on_behalf.credential_ref
+        place = Key(key.namespace, reference.name) if reference is not None else key
+        credential = self._credential(place)
+        if credential is None:
+            return ""
+        app = Key(place.namespace, credential.spec.app_secret_ref.name)
+        return await self._services.app_accounts.of(self._services.kube, app)
+
+    async def _on_behalf(self, bot: MeetingBot, meeting: MeetingRef, key: Key, *, absent: bool) -> SecretStr | Refusal:
+        reference = bot.spec.on_behalf.credential_ref
+        place = Key(key.namespace, reference.name) if reference is not None else key
+        kind = TokenKind.ON_BEHALF
+        if absent:
+            words = f"{kind}: the user of this credential is not in the meeting"
+            return Refusal(place.name, BotReason.USER_NOT_IN_MEETING, words, passing=True, kind=kind)
+        access = await self._access_tokens.get(place)
+        if isinstance(access, NotReady):
+            words = f"{kind}: {access.message}"
+            return Refusal(place.name, BotReason.CREDENTIAL_NOT_READY, words, passing=True, kind=kind)
+        return await self._one(bot, meeting, place, access, kind)
+
+    async def _one(
+        self, bot: MeetingBot, meeting: MeetingRef, key: Key, access: AccessToken, kind: TokenKind
+    ) -> SecretStr | Refusal:
+        try:
+            return await self._ask(key, access, kind, meeting, bypass=bot.spec.bypass_waiting_room)
+        except ZoomError as error:
+            return refusal_of(key.name, kind, error, now=self._services.clock())
+
+    async def _ask(
+        self, key: Key, access: AccessToken, kind: TokenKind, meeting: MeetingRef, *, bypass: bool
+    ) -> SecretStr:
+        try:
+            return await self._request(key, access, kind, meeting, bypass=bypass)
+        except ZoomError as error:
+            if error.kind is not Cause.TOKEN_EXPIRED:
+                raise
+            # Zoom no longer takes this access token: get a newer one and ask once more.
+            self._access_tokens.invalidate(key, access)
+            newer = await self._access_tokens.get(key)
+            if isinstance(newer, NotReady):
+                raise
+            return await self._request(key, newer, kind, meeting, bypass=bypass)
+
+    async def _request(
+        self, key: Key, access: AccessToken, kind: TokenKind, meeting: MeetingRef, *, bypass: bool
+    ) -> SecretStr:
+        api = self._services.zoom_api(access.api_url, account=access.account_id)
+        if kind is TokenKind.ZAK:
+            return await api.zak(access.token, user_id=await self._host(key, meeting))
+        if kind is TokenKind.ON_BEHALF:
+            return await api.on_behalf_token(access.token, meeting_id=meeting.meeting_id)
+
+        async def ask(*, webinar: bool) -> SecretStr:
+            answer = await api.join_token(
+                access.token,
+                meeting_id=meeting.meeting_id,
+                kind=_JOIN_KINDS[kind],
+                webinar=webinar,
+                bypass_waiting_room=bypass,
+            )
+            return answer.token
+
+        webinar = meeting.kind is MeetingKind.WEBINAR
+        try:
+            return await ask(webinar=webinar)
+        except ZoomError as error:
+            if error.kind is not (Cause.IS_MEETING if webinar else Cause.IS_WEBINAR):
+                raise
+            # The link did not tell, or told wrong: webinars have their own address.
+            return await ask(webinar=not webinar)
+
+    async def _host(self, key: Key, meeting: MeetingRef) -> str:
+        """Whose ZAK is wanted: the credential's user's, or the host's where it speaks for a whole account."""
+        credential = self._credential(key)
+        if credential is None or credential.spec.level is not Level.ACCOUNT:
+            return "me"
+        return (await self._lookup.describe(key, meeting.meeting_id)).host_id
+
+    def _credential(self, key: Key) -> ZoomCredential | None:
+        item = self._services.caches.credentials.get(key)
+        try:
+            return ZoomCredential.from_object(item) if item is not None else None
+        except ModelError:
+            return None
+
+
+@dataclass
+class _Batch:
+    """The tokens of one try, and what was refused."""
+
+    bot: MeetingBot
+    settle: bool
+    tokens: dict[TokenKind, SecretStr] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def add(self, kind: TokenKind, answer: SecretStr | Refusal) -> None:
+        if isinstance(answer, Refusal):
+            self.refusals.append(answer)
+        else:
+            self.tokens[kind] = answer
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether what was refused so far is insisted on, or may still come."""
+        required = self.bot.spec.token_policy is TokenPolicy.REQUIRED
+        return any(required or (refusal.passing and not self.settle) for refusal in self.refusals)
+
+    def minted(self, kinds: Sequence[TokenKind], *, issued_at: datetime) -> Minted:
+        ordered = {kind: self.tokens[kind] for kind in kinds if kind in self.tokens}
+        # With nothing of the meeting's own credential, another one's turn comes.
+        of_meeting = [kind for kind in kinds if kind is not TokenKind.ON_BEHALF]
+        nothing = bool(of_meeting) and not any(kind in ordered for kind in of_meeting)
+        given_up = not ordered or self.in_vain or (nothing and not self.settle)
+        return Minted(ordered, tuple(self.refusals), issued_at=issued_at, given_up=given_up)
