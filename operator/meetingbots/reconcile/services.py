@@ -11,6 +11,7 @@ from meetingbots.kube.recorder import Recorder
 from meetingbots.metrics import Metrics
 from meetingbots.outside.client import OutsideClient
 from meetingbots.reconcile.account_rates import AccountRates, account_of
+from meetingbots.reconcile.app_accounts import AppAccounts
 from meetingbots.reconcile.cache import Cache, Key, Object
 from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.settings import OperatorSettings
@@ -65,6 +66,7 @@ class Services:
     queues: Queues
     caches: Caches
     api_at: Callable[[str], ZoomAPI]
+    app_accounts: AppAccounts = field(default_factory=AppAccounts)
     rates: AccountRates | None = None
     """What the limiter within `api` asks for accounts' allowances; None: nothing is limited."""
     outside: OutsideClient = field(default_factory=OutsideClient)
