@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from meetingbots.build.token_state import TokenState
+from meetingbots.models.credential import CredentialStatus, ZoomCredential
+
 
 def ended_at(*, renewed: datetime | None, deauthorized: datetime | None, removed: datetime | None) -> datetime | None:
     """When the consent ended; None while there is one. `renewed` is when tokens were last had from Zoom."""
@@ -15,3 +18,21 @@ def ended_at(*, renewed: datetime | None, deauthorized: datetime | None, removed
     if told is None or (renewed is not None and told < renewed):
         return None
     return told
+
+
+def taken_back_at(status: CredentialStatus, state: TokenState) -> datetime | None:
+    """When the user of a credential removed the app, if no tokens were had from Zoom since; None otherwise."""
+    told = status.deauthorization
+    held = (state.tokens, state.candidate.tokens if state.candidate else None)
+    renewed = max((one.last_refresh for one in held if one is not None and one.last_refresh is not None), default=None)
+    return ended_at(renewed=renewed, deauthorized=told.time if told else None, removed=None)
+
+
+def consent_end(credential: ZoomCredential) -> datetime | None:
+    """The same from a ZoomCredential's status."""
+    status = credential.status
+    return ended_at(
+        renewed=status.last_refresh_time,
+        deauthorized=status.deauthorization.time if status.deauthorization else None,
+        removed=status.user_removal.time if status.user_removal else None,
+    )

@@ -24,6 +24,7 @@ CLAIM_SECONDS: Final = 30.0
 """How long another process's claim is respected: longer than a request to Zoom may take (20 s)."""
 
 _SHORTEST_SECONDS: Final = 0.05
+_SOON: Final = timedelta(seconds=_SHORTEST_SECONDS)
 _LOOK_BROKEN: Final = timedelta(seconds=30)
 _LOOK_READY: Final = timedelta(minutes=10)
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -44,6 +45,7 @@ class Kind(StrEnum):
     REDEEM = "Redeem"
     REFRESH = "Refresh"
     IDENTIFY = "Identify"
+    END = "End"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,9 @@ def _wishes(facts: CredentialFacts) -> Iterator[Wish]:
         return
     if isinstance(facts.secret, SecretConflict):
         return
+    if facts.taken_back is not None:
+        yield from _end_wishes(facts)
+        return
     if isinstance(facts.secret, TokenSecret) and facts.secret.owners != wanted_owners(
         facts.credential, owners=facts.secret.owners
     ):
@@ -107,6 +112,17 @@ def _wishes(facts: CredentialFacts) -> Iterator[Wish]:
     yield from _candidate_wishes(facts)
     yield from _grant_wishes(facts)
     yield from _token_wishes(facts)
+
+
+def _end_wishes(facts: CredentialFacts) -> Iterator[Wish]:
+    """The user removed the app: what we have of them goes, and only a new consent is asked with."""
+    state, status = facts.state, facts.credential.status
+    told = not state.fingerprint or status.ended_grant == state.fingerprint
+    if state.tokens is not None or state.user_id:
+        # First the status names the grant, so that it is not asked with again after the Secret is gone.
+        yield Wish(Action(Kind.END), facts.now if told else facts.now + _SOON)
+    elif not facts.credential.spec.suspend and isinstance(facts.app, AppFound) and not facts.spent_by_end:
+        yield from _grant_wishes(facts)
 
 
 def _candidate_wishes(facts: CredentialFacts) -> Iterator[Wish]:

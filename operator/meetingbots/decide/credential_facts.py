@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from meetingbots.build.token_secret import SecretConflict, TokenSecret
 from meetingbots.build.token_state import Rejection, Slot, Tokens, TokenState, Unsaved, mark_of
+from meetingbots.decide.consent_end import taken_back_at
 from meetingbots.models import names
 from meetingbots.models.credential import CredentialError, CredentialReason, RefreshPolicy, ZoomCredential
 
@@ -102,7 +103,8 @@ class CredentialFacts:
     `claim_seen` is when this process first saw the present claim, by its own clock: another's clock may be wrong.
     `refused_token` is the mark of an access token that Zoom refused before its time, `wanted` says that someone needs
     a token now, `tried_request` is the refresh request that was last tried, successful or not, `identified_user` is
-    the user that Zoom named since the status was last written.
+    the user that Zoom named since the status was last written, `older_twin` the name of
+    an older credential with the same Zoom user.
     """
 
     credential: ZoomCredential
@@ -121,6 +123,7 @@ class CredentialFacts:
     wanted: bool = False
     tried_request: str = ""
     identified_user: str = ""
+    older_twin: str = ""
 
     @property
     def state(self) -> TokenState:
@@ -131,6 +134,18 @@ class CredentialFacts:
     def client_id(self) -> str:
         """The app's client id; empty without an app."""
         return self.app.client_id if isinstance(self.app, AppFound) else ""
+
+    @property
+    def taken_back(self) -> datetime | None:
+        """When the user removed the app, if that ended the present consent."""
+        return taken_back_at(self.credential.status, self.state)
+
+    @property
+    def spent_by_end(self) -> bool:
+        """Whether the grant is the one whose consent the user took back, and gives nothing any more."""
+        ended = self.credential.status.ended_grant
+        grant = self.grant
+        return isinstance(grant, GrantFound) and not grant.renewable and grant.fingerprint == ended
 
     @property
     def on_demand(self) -> bool:

@@ -7,7 +7,7 @@ Zoom said that the consent is gone, for then a person has to act.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from meetingbots.build.token_secret import SecretConflict
@@ -44,6 +44,7 @@ _NEW_CONSENT = "The user must consent again: put the new grant into the grant's 
 _CONNECT_AGAIN = "The user must consent again: send them the link in status.connectURL."
 _ADVICE: Final = {
     Reason.REAUTHORIZATION_REQUIRED: _NEW_CONSENT,
+    Reason.DEAUTHORIZED: _NEW_CONSENT,
     Reason.ROTATION_INTERRUPTED: "Zoom's answer to an earlier renewal was lost, and with it the next refresh token. "
     + _NEW_CONSENT,
     Reason.APP_INVALID: "Check client_id and client_secret in the app Secret, and the app in Zoom's Marketplace.",
@@ -66,11 +67,11 @@ class Verdict:
 
 def ready(facts: CredentialFacts) -> Verdict:
     """Run through the checks."""
-    for check in _CHECKS:
-        verdict = check(facts)
-        if verdict is not None:
-            return verdict
-    return _under_way(facts)
+    verdict = next(filter(None, (check(facts) for check in _CHECKS)), None) or _under_way(facts)
+    if not verdict.ready or not facts.older_twin:
+        return verdict
+    twin = f"ZoomCredential {facts.older_twin} has the same Zoom user's consent: the newer consent may end the older."
+    return replace(verdict, message=f"{verdict.message} {twin}")
 
 
 def needs_consent(facts: CredentialFacts, verdict: Verdict) -> bool:
@@ -101,6 +102,20 @@ def _conflict(facts: CredentialFacts) -> Verdict | None:
         return None
     kept = " New tokens are kept in memory until they can be stored." if facts.unsaved else ""
     return Verdict(False, Reason.SECRET_CONFLICT, facts.secret.message + kept)
+
+
+def _taken_back(facts: CredentialFacts) -> Verdict | None:
+    told, when = facts.credential.status.deauthorization, facts.taken_back
+    if told is None or when is None or facts.grant_refused is not None:
+        return None
+    keeps = {
+        True: "Zoom says that the user allows the user's data to be kept (user_data_retention: true).",
+        False: "Zoom says that the user's data must be gone within 10 days (user_data_retention: false).",
+        None: "Zoom did not say whether the user's data may be kept (no user_data_retention).",
+    }[told.user_data_retention]
+    gone = "The tokens and what was known of the user have been removed here"
+    message = f"The Zoom user removed the app at {format_time(when)}. {keeps} {gone}."
+    return _worded(Reason.DEAUTHORIZED, message, facts)
 
 
 def _refused_for_good(facts: CredentialFacts) -> Verdict | None:
@@ -234,6 +249,7 @@ def _worded(reason: Reason, message: str, facts: CredentialFacts) -> Verdict:
 _CHECKS: Final[tuple[Callable[[CredentialFacts], Verdict | None], ...]] = (
     _suspended,
     _conflict,
+    _taken_back,
     _refused_for_good,
     _ended_by_zoom,
     _scopes,

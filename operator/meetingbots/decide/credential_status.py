@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from meetingbots.build.token_state import TokenState
 from meetingbots.decide.credential_facts import REQUEST_LIMIT, CredentialFacts, GrantFound, Step
 from meetingbots.decide.credential_ready import Verdict, advice
 from meetingbots.decide.credential_scopes import scope_report
@@ -34,6 +35,7 @@ OWNED_FIELDS: Final = frozenset(
         "lastHandledRefreshRequest",
         "connectURL",
         "handledConsents",
+        "endedGrant",
     }
 )
 # As in the CRD: what Zoom or someone's edit made longer is cut.
@@ -56,7 +58,9 @@ def status_of(
     facts: CredentialFacts, *, verdict: Verdict, next_refresh: datetime | None, user: User | None
 ) -> dict[str, Any]:
     """The part of the status that this operator's token work owns. `user` is who Zoom just said it is, if it did."""
-    state, old = facts.state, facts.credential.status
+    ended = facts.taken_back is not None
+    # What a consent that was taken back left is about to be removed, and is not told any more.
+    state, old = TokenState() if ended else facts.state, facts.credential.status
     tokens, report = state.tokens, scope_report(facts.credential, state.tokens)
     known = old.user_id == state.user_id
     same = user is not None and user.id == state.user_id
@@ -74,7 +78,8 @@ def status_of(
         next_refresh_time=next_refresh,
         consecutive_failures=max((trouble.failures for trouble in facts.troubles.values()), default=0),
         last_error=facts.last_error or old.last_error,
-        last_handled_refresh_request=_cut(state.handled_refresh, REQUEST_LIMIT),
+        last_handled_refresh_request=_cut(facts.state.handled_refresh, REQUEST_LIMIT),
+        ended_grant=(facts.state.fingerprint or old.ended_grant) if ended else None,
     )
     body = status.to_dict()
     return {key: value for key, value in body.items() if key in OWNED_FIELDS or key == "conditions"}

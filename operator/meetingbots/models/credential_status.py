@@ -210,6 +210,12 @@ class CredentialStatus(Model):
     deauthorization: Deauthorization | None = Field(
         default=None, description="What Zoom told when the user removed the app; absent otherwise."
     )
+    ended_grant: str | None = Field(
+        default=None,
+        max_length=256,
+        description="The grant (its fingerprint, nothing secret) whose consent ended when the user removed the app: it "
+        "is not asked with again.",
+    )
     user_removal: UserRemoval | None = Field(
         default=None,
         description="What Zoom told when the user was deactivated, deleted or taken out of the account; out of date "

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from meetingbots.build.token_secret import SecretConflict, read_token_secret
 from meetingbots.build.token_state import TokenState, mark_of
+from meetingbots.decide.consent_end import taken_back_at
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models.base import ModelError
@@ -145,7 +146,8 @@ class AccessTokens:
         secret = read_token_secret(item, credential=credential)
         if isinstance(secret, SecretConflict):
             return NotReady(reason=CredentialReason.SECRET_CONFLICT, message=secret.message)
-        access = _access(secret.state)
+        taken_back = taken_back_at(credential.status, secret.state) is not None
+        access = None if taken_back else _access(secret.state)
         if access is None or not self._good(key, access):
             return _not_ready(credential)
         self._kept[key] = access

@@ -32,6 +32,7 @@ from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.reconcile.rotation import Rotation
 from meetingbots.reconcile.services import Services
 from meetingbots.reconcile.token_store import TokenStore
+from meetingbots.reconcile.webhook_health import tell_silence
 
 _log = logging.getLogger(__name__)
 FIELD_MANAGER: Final = "meetingbots-operator"
@@ -88,6 +89,7 @@ class CredentialReconciler:
         gathered, connection = await self._connecting.settle(gathered)
         after = await self._tell(gathered, planned, connection)
         self._access_tokens.settled(key)
+        await tell_silence(self._services, key, client_id=gathered.facts.client_id)
         return await self._sync(key, after)
 
     async def finish(self) -> None:
@@ -120,8 +122,18 @@ class CredentialReconciler:
                 await self._rotation.redeem(gathered, slot=action.slot)
             case Kind.REFRESH:
                 await self._rotation.refresh(gathered, slot=action.slot)
+            case Kind.END:
+                await self._end(gathered)
             case Kind.IDENTIFY:
                 await self._identification.identify(gathered, slot=action.slot)
+
+    async def _end(self, gathered: Gathered) -> None:
+        """Remove what is left of a consent that its user took back, whatever the deletion policy says."""
+        if isinstance(gathered.facts.secret, TokenSecret):
+            await self._store.remove(gathered.facts.secret)
+        memory = self._memory.of(gathered.key)
+        memory.troubles.clear()
+        memory.user = None
 
     async def _tell(self, gathered: Gathered, planned: CredentialPlan, connection: Connection) -> float:
         """Write the status where it is not so; in how many seconds to look again."""

@@ -105,8 +105,33 @@ class CredentialGatherer:
             wanted=self._access_tokens.wanted(gathered.key),
             tried_request=memory.tried_request,
             identified_user=memory.user.id if memory.user else "",
+            older_twin=self._older_twin(facts),
         )
         return replace(gathered, facts=facts)
+
+    def _older_twin(self, facts: CredentialFacts) -> str:
+        """The name of an older credential here with the same app and Zoom user; empty without one."""
+        state, credential = facts.state, facts.credential
+        if not state.user_id or not state.account_id:
+            return ""
+        cache = self._services.caches.credentials
+        items = (cache.get(key) for key in cache.indexed(state.account_id) if key.namespace == credential.namespace)
+        older = (
+            _age(item)
+            for item in items
+            if item is not None
+            and item["metadata"]["name"] != credential.name
+            and item["status"].get("userId") == state.user_id
+            and item["spec"].get("appSecretRef", {}).get("name") == credential.spec.app_secret_ref.name
+        )
+        first = min(older, default=None)
+        own = cache.get(Key(credential.namespace, credential.name))
+        return first[1] if first is not None and own is not None and first < _age(own) else ""
+
+
+def _age(item: Object) -> tuple[str, str]:
+    metadata = item["metadata"]
+    return (metadata.get("creationTimestamp", ""), metadata["name"])
 
 
 async def read_app(

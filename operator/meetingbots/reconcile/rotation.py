@@ -177,11 +177,12 @@ class Rotation:
             return
         if mark_of(got.access_token) == facts.refused_token:
             raise Passing(Cause.TOKEN_EXPIRED, message="the access token that came is one that Zoom refuses")
-        if asking.grant is None or not asking.grant.any_user or not facts.state.user_id:
+        checked = bool(facts.state.user_id) or facts.taken_back is not None
+        if asking.grant is None or not asking.grant.any_user or not checked:
             return
         api = self._services.zoom_api(got.api_url, account=facts.state.account_id)
         user = await api.me(got.access_token)
-        if user.id != facts.state.user_id:
+        if facts.state.user_id and user.id != facts.state.user_id:
             raise Definite(
                 Cause.OTHER_USER, message="the access token that came is another Zoom user's than the first one"
             )

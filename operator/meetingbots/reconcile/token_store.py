@@ -77,6 +77,19 @@ class TokenStore:
         written = read_token_secret(item, credential=credential)
         return written if isinstance(written, TokenSecret) else None
 
+    async def remove(self, secret: TokenSecret) -> None:
+        """Delete this version; if someone changed it meanwhile it stays, to be looked at again. Raises `KubeError`."""
+        try:
+            await self._kube.delete(
+                SECRETS,
+                namespace=secret.namespace,
+                name=secret.name,
+                uid=secret.uid,
+                resource_version=secret.resource_version,
+            )
+        except ConflictError:
+            return
+
     async def amend(
         self, credential: ZoomCredential, change: Callable[[TokenState], TokenState]
     ) -> TokenSecret | SecretConflict | None:
