@@ -24,6 +24,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("no namespace's name", {"watch": {"namespaces": ["Team_A"]}}, "/watch/namespaces/0"),
     ("a namespace twice", {"watch": {"namespaces": ["a", "a"]}}, "/watch/namespaces"),
     ("a host with a scheme", {"allowedTokenUrlHosts": ["https://x.example"]}, "/allowedTokenUrlHosts/0"),
+    ("a way back with a scheme", {"allowedReturnUrlHosts": ["https://x.example"]}, "/allowedReturnUrlHosts/0"),
     ("a digest that is none", {"image": {"digest": "sha256:12"}}, "/image/digest"),
     ("a tag with a repository", {"image": {"tag": "repo:1"}}, "/image/tag"),
     ("a port that is none", {"receiver": {"service": {"port": 70000}}}, "/receiver/service/port"),

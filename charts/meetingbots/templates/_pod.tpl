@@ -23,6 +23,9 @@
       (dict "name" "MEETINGBOTS_TOKEN_URL" "value" (printf "http://%s-operator-tokens.%s.svc:8082" (include "meetingbots.fullname" .root) .root.Release.Namespace))) -}}
 {{- end -}}
 {{- end -}}
+{{- if eq .component "receiver" -}}
+{{- $env = append $env (dict "name" "MEETINGBOTS_ALLOWED_RETURN_URL_HOSTS" "value" (join "," $values.allowedReturnUrlHosts)) -}}
+{{- end -}}
 {{- $extra := (get $values .component).extraEnv -}}
 {{- $replaced := list -}}
 {{- range $extra }}{{ $replaced = append $replaced .name }}{{ end -}}

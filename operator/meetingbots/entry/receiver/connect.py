@@ -86,11 +86,12 @@ class Connect:
         """What to add to the application."""
         page = "/connect/{namespace}/{credential}"
         return [
+            # Before the others, and under a name that no namespace can have.
+            web.get("/connect/_/{name}", self._asset),
             web.get(page, self._guarded(self._invite, root=_INVITE_ROOT)),
             web.get("/oauth/callback", self._guarded(self._callback, root=_CALLBACK_ROOT)),
             web.get(f"{page}/outcome", self._guarded(self._outcome, root=_OUTCOME_ROOT)),
             web.get(f"{page}/outcome.json", self._guarded(self._outcome_data, root=_OUTCOME_ROOT)),
-            web.get("/assets/{name}", self._asset),
         ]
 
     def _guarded(self, handler: Handler, *, root: str) -> Handler:

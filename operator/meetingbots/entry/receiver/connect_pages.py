@@ -104,7 +104,9 @@ class Pages:
         again = f'<meta http-equiv="refresh" content="{_RELOAD_SECONDS}">'
         head = f"{again}\n" if reload else ""
         if poll:
-            head = f'<noscript>{again}</noscript>\n<script src="{html.escape(root)}assets/connect.js" defer></script>\n'
+            head = (
+                f'<noscript>{again}</noscript>\n<script src="{html.escape(root)}connect/_/connect.js" defer></script>\n'
+            )
         return self._page(title=words.title, body=body, tone=words.tone, root=root, head=head, status=words.status)
 
     def asset(self, name: str) -> web.Response:

@@ -441,7 +441,7 @@ async def test_while_it_is_open_the_page_waits(ground: ConnectGround, reason: st
     seen = await ground.open(outcome_place(ground, waiting).replace("outcome.json", "outcome"), cookies=cookies)
     assert seen.outcome == outcome
     assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in seen.text
-    assert '<script src="../../../assets/connect.js" defer></script>' in seen.text
+    assert '<script src="../../../connect/_/connect.js" defer></script>' in seen.text
     assert "<script>" not in seen.text
 
 
@@ -474,7 +474,7 @@ async def test_asking_for_the_outcome_costs_the_api_server_nothing(ground: Conne
 async def test_every_page_has_the_strict_headers(ground: ConnectGround) -> None:
     page, cookies = await ground.begin()
     ways = ["/connect/team/alice?t=x", "/oauth/callback", ground.back(page), "/connect/team/alice/outcome?c=x"]
-    ways += ["/connect/team/alice/outcome.json?c=x", "/assets/nothing", "/assets/connect.css"]
+    ways += ["/connect/team/alice/outcome.json?c=x", "/connect/_/nothing", "/connect/_/connect.css"]
     for seen in [page, *[await ground.open(way, cookies=cookies) for way in ways]]:
         policy = dict(part.strip().split(" ", 1) for part in seen.headers["Content-Security-Policy"].split(";"))
         assert policy["default-src"] == "'none'"
@@ -505,12 +505,12 @@ async def test_only_reading_is_allowed(ground: ConnectGround, method: str) -> No
 
 
 async def test_assets_are_two(ground: ConnectGround) -> None:
-    style = await ground.open("/assets/connect.css")
+    style = await ground.open("/connect/_/connect.css")
     assert style.headers["Content-Type"].startswith("text/css")
     assert "prefers-color-scheme: dark" in style.text
-    assert (await ground.open("/assets/connect.js")).headers["Content-Type"].startswith("text/javascript")
+    assert (await ground.open("/connect/_/connect.js")).headers["Content-Type"].startswith("text/javascript")
     for odd in ("page.html", "..%2Fconnect.py", "connect.css%00"):
-        assert (await ground.open(f"/assets/{odd}")).status == 404
+        assert (await ground.open(f"/connect/_/{odd}")).status == 404
 
 
 async def test_hostile_values_stay_text(ground: ConnectGround) -> None:
