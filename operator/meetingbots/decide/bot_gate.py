@@ -46,9 +46,9 @@ def awaits_person(facts: BotFacts) -> bool:
 
 
 def gate_deadline(facts: BotFacts) -> datetime:
-    """Until when the Pod may wait at its gate: `startDeadlineSeconds`, or as long as a person is waited for."""
+    """Until when the Pod may wait at its gate: `startDeadlineSeconds`, or as long as a person may be waited for."""
     limit = start_deadline(facts.bot)
-    if not awaits_person(facts):
+    if facts.person is None:
         return limit
     return max(limit, shifted(_wait_end(facts), seconds=facts.bot.spec.token_wait_seconds + _LAST_TRY_SECONDS))
 
