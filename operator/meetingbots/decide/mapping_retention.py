@@ -10,9 +10,10 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.decide.mapping_sync import REMOVE, Remove
+from meetingbots.decide.mapping_runs import with_times
+from meetingbots.decide.mapping_sync import FROM_LISTS, REMOVE, Remove
 from meetingbots.decide.mapping_times import milliseconds, newest
-from meetingbots.models.mapping import MappingPhase, MappingStatus, MeetingMapping, Source
+from meetingbots.models.mapping import MappingPhase, MappingStatus, MeetingMapping
 
 KEPT_AFTER_END: Final = timedelta(hours=24)
 """How long tombstones and ended instant meetings stay."""
@@ -20,8 +21,6 @@ LONGEST_RUN: Final = timedelta(hours=48)
 """After this a meeting runs no more, whatever was (not) heard of its end: Zoom ends each after 30 hours."""
 IDLE: Final = timedelta(days=31)
 """After this without a word about a meeting, Zoom is asked whether it is still there (Zoom, Meeting IDs: 30 days)."""
-
-_FROM_LISTS: Final = frozenset({Source.SYNC, Source.PMI})
 
 
 def is_over(mapping: MeetingMapping, *, now: datetime) -> bool:
@@ -37,7 +36,7 @@ def is_over(mapping: MeetingMapping, *, now: datetime) -> bool:
         return False
     if status.phase is MappingPhase.DELETED or not status.credentials:
         return last > 0
-    is_instant = times.existence is None and not any(one.source in _FROM_LISTS for one in status.credentials)
+    is_instant = times.existence is None and not any(one.source in FROM_LISTS for one in status.credentials)
     return status.phase is MappingPhase.ENDED and is_instant
 
 
@@ -72,12 +71,13 @@ def is_idle(mapping: MeetingMapping, *, now: datetime) -> bool:
     return 0 < last <= milliseconds(now - IDLE)
 
 
-def may_lose_live_label(mapping: MeetingMapping, *, now: datetime) -> bool:
-    """Whether the label of running meetings has done its work; whether bots are still in it, the caller knows."""
-    status = mapping.status
-    if not mapping.live or status.phase is MappingPhase.LIVE:
-        return False
-    return newest(status.event_times) <= milliseconds(now - timedelta(hours=1))
+def still_there(mapping: MeetingMapping, *, forgotten: Collection[str], now: datetime) -> MappingStatus | Remove | None:
+    """What becomes of an idle mapping once Zoom was asked: `forgotten` are the credentials that it knows it not for."""
+    left = [one for one in mapping.status.credentials if one.name not in forgotten]
+    if not left and not mapping.spec.credentials:
+        return REMOVE
+    after = mapping.status.model_copy(update={"credentials": left})
+    return with_times(after, existence=milliseconds(now)) if left else after
 
 
 def _ended_at_last(status: MappingStatus, *, now: datetime) -> MappingStatus:

@@ -22,7 +22,8 @@ from meetingbots.models.mapping import (
     Source,
 )
 
-_FROM_LISTS: Final = frozenset({Source.SYNC, Source.PMI})
+FROM_LISTS: Final = frozenset({Source.SYNC, Source.PMI})
+"""How entries were found that a sync may take out again."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def no_longer_listed(mapping: MeetingMapping, *, reader: Reader) -> MappingStatu
     """
     status = mapping.status
     entry = next((one for one in status.credentials if one.name == reader.name), None)
-    if entry is None or entry.source not in _FROM_LISTS:
+    if entry is None or entry.source not in FROM_LISTS:
         return None
     told = told_by(status, app=reader.app).roles or 0
     if status.phase in (MappingPhase.LIVE, MappingPhase.DELETED) or told >= reader.at:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from meetingbots.decide.consent_end import consent_end
 from meetingbots.decide.retry import backoff, sentence
 from meetingbots.models import names
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find
@@ -51,6 +52,8 @@ def due_at(credential: ZoomCredential, *, now: datetime, tried_request: str) -> 
     told = find(credential.status.conditions, ConditionType.MEETINGS_SYNCED)
     if meetings is None or meetings.next_sync_time is None or (request and request != tried_request):
         return now
+    if _is_back(credential, since=meetings.last_sync_time):
+        return now
     if told is None or told.reason in _NOT_TRIED or meetings.progress is not None:
         # A read that did not come to its end: this process has only begun.
         return now
@@ -61,8 +64,18 @@ def due_at(credential: ZoomCredential, *, now: datetime, tried_request: str) -> 
     return min(meetings.next_sync_time, meetings.last_sync_time + interval)
 
 
+def _is_back(credential: ZoomCredential, *, since: datetime | None) -> bool:
+    """Whether the consent is there again after an end that took its meetings out of the mappings."""
+    status = credential.status
+    ends = [told.time for told in (status.deauthorization, status.user_removal) if told is not None and told.time]
+    return bool(ends) and consent_end(credential) is None and (since is None or since <= max(ends))
+
+
 def may_read(credential: ZoomCredential) -> SyncVerdict | None:
     """Why meetings cannot be read now, as far as the credential's own condition tells. Without any, it is tried."""
+    if consent_end(credential) is not None:
+        says = "Zoom told that the user took the consent back, or is no user any more; Zoom is being asked."
+        return SyncVerdict(False, SyncReason.CREDENTIAL_NOT_READY, says)
     told = find(credential.status.conditions, ConditionType.READY)
     if told is None or told.status is ConditionStatus.TRUE or told.reason == CredentialReason.SCOPES_MISSING:
         return None

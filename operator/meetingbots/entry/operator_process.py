@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -29,9 +29,11 @@ from meetingbots.metrics import Metrics
 from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.account_rates import AccountRates
 from meetingbots.reconcile.bot import BotReconciler
+from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.credential import CredentialReconciler
 from meetingbots.reconcile.intake import Intake
 from meetingbots.reconcile.live_meetings import LiveMeetings
+from meetingbots.reconcile.mapping_tidying import MappingTidying, first_sweeps
 from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.reconcile.receiver_projection import ReceiverProjection
 from meetingbots.reconcile.rejoin import Rejoins
@@ -46,6 +48,7 @@ from meetingbots.zoom.transport import new_http_client
 _log = logging.getLogger(__name__)
 _ZOOM_TIMEOUT = 20.0
 _LAST_EVENTS_SECONDS = 2.0
+_FIRST_SWEEP_SECONDS = 20.0
 
 
 async def run_operator(settings: OperatorSettings) -> int:
@@ -178,18 +181,49 @@ class _Process:
         bots = BotReconciler(services=services, access_tokens=tokens)
         self._rejoins = Rejoins(services=services, access_tokens=tokens, monotonic=asyncio.get_running_loop().time)
         receiver = ReceiverProjection(services=services)
+        tidying = MappingTidying(services=services, access_tokens=tokens)
+        for place in first_sweeps(self._settings.namespaces):
+            services.queues.tidying.add(place, after=_FIRST_SWEEP_SECONDS)
+        # What takes long and can be broken off anywhere does not hold up the end.
+        breakable = [
+            asyncio.create_task(self._workers(kind, queue, reconcile, count).run(), name=f"workers of {kind}")
+            for kind, queue, reconcile, count in (
+                ("MeetingSync", services.queues.syncs, credentials.meeting_sync.reconcile, 4),
+                ("Tidying", services.queues.tidying, tidying.reconcile, 2),
+            )
+        ]
+        try:
+            await self._until_closed(credentials, bots, receiver)
+        finally:
+            for task in breakable:
+                task.cancel()
+            await asyncio.gather(*breakable, return_exceptions=True)
+        # What Zoom gave and Kubernetes has refused so far exists here only: a last try, as long as the Pod may take.
+        await credentials.finish()
+
+    async def _until_closed(
+        self, credentials: CredentialReconciler, bots: BotReconciler, receiver: ReceiverProjection
+    ) -> None:
+        """Do the work whose steps are short; once the queues are closed, what has begun is finished."""
+        services = self._services
         async with asyncio.TaskGroup() as group:
             for kind, queue, reconcile, count in (
                 ("ZoomCredential", services.queues.credentials, credentials.reconcile, 16),
                 ("MeetingBot", services.queues.bots, bots.reconcile, 64),
                 ("MeetingMapping", services.queues.meetings, LiveMeetings(services=services).reconcile, 4),
                 ("Receiver", services.queues.receiver, receiver.reconcile, 1),
-                ("MeetingSync", services.queues.syncs, credentials.meeting_sync.reconcile, 4),
             ):
-                workers = Workers(kind=kind, queue=queue, reconcile=reconcile, count=count, metrics=services.metrics)
+                workers = self._workers(kind, queue, reconcile, count)
                 group.create_task(workers.run(), name=f"workers of {kind}")
-        # What Zoom gave and Kubernetes has refused so far exists here only: a last try, as long as the Pod may take.
-        await credentials.finish()
+
+    def _workers(
+        self,
+        kind: str,
+        queue: DelayQueue[Key],
+        reconcile: Callable[[Key], Awaitable[float | None]],
+        count: int,
+    ) -> Workers[Key]:
+        return Workers(kind=kind, queue=queue, reconcile=reconcile, count=count, metrics=self._services.metrics)
 
 
 def _election(services: Services) -> Election:

@@ -20,6 +20,8 @@ class Intake:
         before = self._caches.credentials.get(key)
         _remember(self._caches.credentials, item, deleted=deleted)
         self._queues.credentials.add(key)
+        if deleted or _tells_of_an_end(item):
+            self._queues.tidying.add(key)
         for app in {_app_of(item), _app_of(before)}:
             if app is not None:
                 self._queues.receiver.add(app)
@@ -54,6 +56,11 @@ class Intake:
         self._queues.meetings.add(key)
         for bot in self._caches.bots.indexed(f"{key.namespace}/{key.name}"):
             self._queues.bots.add(bot)
+
+
+def _tells_of_an_end(credential: Object) -> bool:
+    status = credential.get("status") or {}
+    return "deauthorization" in status or "userRemoval" in status
 
 
 def _app_of(credential: Object | None) -> Key | None:

@@ -119,13 +119,13 @@ class MeetingSyncTurn:
         start = self._services.clock()
         self._tried[key] = pending_request(credential)
         tokens = CredentialTokens(key=key, access_tokens=self._access_tokens, first=access)
-        told = [start]
+        told: list[datetime] = []
 
         async def progress(made: SyncProgress) -> None:
             now = self._services.clock()
-            begun = made.users_total is not None and made.users_done == 0
-            if begun or now - told[0] >= _PROGRESS_EVERY:
-                told[0] = now
+            walk_begins = not told and made.users_total is not None
+            if walk_begins or now - max(told, default=start) >= _PROGRESS_EVERY:
+                told.append(now)
                 await self._progress(key, credential, made)
 
         try:

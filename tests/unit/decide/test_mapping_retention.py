@@ -3,10 +3,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from meetingbots.decide.mapping_retention import IDLE, is_idle, is_over, may_lose_live_label, tidied
+from meetingbots.decide.mapping_retention import IDLE, is_idle, is_over, still_there, tidied
 from meetingbots.decide.mapping_sync import REMOVE
-from meetingbots.models.mapping import MappingPhase, MappingStatus, MeetingMapping, Presence, Source
-from meetingbots.models.names import LIVE_LABEL
+from meetingbots.models.mapping import MappingPhase, MappingStatus, Presence, Source
 
 from tests.unit.decide.meeting_events import at, moment
 from tests.unit.decide.test_mapping_sync import entry, mapping, status
@@ -91,13 +90,9 @@ def test_idle_is_what_nothing_was_heard_of_for_a_month(known: MappingStatus, idl
     assert is_idle(mapping(known), now=moment(0) + IDLE) is idle
 
 
-def test_the_live_label_has_done_its_work_an_hour_after_the_end() -> None:
-    ended = mapping(status(entry(), phase=MappingPhase.ENDED, uuid="a", live=at(0)))
-    labelled = ended.model_copy(update={"metadata": ended.metadata.model_copy(update={"labels": {LIVE_LABEL: "true"}})})
-    assert may_lose_live_label(labelled, now=moment(3600))
-    assert not may_lose_live_label(labelled, now=moment(3599))
-    assert not may_lose_live_label(ended, now=moment(3600))
-    running = MeetingMapping(
-        metadata=labelled.metadata, spec=labelled.spec, status=status(phase=MappingPhase.LIVE, live=at(0))
-    )
-    assert not may_lose_live_label(running, now=moment(9999))
+def test_what_zoom_was_asked_about() -> None:
+    known = mapping(status(entry(source=Source.WEBHOOK), entry("bob", source=Source.LOOKUP), existence=at(0)))
+    assert still_there(known, forgotten={"alice", "bob"}, now=moment(5)) is REMOVE
+    left = still_there(known, forgotten={"alice"}, now=moment(5))
+    assert isinstance(left, MappingStatus)
+    assert ([one.name for one in left.credentials], left.event_times.existence) == (["bob"], at(5))

@@ -4,8 +4,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from meetingbots.decide.sync_plan import due_at, failed, may_read, next_after, pending_request, retry_after, stopped
-from meetingbots.models.credential import SyncReason, ZoomCredential
+from meetingbots.decide.sync_plan import (
+    due_at,
+    failed,
+    may_read,
+    next_after,
+    pending_request,
+    retry_after,
+    stopped,
+    under_way,
+)
+from meetingbots.models.credential import Deauthorization, SyncProgress, SyncReason, ZoomCredential
 from meetingbots.zoom.errors import Cause, Definite, Passing
 
 from tests.unit.decide.credential_cases import credential
@@ -53,6 +62,42 @@ def synced(*, left: float, reason: str = "Synced", **other: Any) -> ZoomCredenti
 )
 def test_due(given: ZoomCredential, seconds: float) -> None:
     assert due_at(given, now=NOW, tried_request="") == NOW + timedelta(seconds=seconds)
+
+
+def test_a_read_that_broke_off_with_its_process_is_due() -> None:
+    given = synced(left=40_000)
+    meetings = given.status.meetings
+    assert meetings is not None
+    broken = meetings.model_copy(update={"progress": SyncProgress(start_time=NOW, users_done=3)})
+    given = given.model_copy(update={"status": given.status.model_copy(update={"meetings": broken})})
+    assert due_at(given, now=NOW, tried_request="") == NOW
+
+
+def test_a_long_read_leaves_what_is_known_true() -> None:
+    known = synced(left=5)
+    assert under_way(known).synced
+    first = under_way(credential(status={}))
+    assert (first.synced, first.reason) == (False, SyncReason.SYNCING)
+
+
+def ended(hours: float, *, renewed: float, **other: Any) -> ZoomCredential:
+    """A credential whose user took the consent back so many hours ago; meetings were read 12 h ago."""
+    given = synced(left=40_000, **other)
+    told = Deauthorization(time=NOW - timedelta(hours=hours))
+    status = {"deauthorization": told, "last_refresh_time": NOW - timedelta(hours=renewed)}
+    return given.model_copy(update={"status": given.status.model_copy(update=status)})
+
+
+def test_after_the_end_of_a_consent_nothing_is_read() -> None:
+    why_not = may_read(ended(1, renewed=2))
+    assert why_not is not None
+    assert why_not.reason is SyncReason.CREDENTIAL_NOT_READY
+    assert may_read(ended(2, renewed=1)) is None
+
+
+@pytest.mark.parametrize(("hours", "renewed", "due"), [(2, 1, True), (1, 2, False), (13, 1, False)])
+def test_what_went_with_a_consent_is_read_again_once_it_is_back(hours: float, renewed: float, due: bool) -> None:
+    assert (due_at(ended(hours, renewed=renewed), now=NOW, tried_request="") == NOW) is due
 
 
 def test_request_that_was_tried_in_vain_waits_for_its_retry() -> None:

@@ -55,6 +55,13 @@ def test_a_credential_and_its_app_have_their_turn() -> None:
     assert world.caches.credentials.get(Key("ns", "alice")) == item
 
 
+def test_the_mappings_of_an_ended_consent_have_their_turn() -> None:
+    for word in ("deauthorization", "userRemoval"):
+        world = World()
+        world.intake.credential(thing("alice", status={word: {"time": "2026-11-24T12:00:00Z"}}), deleted=False)
+        assert world.turns()["tidying"] == {"ns/alice"}
+
+
 def test_the_app_that_a_credential_left_has_its_turn_too() -> None:
     world = World()
     world.intake.credential(thing("alice", spec={"appSecretRef": {"name": "old"}}), deleted=False)
@@ -69,7 +76,7 @@ def test_a_deleted_credential_is_forgotten_and_its_app_looked_at() -> None:
     world.intake.credential(item, deleted=False)
     world.turns()
     world.intake.credential(item, deleted=True)
-    assert world.turns() == {"credentials": {"ns/alice"}, "receiver": {"ns/app"}}
+    assert world.turns() == {"credentials": {"ns/alice"}, "receiver": {"ns/app"}, "tidying": {"ns/alice"}}
     assert len(world.caches.credentials) == 0
 
 

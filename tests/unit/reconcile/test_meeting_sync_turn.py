@@ -8,7 +8,7 @@ from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 
 from tests.unit.fake_kube import Call
-from tests.unit.reconcile.credential_bench import Bench
+from tests.unit.reconcile.credential_bench import Bench, Killed
 
 
 @pytest.fixture
@@ -170,3 +170,92 @@ async def test_credential_that_went_during_the_read_is_no_error(bench: Bench) ->
     operator = bench.operator()
     await operator.look()
     assert bench.kube.peek(CREDENTIALS, namespace="team", name="alice") is None
+
+
+# Level Account, and reads that take long.
+
+ACCOUNT_SCOPES = "meeting:read:list_meetings:admin user:read:list_users:admin user:read:user:admin"
+
+
+def zoom_of_an_account(bench: Bench, *, users: int, seconds_each: float = 0) -> None:
+    """Zoom lists so many users; each one's list takes so long."""
+    rows = [{"id": f"u-{number}", "status": "active"} for number in range(users)]
+
+    async def answer(path: str) -> httpx.Response | None:
+        if path == "/v2/users":
+            return httpx.Response(200, json={"users": rows, "next_page_token": ""})
+        if path.endswith("/meetings"):
+            bench.clock.forward(seconds_each)
+            user = path.split("/")[3]
+            meeting = {"id": 81111111000 + int(user.removeprefix("u-")), "host_id": user}
+            return httpx.Response(200, json={"meetings": [meeting], "next_page_token": ""})
+        return None
+
+    bench.zoom.before = answer
+
+
+async def test_account_level_is_read_only_where_asked_for(bench: Bench) -> None:
+    bench.zoom.scopes = ACCOUNT_SCOPES
+    bench.put_credential(level="Account", meetingSync={})
+    zoom_of_an_account(bench, users=2)
+    await bench.operator().look()
+    assert "/v2/users" not in bench.zoom.asked
+    assert (bench.condition("MeetingsSynced") or {})["reason"] == "SyncDisabled"
+
+
+async def test_progress_is_told_while_an_account_is_walked(bench: Bench) -> None:
+    bench.zoom.scopes = ACCOUNT_SCOPES
+    put(bench, level="Account")
+    zoom_of_an_account(bench, users=5, seconds_each=1.5)
+    told: list[tuple[object, object, str]] = []
+
+    async def watch(call: Call) -> None:
+        if call.moment == "after" and call.verb == "apply":
+            made = bench.status.get("meetings", {}).get("progress")
+            if made is not None:
+                reason = str((bench.condition("MeetingsSynced") or {}).get("reason"))
+                told.append((made.get("usersDone"), made.get("usersTotal"), reason))
+
+    bench.kube.hook = watch
+    await bench.operator().look()
+    assert told == [(0, 5, "Syncing"), (1, 5, "Syncing"), (3, 5, "Syncing")]
+    assert "progress" not in bench.status["meetings"]
+    assert bench.status["meetings"]["count"] == 5
+    told.clear()
+    bench.clock.forward(86_400)
+    await bench.operator().look()
+    assert {reason for _, _, reason in told} == {"Synced"}, "what was read before stays true"
+
+
+async def test_a_walk_that_a_restart_broke_off_begins_again(bench: Bench) -> None:
+    bench.zoom.scopes = ACCOUNT_SCOPES
+    put(bench, level="Account")
+    zoom_of_an_account(bench, users=3)
+    await bench.operator().look()
+    bench.clock.forward(90_000)
+    zoom_of_an_account(bench, users=3, seconds_each=3)
+
+    async def die(call: Call) -> None:
+        if call.moment == "after" and bench.status.get("meetings", {}).get("progress", {}).get("usersDone") == 2:
+            raise Killed
+
+    bench.kube.hook = die
+    with pytest.raises(Killed):
+        await bench.operator().look()
+    assert len(mappings(bench)) == 3, "nothing was removed"
+
+    async def live(_: Call) -> None: ...
+
+    bench.kube.hook = live
+    await bench.operator().look()
+    assert (bench.condition("MeetingsSynced") or {})["reason"] == "Synced"
+    assert "progress" not in bench.status["meetings"]
+    assert len(mappings(bench)) == 3
+
+
+def mappings(bench: Bench) -> list[str]:
+    return [
+        name
+        for number in range(9)
+        if bench.kube.peek(MAPPINGS, namespace="team", name=(name := str(81111111000 + number))) is not None
+    ]

@@ -1,0 +1,198 @@
+"""The mappings' housekeeping: what has had its time goes, and with a credential or its consent goes its every trace.
+
+A credential that is gone is dealt with at once, by its label on the mappings; everything else by a slow sweep, page by
+page, of which nothing is kept. Neither needs a sync or a webhook to be set up, and both can end at any line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from meetingbots.build.mapping import credential_label
+from meetingbots.decide.consent_end import consent_end
+from meetingbots.decide.mapping_retention import is_idle, tidied
+from meetingbots.decide.mapping_sync import Remove
+from meetingbots.kube.client import Object
+from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
+from meetingbots.models.base import ModelError
+from meetingbots.models.credential import ZoomCredential
+from meetingbots.models.mapping import MappingStatus, MeetingMapping
+from meetingbots.reconcile.access_tokens import AccessToken, AccessTokens
+from meetingbots.reconcile.cache import Key
+from meetingbots.reconcile.idle_meetings import IdleMeetings
+from meetingbots.reconcile.mapping_writer import Decide, MappingWriter
+from meetingbots.reconcile.services import Services
+
+_log = logging.getLogger(__name__)
+_SHORTEST_SECONDS: Final = 300.0
+_LONGEST_SECONDS: Final = 3600.0
+_SECONDS_EACH: Final = 0.036
+"""How long a mapping may wait for the others: 100,000 are looked at in an hour."""
+_AT_ONCE: Final = 8
+
+
+def first_sweeps(namespaces: tuple[str | None, ...]) -> tuple[Key, ...]:
+    """The keys of the sweeps of all namespaces that are served (None: the whole cluster)."""
+    return tuple(Key(namespace or "", "") for namespace in namespaces)
+
+
+class MappingTidying:
+    """Clears mappings away. `jitter` (0 to 1) spreads the sweeps."""
+
+    def __init__(
+        self, *, services: Services, access_tokens: AccessTokens, jitter: Callable[[], float] = random.random
+    ) -> None:
+        self._services = services
+        self._access_tokens = access_tokens
+        self._jitter = jitter
+        self._idle = IdleMeetings(services=services, access_tokens=access_tokens)
+        self._writer = MappingWriter(kube=services.kube, clock=asyncio.get_running_loop().time)
+        self._dealt_with: dict[Key, tuple[str, datetime | None]] = {}
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Tidy up behind one credential, or (a key without a name) sweep; in how many seconds again.
+
+        Raises `KubeError`.
+        """
+        if key.name:
+            await self._let_go(key)
+            return None
+        seen = await self._sweep(key.namespace or None)
+        pause = min(max(seen * _SECONDS_EACH, _SHORTEST_SECONDS), _LONGEST_SECONDS)
+        return pause * (0.9 + 0.2 * self._jitter())
+
+    async def _let_go(self, key: Key) -> None:
+        """Take a credential out of all mappings if it is gone, or if its user took the consent back or went."""
+        item = self._services.caches.credentials.get(key)
+        if item is None:
+            if await self._exists(key):
+                return
+            self._dealt_with.pop(key, None)
+            await self._free(key)
+            return
+        credential = _read(item)
+        end = consent_end(credential) if credential is not None else None
+        if credential is None or end is None:
+            return
+        dealt_with = (credential.metadata.uid, end)
+        if self._dealt_with.get(key) == dealt_with:
+            return
+        await self._free(key)
+        if credential.status.user_removal is not None:
+            await self._ask_zoom(key)
+        self._dealt_with[key] = dealt_with
+
+    async def _free(self, key: Key) -> None:
+        names, now = [], self._services.clock()
+
+        def decide(mapping: MeetingMapping | None) -> MappingStatus | Remove | None:
+            return tidied(mapping, gone={key.name}, now=now) if mapping is not None else None
+
+        selector = credential_label(key.name)
+        async for item in self._services.kube.list(MAPPINGS, namespace=key.namespace, label_selector=selector):
+            mapping = _mapping(item)
+            if mapping is not None and decide(mapping) is not None:
+                names.append(mapping.name)
+        freed = await self._write([(key.namespace, name, decide) for name in names])
+        if freed:
+            _log.info("ZoomCredential %s is taken out of %d mappings", key, freed)
+
+    async def _ask_zoom(self, key: Key) -> None:
+        """Have the credential's tokens renewed: Zoom's answer tells whether the user is still one."""
+        access = await self._access_tokens.get(key)
+        if isinstance(access, AccessToken):
+            self._access_tokens.invalidate(key, access)
+
+    async def _sweep(self, namespace: str | None) -> int:
+        """Look at all mappings; how many there are."""
+        seen, done, gone = 0, 0, _Gone(self)
+        self._idle.begin()
+        async for page in self._services.kube.pages(MAPPINGS, namespace=namespace):
+            seen += len(page["items"])
+            writes = [await self._change(item, gone) for item in page["items"]]
+            done += await self._write([write for write in writes if write is not None])
+        if done:
+            _log.info("%d of %d mappings were out of date", done, seen)
+        return seen
+
+    async def _change(self, item: Object, gone: _Gone) -> tuple[str, str, Decide] | None:
+        mapping = _mapping(item)
+        if mapping is None:
+            return None
+        now, lost = self._services.clock(), await gone.among(mapping)
+
+        def decide(known: MeetingMapping | None) -> MappingStatus | Remove | None:
+            return tidied(known, gone=lost, now=now) if known is not None else None
+
+        if decide(mapping) is not None:
+            return mapping.namespace, mapping.name, decide
+        if not is_idle(mapping, now=now):
+            return None
+        answered = await self._idle.ask(mapping)
+        return None if answered is None else (mapping.namespace, mapping.name, answered)
+
+    async def _write(self, writes: list[tuple[str, str, Decide]]) -> int:
+        done = 0
+        for first in range(0, len(writes), _AT_ONCE):
+            results = await asyncio.gather(
+                *(
+                    self._writer.write(namespace=namespace, meeting_id=name, decide=decide, uids={})
+                    for namespace, name, decide in writes[first : first + _AT_ONCE]
+                )
+            )
+            done += sum(results)
+        return done
+
+    async def _exists(self, key: Key) -> bool:
+        try:
+            await self._services.kube.get(CREDENTIALS, namespace=key.namespace, name=key.name)
+        except NotFoundError:
+            return False
+        return True
+
+    async def is_gone(self, key: Key) -> bool:
+        """Whether there is no such credential, or no consent to it. Absence is asked of the API server."""
+        item = self._services.caches.credentials.get(key)
+        if item is None:
+            return not await self._exists(key)
+        credential = _read(item)
+        return credential is not None and consent_end(credential) is not None
+
+
+class _Gone:
+    """Which credentials are gone, asked once for each during one sweep."""
+
+    def __init__(self, tidying: MappingTidying) -> None:
+        self._tidying = tidying
+        self._known: dict[Key, bool] = {}
+
+    async def among(self, mapping: MeetingMapping) -> frozenset[str]:
+        """Those of a mapping's found credentials."""
+        lost = []
+        for one in mapping.status.credentials:
+            key = Key(mapping.namespace, one.name)
+            if key not in self._known:
+                self._known[key] = await self._tidying.is_gone(key)
+            if self._known[key]:
+                lost.append(one.name)
+        return frozenset(lost)
+
+
+def _mapping(item: Object) -> MeetingMapping | None:
+    try:
+        return MeetingMapping.from_object(item)
+    except ModelError:
+        return None  # not ours to judge, and not ours to remove
+
+
+def _read(item: Object) -> ZoomCredential | None:
+    try:
+        return ZoomCredential.from_object(item)
+    except ModelError:
+        return None  # told by the credential's own reconciliation
