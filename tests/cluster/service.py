@@ -32,6 +32,13 @@ class Service:
         return Path(self.command[0]).name
 
     @property
+    def pid(self) -> int:
+        """Number of the process; ClusterError if it does not run."""
+        if self._process is None:
+            raise ClusterError(f"{self.name} does not run")
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None

@@ -54,6 +54,11 @@ class Program:
             self._service.wait_stopped()
 
     @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._service.pid
+
+    @property
     def running(self) -> bool:
         """Whether the process is there."""
         return self._service.running

@@ -1,0 +1,76 @@
+"""The operator under measurement: the real process with the chart's rights, its counts and what it uses."""
+
+import os
+import urllib.request
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.bench.burst.usage import Usage, usage
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.warden import Warden
+from tests.stack.processes import Program, free_port
+from tests.stack.rights import grant
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the operator had done by a moment: API calls by verb and resource, calls to Zoom, usage."""
+
+    kube: dict[str, float]
+    zoom: dict[str, float]
+    usage: Usage
+
+
+class Operator:
+    """One operator process for one namespace. With `BENCH_PROFILE` set, its cProfile file is left there."""
+
+    def __init__(self, cluster: ControlPlane, *, namespace: str, zoom: str, folder: Path, warden: Warden) -> None:
+        health, self._metrics = free_port(), free_port()
+        system = f"{namespace}-system"
+        settings = {
+            "ZOOM_API_URL": f"{zoom}/v2",
+            "ZOOM_OAUTH_URL": f"{zoom}/oauth",
+            "SYSTEM_NAMESPACE": system,
+            "HEALTH_PORT": str(health),
+            "METRICS_PORT": str(self._metrics),
+        }
+        kubeconfig = grant(cluster, "operator", system=system, served=(namespace,))
+        profile = os.environ.get("BENCH_PROFILE", "")
+        under = ["cProfile", "-o", f"{profile}.{namespace}", "-m"] if profile else []
+        self._program = Program(
+            [*under, "meetingbots", "operator", f"--namespace={namespace}"],
+            environment={f"MEETINGBOTS_{key}": value for key, value in settings.items()}
+            | {"KUBECONFIG": str(kubeconfig)},
+            ready_url=f"http://127.0.0.1:{health}/readyz",
+            log=folder / f"{namespace}.log",
+            warden=warden,
+        )
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        self._program.start()
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._program.stop()
+
+    def warnings(self) -> list[str]:
+        """What it complained about."""
+        return [line for line in self._program.text().splitlines() if " WARNING " in line or " ERROR " in line]
+
+    def snapshot(self) -> Snapshot:
+        """Ask it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        kube: defaultdict[str, float] = defaultdict(float)
+        zoom: defaultdict[str, float] = defaultdict(float)
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == "meetingbots_kube_requests_total":
+                    kube[f"{sample.labels['verb']} {sample.labels['resource']}"] += sample.value
+                elif sample.name == "meetingbots_zoom_requests_total":
+                    zoom[f"{sample.labels['call']} {sample.labels['code']}"] += sample.value
+        return Snapshot(dict(kube), dict(zoom), usage(self._program.pid))

@@ -1,0 +1,62 @@
+"""What people read of a burst, with the targets beside it."""
+
+import itertools
+from collections.abc import Iterator
+
+from tests.bench.burst.figures import per_bot, spread, used_share
+from tests.bench.burst.run import Burst, Life
+from tests.bench.burst.size import LIGHT_CALLS_A_SECOND
+
+FLOOR_RATIO = 1.2
+LIMIT_SHARE = 0.95
+CALLS_A_BOT = 8.0
+EVENTS = "create events"
+
+
+def of_burst(name: str, burst: Burst) -> Iterator[str]:
+    """Delays and ages."""
+    yield f"{name}: joinAt to token delivered   {spread(burst.delivered)}"
+    yield f"{name}: joinAt to container started {spread(burst.started)}"
+    yield f"{name}: token's age at the start    {spread(burst.ages)}"
+    yield f"{name}: whole burst                 {burst.whole:.3f} s for {len(burst.delivered)} bots"
+
+
+def of_life(life: Life, *, bots: int) -> Iterator[str]:
+    """Calls and usage for each bot."""
+    calls = per_bot(life.before.kube, life.ended.kube, bots=bots)
+    events = calls.pop(EVENTS, 0.0)
+    told = ", ".join(f"{kind} {count:.2f}" for kind, count in calls.items())
+    total = sum(calls.values())
+    yield f"API calls a bot: {_judged(total, '<=', CALLS_A_BOT, digits=2)} ({told}; Events {events:.2f})"
+    late = {
+        kind: count
+        for kind, count in per_bot(life.staged.kube, life.joined.kube, bots=bots).items()
+        if kind != EVENTS and kind.startswith("get ")
+    }
+    told = ", ".join(f"{kind} {count:.2f}" for kind, count in late.items()) or "none"
+    judged = _judged(sum(late.values()), "<=", 0.0)
+    yield f"API calls a bot after joinAt that could have been made before: {judged} ({told})"
+    zoom = per_bot(life.before.zoom, life.ended.zoom, bots=bots)
+    yield f"Zoom calls a bot: {', '.join(f'{kind} {count:.2f}' for kind, count in zoom.items())}"
+    steps = (life.before, life.staged, life.joined, life.ended)
+    cpu = [1000 * (after.usage.cpu - before.usage.cpu) / bots for before, after in itertools.pairwise(steps)]
+    yield f"operator CPU a bot: staging {cpu[0]:.2f} ms, joining {cpu[1]:.2f} ms, end {cpu[2]:.2f} ms"
+    yield f"operator memory: {life.before.usage.memory:.0f} MiB before, {life.ended.usage.memory:.0f} MiB at the end"
+    yield from (f"the operator complained: {line}" for line in life.warnings[:5])
+
+
+def of_ratio(burst: Burst, floor: Burst) -> str:
+    """How much longer than the floor."""
+    ratio = burst.whole / floor.whole
+    return f"whole burst against the floor: {_judged(ratio, '<=', FLOOR_RATIO, digits=2)} times"
+
+
+def of_limit(burst: Burst) -> str:
+    """How much of the account's limit was used."""
+    share = used_share(burst.zoom_times, limit=LIGHT_CALLS_A_SECOND)
+    return f"share of the allowed limit that was used: {_judged(share, '>=', LIMIT_SHARE, digits=3)}"
+
+
+def _judged(value: float, relation: str, target: float, *, digits: int = 2) -> str:
+    met = value <= target + 1e-9 if relation == "<=" else value >= target
+    return f"{value:.{digits}f} (target {relation} {target:g}: {'met' if met else 'MISSED'})"

@@ -1,0 +1,41 @@
+"""How large the burst is; by default that of the target."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LATENCY_SECONDS = 0.02
+LIGHT_CALLS_A_SECOND = 80
+"""Zoom's limit for a Business account (Zoom API, Rate limits)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """`BENCH_BOTS` (1000) bots over `BENCH_CREDENTIALS` (100) credentials, and as many over one.
+
+    `BENCH_RUNS` (1): how often the first is measured. `BENCH_ONLY`: `many` or `one`, to leave the other out.
+    """
+
+    bots: int = 1000
+    credentials: int = 100
+    runs: int = 1
+    only: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Size":
+        """Read it; ValueError for what is no size."""
+        numbers = {
+            name: int(environment.get(f"BENCH_{name.upper()}", "") or default)
+            for name, default in (("bots", 1000), ("credentials", 100), ("runs", 1))
+        }
+        if min(numbers.values()) < 1:
+            raise ValueError("BENCH_BOTS, BENCH_CREDENTIALS and BENCH_RUNS are at least 1")
+        only = environment.get("BENCH_ONLY", "")
+        if only not in ("", "many", "one"):
+            raise ValueError("BENCH_ONLY is many or one")
+        return cls(**numbers, only=only)
+
+    @property
+    def staging_seconds(self) -> float:
+        """How long before the burst its bots are created, so that all their Pods wait at the gate in time."""
+        return 12.0 + self.bots * 0.04
