@@ -27,7 +27,7 @@ class Helm:
     program: Path
     kubeconfig: Path | None = None
 
-    def run(self, *arguments: str, values: Mapping[str, Any] | None = None) -> str:
+    def run(self, *arguments: str, values: Mapping[str, Any] | None = None, limit_seconds: float = 120) -> str:
         """What helm prints; `values` are given to it as a values file. HelmError when it fails."""
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         if self.kubeconfig is not None:
@@ -39,7 +39,7 @@ class Helm:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=limit_seconds,
             check=False,
         )
         if done.returncode != 0:

@@ -29,7 +29,9 @@ class Api:
         self._host = host
         self._port = port
         self._context = ssl.create_default_context(cafile=str(ca))
-        self._token = token
+        self.url = f"https://{host}:{port}"
+        self.ca = ca
+        self.token = token
         self._timeout = timeout_seconds
 
     def request(
@@ -62,7 +64,7 @@ class Api:
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._context)
         try:
             target = f"{path}?{urlencode(query)}" if query else path
-            headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
+            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
             connection.request(method, target, None if body is None else json.dumps(body).encode(), headers)
             answer = connection.getresponse()
             return answer.status, answer.read()

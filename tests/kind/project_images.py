@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED_BASE = "docker.io/library/python:3.13-slim"
 OPERATOR = f"localhost/meetingbots:{__version__}"
 EXAMPLE_BOT = f"localhost/meetingbots-example-bot:{__version__}"
+SIMULATOR = f"localhost/meetingbots-zoom-simulator:{__version__}"
 LOCKS = (ROOT / "requirements-build.lock", ROOT / "requirements-runtime.lock")
 MEGABYTE = 1_000_000
 STARTS = 3
@@ -68,6 +69,19 @@ def build_images(*, engine: Engine, environ: Mapping[str, str] = os.environ) -> 
         network=False,
     )
     return ProjectImages(operator=OPERATOR, example_bot=EXAMPLE_BOT)
+
+
+def build_simulator(images: ProjectImages, *, engine: Engine) -> str:
+    """Build the image of the Zoom simulator upon meetingbots' own; its tag."""
+    folder = ROOT / "tests" / "zoomsim"
+    engine.build(
+        file=folder / "Containerfile",
+        context=folder,
+        tag=SIMULATOR,
+        arguments={"MEETINGBOTS_IMAGE": images.operator},
+        network=False,
+    )
+    return SIMULATOR
 
 
 def choose_base(*, engine: Engine, cache: Path, environ: Mapping[str, str]) -> str:

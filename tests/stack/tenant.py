@@ -3,11 +3,10 @@
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
-from tests.cluster.api import core_path, wait_until
-from tests.cluster.controlplane import ControlPlane
+from tests.cluster.api import Api, core_path, wait_until
 from tests.zoomsim.client import SimClient
 from tests.zoomsim.join import Participant
 from tests.zoomsim.scenario import MeetingWanted
@@ -17,13 +16,26 @@ GROUP = "/apis/meetingbots.dev/v1alpha1"
 API_VERSION = "meetingbots.dev/v1alpha1"
 
 
+class HasApi(Protocol):
+    """A cluster, or an installation on one."""
+
+    @property
+    def api(self) -> Api:
+        """Client as administrator."""
+        ...
+
+
 @dataclass
 class Tenant:
-    """Everything is made with the defaults of a well-behaved customer; tests change what they are about."""
+    """Everything is made with the defaults of a well-behaved customer; tests change what they are about.
 
-    cluster: ControlPlane
+    `patience` is how many seconds something is waited for that a test sets no limit to.
+    """
+
+    cluster: HasApi
     zoom: SimClient
     namespace: str
+    patience: float = 20.0
     account: Account = field(init=False)
     user: User = field(init=False)
     app: App = field(init=False)
@@ -171,15 +183,15 @@ class Tenant:
         """All tries to join a meeting."""
         return [visit for visit in self.zoom.joins() if visit.meeting_id == str(meeting_id)]
 
-    def wait(self, what: str, holds: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    def wait(self, what: str, holds: Callable[[], bool], *, seconds: float | None = None) -> None:
         """Wait until `holds`; TimeoutError naming `what`."""
-        wait_until(holds, what=what, limit_seconds=seconds, every_seconds=0.05)
+        wait_until(holds, what=what, limit_seconds=self.patience if seconds is None else seconds, every_seconds=0.05)
 
-    def wait_ready(self, plural: str, name: str, *, seconds: float = 20.0) -> None:
+    def wait_ready(self, plural: str, name: str, *, seconds: float | None = None) -> None:
         """Wait until Ready is True; the error tells what it is instead."""
         self._wait_for(plural, name, lambda: self.condition(plural, name).get("status") == "True", "Ready", seconds)
 
-    def wait_reason(self, plural: str, name: str, reason: str, *, seconds: float = 20.0) -> dict[str, Any]:
+    def wait_reason(self, plural: str, name: str, reason: str, *, seconds: float | None = None) -> dict[str, Any]:
         """Wait until Ready is False with this reason; gives the condition."""
 
         def told() -> bool:
@@ -189,11 +201,11 @@ class Tenant:
         self._wait_for(plural, name, told, f"Ready False, {reason}", seconds)
         return self.condition(plural, name)
 
-    def wait_phase(self, bot: str, phase: str, *, seconds: float = 20.0) -> None:
+    def wait_phase(self, bot: str, phase: str, *, seconds: float | None = None) -> None:
         """Wait until a bot is in `phase`."""
         self._wait_for("meetingbots", bot, lambda: self.phase(bot) == phase, phase, seconds)
 
-    def _wait_for(self, plural: str, name: str, holds: Callable[[], bool], what: str, seconds: float) -> None:
+    def _wait_for(self, plural: str, name: str, holds: Callable[[], bool], what: str, seconds: float | None) -> None:
         try:
             self.wait(f"{plural}/{name}: {what}", holds, seconds=seconds)
         except TimeoutError as error:

@@ -12,7 +12,7 @@ from tests.zoomsim.server import serving
 from tests.zoomsim.sim import ZoomSim
 
 
-async def run(*, host: str, port: int, seed: Path | None, factor: float) -> None:
+async def run(*, host: str, port: int, url: str, seed: Path | None, factor: float) -> None:
     """Serve until SIGINT or SIGTERM."""
     sim = ZoomSim(clock=SimClock(factor=factor))
     if seed is not None:
@@ -20,7 +20,7 @@ async def run(*, host: str, port: int, seed: Path | None, factor: float) -> None
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving(sim, host=host, port=port):
+    async with serving(sim, host=host, port=port, url=url):
         print(sim.base_url, flush=True)
         await stop.wait()
 
@@ -30,11 +30,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.zoomsim", description="A simulator of Zoom.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8085, help="0: any free one")
+    parser.add_argument("--url", default="", help="what others reach it by; default: host and port")
     parser.add_argument("--seed", type=Path, help="scenario file (YAML or JSON) that is created first")
     parser.add_argument("--factor", type=float, default=1.0, help="simulated seconds per real second")
     wanted = parser.parse_args()
     try:
-        asyncio.run(run(host=wanted.host, port=wanted.port, seed=wanted.seed, factor=wanted.factor))
+        asyncio.run(run(**vars(wanted)))
     except (OSError, ValueError, LookupError) as error:
         sys.exit(f"zoomsim: {error}")
 

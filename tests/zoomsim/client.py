@@ -29,11 +29,15 @@ class OrderRefused(Exception):  # noqa: N818 - the order was wrong, nothing brok
 
 
 class SimClient:
-    """Drives a running simulator. Every method raises OrderRefused for an order that makes no sense."""
+    """Drives a running simulator. Every method raises OrderRefused for an order that makes no sense.
 
-    def __init__(self, base_url: str) -> None:
+    `base_url` is what Zoom's callers reach it by; `http` is a client of the simulator's base that is used, and closed,
+    in place of one of `base_url`: a simulator in a cluster is reached otherwise from outside.
+    """
+
+    def __init__(self, base_url: str, *, http: httpx.Client | None = None) -> None:
         self.base_url = base_url.rstrip("/")
-        self._http = httpx.Client(base_url=self.base_url, timeout=30, trust_env=False)
+        self._http = http or httpx.Client(base_url=self.base_url, timeout=30, trust_env=False)
 
     def __enter__(self) -> Self:
         return self

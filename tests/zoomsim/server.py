@@ -28,8 +28,13 @@ def build_app(sim: ZoomSim) -> web.Application:
 
 
 @asynccontextmanager
-async def serving(sim: ZoomSim | None = None, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[ZoomSim]:
-    """Run the simulator in this event loop; `sim.base_url` says where (port 0: any free one)."""
+async def serving(
+    sim: ZoomSim | None = None, *, host: str = "127.0.0.1", port: int = 0, url: str = ""
+) -> AsyncIterator[ZoomSim]:
+    """Run the simulator in this event loop; `sim.base_url` says where (port 0: any free one).
+
+    `url` is what others reach it by, where that is not its own address.
+    """
     sim = sim or ZoomSim()
     # A client that went away must not leave a hanging answer behind.
     runner = web.AppRunner(build_app(sim), handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
@@ -37,7 +42,7 @@ async def serving(sim: ZoomSim | None = None, *, host: str = "127.0.0.1", port: 
     try:
         site = web.TCPSite(runner, host, port)
         await site.start()
-        sim.base_url = f"http://{host}:{runner.addresses[0][1]}"
+        sim.base_url = url or f"http://{host}:{runner.addresses[0][1]}"
         await sim.webhooks.start()
         try:
             yield sim
