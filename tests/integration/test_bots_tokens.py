@@ -185,3 +185,14 @@ def test_the_selector_keeps_other_customers_credentials_out(
     assert not zoom.calls("meetings.jointoken", client_id=tenant.app.client_id)
     tenant.bot("right", meeting.id, credentialSelector={"matchLabels": {"customer": "acme"}}, **spec)
     tenant.wait_phase("right", "Running")
+
+
+def test_a_personal_link_leads_to_its_users_meeting(tenant: Tenant, kubelet: KubeletDouble, zoom: SimClient) -> None:
+    vanity = f"alice-{tenant.namespace}"
+    zoom.change_user(tenant.user.id, emit=False, vanity=vanity)
+    tenant.ready_credential()
+    tenant.bot("personal", {"url": f"https://zoom.us/my/{vanity}"}, image="test/sleep", tokens=[])
+    tenant.wait_phase("personal", "Running")
+    assert tenant.status("meetingbots", "personal")["meetingId"] == str(tenant.user.pmi)
+    tenant.bot("strangers", {"url": "https://zoom.us/my/somebody-else"}, image="test/sleep", tokens=[])
+    tenant.wait_reason("meetingbots", "strangers", "VanityLink")

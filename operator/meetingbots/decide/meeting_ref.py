@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind
-from meetingbots.zoom.links import InvalidLink, parse_meeting
+from meetingbots.zoom.links import InvalidLink, MeetingLink, parse_meeting
 
 
 @dataclass(frozen=True)
@@ -32,28 +32,38 @@ class Problem:
     mendable: bool = False
 
 
-def meeting_ref(bot: MeetingBot, *, url: SecretStr | None, passcode: SecretStr | None) -> MeetingRef | Problem:
-    """The meeting of `bot`; `url` and `passcode` are what its Secret references hold (None without a reference)."""
+def meeting_link(bot: MeetingBot, *, url: SecretStr | None) -> MeetingLink | Problem:
+    """What `bot` says of its meeting, read; `url` is what its Secret reference holds (None without a reference)."""
     meeting = bot.spec.meeting
     text = (url.get_secret_value() if url else None) or meeting.url or meeting.id or ""
-    in_secret = meeting.url_secret_key_ref is not None
     try:
-        link = parse_meeting(text)
+        return parse_meeting(text)
     except InvalidLink as error:
         words = str(error)
+        in_secret = meeting.url_secret_key_ref is not None
         return Problem(BotReason.INVALID_MEETING, f"{words[:1].upper()}{words[1:]}.", mendable=in_secret)
-    if link.meeting_id is None:
-        if link.vanity:
-            return Problem(
-                BotReason.VANITY_LINK,
-                "A personal link (zoom.us/my/…) names no meeting ID; give the meeting's ID or its full link.",
-                mendable=in_secret,
-            )
-        return Problem(BotReason.INVALID_MEETING, "The link names no meeting ID.", mendable=in_secret)
+
+
+def meeting_ref(
+    bot: MeetingBot, link: MeetingLink, *, passcode: SecretStr | None, personal_id: str | None = None
+) -> MeetingRef | Problem:
+    """The meeting that `link` leads to.
+
+    `passcode` is what the bot's Secret reference holds, `personal_id` the ID behind a personal link, if it is known.
+    """
+    meeting = bot.spec.meeting
+    meeting_id = link.meeting_id or personal_id
+    if meeting_id is None:
+        return Problem(
+            BotReason.VANITY_LINK,
+            "A personal link (zoom.us/my/…) names no meeting ID, and no ZoomCredential that may be used is its user's; "
+            "give the meeting's ID or its full link.",
+            mendable=True,
+        )
     given = passcode or (SecretStr(meeting.passcode) if meeting.passcode else None)
     kind = meeting.kind or (MeetingKind(link.kind.value) if link.kind else MeetingKind.MEETING)
     return MeetingRef(
-        meeting_id=link.meeting_id,
+        meeting_id=meeting_id,
         kind=kind,
         passcode=given or link.passcode,
         registrant_token=link.registrant_token,

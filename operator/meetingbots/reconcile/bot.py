@@ -34,7 +34,7 @@ class BotReconciler:
 
     def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
         self._services = services
-        self._gatherer = BotGatherer(services=services)
+        self._gatherer = BotGatherer(services=services, access_tokens=access_tokens)
         self._acts = BotActs(services=services, issuer=TokenIssuer(services=services, access_tokens=access_tokens))
         self._memories = BotMemories()
         for phase in BotPhase:

@@ -11,7 +11,7 @@ from meetingbots.build.join_secret import Delivery, join_secret_name, read_deliv
 from meetingbots.decide import bot_status
 from meetingbots.decide.bot_facts import BotFacts
 from meetingbots.decide.bot_leave import meeting_end
-from meetingbots.decide.meeting_ref import MeetingRef, Problem, meeting_ref
+from meetingbots.decide.meeting_ref import MeetingRef, Problem, meeting_link, meeting_ref
 from meetingbots.decide.pod_state import PodState, pod_state
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
@@ -19,9 +19,11 @@ from meetingbots.kube.resources import PODS, SECRETS
 from meetingbots.models.bot import BotReason, BotStatus, MeetingBot
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.metadata import SecretKeyReference
+from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.bot_memory import AttemptMemory, BotMemory
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.mappings import read_mapping
+from meetingbots.reconcile.personal_links import PersonalLinks
 from meetingbots.reconcile.persons import Persons
 from meetingbots.reconcile.secret_values import SecretValueError, secret_value
 from meetingbots.reconcile.services import Services
@@ -35,8 +37,9 @@ _DELETED_POD_LIFE = timedelta(seconds=30)
 class BotGatherer:
     """Reads caches first, the API server only for what they cannot know."""
 
-    def __init__(self, *, services: Services) -> None:
+    def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
         self._services = services
+        self._personal_links = PersonalLinks(services=services, access_tokens=access_tokens)
         self._persons = Persons(services=services)
 
     async def gather(self, bot: MeetingBot, memory: BotMemory, *, now: datetime) -> BotFacts:
@@ -89,8 +92,9 @@ class BotGatherer:
         known, read_at = memory.meeting, memory.meeting_read_at
         if known is not None and read_at is not None and memory.meeting_generation == bot.metadata.generation:
             from_secret = bot.spec.meeting.url_secret_key_ref or bot.spec.meeting.passcode_secret_key_ref
+            may_heal = from_secret or (isinstance(known, Problem) and known.mendable)
             life = _PROBLEM_LIFE if isinstance(known, Problem) else _SECRET_LIFE
-            if not from_secret or now - read_at < life:
+            if not may_heal or now - read_at < life:
                 return known
         memory.meeting = await self._read_meeting(bot)
         memory.meeting_read_at, memory.meeting_generation = now, bot.metadata.generation
@@ -103,7 +107,11 @@ class BotGatherer:
             passcode = await self._referenced(bot, meeting.passcode_secret_key_ref)
         except SecretValueError as error:
             return Problem(BotReason.CONFIG_ERROR, str(error), mendable=True)
-        return meeting_ref(bot, url=url, passcode=passcode)
+        link = meeting_link(bot, url=url)
+        if isinstance(link, Problem):
+            return link
+        personal = await self._personal_links.meeting_id(bot, link) if link.vanity else None
+        return meeting_ref(bot, link, passcode=passcode, personal_id=personal)
 
     async def _referenced(self, bot: MeetingBot, reference: SecretKeyReference | None) -> SecretStr | None:
         if reference is None:

@@ -1,19 +1,21 @@
 from typing import Any
 
 import pytest
-from meetingbots.decide.meeting_ref import MeetingRef, Problem, meeting_ref
+from meetingbots.decide.meeting_ref import MeetingRef, Problem, meeting_link, meeting_ref
 from meetingbots.models.bot import BotReason, MeetingKind
 from pydantic import SecretStr
 
 from tests.unit.bots import MEETING, bot
 
 
-def ref(meeting: dict[str, Any], *, url: str | None = None, passcode: str | None = None) -> MeetingRef | Problem:
-    return meeting_ref(
-        bot(meeting=meeting),
-        url=SecretStr(url) if url else None,
-        passcode=SecretStr(passcode) if passcode else None,
-    )
+def ref(
+    meeting: dict[str, Any], *, url: str | None = None, passcode: str | None = None, personal_id: str | None = None
+) -> MeetingRef | Problem:
+    given = bot(meeting=meeting)
+    link = meeting_link(given, url=SecretStr(url) if url else None)
+    if isinstance(link, Problem):
+        return link
+    return meeting_ref(given, link, passcode=SecretStr(passcode) if passcode else None, personal_id=personal_id)
 
 
 def good(found: MeetingRef | Problem) -> MeetingRef:
@@ -79,3 +81,11 @@ def test_a_personal_link_has_its_own_reason() -> None:
     assert isinstance(found, Problem)
     assert found.reason is BotReason.VANITY_LINK
     assert "hush" not in found.message
+    assert found.mendable
+
+
+def test_a_personal_link_whose_user_is_known_leads_to_their_meeting() -> None:
+    found = good(ref({"url": "https://acme.zoom.us/my/alice?pwd=open"}, personal_id="5551234567"))
+    assert (found.meeting_id, secret(found.passcode)) == ("5551234567", "open")
+    known = good(ref({"url": f"https://acme.zoom.us/j/{MEETING}"}, personal_id="5551234567"))
+    assert known.meeting_id == MEETING
