@@ -104,8 +104,8 @@ chart-files: $(INSTALLED) ## Bring what the chart has from elsewhere up to date:
 	cp crds/*.yaml charts/meetingbots/files/crds/
 	$(BIN)/python -m tests.chart.readme
 
-demo: $(INSTALLED) ## Show the whole path on a test cluster; KEEP=1 leaves it up
-	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+demo: $(INSTALLED) ## Show the whole path on a test cluster; CLUSTER=kind with real Pods; KEEP=1 leaves it up
+	@$(BIN)/python -m tests.demo --cluster $(CLUSTER) $(if $(KEEP),--keep)
 
 clean: ## Remove what was made in the checkout (the programs' cache stays)
 	rm -rf .venv .run dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,7 +1,10 @@
 """How the demo speaks: numbered steps, what holds (✓) and what does not (✗), and objects as kubectl shows them."""
 
+import contextlib
 import sys
+import threading
 import time
+from collections.abc import Iterator
 
 
 class Narration:
@@ -32,6 +35,24 @@ class Narration:
         self._print(f"   {'✓' if holds else '✗'} {text}")
         if not holds:
             self.failures.append(text)
+
+    @contextlib.contextmanager
+    def patience(self, what: str, *, every_seconds: float) -> Iterator[None]:
+        """While the body takes long, say now and then that `what` is still waited for."""
+        done = threading.Event()
+
+        def remind() -> None:
+            begun = time.monotonic()
+            while not done.wait(every_seconds):
+                self._print(f"   … waiting for this since {time.monotonic() - begun:.0f} s: {what}")
+
+        reminder = threading.Thread(target=remind, name="patience", daemon=True)
+        reminder.start()
+        try:
+            yield
+        finally:
+            done.set()
+            reminder.join()
 
     def close(self) -> int:
         """The end; the exit code."""

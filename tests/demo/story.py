@@ -3,37 +3,29 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from tests.cluster.api import wait_until
-from tests.cluster.controlplane import ControlPlane
-from tests.cluster.kubelet import KubeletDouble
 from tests.demo.narration import Narration
-from tests.stack.stack import Stack
+from tests.demo.place import ROOT, Objects, Place
 from tests.zoomsim.client import SimClient
 from tests.zoomsim.join import Participant
 from tests.zoomsim.scenario import MeetingWanted
 
-ROOT = Path(__file__).resolve().parents[2]
-NAMESPACE = "default"
 APP = "demo-app"
-GROUP = "/apis/meetingbots.dev/v1alpha1"
 ALICES_MEETING, BOBS_MEETING = 81234567890, 89876543210
 PASSCODE = "demo-" + "passcode"
+# After this many seconds a reader wants to know what is being waited for.
+PATIENCE_SECONDS = 5.0
 
 
 class Story:
-    """Tells it step by step, on the real objects."""
+    """Tells it step by step, on the real objects of a place."""
 
-    def __init__(
-        self, *, narration: Narration, cluster: ControlPlane, kubelet: KubeletDouble, zoom: SimClient, stack: Stack
-    ) -> None:
+    def __init__(self, *, narration: Narration, place: Place, zoom: SimClient) -> None:
         self._n = narration
-        self._cluster = cluster
-        self._kubelet = kubelet
+        self._place = place
+        self._objects = Objects(place)
         self._zoom = zoom
-        self._stack = stack
 
     def tell(self) -> None:
         """The whole story; a promise that is not kept is noted, and ends it where nothing can follow."""
@@ -49,7 +41,7 @@ class Story:
 
     def _consent(self) -> None:
         self._n.step("Alice consents at Zoom; her refresh token and the app's secrets go into Secrets")
-        app = self._zoom.change_app(APP, webhook_url=self._stack.webhook_url(APP))
+        app = self._zoom.change_app(APP, webhook_url=self._place.webhook_url(APP))
         consent = self._zoom.consent(client_id=APP, user="alice@acme.example")
         self._secret(
             "zoom-app",
@@ -59,14 +51,11 @@ class Story:
         )
         self._secret("alice", refresh_token=consent.refresh_token)
         self._secret("weekly", passcode=PASSCODE)
-        simulator = {"metadata": {"name": "zoom-simulator"}, "data": {"url": self._zoom.base_url}}
-        self._cluster.api.apply(
-            f"/api/v1/namespaces/{NAMESPACE}/configmaps/zoom-simulator", _core("ConfigMap", simulator)
-        )
+        self._objects.apply("ConfigMap", "zoom-simulator", {"data": {"url": self._zoom.base_url}})
         self._apply("credential.yaml")
         self._wait("the ZoomCredential is Ready", lambda: self._ready("zoomcredentials", "alice") == "True")
         self._get("zcred")
-        token = self._cluster.api.get(f"/api/v1/namespaces/{NAMESPACE}/secrets/alice-zoom-token") or {}
+        token = self._objects.secret("alice-zoom-token") or {}
         self._n.check("the tokens are in Secret alice-zoom-token", "access_token" in token.get("data", {}))
         self._n.check("Zoom validates the webhook URL with a challenge", self._zoom.validate(APP))
 
@@ -76,12 +65,13 @@ class Story:
             id=ALICES_MEETING, host_id="alice@acme.example", passcode=PASSCODE, start_in=60.0, waiting_room=True
         )
         self._zoom.add_meeting(meeting)
-        path = f"{GROUP}/namespaces/{NAMESPACE}/meetingmappings/{ALICES_MEETING}"
         begun = time.monotonic()
-        self._wait("the MeetingMapping is there", lambda: self._cluster.api.get(path) is not None)
+        self._wait(
+            "the MeetingMapping is there", lambda: self._objects.get("meetingmappings", ALICES_MEETING) is not None
+        )
         self._n.say(f"it took {time.monotonic() - begun:.2f} s")
         self._get("mmap")
-        found = (self._cluster.api.get(path) or {}).get("status", {}).get("credentials", [])
+        found = self._status("meetingmappings", ALICES_MEETING, "credentials") or []
         self._n.check("it names Alice's credential, found by webhook", _source(found) == [("alice", "Webhook")])
         self._zoom.act(ALICES_MEETING, "start")
         self._wait(
@@ -103,9 +93,10 @@ class Story:
         age = visit.token_age_seconds if visit else None
         self._n.check(f"its token was {age if age is None else round(age, 2)} s old then", age is not None and age < 2)
         pod = self._status("meetingbots", name, "podName")
-        self._n.show(f"kubectl logs {pod}", self._kubelet.logs(NAMESPACE, str(pod), "bot"))
-        gone = f"/api/v1/namespaces/{NAMESPACE}/secrets/{pod}-zoom"
-        self._wait("the Secret with the join token is deleted again", lambda: self._cluster.api.get(gone) is None)
+        self._n.show(f"kubectl logs {pod}", self._place.logs(str(pod), "bot"))
+        self._wait(
+            "the Secret with the join token is deleted again", lambda: self._objects.secret(f"{pod}-zoom") is None
+        )
 
     def _bot_that_asks(self) -> None:
         self._n.step("A bot for a stranger's meeting (Preferred): it goes without a token and asks the host")
@@ -148,7 +139,7 @@ class Story:
                 seen.append(phase)
             return phase == until
 
-        wait_until(arrived, what=f"phase {until} of {name}", limit_seconds=40)
+        self._await(f"phase {until} of {name}", arrived)
         return seen
 
     def _is_in_phase(self, name: str, phase: str) -> bool:
@@ -158,35 +149,36 @@ class Story:
         return next((visit for visit in self._zoom.joins() if visit.meeting_id == str(meeting_id)), None)
 
     def _wait(self, promise: str, holds: Callable[[], bool]) -> None:
-        wait_until(holds, what=promise, limit_seconds=40)
+        self._await(promise, holds)
         self._n.check(promise, True)
+
+    def _await(self, what: str, holds: Callable[[], bool]) -> None:
+        with self._n.patience(what, every_seconds=PATIENCE_SECONDS):
+            self._objects.wait(what, holds)
 
     def _ready(self, plural: str, name: str) -> str:
         return str(self._condition(plural, name, "Ready").get("status", ""))
 
     def _condition(self, plural: str, name: str, kind: str) -> dict[str, Any]:
-        found = self._status(plural, name, "conditions") or []
-        return next((item for item in found if item["type"] == kind), {})
+        return self._objects.condition(plural, name, kind)
 
     def _status(self, plural: str, name: object, key: str) -> Any:
-        item = self._cluster.api.get(f"{GROUP}/namespaces/{NAMESPACE}/{plural}/{name}") or {}
-        return item.get("status", {}).get(key)
+        return self._objects.status(plural, name, key)
 
     def _secret(self, name: str, **values: str) -> None:
-        body = _core("Secret", {"metadata": {"name": name}, "stringData": values})
-        self._cluster.api.apply(f"/api/v1/namespaces/{NAMESPACE}/secrets/{name}", body)
+        self._objects.apply("Secret", name, {"stringData": values})
 
     def _apply(self, file: str) -> None:
-        self._n.show(
-            f"kubectl apply -f examples/{file}", self._cluster.kubectl("apply", "-f", str(ROOT / "examples" / file))
-        )
+        where = self._there()
+        output = self._place.kubectl("apply", "-f", str(ROOT / "examples" / file), *where)
+        self._n.show(" ".join(("kubectl apply -f", f"examples/{file}", *where)), output)
 
     def _get(self, kind: str) -> None:
-        self._n.show(f"kubectl get {kind}", self._cluster.kubectl("get", kind, "-n", NAMESPACE))
+        where = self._there()
+        self._n.show(" ".join(("kubectl get", kind, *where)), self._place.kubectl("get", kind, *where))
 
-
-def _core(kind: str, body: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": kind, **body}
+    def _there(self) -> tuple[str, ...]:
+        return () if self._place.namespace == "default" else ("-n", self._place.namespace)
 
 
 def _source(found: list[dict[str, str]]) -> list[tuple[str, str]]:

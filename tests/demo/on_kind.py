@@ -1,0 +1,101 @@
+"""The demo on a kind cluster: the images, the chart installed by Helm, real Pods, a namespace that is `restricted`."""
+
+import sys
+from pathlib import Path
+
+from tests.cluster.api import Api, core_path, wait_until
+from tests.demo.narration import Narration
+from tests.demo.story import Story
+from tests.kind.cluster import KindCluster
+from tests.kind.project_images import ProjectImages, build_images, build_simulator
+from tests.stack.bot_image import name_as_in_examples
+from tests.stack.release import Release
+from tests.stack.simulator_pod import NAMESPACE as ZOOM
+from tests.stack.simulator_pod import RESTRICTED, SimulatorPod
+from tests.zoomsim.scenario import read
+
+NAME = "meetingbots-demo"
+NAMESPACE = "acme"
+
+
+class KindPlace:
+    """The release and the customer's namespace."""
+
+    namespace = NAMESPACE
+    limit_seconds = 120.0
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+
+    @property
+    def api(self) -> Api:
+        """Client as administrator."""
+        return self._release.api
+
+    def kubectl(self, *arguments: str) -> str:
+        """What kubectl prints."""
+        return self._release.cluster.kubectl(*arguments)
+
+    def logs(self, pod: str, container: str) -> str:
+        """What a container has printed."""
+        return self.kubectl("logs", pod, "-c", container, "-n", self.namespace)
+
+    def webhook_url(self, client_id: str) -> str:
+        """The receiver's Service."""
+        return self._release.webhook_url(client_id)
+
+
+def tell(narration: Narration, *, keep: bool) -> int:
+    """Tell the story; the exit code. With `keep` the cluster stays; one of an earlier demo is replaced."""
+    cluster = KindCluster(NAME)
+    narration.step("The images: meetingbots, an example bot, a simulator of Zoom")
+    images = build_images(engine=cluster.engine)
+    simulator = build_simulator(images, engine=cluster.engine)
+    for tag in (images.operator, images.example_bot, simulator):
+        narration.say(tag)
+    narration.step("A kind cluster with a real kubelet, and the images on its node")
+    cluster.delete()
+    try:
+        cluster.create()
+        for tag in (images.operator, images.example_bot, simulator):
+            cluster.load(tag)
+        name_as_in_examples(images.example_bot, cluster=cluster)
+        narration.show("kubectl get nodes", cluster.kubectl("get", "nodes"))
+        code = _tell_there(narration, cluster, images, simulator)
+    except BaseException:
+        if not keep:
+            cluster.delete()
+        raise
+    if keep:
+        _explain(cluster)
+    else:
+        cluster.delete()
+    return code
+
+
+def _tell_there(narration: Narration, cluster: KindCluster, images: ProjectImages, simulator: str) -> int:
+    narration.step("A simulated Zoom as a Pod; operator and receiver by Helm, two of each")
+    with SimulatorPod(cluster, image=simulator) as pod:
+        pod.zoom.load(read(Path(__file__).parent / "scenario.yaml"))
+        release = Release(cluster, images=images, zoom_url=pod.zoom.base_url)
+        release.install()
+        narration.say(f"helm install {release.name} charts/meetingbots --namespace {release.system} --wait")
+        narration.show(f"kubectl get pods -n {release.system}", cluster.kubectl("get", "pods", "-n", release.system))
+        narration.say(f"Pod Security restricted in {release.system}, {ZOOM} and {NAMESPACE}, the customer's namespace")
+        place = KindPlace(release)
+        place.api.create(core_path("namespaces"), {"metadata": {"name": NAMESPACE, "labels": RESTRICTED}})
+        account = core_path("serviceaccounts", namespace=NAMESPACE, name="default")
+        wait_until(lambda: place.api.get(account) is not None, what=f"the account of namespace {NAMESPACE}")
+        Story(narration=narration, place=place, zoom=pod.zoom).tell()
+        return narration.close()
+
+
+def _explain(cluster: KindCluster) -> None:
+    sys.stdout.write(
+        f"\nStill running. Look around with\n"
+        f"  export KUBECONFIG={cluster.kubeconfig()}\n"
+        f'  export PATH="{cluster.tools}:$PATH"\n'
+        f"  kubectl get zcred,mmap,mbot,pods -n {NAMESPACE}\n"
+        f"and end it with: make kind-stop KIND_NAME={NAME}\n"
+    )
+    sys.stdout.flush()
