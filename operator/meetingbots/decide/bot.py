@@ -28,7 +28,7 @@ from meetingbots.decide.bot_gate import at_gate, behind_gate, gate_deadline
 from meetingbots.decide.bot_leave import does_not_end, is_due, leave, overdue
 from meetingbots.decide.bot_times import lead_time, shifted, start_deadline, until
 from meetingbots.decide.meeting_ref import Problem
-from meetingbots.decide.pod_state import PodState
+from meetingbots.decide.pod_state import SANDBOX_SECONDS, PodState
 from meetingbots.models.bot import BotPhase, BotReason, TokenDelivery
 
 _LOOK_AGAIN_SECONDS = 30.0
@@ -193,7 +193,8 @@ def _staging(facts: BotFacts, pod: PodState) -> BotPlan:
     withdrawn = _withdrawn(facts, pod)
     if withdrawn is not None:
         return withdrawn
-    waits, trouble = pod.waits_only_for(join_secret_name(pod.name)), pod.trouble(secret=join_secret_name(pod.name))
+    secret = join_secret_name(pod.name)
+    waits, trouble = pod.waits_only_for(secret), pod.trouble(secret=secret, now=facts.now)
     deadline = gate_deadline(facts) if waits else start_deadline(facts.bot)
     if facts.now >= deadline:
         return _missed(facts, trouble[1] if trouble else _what_is_missing(facts, pod))
@@ -202,7 +203,10 @@ def _staging(facts: BotFacts, pod: PodState) -> BotPlan:
         return BotPlan(status=told, again=until(facts, deadline))
     if not waits:
         told = bot_status.going_well(facts, BotPhase.STAGING, f"Pod {pod.name} is being prepared.")
-        return BotPlan(status=told, again=until(facts, deadline))
+        look = deadline
+        if pod.sandbox_waits_since is not None:
+            look = min(deadline, shifted(pod.sandbox_waits_since, seconds=SANDBOX_SECONDS))
+        return BotPlan(status=told, again=until(facts, look))
     return at_gate(facts, pod.name)
 
 

@@ -114,7 +114,7 @@ def _try_again(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
 
 def behind_gate(facts: BotFacts, pod: PodState, *, since: float) -> BotPlan:
     """What follows `since` seconds after the delivery, while the container has not started."""
-    trouble = pod.trouble(secret=join_secret_name(pod.name))
+    trouble = pod.trouble(secret=join_secret_name(pod.name), now=facts.now)
     if since >= START_AFTER_DELIVERY_SECONDS:
         words = f"Pod {pod.name} had not started {START_AFTER_DELIVERY_SECONDS:.0f} s after its token was delivered."
         return bot_attempts.lost(facts, f"{words} {trouble[1]}." if trouble else words)

@@ -45,6 +45,10 @@ _INFRASTRUCTURE_REASONS = frozenset(
 )
 
 
+SANDBOX_SECONDS = 15.0
+"""How long a node may take to prepare a Pod's volumes and network before that is worth telling."""
+
+
 @dataclass(frozen=True)
 class ContainerState:
     """One container's state: waiting, running (`started_at`), or terminated (`exit_code` is set)."""
@@ -82,6 +86,8 @@ class PodState:
     message: str = ""
     node: str = ""
     unschedulable: str = ""
+    sandbox_waits_since: datetime | None = None
+    """Since when its node has had it without a sandbox: volumes or network are not there, or take their time."""
     disruption: str = ""
     told_to_end_at: datetime | None = None
     """When somebody asked the Pod to end: a deletion, an eviction, a preemption."""
@@ -136,10 +142,17 @@ class PodState:
             self.reason in _INFRASTRUCTURE_REASONS or self.reason.startswith("OutOf") or bool(self.disruption)
         )
 
-    def trouble(self, *, secret: str) -> tuple[str, str] | None:
+    def trouble(self, *, secret: str, now: datetime) -> tuple[str, str] | None:
         """What keeps the Pod from starting, as (cause, words): ImagePull, Config or Unschedulable; None if nothing."""
         if self.unschedulable:
             return "Unschedulable", self.unschedulable
+        since = self.sandbox_waits_since
+        if since is not None and (now - since).total_seconds() >= SANDBOX_SECONDS:
+            where, when = f"on node {self.node}", f"since {since:%H:%M:%S} UTC"
+            return (
+                "Config",
+                f"Pod {self.name} is {where} {when}, and its volumes or network are not ready; see its Events",
+            )
         for container in (*self.init, *self.others, *((self.bot,) if self.bot else ())):
             words = f"container {container.name}: {container.waiting_message or container.waiting_reason}"
             if container.waiting_reason in _IMAGE_REASONS:
@@ -167,6 +180,7 @@ def pod_state(pod: Mapping[str, Any], *, spec_hash_annotation: str) -> PodState:
         message=status.get("message", ""),
         node=pod.get("spec", {}).get("nodeName", ""),
         unschedulable=scheduled.get("message", "no node fits") if scheduled.get("reason") == "Unschedulable" else "",
+        sandbox_waits_since=_sandbox_waits(conditions),
         disruption=(disruption.get("message") or disruption.get("reason") or "disrupted") if disrupted else "",
         told_to_end_at=_told_to_end(metadata, disruption if disrupted else {}),
         ends_by=_optional_time(metadata.get("deletionTimestamp")),
@@ -175,6 +189,13 @@ def pod_state(pod: Mapping[str, Any], *, spec_hash_annotation: str) -> PodState:
         others=tuple(item for item in containers if item.name != BOT_CONTAINER),
         init=tuple(_container(item, created_at) for item in status.get("initContainerStatuses", ())),
     )
+
+
+def _sandbox_waits(conditions: Mapping[str, Mapping[str, Any]]) -> datetime | None:
+    sandbox, scheduled = conditions.get("PodReadyToStartContainers", {}), conditions.get("PodScheduled", {})
+    if sandbox.get("status") != "False" or scheduled.get("status") != "True":
+        return None
+    return _optional_time(sandbox.get("lastTransitionTime"))
 
 
 def _told_to_end(metadata: Mapping[str, Any], disruption: Mapping[str, Any]) -> datetime | None:

@@ -25,6 +25,7 @@ from meetingbots.kube.errors import (
     InvalidError,
     KubeError,
     NotFoundError,
+    UnavailableError,
 )
 from meetingbots.kube.resources import PODS, SECRETS
 from meetingbots.models import names
@@ -64,6 +65,11 @@ class BotActs:
             return
         except (InvalidError, ForbiddenError) as error:
             attempt.fresh = fresh
+            self._refused(memory, error, facts.now)
+            return
+        except UnavailableError as error:
+            if not _webhook_fails(error):
+                raise
             self._refused(memory, error, facts.now)
             return
         attempt.pod_seen, attempt.pod_looked_at = True, facts.now
@@ -255,8 +261,10 @@ class BotActs:
         )
 
     def _refused(self, memory: BotMemory, error: KubeError, now: datetime) -> None:
-        if isinstance(error, ForbiddenError) and not _forbids_this_pod(error):
-            reason = BotReason.QUOTA_EXCEEDED if error.quota_exceeded else BotReason.CONFIG_ERROR
+        passing = isinstance(error, UnavailableError)
+        if passing or (isinstance(error, ForbiddenError) and not _forbids_this_pod(error)):
+            quota = isinstance(error, ForbiddenError) and error.quota_exceeded
+            reason = BotReason.QUOTA_EXCEEDED if quota else BotReason.CONFIG_ERROR
             memory.refused = Problem(reason, str(error), mendable=True)
             memory.refused_until = now + timedelta(seconds=_REFUSED_SECONDS)
         else:
@@ -265,4 +273,10 @@ class BotActs:
 
 
 def _forbids_this_pod(error: ForbiddenError) -> bool:
-    return "violates PodSecurity" in str(error)
+    """Whether it is the Pod that is not wanted (Pod Security, an admission webhook), not a quota or a missing right."""
+    return "violates PodSecurity" in str(error) or "denied the request" in str(error)
+
+
+def _webhook_fails(error: UnavailableError) -> bool:
+    """Whether an admission webhook gave no answer, which is no matter of ours but lasts."""
+    return error.status >= 500 and "webhook" in str(error)

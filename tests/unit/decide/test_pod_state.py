@@ -125,7 +125,7 @@ def test_a_pod_that_never_came_to_run_and_was_told_to_end_ended_from_outside() -
 )
 def test_trouble_of_the_bot_and_of_other_containers(state: dict[str, Any], cause: str) -> None:
     for made in (pod(state), pod(WAITS, others={"x": state}), pod(CREATING, init={"x": state})):
-        trouble = made.trouble(secret=SECRET)
+        trouble = made.trouble(secret=SECRET, now=at(1))
         assert trouble is not None
         assert trouble[0] == cause
         assert (state["waiting"].get("message") or state["waiting"]["reason"]) in trouble[1]
@@ -133,13 +133,13 @@ def test_trouble_of_the_bot_and_of_other_containers(state: dict[str, Any], cause
 
 def test_no_trouble_while_all_goes_well() -> None:
     for made in (pod(None), pod(CREATING), pod(WAITS), pod(running()), pod({"waiting": {"reason": "PodInitializing"}})):
-        assert made.trouble(secret=SECRET) is None
+        assert made.trouble(secret=SECRET, now=at(1)) is None
 
 
 def test_a_pod_that_fits_no_node_is_told() -> None:
     scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes fit"}
-    assert pod(None, conditions=[scheduled]).trouble(secret=SECRET) == ("Unschedulable", "0/3 nodes fit")
-    assert pod(None, conditions=[{"type": "PodScheduled", "status": "True"}]).trouble(secret=SECRET) is None
+    assert pod(None, conditions=[scheduled]).trouble(secret=SECRET, now=at(1)) == ("Unschedulable", "0/3 nodes fit")
+    assert pod(None, conditions=[{"type": "PodScheduled", "status": "True"}]).trouble(secret=SECRET, now=at(1)) is None
 
 
 def test_a_pod_before_its_first_report() -> None:
@@ -161,3 +161,17 @@ def test_a_deletion_was_asked_for_a_grace_period_before_its_timestamp() -> None:
     made = pod(running(), phase="Running", deleted_at=100, grace=30)
     assert made.deleting
     assert made.told_to_end_at == at(100)
+
+
+def test_a_node_that_does_not_get_volumes_or_network_ready_is_told_after_a_while() -> None:
+    scheduled = {"type": "PodScheduled", "status": "True"}
+    sandbox = {"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at(1).isoformat()}
+    waiting = pod(CREATING, conditions=[scheduled, sandbox])
+    assert waiting.trouble(secret=SECRET, now=at(15)) is None
+    told = waiting.trouble(secret=SECRET, now=at(16))
+    assert told is not None
+    assert told[0] == "Config"
+    assert "node-1" in told[1]
+    ready = pod(CREATING, conditions=[scheduled, {**sandbox, "status": "True"}])
+    assert ready.trouble(secret=SECRET, now=at(100)) is None
+    assert pod(CREATING, conditions=[sandbox]).trouble(secret=SECRET, now=at(100)) is None

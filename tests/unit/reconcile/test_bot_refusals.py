@@ -72,9 +72,12 @@ INVALID = InvalidError("Pod is invalid: spec.containers[0].image: Required value
 POLICY = ForbiddenError('pods "x" is forbidden: violates PodSecurity "restricted"', status=403, reason="Forbidden")
 
 
+DENIED = ForbiddenError('admission webhook "x" denied the request: no', status=403, reason="Forbidden")
+
+
 async def test_a_template_that_kubernetes_refuses_is_told_and_asked_about_again_without_churn() -> None:
     for joins in (None, 5000):
-        for error in (INVALID, POLICY):
+        for error in (INVALID, POLICY, DENIED):
             bench = Bench()
             told = await refused_until(bench, error, joins=joins)
             operator = bench.operator()
@@ -213,3 +216,18 @@ async def test_a_bot_that_cannot_be_read_is_told_once() -> None:
     await bench.live(operator)
     assert bench.condition()[1] == "Succeeded"
     assert bench.condition("Stalled")[0] == ""
+
+
+async def test_an_admission_webhook_that_does_not_answer_is_told_and_waited_for() -> None:
+    bench = Bench()
+    error = UnavailableError('Internal error occurred: failed calling webhook "x": refused', status=500)
+    told = await refused_until(bench, error, joins=None)
+    operator = bench.operator()
+    assert await operator.look() == 5
+    assert bench.condition() == ("False", "ConfigError", str(error))
+    assert bench.condition("Reconciling")[0] == "True"
+    told["no"] = False
+    bench.clock.forward(5)
+    await bench.live(operator)
+    assert bench.condition()[1] == "Succeeded"
+    bench.check()
