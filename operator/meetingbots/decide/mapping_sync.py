@@ -6,7 +6,8 @@ and repairs; it removes only what a list once added. Pure: times come in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -36,11 +37,15 @@ REMOVE: Final = Remove()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Whose list it is: a credential and its app's Secret, by name; and when the reading began."""
+    """Whose list it is: a credential and its app's Secret, by name; and when the reading began.
+
+    `users` are the other credentials of the app and the account that speak for one user each, and those users' ids.
+    """
 
     name: str
     app: str
     start: datetime
+    users: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def at(self) -> int:
@@ -50,15 +55,17 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A meeting in the list: from where (Sync, or PMI for the user's personal ID), and when it is planned."""
+    """A meeting in the list: from where (Sync, or PMI for the user's personal ID), when it is planned, whose it is."""
 
     source: Source
     start_time: datetime | None = None
+    host_id: str = ""
 
 
 def listed(status: MappingStatus | None, *, reader: Reader, found: Listed) -> MappingStatus | None:
     """The status once Zoom's list (or the user's PMI) named the meeting as that of the reader's credential.
 
+    A meeting has one host: who else was taken for it, by an event whose successor was lost, is so no longer.
     None: it was known already, or something newer says otherwise.
     """
     before = status or MappingStatus()
@@ -69,9 +76,10 @@ def listed(status: MappingStatus | None, *, reader: Reader, found: Listed) -> Ma
     if told_since and (known is None or known.role is not Role.HOST):
         return None
     entry = FoundCredential(name=reader.name, role=Role.HOST, source=found.source)
-    after = before.model_copy(
-        update={"credentials": ordered([entry, *(one for one in before.credentials if one.name != reader.name)])}
-    )
+    others = [one for one in before.credentials if one.name != reader.name]
+    if not told_since:
+        others = [one for one in others if not _was_host(one, reader=reader, host_id=found.host_id)]
+    after = before.model_copy(update={"credentials": ordered([entry, *others])})
     if before.phase in (None, MappingPhase.DELETED):
         after = after.model_copy(update={"phase": phase_of(after, deleted=False)})
     after = _planned(after, reader=reader, found=found)
@@ -96,6 +104,12 @@ def no_longer_listed(mapping: MeetingMapping, *, reader: Reader) -> MappingStatu
         return REMOVE
     after = status.model_copy(update={"credentials": left})
     return with_app_time(after, app=reader.app, aspect="roles", at=reader.at)
+
+
+def _was_host(entry: FoundCredential, *, reader: Reader, host_id: str) -> bool:
+    user = reader.users.get(entry.name)
+    is_another = bool(host_id) and user is not None and user != host_id
+    return is_another and entry.role is Role.HOST and entry.source is not Source.LOOKUP
 
 
 def _planned(status: MappingStatus, *, reader: Reader, found: Listed) -> MappingStatus:

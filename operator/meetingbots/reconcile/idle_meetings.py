@@ -1,17 +1,17 @@
-"""Meetings of which nothing was heard for a month: Zoom is asked whether they are still there.
+"""Meetings that may not be there any more: Zoom is asked.
 
-Where meetings are read by a sync, its list tells; this is for those that webhooks or look-ups found and no list has.
+Where meetings are read by a sync, its list tells. This is for those that only webhooks or look-ups found: when a list
+that was read since does not have one, or when nothing was heard of it for a month.
 """
 
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Final
 
-from meetingbots.decide.mapping_retention import is_idle, still_there
+from meetingbots.decide.mapping_retention import Known, is_idle, still_there, unlisted
 from meetingbots.decide.mapping_sync import FROM_LISTS, Remove
-from meetingbots.models.base import ModelError
-from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
 from meetingbots.reconcile.access_tokens import AccessTokens, NotReady
 from meetingbots.reconcile.cache import Key
@@ -36,34 +36,24 @@ class IdleMeetings:
         """A new sweep: questions may be asked again."""
         self._asked = 0
 
-    async def ask(self, mapping: MeetingMapping) -> Decide | None:
-        """What is to be done about an idle mapping; None: nothing, for Zoom gave no answer. Raises `KubeError`."""
-        forgotten: set[str] = set()
-        known: set[str] = set()
-        for one in mapping.status.credentials:
-            if one.source in FROM_LISTS and self._is_read(Key(mapping.namespace, one.name)):
-                continue  # the credential's sync tells
-            answer = await self._is_there(Key(mapping.namespace, one.name), mapping.name)
+    async def ask(self, mapping: MeetingMapping, *, known: Known, now: datetime) -> Decide | None:
+        """What is to be done about a mapping; None: nothing, for there is no doubt or no answer. Raises `KubeError`."""
+        there, forgotten = set[str](), set[str]()
+        for name in _doubtful(mapping, known=known, now=now):
+            answer = await self._is_there(Key(mapping.namespace, name), mapping.name)
             if answer is not None:
-                (known if answer else forgotten).add(one.name)
-        if not forgotten and not known:
+                (there if answer else forgotten).add(name)
+        if not there and not forgotten:
             return None
-        now = self._services.clock()
 
         def decide(found: MeetingMapping | None) -> MappingStatus | Remove | None:
             # Something may have been heard meanwhile.
-            if found is None or not is_idle(found, now=now):
+            doubtful = _doubtful(found, known=known, now=now) if found is not None else frozenset()
+            if found is None or not doubtful >= there | forgotten:
                 return None
             return still_there(found, forgotten=forgotten, now=now)
 
         return decide
-
-    def _is_read(self, credential: Key) -> bool:
-        item = self._services.caches.credentials.get(credential)
-        try:
-            return item is not None and ZoomCredential.from_object(item).sync_enabled
-        except ModelError:
-            return False
 
     async def _is_there(self, credential: Key, meeting_id: str) -> bool | None:
         if self._asked >= _MOST_IN_A_SWEEP:
@@ -72,10 +62,9 @@ class IdleMeetings:
         if isinstance(access, NotReady):
             return None
         self._asked += 1
+        api = self._services.zoom_api(access.api_url, account=access.account_id)
         try:
-            await self._services.zoom_api(access.api_url, account=access.account_id).meeting(
-                access.token, meeting_id=meeting_id
-            )
+            await api.meeting(access.token, meeting_id=meeting_id)
         except ZoomError as error:
             if error.kind is Cause.IS_WEBINAR:
                 return True
@@ -84,3 +73,12 @@ class IdleMeetings:
             _log.info("ZoomCredential %s: Zoom does not say whether a meeting is still there: %s", credential, error)
             return None
         return True
+
+
+def _doubtful(mapping: MeetingMapping, *, known: Known, now: datetime) -> frozenset[str]:
+    if not is_idle(mapping, now=now):
+        return unlisted(mapping, known=known)
+    # What a list has told, the next list will.
+    return frozenset(
+        one.name for one in mapping.status.credentials if one.source not in FROM_LISTS or one.name not in known.read
+    )

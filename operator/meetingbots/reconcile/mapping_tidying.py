@@ -10,12 +10,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from meetingbots.build.mapping import credential_label
 from meetingbots.decide.consent_end import consent_end
-from meetingbots.decide.mapping_retention import is_idle, tidied
+from meetingbots.decide.mapping_retention import Known, tidied
 from meetingbots.decide.mapping_sync import Remove
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
@@ -89,10 +90,10 @@ class MappingTidying:
         self._dealt_with[key] = dealt_with
 
     async def _free(self, key: Key) -> None:
-        names, now = [], self._services.clock()
+        names, now, known = [], self._services.clock(), Known(gone=frozenset({key.name}))
 
         def decide(mapping: MeetingMapping | None) -> MappingStatus | Remove | None:
-            return tidied(mapping, gone={key.name}, now=now) if mapping is not None else None
+            return tidied(mapping, known=known, now=now) if mapping is not None else None
 
         selector = credential_label(key.name)
         async for item in self._services.kube.list(MAPPINGS, namespace=key.namespace, label_selector=selector):
@@ -111,30 +112,28 @@ class MappingTidying:
 
     async def _sweep(self, namespace: str | None) -> int:
         """Look at all mappings; how many there are."""
-        seen, done, gone = 0, 0, _Gone(self)
+        seen, done, people = 0, 0, _People(self)
         self._idle.begin()
         async for page in self._services.kube.pages(MAPPINGS, namespace=namespace):
             seen += len(page["items"])
-            writes = [await self._change(item, gone) for item in page["items"]]
+            writes = [await self._change(item, people) for item in page["items"]]
             done += await self._write([write for write in writes if write is not None])
         if done:
             _log.info("%d of %d mappings were out of date", done, seen)
         return seen
 
-    async def _change(self, item: Object, gone: _Gone) -> tuple[str, str, Decide] | None:
+    async def _change(self, item: Object, people: _People) -> tuple[str, str, Decide] | None:
         mapping = _mapping(item)
         if mapping is None:
             return None
-        now, lost = self._services.clock(), await gone.among(mapping)
+        now, known = self._services.clock(), await people.known(mapping)
 
-        def decide(known: MeetingMapping | None) -> MappingStatus | Remove | None:
-            return tidied(known, gone=lost, now=now) if known is not None else None
+        def decide(found: MeetingMapping | None) -> MappingStatus | Remove | None:
+            return tidied(found, known=known, now=now) if found is not None else None
 
         if decide(mapping) is not None:
             return mapping.namespace, mapping.name, decide
-        if not is_idle(mapping, now=now):
-            return None
-        answered = await self._idle.ask(mapping)
+        answered = await self._idle.ask(mapping, known=known, now=now)
         return None if answered is None else (mapping.namespace, mapping.name, answered)
 
     async def _write(self, writes: list[tuple[str, str, Decide]]) -> int:
@@ -156,32 +155,46 @@ class MappingTidying:
             return False
         return True
 
-    async def is_gone(self, key: Key) -> bool:
-        """Whether there is no such credential, or no consent to it. Absence is asked of the API server."""
+    async def look_up(self, key: Key) -> _Person:
+        """What there is to know of a credential. Absence is asked of the API server."""
         item = self._services.caches.credentials.get(key)
         if item is None:
-            return not await self._exists(key)
+            return _Person(gone=not await self._exists(key), read=None)
         credential = _read(item)
-        return credential is not None and consent_end(credential) is not None
+        if credential is None:
+            return _Person(gone=False, read=None)
+        meetings = credential.status.meetings if credential.sync_enabled else None
+        read = meetings.last_sync_time if meetings is not None else None
+        return _Person(gone=consent_end(credential) is not None, read=read)
 
 
-class _Gone:
-    """Which credentials are gone, asked once for each during one sweep."""
+@dataclass(frozen=True)
+class _Person:
+    """A credential: whether it (or its consent) is gone, and when its meetings were last read, if they are at all."""
+
+    gone: bool
+    read: datetime | None
+
+
+class _People:
+    """The credentials, each looked up once during one sweep."""
 
     def __init__(self, tidying: MappingTidying) -> None:
         self._tidying = tidying
-        self._known: dict[Key, bool] = {}
+        self._found: dict[Key, _Person] = {}
 
-    async def among(self, mapping: MeetingMapping) -> frozenset[str]:
-        """Those of a mapping's found credentials."""
-        lost = []
+    async def known(self, mapping: MeetingMapping) -> Known:
+        """What is known of a mapping's found credentials."""
+        people: dict[str, _Person] = {}
         for one in mapping.status.credentials:
             key = Key(mapping.namespace, one.name)
-            if key not in self._known:
-                self._known[key] = await self._tidying.is_gone(key)
-            if self._known[key]:
-                lost.append(one.name)
-        return frozenset(lost)
+            if key not in self._found:
+                self._found[key] = await self._tidying.look_up(key)
+            people[one.name] = self._found[key]
+        return Known(
+            gone=frozenset(name for name, one in people.items() if one.gone),
+            read={name: one.read for name, one in people.items() if one.read is not None},
+        )
 
 
 def _mapping(item: Object) -> MeetingMapping | None:

@@ -92,7 +92,7 @@ class MeetingLists:
                 raise
             return  # gone since the account's users were listed, and with them their meetings
         if user.pmi:
-            self.found[user.pmi] = Listed(Source.PMI)
+            self.found[user.pmi] = Listed(Source.PMI, host_id=user.id)
 
     async def _listed(self, user: User, *, user_id: str) -> dict[str, Listed]:
         api, access = await self._asking()
@@ -100,7 +100,7 @@ class MeetingLists:
         async for page in api.meeting_pages(access.token, user_id=user_id):
             for meeting in page:
                 if meeting.host_id in ("", user.id):
-                    found[meeting.id] = Listed(Source.SYNC, _earliest(found.get(meeting.id), meeting))
+                    found[meeting.id] = Listed(Source.SYNC, _earliest(found.get(meeting.id), meeting), host_id=user.id)
             await self._report(more=len(found))
         return found
 

@@ -90,7 +90,12 @@ class _Sync:
     def __init__(self, *, services: Services, credential: ZoomCredential, start: datetime) -> None:
         self._kube = services.kube
         self._credential = credential
-        self._reader = Reader(name=credential.name, app=credential.spec.app_secret_ref.name, start=start)
+        self._reader = Reader(
+            name=credential.name,
+            app=credential.spec.app_secret_ref.name,
+            start=start,
+            users=_others(services, credential),
+        )
         self._uids = {credential.name: credential.metadata.uid}
         self._writer = MappingWriter(kube=services.kube, clock=asyncio.get_running_loop().time)
 
@@ -159,3 +164,16 @@ class _Sync:
                     raise result
                 done += result
         return done
+
+
+def _others(services: Services, credential: ZoomCredential) -> dict[str, str]:
+    """The other credentials of the app and account in the namespace that speak for one user, with the users' ids."""
+    found, cache = {}, services.caches.credentials
+    for key in cache:
+        item = cache.get(key) if key.namespace == credential.namespace and key.name != credential.name else None
+        spec, status = (item or {}).get("spec") or {}, (item or {}).get("status") or {}
+        same_app = (spec.get("appSecretRef") or {}).get("name") == credential.spec.app_secret_ref.name
+        same_account = status.get("accountId") and status.get("accountId") == credential.status.account_id
+        if same_app and same_account and spec.get("level") != Level.ACCOUNT and status.get("userId"):
+            found[key.name] = status["userId"]
+    return found

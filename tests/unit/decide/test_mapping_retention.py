@@ -3,9 +3,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from meetingbots.decide.mapping_retention import IDLE, is_idle, is_over, still_there, tidied
+from meetingbots.decide.mapping_retention import IDLE, Known, is_idle, is_over, still_there, tidied, unlisted
 from meetingbots.decide.mapping_sync import REMOVE
-from meetingbots.models.mapping import MappingPhase, MappingStatus, Presence, Source
+from meetingbots.models.mapping import MappingPhase, MappingStatus, Presence, Role, Source
 
 from tests.unit.decide.meeting_events import at, moment
 from tests.unit.decide.test_mapping_sync import entry, mapping, status
@@ -34,45 +34,49 @@ def test_a_day_later_what_is_over_may_go(known: MappingStatus, over: bool) -> No
 
 def test_entries_of_credentials_that_are_gone_go_and_the_mapping_with_the_last() -> None:
     both = mapping(status(entry(), entry("bob"), roles=at(0)))
-    left = tidied(both, gone={"alice"}, now=moment(5))
+    left = tidied(both, known=Known(gone=frozenset({"alice"})), now=moment(5))
     assert isinstance(left, MappingStatus)
     assert left.credentials == [entry("bob")]
-    assert tidied(both, gone={"alice", "bob"}, now=moment(5)) is REMOVE
-    assert tidied(both, gone={"carol"}, now=moment(5)) is None
+    assert tidied(both, known=Known(gone=frozenset({"alice", "bob"})), now=moment(5)) is REMOVE
+    assert tidied(both, known=Known(gone=frozenset({"carol"})), now=moment(5)) is None
 
 
 def test_who_is_gone_is_not_present_either() -> None:
     known = status(entry(), entry("bob"), phase=MappingPhase.LIVE, uuid="a", live=at(0))
     known.presence.append(Presence(name="alice", present=True, event_time=at(1), uuid="a"))
-    left = tidied(mapping(known), gone={"alice"}, now=moment(5))
+    left = tidied(mapping(known), known=Known(gone=frozenset({"alice"})), now=moment(5))
     assert isinstance(left, MappingStatus)
     assert left.presence == []
 
 
 def test_peoples_own_mappings_stay() -> None:
-    left = tidied(mapping(status(entry(), roles=at(0)), people=("dora",)), gone={"alice"}, now=moment(5) + DAY)
+    left = tidied(
+        mapping(status(entry(), roles=at(0)), people=("dora",)),
+        known=Known(gone=frozenset({"alice"})),
+        now=moment(5) + DAY,
+    )
     assert isinstance(left, MappingStatus)
     assert left.credentials == []
-    assert tidied(mapping(left, people=("dora",)), gone={"dora"}, now=moment(9) + DAY) is None
+    assert tidied(mapping(left, people=("dora",)), known=Known(gone=frozenset({"dora"})), now=moment(9) + DAY) is None
 
 
 def test_a_run_whose_end_was_lost_is_over_after_two_days() -> None:
     scheduled = status(entry(), phase=MappingPhase.LIVE, uuid="a", live=at(0), existence=at(0), start_time=moment(0))
     now = moment(0) + 2 * DAY
-    assert tidied(mapping(scheduled), gone=(), now=now - timedelta(seconds=1)) is None
-    ended = tidied(mapping(scheduled), gone=(), now=now)
+    assert tidied(mapping(scheduled), known=Known(), now=now - timedelta(seconds=1)) is None
+    ended = tidied(mapping(scheduled), known=Known(), now=now)
     assert isinstance(ended, MappingStatus)
     assert (ended.phase, ended.end_time) == (MappingPhase.ENDED, now)
     instant = status(entry(source=Source.WEBHOOK), phase=MappingPhase.LIVE, uuid="a", live=at(0))
-    assert tidied(mapping(instant), gone=(), now=now) is REMOVE
+    assert tidied(mapping(instant), known=Known(), now=now) is REMOVE
     by_hand = status(entry(), phase=MappingPhase.LIVE)
-    assert tidied(mapping(by_hand), gone=(), now=now) is None
+    assert tidied(mapping(by_hand), known=Known(), now=now) is None
 
 
 def test_what_is_over_goes() -> None:
     tombstone = mapping(status(entry(), phase=MappingPhase.DELETED, existence=at(0)))
-    assert tidied(tombstone, gone=(), now=moment(0) + DAY) is REMOVE
-    assert tidied(tombstone, gone=(), now=moment(0) + DAY - timedelta(seconds=1)) is None
+    assert tidied(tombstone, known=Known(), now=moment(0) + DAY) is REMOVE
+    assert tidied(tombstone, known=Known(), now=moment(0) + DAY - timedelta(seconds=1)) is None
 
 
 @pytest.mark.parametrize(
@@ -96,3 +100,40 @@ def test_what_zoom_was_asked_about() -> None:
     left = still_there(known, forgotten={"alice"}, now=moment(5))
     assert isinstance(left, MappingStatus)
     assert ([one.name for one in left.credentials], left.event_times.existence) == (["bob"], at(5))
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("known", "names"),
+    [
+        (status(entry(source=Source.WEBHOOK), existence=at(0), roles=at(0)), {"alice"}),
+        (status(entry(source=Source.WEBHOOK), existence=at(0), roles=at(1)), set()),
+        (status(entry(source=Source.WEBHOOK), roles=at(0)), set()),
+        (status(entry(source=Source.WEBHOOK), existence=at(0), phase=MappingPhase.LIVE), set()),
+        (status(entry(source=Source.WEBHOOK), existence=at(0), phase=MappingPhase.DELETED), set()),
+        (status(entry(source=Source.WEBHOOK, role=Role.OPERATOR), existence=at(0)), set()),
+        (status(entry(), entry("bob", source=Source.LOOKUP), existence=at(0)), set()),
+        (status(entry("bob", source=Source.WEBHOOK), existence=at(0)), set()),
+    ],
+)
+def test_what_webhooks_told_and_a_list_that_was_read_since_has_not(known: MappingStatus, names: set[str]) -> None:
+    assert unlisted(mapping(known), known=Known(read={"alice": moment(0) + HOUR})) == names
+
+
+def test_past_meetings_go_when_zoom_does_not_list_them_any_more() -> None:
+    past = status(entry(source=Source.WEBHOOK), existence=at(0), start_time=moment(100))
+    read = Known(read={"alice": moment(0) + HOUR})
+    assert tidied(mapping(past), known=read, now=moment(100) + DAY) is REMOVE
+    assert tidied(mapping(past), known=read, now=moment(99) + DAY) is None
+    assert tidied(mapping(past), known=Known(), now=moment(100) + DAY) is None
+    ran = status(
+        entry(source=Source.WEBHOOK),
+        existence=at(0),
+        live=at(9),
+        phase=MappingPhase.ENDED,
+        uuid="a",
+        end_time=moment(9),
+    )
+    assert tidied(mapping(ran), known=Known(read={"alice": moment(9) + HOUR}), now=moment(9) + DAY) is REMOVE

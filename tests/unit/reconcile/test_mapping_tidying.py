@@ -281,6 +281,44 @@ async def test_what_a_sync_reads_is_not_asked_for(bench: Bench) -> None:
     assert entries(bench) == ["alice"]
 
 
+async def read_at(bench: Bench, after: timedelta) -> MappingTidying:
+    """An operator that read alice's meetings so long after the tests' beginning."""
+    bench.put_credential(meetingSync={"enabled": True})
+    bench.clock.forward(after.total_seconds())
+    operator = bench.operator()
+    await operator.look()
+    return tidying(operator)
+
+
+async def test_a_meeting_to_come_that_the_list_does_not_have_is_asked_for(bench: Bench) -> None:
+    tidy = await read_at(bench, timedelta(hours=2))
+    put(bench, startTime=format_time(START + timedelta(days=5)))
+    with zoom_knows(bench, A_MEETING) as asked:
+        await tidy.reconcile(SWEEP)
+        await tidy.reconcile(SWEEP)
+    assert (len(asked), entries(bench)) == (1, ["alice"])
+    put(bench, startTime=format_time(START + timedelta(days=5)))
+    with zoom_knows(bench, NO_MEETING):
+        await tidy.reconcile(SWEEP)
+    assert entries(bench) is None
+
+
+async def test_a_meeting_that_is_newer_than_the_list_is_not_asked_for(bench: Bench) -> None:
+    tidy = await read_at(bench, timedelta(minutes=30))
+    put(bench, startTime=format_time(START + timedelta(days=5)))
+    with zoom_knows(bench, NO_MEETING) as asked:
+        await tidy.reconcile(SWEEP)
+    assert (asked, entries(bench)) == ([], ["alice"])
+
+
+async def test_a_past_meeting_that_the_list_does_not_have_goes_unasked(bench: Bench) -> None:
+    tidy = await read_at(bench, timedelta(hours=30))
+    put(bench, startTime=format_time(START + timedelta(hours=1)))
+    with zoom_knows(bench, A_MEETING) as asked:
+        await tidy.reconcile(SWEEP)
+    assert (asked, entries(bench)) == ([], None)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
