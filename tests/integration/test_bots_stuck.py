@@ -1,0 +1,105 @@
+"""What keeps a bot from starting is told within seconds, goes on when it heals, and the deadline decides otherwise."""
+
+from typing import Any
+
+from tests.cluster.api import core_path
+from tests.cluster.kubelet import KubeletDouble
+from tests.stack.tenant import Tenant
+
+
+def template(**container: Any) -> dict[str, Any]:
+    return {"spec": {"containers": [{"name": "bot", "image": "test/sleep", **container}]}}
+
+
+def bot(tenant: Tenant, name: str, wanted: dict[str, Any], **spec: Any) -> None:
+    """A bot without tokens, with this template."""
+    meeting = {"id": "81234567890"}
+    tenant.apply("MeetingBot", name, {"meeting": meeting, "tokens": [], "template": wanted, **spec})
+
+
+def test_a_pod_that_fits_no_node(tenant: Tenant, kubelet: KubeletDouble) -> None:
+    annotations = {"kubelet.test/unschedulable": "0/1 nodes are available: 1 Insufficient cpu."}
+    tenant.bot("big", 81234567890, image="test/sleep", annotations=annotations, tokens=[], startDeadlineSeconds=6)
+    told = tenant.wait_reason("meetingbots", "big", "Unschedulable", seconds=5)
+    assert "Insufficient cpu" in told["message"]
+    assert tenant.condition("meetingbots", "big", "Reconciling")["status"] == "True"
+    told = tenant.wait_reason("meetingbots", "big", "StartDeadlineExceeded")
+    assert "Insufficient cpu" in told["message"]
+    assert tenant.phase("big") == "Failed"
+    tenant.wait("no Pod is left", lambda: not tenant.pods())
+
+
+def test_an_image_that_never_comes(tenant: Tenant, kubelet: KubeletDouble) -> None:
+    bot(tenant, "nowhere", template(image="nowhere/at-all"), startDeadlineSeconds=5)
+    told = tenant.wait_reason("meetingbots", "nowhere", "ImagePullFailed", seconds=5)
+    assert "nowhere/at-all" in told["message"]
+    told = tenant.wait_reason("meetingbots", "nowhere", "StartDeadlineExceeded")
+    assert "nowhere/at-all" in told["message"]
+    tenant.wait("no Pod is left", lambda: not tenant.pods())
+
+
+def test_a_secret_of_the_authors_own_that_is_missing(tenant: Tenant, kubelet: KubeletDouble) -> None:
+    own = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "upload", "key": "key"}}}
+    bot(tenant, "uploads", template(env=[own]))
+    told = tenant.wait_reason("meetingbots", "uploads", "ConfigError", seconds=5)
+    assert "upload" in told["message"]
+    tenant.secret("upload", key="value")
+    tenant.wait_phase("uploads", "Running")
+
+
+def test_a_service_account_that_is_missing(tenant: Tenant, kubelet: KubeletDouble) -> None:
+    wanted = template()
+    wanted["spec"]["serviceAccountName"] = "recorder"
+    bot(tenant, "uses-account", wanted)
+    told = tenant.wait_reason("meetingbots", "uses-account", "ConfigError", seconds=5)
+    assert "recorder" in told["message"]
+    path = core_path("serviceaccounts", namespace=tenant.namespace)
+    tenant.cluster.api.create(path, {"metadata": {"name": "recorder"}})
+    tenant.wait_phase("uses-account", "Running")
+
+
+def test_a_quota_that_frees_up(tenant: Tenant, kubelet: KubeletDouble) -> None:
+    path = core_path("resourcequotas", namespace=tenant.namespace)
+    body = {"metadata": {"name": "few"}, "spec": {"hard": {"count/pods": "1"}}}
+    tenant.cluster.api.create(path, body)
+    quota = core_path("resourcequotas", namespace=tenant.namespace, name="few")
+    tenant.wait("the quota counts", lambda: "used" in (tenant.cluster.api.get(quota) or {}).get("status", {}))
+    bot(tenant, "first", template())
+    tenant.wait_phase("first", "Running")
+    bot(tenant, "second", template())
+    told = tenant.wait_reason("meetingbots", "second", "QuotaExceeded", seconds=5)
+    assert "few" in told["message"]
+    tenant.delete("meetingbots", "first")
+    tenant.wait_phase("second", "Running", seconds=30)
+    assert tenant.status("meetingbots", "second")["attempts"] == 1
+
+
+def test_an_admission_policy_that_refuses(tenant: Tenant, kubelet: KubeletDouble) -> None:
+    name = f"no-latest-{tenant.namespace}"
+    group = "/apis/admissionregistration.k8s.io/v1"
+    rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]
+    allowed = {"expression": "object.spec.containers.all(c, !c.image.endsWith(':latest'))", "message": "name a version"}
+    policy = {"failurePolicy": "Fail", "matchConstraints": {"resourceRules": rules}, "validations": [allowed]}
+    here = {"matchLabels": {"kubernetes.io/metadata.name": tenant.namespace}}
+    binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": {"namespaceSelector": here}}
+    api = tenant.cluster.api
+    api.create(f"{group}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": policy})
+    api.create(f"{group}/validatingadmissionpolicybindings", {"metadata": {"name": name}, "spec": binding})
+    try:
+        number = iter(range(100))
+
+        def refused() -> bool:
+            # A new policy takes effect a little later.
+            bot_name = f"latest-{next(number)}"
+            bot(tenant, bot_name, template(image="test/sleep:latest"), joinAt="2999-01-01T00:00:00Z")
+            tenant.wait("looked at", lambda: bool(tenant.condition("meetingbots", bot_name)))
+            ready = tenant.condition("meetingbots", bot_name)
+            return ready["reason"] == "TemplateInvalid" and "name a version" in ready["message"]
+
+        tenant.wait("the refusal is told", refused)
+        assert not tenant.pods()
+        bot(tenant, "versioned", template(image="test/sleep:v1"))
+        tenant.wait_phase("versioned", "Running")
+    finally:
+        api.delete(f"{group}/validatingadmissionpolicybindings/{name}")
+        api.delete(f"{group}/validatingadmissionpolicies/{name}")
