@@ -58,6 +58,10 @@ class Stack:
         )
         arguments = ["meetingbots", "webhook", f"--port={self.receiver_port}", "--host=127.0.0.1", *scope]
         self.receiver = self._program("receiver", arguments, common, self.receiver_port, system, served)
+        port = self.second_receiver_port = free_port()
+        arguments = ["meetingbots", "webhook", f"--port={port}", "--host=127.0.0.1", *scope]
+        self.second_receiver = self._program("receiver", arguments, common, port, system, served, replica=2)
+        """A second replica, which is not started with the others."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -83,6 +87,7 @@ class Stack:
         """Stop both, and remove the logs unless a folder was given."""
         self.operator.stop()
         self.receiver.stop()
+        self.second_receiver.stop()
         self._warden.close()
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -99,17 +104,19 @@ class Stack:
         ready_port: int,
         system: str,
         served: tuple[str, ...],
+        *,
+        replica: int = 1,
     ) -> Program:
         kubeconfig = grant(self._cluster, process, system=system, served=served)  # type: ignore[arg-type]
         environment = {f"MEETINGBOTS_{key}": value for key, value in settings.items()} | {
             "KUBECONFIG": str(kubeconfig),
-            "MEETINGBOTS_METRICS_PORT": str(self.metrics_ports[process]),
+            "MEETINGBOTS_METRICS_PORT": str(self.metrics_ports[process] if replica == 1 else 0),
             "PYTHONUNBUFFERED": "1",
         }
         return Program(
             arguments,
             environment=environment,
             ready_url=f"http://127.0.0.1:{ready_port}/readyz",
-            log=self.folder / f"{process}.log",
+            log=self.folder / (f"{process}.log" if replica == 1 else f"{process}-{replica}.log"),
             warden=self._warden,
         )
