@@ -8,7 +8,7 @@ SOURCES := operator tests examples
 CLUSTER ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster image kind kind-stop e2e fmt lint types layers unit integration browser screenshots test crds chart chart-files demo clean
+.PHONY: help python venv lock tools cluster image kind kind-stop e2e fmt lint types layers unit integration bench browser screenshots test crds chart chart-files demo clean
 
 help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ unit: $(INSTALLED) ## Tests without Kubernetes; ARGS=... goes to pytest
 integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	$(BIN)/pytest tests/integration $(ARGS)
+
+bench: $(INSTALLED) ## Measure load, stress and bursts, beside bare loops; PART=... only some (load, stress, burst)
+	@$(PYTHON) -m tests.cluster.binaries >/dev/null
+	@$(BIN)/python -m tests.bench $(PART)
 
 e2e: $(INSTALLED) ## Tests on a kind cluster; ARGS=... goes to pytest
 	$(BIN)/pytest tests/e2e $(ARGS)

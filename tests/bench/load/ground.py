@@ -1,0 +1,54 @@
+"""What the load stands on: a control plane, a simulated Zoom in a process of its own, operator and receiver."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.burst.wire import Wire
+from tests.bench.burst.zoom import zoom_process
+from tests.cluster.api import core_path
+from tests.cluster.binaries import ensure_binaries
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.crds import crd_files, load_crds
+from tests.cluster.warden import Warden
+from tests.stack.stack import Stack
+from tests.zoomsim.client import SimClient
+
+ROOT = Path(__file__).resolve().parents[3]
+NAMESPACE = "load"
+GROUP = "/apis/meetingbots.dev/v1alpha1"
+MAPPINGS = f"{GROUP}/namespaces/{NAMESPACE}/meetingmappings"
+CREDENTIALS = f"{GROUP}/namespaces/{NAMESPACE}/zoomcredentials"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Everything, running. `wire` is the bench's own session, `single` one with a single connection."""
+
+    cluster: ControlPlane
+    zoom: SimClient
+    stack: Stack
+    wire: Wire
+    single: Wire
+
+
+@asynccontextmanager
+async def ground() -> AsyncIterator[Ground]:
+    """Start all of it, and end it."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meetingbots-bench-")))
+        warden = Warden()
+        stack.callback(warden.close)
+        zoom = stack.enter_context(zoom_process(folder, warden))
+        zoom.settings(latency_seconds=0.0)
+        crds = load_crds(crd_files(ROOT / "crds"))
+        cluster = stack.enter_context(ControlPlane(binaries=ensure_binaries(), crds=crds))
+        cluster.api.create(core_path("namespaces"), {"metadata": {"name": NAMESPACE}})
+        running = stack.enter_context(
+            Stack(cluster, zoom_url=zoom.base_url, system="meetingbots-system", folder=folder / "stack")
+        )
+        admin = cluster.kubeconfig("admin")
+        async with Wire(admin) as wire, Wire(admin, connections=1) as single:
+            yield Ground(cluster, zoom, running, wire, single)

@@ -1,0 +1,94 @@
+"""The measurements at size: one look-up, the processes' memory, and the writes of a sync that finds little new."""
+
+import asyncio
+import random
+import time
+import urllib.request
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.bench.burst.figures import spread
+from tests.bench.burst.usage import usage
+from tests.bench.load.ground import CREDENTIALS, MAPPINGS, Ground
+from tests.bench.load.population import FIRST_MEETING, People
+from tests.zoomsim.scenario import MeetingWanted
+
+LOOKUPS = 2000
+QUIET_SECONDS = 5.0
+SYNC_REQUEST = "meetingbots.dev/sync-requested-at"
+MERGE = "application/merge-patch+json"
+
+
+async def lookup_p50(ground: Ground, *, among: int) -> float:
+    """Milliseconds for one mapping, one after another on one connection, half of them faster than this."""
+    times = []
+    for _ in range(LOOKUPS):
+        name = FIRST_MEETING + random.randrange(among)
+        began = time.perf_counter()
+        await ground.single.send("GET", f"{MAPPINGS}/{name}")
+        times.append(time.perf_counter() - began)
+    return spread(times).p50 * 1000
+
+
+async def restarted_memory(ground: Ground) -> dict[str, tuple[float, float]]:
+    """MiB of operator and receiver, started with everything there and come to rest; and the most that they had."""
+    stack = ground.stack
+    await asyncio.to_thread(stack.operator.stop)
+    await asyncio.to_thread(stack.receiver.stop)
+    await asyncio.to_thread(stack.start)
+    processes = {"operator": stack.operator, "receiver": stack.receiver}
+    most = dict.fromkeys(processes, 0.0)
+    quiet_since, calls = time.monotonic(), -1.0
+    while time.monotonic() - quiet_since < QUIET_SECONDS:
+        now = kube_calls(ground, "operator")
+        if now != calls:
+            quiet_since, calls = time.monotonic(), now
+        for name, process in processes.items():
+            most[name] = max(most[name], usage(process.pid).memory)
+        await asyncio.sleep(0.5)
+    return {name: (usage(process.pid).memory, most[name]) for name, process in processes.items()}
+
+
+async def sync_with_three_changes(ground: Ground, people: People, *, skip: int = 0) -> tuple[float, float]:
+    """Writes of mappings by the first user's next sync after one meeting came, one went and one moved; and seconds.
+
+    `skip` are meetings that an earlier call has changed.
+    """
+    zoom, name = ground.zoom, people.names[0]
+    gone, moved = people.meetings[skip : skip + 2]
+    await asyncio.to_thread(zoom.act, gone, "delete", emit=False)
+    await asyncio.to_thread(lambda: zoom.change_meeting(moved, emit=False, start_time=time.time() + 7200))
+    await asyncio.to_thread(
+        lambda: zoom.add_meeting(MeetingWanted(host_id=people.users[0].id, start_in=9000.0), emit=False)
+    )
+    before, began = mapping_writes(ground), time.monotonic()
+    request = str(time.time())
+    patch = {"metadata": {"annotations": {SYNC_REQUEST: request}}}
+    await ground.wire.send("PATCH", f"{CREDENTIALS}/{name}", patch, media=MERGE)
+    while True:
+        status = (await ground.wire.ask("GET", f"{CREDENTIALS}/{name}")).get("status", {})
+        if status.get("lastHandledSyncRequest") == request:
+            return mapping_writes(ground) - before, time.monotonic() - began
+        if time.monotonic() - began > 120:
+            raise TimeoutError("the sync that was asked for is not done after two minutes")
+        await asyncio.sleep(0.1)
+
+
+def mapping_writes(ground: Ground) -> float:
+    """Writes of mappings that the operator has made."""
+    return kube_calls(ground, "operator", resource="meetingmappings", verbs=("create", "patch", "delete"))
+
+
+def kube_calls(ground: Ground, process: str, *, resource: str = "", verbs: tuple[str, ...] = ()) -> float:
+    """Requests to the API server that a process has made, by its own metric."""
+    url = f"http://127.0.0.1:{ground.stack.metrics_ports[process]}/metrics"
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        text = answer.read().decode()
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "meetingbots_kube_requests_total"
+        and (not resource or sample.labels["resource"] == resource)
+        and (not verbs or sample.labels["verb"] in verbs)
+    )

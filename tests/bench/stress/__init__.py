@@ -1,0 +1,1 @@
+"""Twenty thousand events while the API server restarts and receivers are killed."""
