@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
+from meetingbots.template_file import parse_template
+
 DEFAULT_API_URL = "https://api.zoom.us/v2"
 DEFAULT_OAUTH_URL = "https://zoom.us/oauth"
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -130,9 +132,15 @@ class OperatorSettings(Settings):
     zoom_api_url: str = Field(default=DEFAULT_API_URL, description="base of Zoom's REST API")
     zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base of Zoom's OAuth endpoints")
     bot_image: str = Field(default="", description="image of container bot where a MeetingBot's template names none")
+    bot_template_file: Path | None = Field(
+        default=None, description="YAML file with the Pod template that MeetingBots' own are merged into"
+    )
     health_port: int = Field(default=8081, ge=0, le=65535, description="port of /healthz and /readyz; 0: off")
     allowed_token_url_hosts: Names = Field(
         default=(), description="hosts that accessTokenURL grants may name; none: such grants are refused"
+    )
+    allowed_notify_url_hosts: Names = Field(
+        default=(), description="hosts that a namespace's Secret meetingbots-notify may name; none: nobody is told"
     )
     token_port: int = Field(
         default=0, ge=0, le=65535, description="port of the endpoint that gives running bots further tokens; 0: off"
@@ -150,7 +158,7 @@ class OperatorSettings(Settings):
         description="name of that Lease in the system namespace",
     )
 
-    @field_validator("allowed_token_url_hosts", mode="before")
+    @field_validator("allowed_token_url_hosts", "allowed_notify_url_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: Any) -> Any:
         return tuple(host.lower() for host in cls._split(value))
@@ -159,6 +167,16 @@ class OperatorSettings(Settings):
     @classmethod
     def _base(cls, value: str) -> str:
         return _base_url(value)
+
+    @field_validator("bot_template_file")
+    @classmethod
+    def _template(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            try:
+                parse_template(value.read_bytes())
+            except OSError as error:
+                raise ValueError(f"cannot be read: {error.strerror}") from None
+        return value
 
     @field_validator("token_url")
     @classmethod

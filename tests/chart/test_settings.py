@@ -32,7 +32,7 @@ def test_operator_by_default(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> Non
     assert isinstance(got, OperatorSettings)
     assert (got.leader_elect, got.health_port, got.metrics_port, got.log_format) == (True, 8081, 9090, LogFormat.JSON)
     assert (got.all_namespaces, got.namespaces, got.bot_image, got.public_url) == (True, (None,), "", "")
-    assert got.allowed_token_url_hosts == ()
+    assert got.allowed_token_url_hosts == got.allowed_notify_url_hosts == ()
     defaults = OperatorSettings()
     assert (got.zoom_api_url, got.zoom_oauth_url) == (defaults.zoom_api_url, defaults.zoom_oauth_url)
 
@@ -42,7 +42,8 @@ def test_operator_with_everything(helm: Helm, monkeypatch: pytest.MonkeyPatch) -
     got = settings(found, OperatorSettings, monkeypatch)
     assert isinstance(got, OperatorSettings)
     assert got.namespaces == ("team-a", "team-b")
-    assert got.allowed_token_url_hosts == ("tokens.example", "other.example")
+    assert got.allowed_token_url_hosts == ("tokens.example", "private:other.example:8443")
+    assert got.allowed_notify_url_hosts == ("notify.example",)
     assert (got.bot_image, got.public_url) == ("registry.example/bot:1", "https://bots.example")
     assert (got.zoom_api_url, got.zoom_oauth_url) == (
         "http://zoomsim.zoom:8080/v2",

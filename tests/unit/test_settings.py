@@ -45,6 +45,7 @@ ENVIRONMENT = [
     (OperatorSettings, "METRICS_PORT", "0", "metrics_port", 0),
     (OperatorSettings, "HEALTH_PORT", "1234", "health_port", 1234),
     (OperatorSettings, "ALLOWED_TOKEN_URL_HOSTS", "A.example, b.io", "allowed_token_url_hosts", ("a.example", "b.io")),
+    (OperatorSettings, "ALLOWED_NOTIFY_URL_HOSTS", "private:A.b:1", "allowed_notify_url_hosts", ("private:a.b:1",)),
     (OperatorSettings, "NAMESPACE", "a,b", "namespace", ("a", "b")),
     (OperatorSettings, "NAMESPACE", " a , ,b,a,", "namespace", ("a", "b")),
     (OperatorSettings, "NAMESPACE", "", "namespaces", (None,)),

@@ -16,7 +16,8 @@
       (dict "name" "MEETINGBOTS_HEALTH_PORT" "value" "8081")
       (dict "name" "MEETINGBOTS_LEADER_ELECT" "value" "true")
       (dict "name" "MEETINGBOTS_BOT_IMAGE" "value" $values.bot.image)
-      (dict "name" "MEETINGBOTS_ALLOWED_TOKEN_URL_HOSTS" "value" (join "," $values.allowedTokenUrlHosts))) -}}
+      (dict "name" "MEETINGBOTS_ALLOWED_TOKEN_URL_HOSTS" "value" (join "," $values.allowedTokenUrlHosts))
+      (dict "name" "MEETINGBOTS_ALLOWED_NOTIFY_URL_HOSTS" "value" (join "," $values.allowedNotifyUrlHosts))) -}}
 {{- if $values.tokenEndpoint.enabled -}}
 {{- $env = concat $env (list
       (dict "name" "MEETINGBOTS_TOKEN_PORT" "value" "8082")

@@ -102,7 +102,8 @@ def grant_rejected(facts: CredentialFacts, verdict: Verdict) -> GrantRejected | 
     goes_on = " The tokens of the earlier consent go on being used." if verdict.ready else ""
     if rejection is not None:
         reason = CredentialReason(rejection.reason)
-        return GrantRejected(reason, f"The changed grant was not taken: {rejection.message}{goes_on}")
+        told = f"{rejection.message} {advice(reason, facts)}".strip()
+        return GrantRejected(reason, f"The changed grant was not taken: {told}{goes_on}")
     trouble = facts.troubles.get(Step.GRANT)
     pending = facts.changed_grant is not None or facts.state.candidate is not None
     if trouble is None or not trouble.definite or not pending:

@@ -34,6 +34,7 @@ from meetingbots.reconcile.credential import CredentialReconciler
 from meetingbots.reconcile.intake import Intake
 from meetingbots.reconcile.live_meetings import LiveMeetings
 from meetingbots.reconcile.mapping_tidying import MappingTidying, first_sweeps
+from meetingbots.reconcile.notifier import Notifier
 from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.reconcile.receiver_projection import ReceiverProjection
 from meetingbots.reconcile.rejoin import Rejoins
@@ -190,6 +191,7 @@ class _Process:
             for kind, queue, reconcile, count in (
                 ("MeetingSync", services.queues.syncs, credentials.meeting_sync.reconcile, 4),
                 ("Tidying", services.queues.tidying, tidying.reconcile, 2),
+                ("Notice", services.queues.notices, Notifier(services=services).reconcile, 4),
             )
         ]
         try:

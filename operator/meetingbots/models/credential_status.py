@@ -145,6 +145,14 @@ class UserRemoval(Model):
     )
 
 
+class Notification(Model):
+    """What the namespace's webhook was told of a credential last."""
+
+    type: str = Field(default="", max_length=64, description="credential.ready or credential.needs_user.")
+    reason: str = Field(default="", max_length=256, description="The reason of Ready that was told.")
+    time: Time | None = Field(default=None, description="When the other side took it.")
+
+
 class CredentialStatus(Model):
     """What the operator found."""
 
@@ -218,8 +226,12 @@ class CredentialStatus(Model):
     )
     user_removal: UserRemoval | None = Field(
         default=None,
-        description="What Zoom told when the user was deactivated, deleted or taken out of the account; out of date "
-        "once tokens were renewed after it.",
+        description="What Zoom told when the user was deactivated, deleted or taken out of the account; absent "
+        "otherwise, and once the user is active again.",
+    )
+    last_notification: Notification | None = Field(
+        default=None,
+        description="What the webhook in the namespace's Secret meetingbots-notify was told last; absent without one.",
     )
     last_webhook_time: Time | None = Field(
         default=None, description="When Zoom's last webhook for this credential's app came, to within an hour."

@@ -52,5 +52,7 @@ TOKEN_DELIVERED_AT_ANNOTATION: Final = f"{GROUP}/token-delivered-at"
 
 # The container of a bot's Pod that gets the tokens.
 BOT_CONTAINER: Final = "bot"
+# The Secret, in any namespace, with the webhook that is told how its credentials stand.
+NOTIFY_SECRET: Final = "meetingbots-notify"
 # The projected Secret in the system namespace that the receiver reads.
 RECEIVER_SECRET: Final = "meetingbots-receiver"

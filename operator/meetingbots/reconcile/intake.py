@@ -20,6 +20,7 @@ class Intake:
         before = self._caches.credentials.get(key)
         _remember(self._caches.credentials, item, deleted=deleted)
         self._queues.credentials.add(key)
+        self._queues.notices.add(key)
         if deleted or _tells_of_an_end(item):
             self._queues.tidying.add(key)
         for app in {_app_of(item), _app_of(before)}:

@@ -31,6 +31,8 @@ class Queues:
     """Keys are app Secrets whose projection for the receiver may have to change."""
     syncs: DelayQueue[Key]
     """Keys are credentials whose meetings are to be read: a long read holds up nobody's refresh."""
+    notices: DelayQueue[Key]
+    """Keys are credentials whose namespace's webhook may have to be told something."""
     tidying: DelayQueue[Key]
     """Keys are credentials that mappings may have to let go; without a name, namespaces (empty: all) to be swept."""
 

@@ -205,6 +205,7 @@ class Bench:
         self.operators: list[Operator] = []
         self.outside = OutsideClient()
         self.token_url_hosts: tuple[str, ...] = ()
+        self.notify_url_hosts: tuple[str, ...] = ()
         self.put_app()
 
     # Set-up.
@@ -263,6 +264,7 @@ class Bench:
             zoom_oauth_url="https://zoom.test/oauth",
             system_namespace="system",
             allowed_token_url_hosts=self.token_url_hosts,
+            allowed_notify_url_hosts=self.notify_url_hosts,
         )
         name = instance or f"operator-{len(self.operators) + 1}"
         seconds = self.clock.now.timestamp

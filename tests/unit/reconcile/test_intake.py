@@ -51,7 +51,7 @@ def test_a_credential_and_its_app_have_their_turn() -> None:
     world = World()
     item = thing("alice", spec={"appSecretRef": {"name": "app"}})
     world.intake.credential(item, deleted=False)
-    assert world.turns() == {"credentials": {"ns/alice"}, "receiver": {"ns/app"}}
+    assert world.turns() == {"credentials": {"ns/alice"}, "notices": {"ns/alice"}, "receiver": {"ns/app"}}
     assert world.caches.credentials.get(Key("ns", "alice")) == item
 
 
@@ -76,14 +76,19 @@ def test_a_deleted_credential_is_forgotten_and_its_app_looked_at() -> None:
     world.intake.credential(item, deleted=False)
     world.turns()
     world.intake.credential(item, deleted=True)
-    assert world.turns() == {"credentials": {"ns/alice"}, "receiver": {"ns/app"}, "tidying": {"ns/alice"}}
+    assert world.turns() == {
+        "credentials": {"ns/alice"},
+        "notices": {"ns/alice"},
+        "receiver": {"ns/app"},
+        "tidying": {"ns/alice"},
+    }
     assert len(world.caches.credentials) == 0
 
 
 def test_a_credential_without_a_spec_is_only_queued() -> None:
     world = World()
     world.intake.credential(thing("broken"), deleted=False)
-    assert world.turns() == {"credentials": {"ns/broken"}}
+    assert world.turns() == {"credentials": {"ns/broken"}, "notices": {"ns/broken"}}
 
 
 def test_the_late_deletion_of_a_predecessor_does_not_forget_the_object() -> None:
