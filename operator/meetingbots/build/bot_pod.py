@@ -5,16 +5,18 @@ Pure: the same inputs give the same Pod. What cannot be built is told as a `Temp
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from meetingbots.build import bot_environment, rejoin_access
 from meetingbots.build.join_secret import join_secret_name
+from meetingbots.build.strategic_merge import MergeError, merge_template
 from meetingbots.models import names
-from meetingbots.models.bot import MeetingBot
+from meetingbots.models.bot import MeetingBot, TokenKind
 
 SPEC_HASH_ANNOTATION = f"{names.GROUP}/spec-hash"
 _GRACE_SECONDS = 60
@@ -22,6 +24,7 @@ _TOLERATION_SECONDS = 900
 _BACKSTOP_SECONDS = 600
 _LONGEST_SECONDS = 2**31 - 1  # what activeDeadlineSeconds can be (Kubernetes API, PodSpec)
 _ANY = "*"
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _NODE_TROUBLES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _STAY = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
 
@@ -40,21 +43,40 @@ def attempt_of(name: str) -> int:
     return int(name.rsplit("-", 1)[1])
 
 
-def spec_hash(bot: MeetingBot, *, meeting_id: str, bot_image: str, token_url: str = "") -> str:
+def spec_hash(
+    bot: MeetingBot,
+    *,
+    meeting_id: str,
+    bot_image: str,
+    token_url: str = "",
+    default_template: Mapping[str, Any] = _NOTHING,
+) -> str:
     """A fingerprint of all that decides what the Pod looks like: a staged Pod with another one is replaced."""
     spec = bot.spec
     content: list[Any] = [spec.template, bot_image, meeting_id, spec.display_name, spec.token_delivery]
-    content += [spec.start_deadline_seconds, spec.max_duration_seconds]
+    content += [spec.start_deadline_seconds, spec.max_duration_seconds, _waiting(bot)]
     if spec.token_endpoint:
         content.append(token_url)
+    if default_template:
+        content.append(dict(default_template))
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def bot_pod(
-    bot: MeetingBot, *, name: str, meeting_id: str, bot_image: str, now: datetime, token_url: str = ""
+    bot: MeetingBot,
+    *,
+    name: str,
+    meeting_id: str,
+    bot_image: str,
+    now: datetime,
+    token_url: str = "",
+    default_template: Mapping[str, Any] = _NOTHING,
 ) -> dict[str, Any]:
-    """The Pod called `name` for `bot`; `token_url` is the base of the token endpoint. Raises `TemplateError`."""
-    template = copy.deepcopy(bot.spec.template or {})
+    """The Pod called `name` for `bot`. Raises `TemplateError`.
+
+    `default_template` is what the author's template is merged into, `token_url` the base of the token endpoint.
+    """
+    template = _merged(default_template, bot.spec.template or {})
     metadata = _mapping(template, "metadata", at="template")
     spec = _mapping(template, "spec", at="template") or {"containers": [{"name": names.BOT_CONTAINER}]}
     container = _bot_container(spec, bot_image)
@@ -87,12 +109,25 @@ def bot_pod(
             "annotations": {
                 **_STAY,
                 **_mapping(metadata, "annotations", at="template.metadata"),
-                SPEC_HASH_ANNOTATION: spec_hash(bot, meeting_id=meeting_id, bot_image=bot_image, token_url=token_url),
+                SPEC_HASH_ANNOTATION: spec_hash(
+                    bot,
+                    meeting_id=meeting_id,
+                    bot_image=bot_image,
+                    token_url=token_url,
+                    default_template=default_template,
+                ),
             },
             "ownerReferences": [bot.owner_reference(controller=True).to_dict()],
         },
         "spec": spec,
     }
+
+
+def _merged(default_template: Mapping[str, Any], template: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return merge_template(default_template, template)
+    except MergeError as error:
+        raise TemplateError(str(error)) from None
 
 
 def _bot_container(spec: dict[str, Any], bot_image: str) -> dict[str, Any]:
@@ -107,7 +142,6 @@ def _bot_container(spec: dict[str, Any], bot_image: str) -> dict[str, Any]:
     own = {str(item.get("name")) for item in _env(container)} & bot_environment.RESERVED
     if own:
         raise TemplateError(f"container bot sets {', '.join(sorted(own))} in its env; the operator sets these")
-    _drop_null(container, "imagePullPolicy", "terminationMessagePolicy")
     if not container.get("image"):
         if not bot_image:
             raise TemplateError("container bot has no image, and the operator has no default for it (BOT_IMAGE)")
@@ -132,7 +166,6 @@ def _rejoin_access(spec: dict[str, Any], container: dict[str, Any], token_url: s
 
 
 def _pod_defaults(spec: dict[str, Any]) -> None:
-    _drop_null(spec, "automountServiceAccountToken", "terminationGracePeriodSeconds")
     spec.setdefault("automountServiceAccountToken", False)
     spec.setdefault("terminationGracePeriodSeconds", _GRACE_SECONDS)
     tolerations = _objects(spec, "tolerations", at="template.spec")
@@ -147,7 +180,6 @@ def _pod_defaults(spec: dict[str, Any]) -> None:
 
 def _security_defaults(spec: dict[str, Any]) -> None:
     of_pod = spec["securityContext"] = _mapping(spec, "securityContext", at="template.spec")
-    _drop_null(of_pod, "runAsNonRoot", "runAsUser", "seccompProfile")
     rooted_by_template = "runAsNonRoot" in of_pod
     of_pod.setdefault("runAsNonRoot", of_pod.get("runAsUser") != 0)
     of_pod.setdefault("runAsUser", 1000)
@@ -160,10 +192,8 @@ def _security_defaults(spec: dict[str, Any]) -> None:
             security.setdefault("runAsNonRoot", False)
         if security.get("privileged"):
             continue
-        _drop_null(security, "allowPrivilegeEscalation")
         security.setdefault("allowPrivilegeEscalation", False)
         capabilities = security["capabilities"] = _mapping(security, "capabilities", at=f"{where}, securityContext")
-        _drop_null(capabilities, "drop")
         capabilities.setdefault("drop", ["ALL"])
 
 
@@ -179,8 +209,16 @@ def _active_deadline(spec: dict[str, Any], backstop: int) -> int:
 def _backstop(bot: MeetingBot, now: datetime) -> int:
     # Counted by the kubelet from the Pod's start, which may be well before joinAt.
     until_join = max(0, int((bot.join_at - now).total_seconds()))
-    seconds = until_join + bot.spec.start_deadline_seconds + bot.spec.max_duration_seconds + _BACKSTOP_SECONDS
+    spec = bot.spec
+    seconds = until_join + spec.start_deadline_seconds + spec.max_duration_seconds + _waiting(bot) + _BACKSTOP_SECONDS
     return min(seconds, _LONGEST_SECONDS)
+
+
+def _waiting(bot: MeetingBot) -> int:
+    """How long the Pod may wait at its gate for the person on whose behalf the bot comes."""
+    if TokenKind.ON_BEHALF in bot.requested_tokens or bot.tokens_defaulted:
+        return bot.spec.on_behalf.wait_seconds
+    return 0
 
 
 def _mapping(parent: dict[str, Any], key: str, *, at: str) -> dict[str, Any]:
@@ -199,10 +237,3 @@ def _objects(parent: dict[str, Any], key: str, *, at: str) -> list[dict[str, Any
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise TemplateError(f"{at}: {key} must be a list of objects")
     return value
-
-
-def _drop_null(parent: dict[str, Any], *keys: str) -> None:
-    """A null is as good as nothing: the default takes its place, as for any object of Kubernetes."""
-    for key in keys:
-        if parent.get(key, ...) is None:
-            del parent[key]

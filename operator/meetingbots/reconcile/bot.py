@@ -22,6 +22,7 @@ from meetingbots.reconcile.bot_acts import BotActs
 from meetingbots.reconcile.bot_gather import BotGatherer
 from meetingbots.reconcile.bot_memory import BotMemories, BotMemory
 from meetingbots.reconcile.cache import Key, key_of
+from meetingbots.reconcile.default_template import DefaultTemplate
 from meetingbots.reconcile.join_tokens import TokenIssuer
 from meetingbots.reconcile.services import Services
 
@@ -34,8 +35,10 @@ class BotReconciler:
 
     def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
         self._services = services
-        self._gatherer = BotGatherer(services=services, access_tokens=access_tokens)
-        self._acts = BotActs(services=services, issuer=TokenIssuer(services=services, access_tokens=access_tokens))
+        template = DefaultTemplate(services.settings.bot_template_file)
+        issuer = TokenIssuer(services=services, access_tokens=access_tokens)
+        self._gatherer = BotGatherer(services=services, access_tokens=access_tokens, default_template=template)
+        self._acts = BotActs(services=services, issuer=issuer, default_template=template)
         self._memories = BotMemories()
         for phase in BotPhase:
             services.metrics.bots.labels(phase).set_function(partial(self._count, phase))

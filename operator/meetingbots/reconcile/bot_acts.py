@@ -33,6 +33,7 @@ from meetingbots.models.bot import BotReason, MeetingBot, TokenDelivery, TokenKi
 from meetingbots.reconcile.bot_gather import owned
 from meetingbots.reconcile.bot_memory import BotMemory
 from meetingbots.reconcile.cache import Key
+from meetingbots.reconcile.default_template import DefaultTemplate
 from meetingbots.reconcile.join_tokens import Issued, NotIssued, TokenIssuer
 from meetingbots.reconcile.mappings import read_mapping
 from meetingbots.reconcile.services import Services
@@ -50,8 +51,9 @@ _NO_DRY_RUN = "does not support dry run"
 class BotActs:
     """The acts on Pods and Secrets; what they find out goes into the bot's memory."""
 
-    def __init__(self, *, services: Services, issuer: TokenIssuer) -> None:
+    def __init__(self, *, services: Services, issuer: TokenIssuer, default_template: DefaultTemplate) -> None:
         self._services = services
+        self._default_template = default_template
         self._issuer = issuer
 
     async def create_pod(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
@@ -236,6 +238,7 @@ class BotActs:
             meeting_id=facts.meeting.meeting_id,
             bot_image=self._services.settings.bot_image,
             token_url=self._services.settings.token_url,
+            default_template=self._default_template.current(),
             now=facts.now,
         )
 

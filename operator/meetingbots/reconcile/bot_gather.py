@@ -22,6 +22,7 @@ from meetingbots.models.metadata import SecretKeyReference
 from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.bot_memory import AttemptMemory, BotMemory
 from meetingbots.reconcile.cache import Key
+from meetingbots.reconcile.default_template import DefaultTemplate
 from meetingbots.reconcile.mappings import read_mapping
 from meetingbots.reconcile.personal_links import PersonalLinks
 from meetingbots.reconcile.persons import Persons
@@ -37,8 +38,9 @@ _DELETED_POD_LIFE = timedelta(seconds=30)
 class BotGatherer:
     """Reads caches first, the API server only for what they cannot know."""
 
-    def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
+    def __init__(self, *, services: Services, access_tokens: AccessTokens, default_template: DefaultTemplate) -> None:
         self._services = services
+        self._default_template = default_template
         self._personal_links = PersonalLinks(services=services, access_tokens=access_tokens)
         self._persons = Persons(services=services)
 
@@ -52,7 +54,11 @@ class BotGatherer:
         if isinstance(meeting, MeetingRef) and not settled:
             settings = self._services.settings
             wanted = spec_hash(
-                bot, meeting_id=meeting.meeting_id, bot_image=settings.bot_image, token_url=settings.token_url
+                bot,
+                meeting_id=meeting.meeting_id,
+                bot_image=settings.bot_image,
+                token_url=settings.token_url,
+                default_template=self._default_template.current(),
             )
             self._check_template(bot, memory, meeting=meeting, wanted=wanted, now=now)
         attempt = memory.of_attempt(status.pod_name) if status.pod_name else None
@@ -134,6 +140,7 @@ class BotGatherer:
                 meeting_id=meeting.meeting_id,
                 bot_image=self._services.settings.bot_image,
                 token_url=self._services.settings.token_url,
+                default_template=self._default_template.current(),
                 now=now,
             )
         except TemplateError as error:

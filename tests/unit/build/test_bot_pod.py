@@ -24,6 +24,13 @@ def build(template: Any = None, *, image: str = DEFAULT_IMAGE, **spec: Any) -> d
     return bot_pod(bot(template=template, **spec), name=POD, meeting_id=MEETING, bot_image=image, now=NOW)
 
 
+def over(default: dict[str, Any], template: Any = None) -> dict[str, Any]:
+    """A Pod from an author's template over the cluster's default one."""
+    return bot_pod(
+        bot(template=template), name=POD, meeting_id=MEETING, bot_image="", now=NOW, default_template=default
+    )
+
+
 def with_bot(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     return {"spec": {"containers": [{"name": "bot", "image": IMAGE, **(container or {})}], **spec}}
 
@@ -191,11 +198,14 @@ def test_no_secret_of_the_meeting_is_in_the_pod() -> None:
 
 
 def test_active_deadline_is_a_backstop() -> None:
-    assert build(with_bot())["spec"]["activeDeadlineSeconds"] == 600 + 14_400 + 600
-    later = build(with_bot(), joinAt=at(100).isoformat(), startDeadlineSeconds=60, maxDurationSeconds=1000)
+    assert build(with_bot())["spec"]["activeDeadlineSeconds"] == 600 + 14_400 + 900 + 600
+    assert build(with_bot(), tokens=[])["spec"]["activeDeadlineSeconds"] == 600 + 14_400 + 600
+    later = build(
+        with_bot(), tokens=["ZAK"], joinAt=at(100).isoformat(), startDeadlineSeconds=60, maxDurationSeconds=1000
+    )
     assert later["spec"]["activeDeadlineSeconds"] == 100 + 60 + 1000 + 600
     assert build(with_bot(activeDeadlineSeconds=30))["spec"]["activeDeadlineSeconds"] == 30
-    assert build(with_bot(activeDeadlineSeconds=10**9))["spec"]["activeDeadlineSeconds"] == 600 + 14_400 + 600
+    assert build(with_bot(activeDeadlineSeconds=10**9), tokens=[])["spec"]["activeDeadlineSeconds"] == 15_600
     assert build(with_bot(), joinAt="2999-01-01T00:00:00Z")["spec"]["activeDeadlineSeconds"] == 2**31 - 1
 
 
@@ -262,7 +272,6 @@ def test_nulls_are_as_good_as_nothing() -> None:
     template["metadata"] = {"labels": None, "annotations": None}
     expected = build(with_bot())
     made = build(template)
-    made["spec"].pop("initContainers")
     made["metadata"]["annotations"].pop(SPEC_HASH_ANNOTATION)
     expected["metadata"]["annotations"].pop(SPEC_HASH_ANNOTATION)
     assert made == expected
@@ -329,3 +338,39 @@ def test_any_template_gives_a_pod_or_a_sentence(template: dict[str, Any]) -> Non
     assert pod["spec"]["restartPolicy"] == "Never"
     assert pod["metadata"]["labels"]["meetingbots.dev/bot"] == "standup"
     json.dumps(pod)
+
+
+def test_the_authors_template_is_merged_into_the_clusters() -> None:
+    default = {
+        "metadata": {"labels": {"team": "bots"}},
+        "spec": {
+            "nodeSelector": {"pool": "bots"},
+            "containers": [{"name": "bot", "image": "default/bot:1", "env": [{"name": "TZ", "value": "UTC"}]}],
+        },
+    }
+    assert over(default)["spec"]["containers"][0]["image"] == "default/bot:1"
+    side_car = {"name": "uploader", "image": "up:1"}
+    mine = {"spec": {"containers": [{"name": "bot", "image": "mine:2"}, side_car], "nodeSelector": {"zone": "a"}}}
+    made = over(default, mine)
+    assert [(one["name"], one["image"]) for one in made["spec"]["containers"]] == [
+        ("bot", "mine:2"),
+        ("uploader", "up:1"),
+    ]
+    assert made["spec"]["containers"][0]["env"][0] == {"name": "TZ", "value": "UTC"}
+    assert made["spec"]["nodeSelector"] == {"pool": "bots", "zone": "a"}
+    assert made["metadata"]["labels"]["team"] == "bots"
+    assert made["spec"]["containers"][1]["securityContext"]["allowPrivilegeEscalation"] is False
+
+
+def test_what_cannot_be_merged_is_told_with_its_place() -> None:
+    with pytest.raises(TemplateError, match=r"template\.spec\.containers\[1\] has no name"):
+        over({}, {"spec": {"containers": [{"name": "bot", "image": "i"}, {"image": "j"}]}})
+
+
+def test_another_default_template_makes_another_pod() -> None:
+    marks = {
+        over(default)["metadata"]["annotations"][SPEC_HASH_ANNOTATION]
+        for image in ("a", "b")
+        for default in [{"spec": {"containers": [{"name": "bot", "image": image}]}}]
+    }
+    assert len(marks) == 2
