@@ -1,7 +1,7 @@
 """When a consent has come to its end, by what Zoom's webhooks told: its user took it back, or is no user any more.
 
-Zoom's word counts until tokens were renewed after it: that Zoom renewed them shows that there is a consent again (or
-still). So the replay of an old event does no harm, and a new consent needs nothing to be cleared first.
+That the app was removed counts until tokens were renewed after it: Zoom would not renew them. So the replay of an old
+event does no harm, and a new consent needs nothing to be cleared first. Whether a user is one again, Zoom is asked.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from meetingbots.models.credential import CredentialStatus, ZoomCredential
 
 
 def ended_at(*, renewed: datetime | None, deauthorized: datetime | None, removed: datetime | None) -> datetime | None:
-    """When the consent ended; None while there is one. `renewed` is when tokens were last had from Zoom."""
-    told = max((moment for moment in (deauthorized, removed) if moment is not None), default=None)
-    if told is None or (renewed is not None and told < renewed):
-        return None
-    return told
+    """When the consent ended; None while there is one. `renewed` is when tokens were last had from Zoom.
+
+    That a user was deactivated or left (`removed`) counts until it is taken back: Zoom may go on renewing tokens.
+    """
+    if deauthorized is not None and renewed is not None and deauthorized < renewed:
+        deauthorized = None
+    return max((moment for moment in (deauthorized, removed) if moment is not None), default=None)
 
 
 def taken_back_at(status: CredentialStatus, state: TokenState) -> datetime | None:

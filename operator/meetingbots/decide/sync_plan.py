@@ -67,8 +67,8 @@ def due_at(credential: ZoomCredential, *, now: datetime, tried_request: str) -> 
 def _is_back(credential: ZoomCredential, *, since: datetime | None) -> bool:
     """Whether the consent is there again after an end that took its meetings out of the mappings."""
     status = credential.status
-    ends = [told.time for told in (status.deauthorization, status.user_removal) if told is not None and told.time]
-    return bool(ends) and consent_end(credential) is None and (since is None or since <= max(ends))
+    end = status.deauthorization.time if status.deauthorization is not None else None
+    return end is not None and consent_end(credential) is None and (since is None or since <= end)
 
 
 def may_read(credential: ZoomCredential) -> SyncVerdict | None:

@@ -24,11 +24,12 @@ from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
-from meetingbots.reconcile.access_tokens import AccessToken, AccessTokens
+from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.idle_meetings import IdleMeetings
 from meetingbots.reconcile.mapping_writer import Decide, MappingWriter
 from meetingbots.reconcile.services import Services
+from meetingbots.reconcile.user_returns import UserReturns
 
 _log = logging.getLogger(__name__)
 _SHORTEST_SECONDS: Final = 300.0
@@ -50,9 +51,9 @@ class MappingTidying:
         self, *, services: Services, access_tokens: AccessTokens, jitter: Callable[[], float] = random.random
     ) -> None:
         self._services = services
-        self._access_tokens = access_tokens
         self._jitter = jitter
         self._idle = IdleMeetings(services=services, access_tokens=access_tokens)
+        self._returns = UserReturns(services=services, access_tokens=access_tokens)
         self._writer = MappingWriter(kube=services.kube, clock=asyncio.get_running_loop().time)
         self._dealt_with: dict[Key, tuple[str, datetime | None]] = {}
 
@@ -62,32 +63,28 @@ class MappingTidying:
         Raises `KubeError`.
         """
         if key.name:
-            await self._let_go(key)
-            return None
+            return await self._let_go(key)
         seen = await self._sweep(key.namespace or None)
         pause = min(max(seen * _SECONDS_EACH, _SHORTEST_SECONDS), _LONGEST_SECONDS)
         return pause * (0.9 + 0.2 * self._jitter())
 
-    async def _let_go(self, key: Key) -> None:
+    async def _let_go(self, key: Key) -> float | None:
         """Take a credential out of all mappings if it is gone, or if its user took the consent back or went."""
         item = self._services.caches.credentials.get(key)
         if item is None:
-            if await self._exists(key):
-                return
             self._dealt_with.pop(key, None)
-            await self._free(key)
-            return
+            if not await self._exists(key):
+                await self._free(key)
+            return None
         credential = _read(item)
         end = consent_end(credential) if credential is not None else None
         if credential is None or end is None:
-            return
+            return None
         dealt_with = (credential.metadata.uid, end)
-        if self._dealt_with.get(key) == dealt_with:
-            return
-        await self._free(key)
-        if credential.status.user_removal is not None:
-            await self._ask_zoom(key)
-        self._dealt_with[key] = dealt_with
+        if self._dealt_with.get(key) != dealt_with:
+            await self._free(key)
+            self._dealt_with[key] = dealt_with
+        return await self._returns.look(key, credential)
 
     async def _free(self, key: Key) -> None:
         names, now, known = [], self._services.clock(), Known(gone=frozenset({key.name}))
@@ -103,12 +100,6 @@ class MappingTidying:
         freed = await self._write([(key.namespace, name, decide) for name in names])
         if freed:
             _log.info("ZoomCredential %s is taken out of %d mappings", key, freed)
-
-    async def _ask_zoom(self, key: Key) -> None:
-        """Have the credential's tokens renewed: Zoom's answer tells whether the user is still one."""
-        access = await self._access_tokens.get(key)
-        if isinstance(access, AccessToken):
-            self._access_tokens.invalidate(key, access)
 
     async def _sweep(self, namespace: str | None) -> int:
         """Look at all mappings; how many there are."""

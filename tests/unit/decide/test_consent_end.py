@@ -18,7 +18,8 @@ from tests.unit.decide.meeting_events import moment
         (moment(5), moment(4), None, None),
         (moment(5), None, moment(6), moment(6)),
         (moment(5), moment(4), moment(6), moment(6)),
-        (moment(7), moment(4), moment(6), None),
+        (moment(7), moment(4), moment(6), moment(6)),
+        (moment(7), moment(4), None, None),
         (None, moment(4), None, moment(4)),
     ],
 )

@@ -110,5 +110,5 @@ def test_nothing_from_before_a_good_bye_is_theirs() -> None:
     gone = known("alice", "U1", deauthorized=datetime(1970, 1, 1, 0, 0, 10, tzinfo=UTC))
     assert not claimed([gone], host_id="U1", event_ts=10_999)
     assert claimed([gone], host_id="U1", event_ts=11_000)
-    back = known("alice", "U1", removed=gone.deauthorized, renewed=datetime(1970, 1, 1, 0, 0, 12, tzinfo=UTC))
+    back = known("alice", "U1", deauthorized=gone.deauthorized, renewed=datetime(1970, 1, 1, 0, 0, 12, tzinfo=UTC))
     assert claimed([back], host_id="U1", event_ts=9_000)

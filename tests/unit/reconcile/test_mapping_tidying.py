@@ -135,37 +135,65 @@ async def test_the_word_of_an_older_consents_end_takes_nothing(bench: Bench) -> 
     assert entries(bench) == ["alice"]
 
 
-async def test_when_a_user_goes_zoom_is_asked_and_what_it_says_is_told(bench: Bench) -> None:
-    operator, tidy = await seen(bench)
-    bench.clock.forward(60)
-    say(bench, operator, userRemoval={"time": format_time(bench.clock.now), "kind": "Deactivated"})
-    await tidy.reconcile(KEY)
+def zoom_says(bench: Bench, status: str) -> list[str]:
+    """What Zoom answers to the question who the token's user is."""
+    asked: list[str] = []
 
-    async def no_user(path: str) -> httpx.Response | None:
-        if path != "/oauth/token":
+    async def me(path: str) -> httpx.Response | None:
+        if path != "/v2/users/me":
             return None
-        return httpx.Response(400, json={"error": "invalid_grant", "reason": "The token owner is gone (4735)"})
+        asked.append(path)
+        fields = {"id": "u-alice", "account_id": "acc", "email": "a@example.test", "pmi": 5551234567, "status": status}
+        return httpx.Response(200, json=fields)
 
-    bench.zoom.before = no_user
-    await operator.look()
-    assert not bench.ready
-    bench.zoom.before = None
-    bench.clock.forward(60)
-    await operator.look()
-    assert bench.ready, "the user is active again"
+    bench.zoom.before = me
+    return asked
 
 
-async def test_what_was_freed_for_nothing_is_read_again(bench: Bench) -> None:
+async def removed(bench: Bench) -> tuple[Operator, MappingTidying]:
+    """Alice's meetings were mapped, and she was deactivated just now."""
     bench.put_credential(meetingSync={"enabled": True})
     operator, tidy = await seen(bench)
     assert entries(bench, "5551234567") == ["alice"]
     bench.clock.forward(60)
-    say(bench, operator, userRemoval={"time": format_time(bench.clock.now), "kind": "Disassociated"})
-    await tidy.reconcile(KEY)
+    say(bench, operator, userRemoval={"time": format_time(bench.clock.now), "kind": "Deactivated"})
+    return operator, tidy
+
+
+async def test_while_a_user_is_not_active_nothing_is_read_though_tokens_are_renewed(bench: Bench) -> None:
+    operator, tidy = await removed(bench)
+    asked = zoom_says(bench, "inactive")
+    assert await tidy.reconcile(KEY) == 60
+    assert asked == [], "Zoom's own answers may lag behind"
+    for seconds, pause in ((60, 60), (3_000, 306), (100_000, 600)):
+        bench.clock.forward(seconds)
+        await operator.look()
+        assert await tidy.reconcile(KEY) == pytest.approx(pause)
+    assert bench.ready
+    assert "userRemoval" in bench.status
     assert entries(bench, "5551234567") is None
-    bench.clock.forward(5)
+    assert (bench.condition("MeetingsSynced") or {})["reason"] == "CredentialNotReady"
+
+
+async def test_when_the_user_is_active_again_the_meetings_are_read_anew(bench: Bench) -> None:
+    operator, tidy = await removed(bench)
+    await tidy.reconcile(KEY)
+    zoom_says(bench, "active")
+    bench.clock.forward(60)
+    assert await tidy.reconcile(KEY) is None
+    assert "userRemoval" not in bench.status
     await operator.look()
-    assert entries(bench, "5551234567") == ["alice"], "Zoom goes on renewing tokens: the user is still one"
+    assert entries(bench, "5551234567") == ["alice"]
+
+
+async def test_a_token_that_died_with_its_user_tells_the_credential(bench: Bench) -> None:
+    operator, tidy = await removed(bench)
+    bench.zoom.revoke_access()
+    bench.zoom.users.clear()
+    bench.clock.forward(60)
+    assert await tidy.reconcile(KEY) == 60
+    await operator.look()
+    assert not bench.ready
 
 
 async def test_the_sweep_clears_away_what_has_had_its_time(bench: Bench) -> None:

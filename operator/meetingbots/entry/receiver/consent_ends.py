@@ -38,16 +38,21 @@ class ConsentEnds:
         return event.action in _REMOVALS
 
     async def tell(self, credential: KnownCredential, event: UserEvent | AppDeauthorized) -> bool:
-        """Write it, unless tokens were renewed since, or it is known; whether it was written. Raises `KubeError`."""
+        """Write it, unless it is known or (of a removed app) tokens were renewed since; whether it was written.
+
+        Raises `KubeError`.
+        """
         if isinstance(event, AppDeauthorized):
             time = event.deauthorization_time or event.time
             told = Deauthorization(time=time, user_data_retention=event.user_data_retention)
-            body, known, manager = {"deauthorization": told.to_dict()}, credential.deauthorized, DEAUTHORIZATION_MANAGER
+            body, manager = {"deauthorization": told.to_dict()}, DEAUTHORIZATION_MANAGER
+            known, renewed = credential.deauthorized, credential.renewed
         else:
             time = event.time
             removal = UserRemoval(time=time, kind=_REMOVALS[event.action])
-            body, known, manager = {"userRemoval": removal.to_dict()}, credential.removed, REMOVAL_MANAGER
-        if not _is_news(time.replace(microsecond=0), known=known, renewed=credential.renewed):
+            body, manager = {"userRemoval": removal.to_dict()}, REMOVAL_MANAGER
+            known, renewed = credential.removed, None
+        if not _is_news(time.replace(microsecond=0), known=known, renewed=renewed):
             return False
         return await self._write(credential, body, manager=manager)
 
