@@ -114,7 +114,7 @@ def test_a_bot_deleted_at_any_phase_leaves_nothing(tenant: Tenant, kubelet: Kube
     arrived = {
         "Scheduled": lambda: tenant.phase("notes") == "Scheduled",
         "image does not come": lambda: tenant.condition("meetingbots", "notes").get("reason") == "ImagePullFailed",
-        "waits for joinAt": lambda: "waits for" in tenant.condition("meetingbots", "notes").get("message", ""),
+        "waits for joinAt": lambda: "CreateContainerConfigError" in str(tenant.pods()),
         "does not start": lambda: bool(secrets_of_bots(tenant)),
         "Running": lambda: tenant.phase("notes") == "Running",
     }

@@ -42,5 +42,5 @@ def environment(*, token_url: str) -> list[dict[str, Any]]:
 def is_given(pod: Mapping[str, Any]) -> bool:
     """Whether this Pod was made with the access: no template can set these variables itself."""
     containers = pod.get("spec", {}).get("containers", ())
-    bot = next((item for item in containers if item.get("name") == names.BOT_CONTAINER), {})
-    return any(item.get("name") == TOKEN_URL for item in bot.get("env") or ())
+    found = [item for item in containers if item.get("name") == names.BOT_CONTAINER]
+    return any(variable.get("name") == TOKEN_URL for item in found for variable in item.get("env") or ())

@@ -23,10 +23,11 @@ from meetingbots.decide.bot_facts import (
     DeleteBot,
     DeletePod,
     DeleteSecret,
+    PrepareTokens,
 )
-from meetingbots.decide.bot_gate import at_gate, behind_gate, gate_deadline
+from meetingbots.decide.bot_gate import at_gate, behind_gate, gate_deadline, must_prepare
 from meetingbots.decide.bot_leave import does_not_end, is_due, leave, overdue
-from meetingbots.decide.bot_times import lead_time, shifted, start_deadline, until
+from meetingbots.decide.bot_times import lead_time, prepare_time, shifted, start_deadline, until
 from meetingbots.decide.meeting_ref import Problem
 from meetingbots.decide.pod_state import SANDBOX_SECONDS, PodState
 from meetingbots.models.bot import BotPhase, BotReason, TokenDelivery
@@ -123,7 +124,7 @@ def _claim(facts: BotFacts) -> BotPlan:
     status = facts.bot.status
     attempt = attempt_of(status.pod_name) + 1 if status.pod_name else 1
     name = pod_name(facts.bot, attempt=attempt)
-    told = bot_status.claimed(facts, pod_name=name, message=f"Pod {name} is being prepared.")
+    told = bot_status.claimed(facts, pod_name=name)
     return BotPlan(status=told, act=Commit())
 
 
@@ -202,10 +203,12 @@ def _staging(facts: BotFacts, pod: PodState) -> BotPlan:
         told = bot_status.in_trouble(facts, BotPhase.STAGING, bot_attempts.TROUBLES[trouble[0]], trouble[1])
         return BotPlan(status=told, again=until(facts, deadline))
     if not waits:
-        told = bot_status.going_well(facts, BotPhase.STAGING, f"Pod {pod.name} is being prepared.")
-        look = deadline
+        if must_prepare(facts):
+            return BotPlan(status=facts.bot.status, act=PrepareTokens(pod.name))
+        told = bot_status.staged(facts, pod.name)
+        look = deadline if facts.prepared else min(deadline, prepare_time(facts.bot))
         if pod.sandbox_waits_since is not None:
-            look = min(deadline, shifted(pod.sandbox_waits_since, seconds=SANDBOX_SECONDS))
+            look = min(look, shifted(pod.sandbox_waits_since, seconds=SANDBOX_SECONDS))
         return BotPlan(status=told, again=until(facts, look))
     return at_gate(facts, pod.name)
 

@@ -35,7 +35,7 @@ class BotFacts:
     attempt that was accounted for last. `pod_seen`: this process has seen `pod` exist, so that its absence is a loss.
     `checked`: a dry run took the Pod as the template has it now; `doubtful`: Kubernetes refused one some time ago.
     `refused`: why Kubernetes did not take the Pod just now. `touches`: how often it was touched since the delivery.
-    `secret_gone`: the Secret of the delivery was deleted again.
+    `secret_gone`: the Secret of the delivery was deleted again. `prepared`: what tokens are asked with was read ahead.
     `meeting_ended_at`: when the meeting that the bot is for ended, as Zoom's events tell. `person`: the user on whose
     behalf the bot comes; None if it does not come on anybody's.
     """
@@ -55,6 +55,7 @@ class BotFacts:
     shortfall: Shortfall | None = None
     touches: int = 0
     secret_gone: bool = False
+    prepared: bool = True
     meeting_ended_at: datetime | None = None
     person: Person | None = None
 
@@ -82,6 +83,13 @@ class DeletePod:
 
     name: str
     uid: str
+
+
+@dataclass(frozen=True)
+class PrepareTokens:
+    """Read ahead what the tokens will be asked with: the meeting's mapping, and the access token."""
+
+    pod_name: str
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,16 @@ class DeleteBot:
 
 
 Act: TypeAlias = (
-    Commit | CheckTemplate | CreatePod | DeletePod | IssueTokens | DeliverWithout | TouchPod | DeleteSecret | DeleteBot
+    Commit
+    | CheckTemplate
+    | CreatePod
+    | DeletePod
+    | PrepareTokens
+    | IssueTokens
+    | DeliverWithout
+    | TouchPod
+    | DeleteSecret
+    | DeleteBot
 )
 
 

@@ -9,8 +9,17 @@ from datetime import datetime
 
 from meetingbots.build.join_secret import join_secret_name
 from meetingbots.decide import bot_attempts, bot_status
-from meetingbots.decide.bot_facts import BotFacts, BotPlan, Commit, DeliverWithout, IssueTokens, Shortfall, TouchPod
-from meetingbots.decide.bot_times import attempt_due, shifted, start_deadline, until
+from meetingbots.decide.bot_facts import (
+    BotFacts,
+    BotPlan,
+    Commit,
+    DeliverWithout,
+    IssueTokens,
+    PrepareTokens,
+    Shortfall,
+    TouchPod,
+)
+from meetingbots.decide.bot_times import attempt_due, prepare_time, shifted, start_deadline, until
 from meetingbots.decide.pod_state import PodState
 from meetingbots.models.bot import BotPhase, BotReason, TokenPolicy
 
@@ -25,9 +34,11 @@ _LAST_TRY_SECONDS = 5.0
 def at_gate(facts: BotFacts, name: str) -> BotPlan:
     """Decide at the gate of the Pod `name`: is it time, is the person there, and is there a token."""
     bot, shortfall = facts.bot, facts.shortfall
+    if must_prepare(facts):
+        return BotPlan(status=bot.status, act=PrepareTokens(name))
     if facts.now < bot.join_at:
-        words = f"Pod {name} is ready and waits for {bot.join_at:%H:%M:%S} UTC."
-        return BotPlan(status=bot_status.going_well(facts, BotPhase.STAGING, words), again=until(facts, bot.join_at))
+        following = bot.join_at if facts.prepared else prepare_time(bot)
+        return BotPlan(status=bot_status.staged(facts, name), again=until(facts, following))
     if awaits_person(facts):
         return _for_person(facts, name)
     if shortfall is None:
@@ -35,6 +46,11 @@ def at_gate(facts: BotFacts, name: str) -> BotPlan:
     if shortfall.passing:
         return _try_again(facts, name, shortfall)
     return _without(facts, name, shortfall)
+
+
+def must_prepare(facts: BotFacts) -> bool:
+    """Whether it is time to read ahead: nothing that could be read before joinAt is to be read after it."""
+    return not facts.prepared and facts.now >= prepare_time(facts.bot)
 
 
 def awaits_person(facts: BotFacts) -> bool:

@@ -43,14 +43,23 @@ def unchanged(facts: BotFacts) -> BotStatus:
     return facts.bot.status.model_copy(update={"observed_generation": facts.bot.metadata.generation})
 
 
-def claimed(facts: BotFacts, *, pod_name: str, message: str) -> BotStatus:
+def staged(facts: BotFacts, pod_name: str) -> BotStatus:
+    """The status of a bot whose Pod is on its way to its gate, or waits there: the same, so that it is written once."""
+    return going_well(facts, BotPhase.STAGING, _preparing(facts, pod_name))
+
+
+def _preparing(facts: BotFacts, pod_name: str) -> str:
+    return f"Pod {pod_name} is being prepared; the bot joins from {facts.bot.join_at:%H:%M:%S} UTC on."
+
+
+def claimed(facts: BotFacts, *, pod_name: str) -> BotStatus:
     """The status that claims a Pod's name for a new attempt; nothing of an earlier one's tokens is left in it."""
     status = facts.bot.status
     fresh = replace(facts, delivery=None, shortfall=None)
     told = going_well(
         fresh,
         BotPhase.STAGING,
-        message,
+        _preparing(facts, pod_name),
         pod_name=pod_name,
         attempts=status.attempts + 1,
         token=None,

@@ -5,12 +5,15 @@ Any joinAt that Kubernetes takes is dealt with, the years 1 and 9999 too.
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime, timedelta
 
 from meetingbots.decide.bot_facts import BotFacts
 from meetingbots.models.bot import MeetingBot
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
+_PREPARE_SECONDS = 4.0
+_PREPARE_SPREAD_SECONDS = 8.0
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -25,6 +28,12 @@ def shifted(moment: datetime, *, seconds: float) -> datetime:
 def lead_time(bot: MeetingBot) -> datetime:
     """When the bot's Pod is created."""
     return shifted(bot.join_at, seconds=-bot.spec.lead_seconds)
+
+
+def prepare_time(bot: MeetingBot) -> datetime:
+    """From when on what the tokens are asked with is read ahead; spread, as many bots join at the full hour."""
+    spread = zlib.crc32(bot.metadata.uid.encode()) / 2**32 * _PREPARE_SPREAD_SECONDS
+    return shifted(bot.join_at, seconds=-_PREPARE_SECONDS - spread)
 
 
 def attempt_due(bot: MeetingBot) -> datetime:

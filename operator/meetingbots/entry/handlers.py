@@ -10,6 +10,7 @@ from typing import Any
 
 import kopf
 
+from meetingbots.entry.kopf_stores import NoDifferences, NoProgress
 from meetingbots.kube.connection import Connection
 from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS, PODS, Resource
 from meetingbots.models import names
@@ -53,6 +54,8 @@ def settings() -> kopf.OperatorSettings:
     kopf_settings.posting.enabled = False
     kopf_settings.peering.standalone = True
     kopf_settings.scanning.disabled = True
+    kopf_settings.persistence.diffbase_storage = NoDifferences()
+    kopf_settings.persistence.progress_storage = NoProgress()
     kopf_settings.networking.request_timeout = _REQUEST_TIMEOUT
     kopf_settings.watching.server_timeout = 300
     kopf_settings.watching.label_selectors["pods"] = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"

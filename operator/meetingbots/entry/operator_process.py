@@ -256,6 +256,7 @@ async def _services(settings: OperatorSettings, connection: Connection) -> Async
         new_http_client(timeout=_ZOOM_TIMEOUT, user_agent="meetingbots") as http,
     ):
         kube = Kube(session=session, server=connection.server, on_call=count)
+        queues = Queues(**{one.name: DelayQueue(clock=monotonic) for one in fields(Queues)})
         caches = Caches()
         rates = AccountRates(credentials=caches.credentials)
         limiter = AccountLimiter(
@@ -273,10 +274,10 @@ async def _services(settings: OperatorSettings, connection: Connection) -> Async
             api_at=api_at,
             settings=settings,
             clock=clock,
-            recorder=Recorder(kube=kube, clock=clock, instance=instance),
+            recorder=Recorder(kube=kube, clock=clock, instance=instance, busy=lambda: queues.bots.ready > 0),
             metrics=metrics,
             instance=instance,
-            queues=Queues(**{one.name: DelayQueue(clock=monotonic) for one in fields(Queues)}),
+            queues=queues,
             caches=caches,
             rates=rates,
         )

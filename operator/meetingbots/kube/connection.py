@@ -44,7 +44,8 @@ class Connection:
         connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=_tls(self.configuration))
         return aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=timeout, connect=10.0),
+            # Waiting for a free connection is no failure to connect: `connect` would count it.
+            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=10.0),
             middlewares=(self._authenticate,),
             headers={"User-Agent": "meetingbots"},
             json_serialize=_unused,

@@ -72,22 +72,37 @@ class AccessTokens:
     async def get(self, key: Key) -> AccessToken | NotReady:
         """A token that is valid for some seconds at least, or why there is none. Raises `KubeError`."""
         credential = self._credential(key)
+        found = await self._find(key, credential)
+        if isinstance(found, AccessToken) or isinstance(credential, NotReady) or _needs_a_person(credential):
+            return found
+        event = self._ask_for_renewal(key)
+        await self._wait(event, self._patience)
+        return await self._read(key, credential)
+
+    async def prefetch(self, key: Key) -> AccessToken | None:
+        """The same ahead of time: where there is none it is asked for, and not waited for. Raises `KubeError`."""
+        credential = self._credential(key)
+        found = await self._find(key, credential)
+        if isinstance(found, AccessToken):
+            return found
+        if isinstance(credential, ZoomCredential) and not _needs_a_person(credential):
+            self._ask_for_renewal(key)
+        return None
+
+    async def _find(self, key: Key, credential: ZoomCredential | NotReady) -> AccessToken | NotReady:
         if isinstance(credential, NotReady):
             self._kept.pop(key, None)
             return credential
         kept = self._kept.get(key)
         if kept is not None and self._good(key, kept):
             return kept
-        found = await self._read(key, credential)
-        if isinstance(found, AccessToken):
-            return found
-        if _needs_a_person(credential):
-            return found
+        return await self._read(key, credential)
+
+    def _ask_for_renewal(self, key: Key) -> asyncio.Event:
         event = self._renewed.setdefault(key, asyncio.Event())
         self._wanted.add(key)
         self._services.queues.credentials.add(key)
-        await self._wait(event, self._patience)
-        return await self._read(key, credential)
+        return event
 
     def invalidate(self, key: Key, access: AccessToken) -> None:
         """Zoom refused this token before its time (401): it is not handed out again, and a new one is asked for."""

@@ -10,7 +10,6 @@ from meetingbots.decide import bot_status
 from meetingbots.decide.bot import decide
 from meetingbots.decide.bot_facts import BotFacts, BotPlan
 from meetingbots.decide.bot_times import attempt_due
-from meetingbots.decide.meeting_ref import MeetingRef
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import ConflictError, NotFoundError
 from meetingbots.kube.merge_patch import merge_patch
@@ -50,20 +49,20 @@ class BotReconciler:
             if item is None or "deletionTimestamp" in item["metadata"]:
                 self._memories.forget(key)
                 return None
+            memory = self._memories.of(key, item["metadata"]["uid"])
             try:
-                bot = MeetingBot.from_object(item)
+                bot = memory.model_of(item)
             except ModelError as error:
                 await self._tell_unreadable(item, str(error))
                 return None
-            memory = self._memories.of(key, bot.metadata.uid)
             facts = await self._gatherer.gather(bot, memory, now=self._services.clock())
             self._observe(facts, memory)
             plan = decide(facts)
             try:
                 if plan.act is None:
-                    if not plan.hold:
-                        await self._write(item, bot, plan.status)
-                    return plan.again
+                    if plan.hold or not await self._write(item, bot, plan.status):
+                        return plan.again
+                    continue  # what was written is looked at as any other change
                 await self._apply(item, facts, memory, plan)
             except ConflictError:
                 await self._read_again(key)
@@ -84,6 +83,19 @@ class BotReconciler:
             case acts.DeletePod(name, uid):
                 await self._acts.delete_pod(facts.bot, name, uid)
                 await self._gatherer.read_pod(facts.bot.namespace, name)
+            case acts.DeleteBot():
+                metadata = facts.bot.metadata
+                await self._services.kube.delete(
+                    BOTS, namespace=metadata.namespace, name=metadata.name, uid=metadata.uid
+                )
+                self._services.caches.bots.drop(Key(metadata.namespace, metadata.name), uid=metadata.uid)
+            case _:
+                await self._apply_token_act(facts, memory, plan.act)
+
+    async def _apply_token_act(self, facts: BotFacts, memory: BotMemory, act: acts.Act | None) -> None:
+        match act:
+            case acts.PrepareTokens(name):
+                await self._acts.prepare_tokens(facts, memory, name)
             case acts.IssueTokens(name, absent, settle):
                 await self._acts.issue_tokens(facts, memory, name, absent=absent, settle=settle)
             case acts.DeliverWithout(name, reason, message):
@@ -92,26 +104,18 @@ class BotReconciler:
                 await self._acts.touch_pod(facts, memory, name, number=number)
             case acts.DeleteSecret(name):
                 await self._acts.delete_secret(facts.bot, memory, name)
-            case acts.DeleteBot():
-                metadata = facts.bot.metadata
-                await self._services.kube.delete(
-                    BOTS, namespace=metadata.namespace, name=metadata.name, uid=metadata.uid
-                )
-                self._services.caches.bots.drop(Key(metadata.namespace, metadata.name), uid=metadata.uid)
 
     async def _commit(self, item: Object, facts: BotFacts, memory: BotMemory, status: BotStatus) -> None:
         claimed = status.pod_name is not None and status.pod_name != facts.bot.status.pod_name
         await self._write(item, facts.bot, status)
-        if claimed and status.pod_name is not None and isinstance(facts.meeting, MeetingRef):
+        if claimed and status.pod_name is not None:
             memory.of_attempt(status.pod_name).claimed()
-            if facts.bot.requested_tokens:
-                await self._acts.read_mapping(facts.bot, memory, facts.meeting.meeting_id)
 
-    async def _write(self, item: Object, bot: MeetingBot, status: BotStatus) -> None:
-        """Write what changed of the status, only onto the very state that it was decided from."""
-        patch = merge_patch(bot.status.to_dict(), status.to_dict())
+    async def _write(self, item: Object, bot: MeetingBot, status: BotStatus) -> bool:
+        """Write what changed of the status, only onto the very state that it was decided from; whether it did."""
+        patch = {} if status is bot.status else merge_patch(bot.status.to_dict(), status.to_dict())
         if not patch:
-            return
+            return False
         answer = await self._services.kube.patch(
             BOTS,
             namespace=bot.namespace,
@@ -122,6 +126,7 @@ class BotReconciler:
         )
         self._services.caches.bots.put(answer)
         self._tell(item, bot.status, status)
+        return True
 
     async def _create_pod(self, item: Object, facts: BotFacts, memory: BotMemory, name: str) -> None:
         if not memory.of_attempt(name).fresh:

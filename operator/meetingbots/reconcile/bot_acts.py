@@ -43,7 +43,7 @@ _REFUSED_SECONDS = 5.0
 _TEMPLATE_REFUSED_SECONDS = 25.0
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 15.0
-_MAPPING_LIFE = timedelta(seconds=30)
+_MAPPING_LIFE = timedelta(seconds=60)
 _NO_DRY_RUN = "does not support dry run"
 """What the API server says where an admission webhook has side effects: then the template cannot be checked."""
 
@@ -101,12 +101,21 @@ class BotActs:
         stamp = f"{facts.now.isoformat()} {number}"
         patch = {"metadata": {"annotations": {names.TOKEN_DELIVERED_AT_ANNOTATION: stamp}}}
         try:
-            await self._services.kube.patch(PODS, namespace=facts.bot.namespace, name=name, patch=patch)
+            answer = await self._services.kube.patch(PODS, namespace=facts.bot.namespace, name=name, patch=patch)
+            self._services.caches.pods.put(answer)
         except NotFoundError:
             _log.info("Pod %s/%s vanished before it could be touched", facts.bot.namespace, name)
 
+    async def prepare_tokens(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
+        """Read ahead what the tokens will be asked with, so that the moment of joining is spared it."""
+        memory.of_attempt(name).prepared = True
+        meeting = facts.meeting
+        if isinstance(meeting, MeetingRef) and facts.bot.requested_tokens:
+            await self.read_mapping(facts.bot, memory, meeting.meeting_id)
+            await self._issuer.prepare(facts.bot, mapping=memory.mapping_of(meeting.meeting_id))
+
     async def read_mapping(self, bot: MeetingBot, memory: BotMemory, meeting_id: str) -> None:
-        """Read the meeting's mapping ahead of time, so that the moment of joining is spared it."""
+        """Read the meeting's mapping into the bot's memory."""
         memory.mapping = await read_mapping(self._services.kube, namespace=bot.namespace, meeting_id=meeting_id)
         memory.mapping_read_at = self._services.clock()
 

@@ -90,6 +90,7 @@ class BotGatherer:
             shortfall=attempt.shortfall if attempt else None,
             touches=attempt.touches if attempt else 0,
             secret_gone=attempt is not None and attempt.secret_gone,
+            prepared=attempt is None or attempt.prepared,
             meeting_ended_at=ended_at,
             person=person,
         )

@@ -10,6 +10,7 @@ from meetingbots.build.join_secret import Delivery
 from meetingbots.decide.bot_facts import Shortfall
 from meetingbots.decide.meeting_ref import MeetingRef, Problem
 from meetingbots.models.base import ModelError
+from meetingbots.models.bot import MeetingBot
 from meetingbots.models.mapping import MeetingMapping
 from meetingbots.reconcile.cache import Object
 
@@ -32,6 +33,8 @@ class AttemptMemory:
     shortfall: Shortfall | None = None
     touches: int = 0
     secret_gone: bool = False
+    prepared: bool = False
+    """What the tokens will be asked with has been read ahead."""
     found_credential: str = ""
     """The credential that did, where no mapping says so yet."""
     started_seen: bool = False
@@ -46,6 +49,8 @@ class BotMemory:
     """Of one MeetingBot, by its uid."""
 
     uid: str
+    model: MeetingBot | None = None
+    """The bot as it was last read; `model_of` gives it again while the object is the same."""
     attempt: AttemptMemory | None = None
     meeting: MeetingRef | Problem | None = None
     meeting_read_at: datetime | None = None
@@ -62,6 +67,13 @@ class BotMemory:
     checked_hash: str = ""
     refused: Problem | None = None
     refused_until: datetime | None = None
+
+    def model_of(self, item: Object) -> MeetingBot:
+        """The object as a model, read once for each of its states. Raises `ModelError`."""
+        version = item["metadata"].get("resourceVersion", "")
+        if self.model is None or not version or self.model.metadata.resource_version != version:
+            self.model = MeetingBot.from_object(item)
+        return self.model
 
     def mapping_of(self, meeting_id: str) -> MeetingMapping | None:
         """What is known of the mapping of this meeting, which may be another one than before an edit."""

@@ -38,18 +38,23 @@ class Cache:
         self._index = index
         self._by_value: defaultdict[str, set[Key]] = defaultdict(set)
 
-    def put(self, item: Object) -> None:
-        """Keep `item` unless a newer state of the same object is known (a watch lags behind our own writes)."""
+    def put(self, item: Object) -> bool:
+        """Keep `item` unless a newer state of the same object is known (a watch lags behind our own writes).
+
+        Whether it is news: False for what a write of ours, or an earlier event, has told already.
+        """
         key = key_of(item)
         known = self._objects.get(key)
         if known is not None:
-            if known["metadata"].get("uid") == item["metadata"].get("uid") and _newer(known, item):
-                return
+            same_object = known["metadata"].get("uid") == item["metadata"].get("uid")
+            if same_object and (_newer(known, item) or _same(known, item)):
+                return False
             self._unindex(key, known)
         self._objects[key] = item
         value = self._index(item) if self._index else None
         if value is not None:
             self._by_value[value].add(key)
+        return True
 
     def drop(self, key: Key, *, uid: str | None = None) -> None:
         """Forget an object (with `uid`: only if it is still that one)."""
@@ -78,6 +83,11 @@ class Cache:
             self._by_value[value].discard(key)
             if not self._by_value[value]:
                 del self._by_value[value]
+
+
+def _same(known: Object, item: Object) -> bool:
+    version = item["metadata"].get("resourceVersion", "")
+    return bool(version) and bool(known["metadata"].get("resourceVersion") == version)
 
 
 def _newer(known: Object, item: Object) -> bool:

@@ -28,9 +28,12 @@ class Intake:
                 self._queues.receiver.add(app)
 
     def bot(self, item: Object, *, deleted: bool) -> None:
-        """A MeetingBot changed: its turn, and that of the meeting that it is in, which it may have left."""
-        _remember(self._caches.bots, item, deleted=deleted)
-        self._queues.bots.add(key_of(item))
+        """A MeetingBot changed: its turn, and that of the meeting that it is in, which it may have left.
+
+        The echo of our own write is no news to the bot: whoever wrote it went on from there.
+        """
+        if _remember(self._caches.bots, item, deleted=deleted):
+            self._queues.bots.add(key_of(item))
         meeting = item.get("status", {}).get("meetingId")
         if meeting:
             key = Key(item["metadata"]["namespace"], meeting)
@@ -39,7 +42,7 @@ class Intake:
 
     def pod(self, item: Object, *, deleted: bool) -> None:
         """A bot's Pod changed: the turn of its MeetingBot, which its label names."""
-        _remember(self._caches.pods, item, deleted=deleted)
+        news = _remember(self._caches.pods, item, deleted=deleted)
         bot = item["metadata"].get("labels", {}).get(names.BOT_LABEL)
         if not bot:
             return
@@ -48,7 +51,8 @@ class Intake:
         if deleted and known is not None and known.get("status", {}).get("podName") == item["metadata"]["name"]:
             # How its containers ended is told here for the last time.
             self._caches.gone_pods.put(item)
-        self._queues.bots.add(key)
+        if news:
+            self._queues.bots.add(key)
 
     def live_mapping(self, item: Object, *, deleted: bool) -> None:
         """A meeting started, ended, or stopped being watched: its own turn, and that of the bots that are in it."""
@@ -71,8 +75,9 @@ def _app_of(credential: Object | None) -> Key | None:
     return Key(credential["metadata"]["namespace"], app) if app else None
 
 
-def _remember(cache: Cache, item: Object, *, deleted: bool) -> None:
-    if deleted:
-        cache.drop(key_of(item), uid=item["metadata"].get("uid"))
-    else:
-        cache.put(item)
+def _remember(cache: Cache, item: Object, *, deleted: bool) -> bool:
+    """Whether it is news."""
+    if not deleted:
+        return cache.put(item)
+    cache.drop(key_of(item), uid=item["metadata"].get("uid"))
+    return True

@@ -95,6 +95,13 @@ class TokenIssuer:
             return NotIssued(found.reason, found.message, passing=waits, retry_after=again)
         return run.outcome(now=self._services.clock())
 
+    async def prepare(self, bot: MeetingBot, *, mapping: MeetingMapping | None) -> None:
+        """Have ready what the first candidate will be asked with. Raises `KubeError`."""
+        known = self._lookup.credentials(bot.namespace) if bot.spec.credential_selector is not None else ()
+        found = candidates(bot, mapping=mapping, credentials=known)
+        if isinstance(found, Candidates):
+            await self._mint.prepare(bot, found.names[0])
+
     async def record(self, bot: MeetingBot, *, meeting_id: str, credential: str) -> None:
         """Write down whose credential did for a meeting that no mapping knew."""
         await self._lookup.record(namespace=bot.namespace, meeting_id=meeting_id, credential=credential)

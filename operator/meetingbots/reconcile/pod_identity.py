@@ -76,7 +76,8 @@ def identity(status: Mapping[str, Any]) -> PodIdentity | None:
     """The Pod in a TokenReview's status, if the token is valid, for our audience, and bound to a Pod."""
     user = status.get("user") or {}
     username, extra = str(user.get("username", "")), user.get("extra") or {}
-    names, uids = extra.get(_POD_NAME) or (), extra.get(_POD_UID) or ()
+    names: list[str] = extra.get(_POD_NAME) or []
+    uids: list[str] = extra.get(_POD_UID) or []
     # An API server that looks at no audiences leaves them out: then the token may be meant for anybody.
     if status.get("authenticated") is not True or AUDIENCE not in (status.get("audiences") or ()):
         return None

@@ -73,6 +73,16 @@ class TokenMint:
             batch.add(kind, answer)
         return batch.minted(kinds, issued_at=issued_at)
 
+    async def prepare(self, bot: MeetingBot, name: str) -> None:
+        """Have in memory what `mint` reads before it asks Zoom; what is not there is not waited for."""
+        key, reference = Key(bot.namespace, name), bot.spec.on_behalf.credential_ref
+        access = await self._access_tokens.prefetch(key)
+        if access is None:
+            return
+        kinds = await self._kinds(bot, key, access)
+        if TokenKind.ON_BEHALF in kinds and reference is not None:
+            await self._access_tokens.prefetch(Key(bot.namespace, reference.name))
+
     async def _kinds(self, bot: MeetingBot, key: Key, access: AccessToken) -> tuple[TokenKind, ...]:
         if not bot.tokens_defaulted:
             return bot.requested_tokens

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 from meetingbots.decide.bot import decide
-from meetingbots.decide.bot_facts import BotPlan, Commit, DeliverWithout, IssueTokens, TouchPod
+from meetingbots.decide.bot_facts import BotPlan, Commit, DeliverWithout, IssueTokens, PrepareTokens, TouchPod
 from meetingbots.decide.bot_gate import TOUCH_SECONDS, touches_due
+from meetingbots.decide.bot_times import prepare_time
 from meetingbots.models.bot import BotPhase, BotReason
 from meetingbots.models.conditions import find
 
@@ -45,6 +46,34 @@ def test_tokens_are_not_asked_for_before_join_at() -> None:
     assert early.status.phase is BotPhase.STAGING
     assert reason(early) == "Staging"
     assert plan(10, spec={"joinAt": at(10).isoformat()}).act == IssueTokens(POD)
+
+
+def test_what_tokens_are_asked_with_is_read_ahead_of_time() -> None:
+    spec = {"joinAt": at(100).isoformat()}
+    moment = (prepare_time(staged(**spec)) - at(0)).total_seconds()
+    assert 88 <= moment <= 96
+    for state in (WAITS, CREATING):
+        early = plan(moment - 2, spec=spec, state=state, prepared=False)
+        assert early.act is None
+        assert early.again == pytest.approx(2)
+        assert plan(moment, spec=spec, state=state, prepared=False).act == PrepareTokens(POD)
+        assert plan(moment, spec=spec, state=state, prepared=True).act is None
+    assert plan(moment, spec=spec, prepared=True).again == pytest.approx(100 - moment)
+
+
+def test_a_bot_that_is_late_reads_before_it_asks() -> None:
+    assert plan(5, prepared=False).act == PrepareTokens(POD)
+    assert plan(5, state=CREATING, prepared=False).act == PrepareTokens(POD)
+    assert plan(5, prepared=True).act == IssueTokens(POD)
+
+
+def test_waiting_at_the_gate_is_told_as_on_the_way_to_it() -> None:
+    spec = {"joinAt": at(100).isoformat()}
+    waits, comes = plan(9, spec=spec), plan(9, spec=spec, state=CREATING)
+    assert waits.status == comes.status
+    condition = find(waits.status.conditions, "Ready")
+    assert condition is not None
+    assert "12:01:40 UTC" in condition.message
 
 
 def test_preferred_goes_without_at_once_when_zoom_has_decided() -> None:

@@ -110,7 +110,7 @@ def test_without_token_in_words() -> None:
 def test_a_claim_leaves_nothing_of_the_attempt_before() -> None:
     before = bot_status.going_well(facts(staged(), delivery=delivery()), BotPhase.RUNNING, "x", spec_hash="old")
     given = bot(status={**before.to_dict(), "lastAttempt": {"podName": POD}})
-    status = bot_status.claimed(facts(given, delivery=delivery()), pod_name="standup-abcde-2", message="words")
+    status = bot_status.claimed(facts(given, delivery=delivery()), pod_name="standup-abcde-2")
     assert types(status) == {"Ready"}
     assert (status.token, status.spec_hash, status.credential_name) == (None, None, None)
     assert (status.pod_name, status.attempts, status.phase) == ("standup-abcde-2", 2, BotPhase.STAGING)

@@ -126,3 +126,16 @@ def test_kopf_writes_nothing_by_itself() -> None:
     assert settings.scanning.disabled
     assert settings.networking.request_timeout == 30.0
     assert settings.watching.server_timeout == 300
+
+
+def test_kopf_copies_and_keeps_nothing_of_objects() -> None:
+    persistence = handlers.settings().persistence
+    differences, progress = persistence.diffbase_storage, persistence.progress_storage
+    body, patch = kopf.Body({"metadata": {"name": "x"}, "spec": {"a": 1}}), kopf.Patch()
+    essence = differences.build(body=body)
+    assert essence == {}
+    assert differences.fetch(body=body) is None
+    assert progress.clear(essence=essence) is essence
+    differences.store(body=body, patch=patch, essence=essence)
+    progress.touch(body=body, patch=patch, value="now")
+    assert not patch

@@ -128,6 +128,11 @@ class Operator:
         return [waiting.get_nowait() for _ in range(waiting.qsize())]
 
 
+def _statuses(pod: Object) -> list[Object]:
+    found: list[Object] = pod.get("status", {}).get("containerStatuses", [])
+    return found
+
+
 def _fill(cache: Cache, items: list[Object]) -> None:
     present = {key_of(item): item["metadata"]["uid"] for item in items}
     for key in cache:
@@ -251,6 +256,11 @@ class Bench:
     def running(self) -> bool:
         """Whether the bot is told as running."""
         return self.bot().status.phase == "Running"
+
+    def waiting(self) -> bool:
+        """Whether a Pod waits for its Secret only."""
+        states = [status["state"] for pod in self.cluster.all(PODS) for status in _statuses(pod)]
+        return any(state.get("waiting", {}).get("reason") == "CreateContainerConfigError" for state in states)
 
     def troubled(self) -> bool:
         """Whether the bot is told as not Ready."""

@@ -166,3 +166,29 @@ async def test_gives_up_waiting_after_its_patience(bench: Bench) -> None:
     assert isinstance(found, NotReady)
     assert found.reason is CredentialReason.ZOOM_UNAVAILABLE
     assert bench.clock.now > START
+
+
+async def test_ahead_of_time_a_token_is_read_or_asked_for_and_not_waited_for(bench: Bench) -> None:
+    operator = await started(bench)
+    first = await operator.tokens.prefetch(KEY)
+    reads = bench.kube.count("get", SECRETS)
+    assert first is not None
+    assert await operator.tokens.get(KEY) == first
+    assert bench.kube.count("get", SECRETS) == reads
+    bench.clock.forward(3596)
+    assert await operator.tokens.prefetch(KEY) is None
+    assert operator.tokens.wanted(KEY)
+    await operator.look()
+    second = await operator.tokens.prefetch(KEY)
+    assert second not in (None, first)
+
+
+async def test_ahead_of_time_nothing_is_asked_of_a_credential_that_is_not_there_or_suspended(bench: Bench) -> None:
+    operator = await started(bench)
+    bob = Key("team", "bob")
+    assert await operator.tokens.prefetch(bob) is None
+    bench.put_credential(suspend=True)
+    await operator.look()
+    assert await operator.tokens.prefetch(KEY) is None
+    assert not operator.tokens.wanted(bob)
+    assert not operator.tokens.wanted(KEY)

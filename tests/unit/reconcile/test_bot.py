@@ -32,8 +32,8 @@ async def test_an_immediate_bot_from_creation_to_succeeded() -> None:
     assert EVENTS.plural not in {plural for _, plural in calls}
     assert calls == [
         ("patch", "meetingbots"),
-        ("get", "meetingmappings"),
         ("create", "pods"),
+        ("get", "meetingmappings"),
         ("create", "secrets"),
         ("patch", "pods"),
         ("patch", "meetingbots"),
@@ -64,7 +64,7 @@ async def test_tokens_are_asked_for_only_behind_the_gate_and_at_join_at() -> Non
     operator = bench.operator()
     await bench.live(operator, until=lambda: bench.condition()[1] == "Scheduled")
     assert bench.pods() == []
-    await bench.live(operator, until=lambda: "waits for" in bench.condition()[2])
+    await bench.live(operator, until=bench.waiting)
     assert 880 <= bench.clock.seconds() < 1000
     assert (bench.pods(), bench.join_secrets(), bench.zoom.tokens.asked) == ([POD], [], [])
     await bench.live(operator, until=bench.running)
@@ -72,6 +72,32 @@ async def test_tokens_are_asked_for_only_behind_the_gate_and_at_join_at() -> Non
     assert (when, who) == (1000, "alice")
     assert path == f"meetings/{MEETING}/jointoken/local_recording?bypass_waiting_room=true"
     assert bench.kubelet.starts == [(1000, POD)]
+
+
+async def test_nothing_is_read_after_join_at_that_could_be_read_before() -> None:
+    bench = Bench()
+    bench.put_bot(joinAt=at(1000).isoformat())
+    bench.put_mapping()
+    operator = bench.operator()
+    calls: list[tuple[float, str, str]] = []
+
+    async def watch(call: Call) -> None:
+        if call.moment == "before":
+            calls.append((bench.clock.seconds(), call.verb, call.plural))
+
+    bench.cluster.inner = watch
+    await bench.live(operator)
+    mapping = [(when, verb) for when, verb, plural in calls if plural == "meetingmappings"]
+    assert len(mapping) == 1
+    assert 988 <= mapping[0][0] <= 996
+    assert mapping[0][1] == "get"
+    assert [(verb, plural) for when, verb, plural in calls if when >= 1000] == [
+        ("create", "secrets"),
+        ("patch", "pods"),
+        ("patch", "meetingbots"),
+        ("delete", "secrets"),
+        ("patch", "meetingbots"),
+    ]
 
 
 async def test_a_scheduled_bot_is_checked_by_a_dry_run_once() -> None:

@@ -12,7 +12,7 @@ async def test_suspended_before_joining_the_pod_goes_and_comes_again() -> None:
     bench.put_bot(joinAt=at(100).isoformat())
     bench.put_mapping()
     operator = bench.operator()
-    await bench.live(operator, until=lambda: "waits for" in bench.condition()[2])
+    await bench.live(operator, until=bench.waiting)
     bench.put_bot(joinAt=at(100).isoformat(), suspend=True, generation=2)
     await operator.look()
     assert bench.pods() == []
@@ -31,7 +31,7 @@ async def test_a_moved_bot_gives_its_pod_back_and_joins_at_the_new_time() -> Non
     bench.put_bot(joinAt=at(100).isoformat())
     bench.put_mapping()
     operator = bench.operator()
-    await bench.live(operator, until=lambda: "waits for" in bench.condition()[2])
+    await bench.live(operator, until=bench.waiting)
     bench.put_bot(joinAt=at(1000).isoformat(), generation=2)
     await operator.look()
     assert bench.pods() == []
@@ -57,7 +57,7 @@ async def test_an_edit_before_joining_replaces_the_pod_and_one_afterwards_is_ign
     bench.put_bot(joinAt=at(100).isoformat())
     bench.put_mapping()
     operator = bench.operator()
-    await bench.live(operator, until=lambda: "waits for" in bench.condition()[2])
+    await bench.live(operator, until=bench.waiting)
     bench.put_bot(joinAt=at(100).isoformat(), displayName="Second", generation=2)
     await bench.live(operator, until=bench.running)
     (pod,) = bench.cluster.all(PODS)

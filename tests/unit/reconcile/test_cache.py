@@ -41,6 +41,18 @@ def test_the_newest_state_of_an_object_is_kept(known: str, late: str, kept: str)
     assert len(cache) == 1
 
 
+def test_what_is_news_is_told() -> None:
+    cache = Cache()
+    assert cache.put(thing(version="9"))
+    assert cache.put(thing(version="10"))
+    assert not cache.put(thing(version="10")), "the echo of our own write"
+    assert not cache.put(thing(version="9")), "an event that comes late"
+    assert cache.put(thing(version="3", uid="u2"))
+    unversioned = thing(version="")
+    assert cache.put(unversioned)
+    assert cache.put(unversioned)
+
+
 def test_another_object_of_the_same_name_replaces_it() -> None:
     cache = Cache()
     cache.put(thing(version="10", uid="old"))

@@ -109,6 +109,33 @@ def test_a_pod_gives_its_bot_the_turn() -> None:
     assert len(world.caches.pods) == 0
 
 
+def test_the_echo_of_our_own_write_gives_no_bot_a_turn() -> None:
+    world = World()
+    world.caches.bots.put(thing("bot", version=5))
+    world.intake.bot(thing("bot", version=4), deleted=False)
+    world.intake.bot(thing("bot", version=5), deleted=False)
+    assert "bots" not in world.turns()
+    world.intake.bot(thing("bot", version=6), deleted=False)
+    assert world.turns()["bots"] == {"ns/bot"}
+    pod = thing("bot-abcde-1", version=7, labels={names.BOT_LABEL: "bot"})
+    world.caches.pods.put(pod)
+    world.intake.pod(pod, deleted=False)
+    assert "bots" not in world.turns()
+    world.intake.pod(thing("bot-abcde-1", version=8, labels={names.BOT_LABEL: "bot"}), deleted=False)
+    assert world.turns()["bots"] == {"ns/bot"}
+
+
+def test_the_meeting_of_a_bot_has_its_turn_by_an_echo_too() -> None:
+    world = World()
+    meeting = thing("81234567890", labels={names.LIVE_LABEL: names.LIVE})
+    world.intake.live_mapping(meeting, deleted=False)
+    world.turns()
+    bot = thing("bot", version=5, status={"meetingId": "81234567890"})
+    world.caches.bots.put(bot)
+    world.intake.bot(bot, deleted=False)
+    assert world.turns()["meetings"] == {"ns/81234567890"}
+
+
 def test_a_pod_of_nobody_gives_no_turn() -> None:
     world = World()
     pod = thing("stranger")
