@@ -16,7 +16,8 @@ from tests.stack.rights import grant
 class Stack:
     """Operator and receiver for the namespaces `served` (none: all), in the system namespace `system`.
 
-    `zoom_url` is the base of the Zoom simulator. `settings` are further MEETINGBOTS_ variables without the prefix.
+    `zoom_url` is the base of the Zoom simulator. `settings` are further MEETINGBOTS_ variables without the prefix,
+    `environment` other variables.
     """
 
     def __init__(
@@ -27,9 +28,11 @@ class Stack:
         system: str,
         served: tuple[str, ...] = (),
         settings: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> None:
         self._cluster = cluster
+        self._environment = dict(environment or {})
         self._temporary = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="meetingbots-stack-"))
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -112,6 +115,7 @@ class Stack:
             "KUBECONFIG": str(kubeconfig),
             "MEETINGBOTS_METRICS_PORT": str(self.metrics_ports[process] if replica == 1 else 0),
             "PYTHONUNBUFFERED": "1",
+            **self._environment,
         }
         return Program(
             arguments,

@@ -111,6 +111,7 @@ class CredentialReconciler:
         return gathered, planned
 
     async def _carry_out(self, gathered: Gathered, action: Action) -> None:
+        _log.debug("%s: %s, tokens: %s", gathered.key, action.kind, action.slot)
         match action.kind:
             case Kind.STORE:
                 await self._rotation.save(gathered.key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -16,6 +17,7 @@ from meetingbots.zoom.classify import classify
 from meetingbots.zoom.errors import Cause, Passing
 from meetingbots.zoom.transport import AnswerTooLargeError, read_capped
 
+_log = logging.getLogger(__name__)
 _BROKEN: Final = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError, TimeoutError, AnswerTooLargeError)
 _NEVER_SENT: Final = (
     httpx.ConnectError,
@@ -89,8 +91,10 @@ class Exchange:
             outcome = _outcome(broken)
             failure = _unavailable(broken, outcome=outcome)
         finally:
+            seconds = time.perf_counter() - started
+            _log.debug("Zoom, %s: %s after %.3f s", call.name, outcome, seconds)
             if self._on_call is not None:
-                self._on_call(call=call.name, code=outcome, seconds=time.perf_counter() - started)
+                self._on_call(call=call.name, code=outcome, seconds=seconds)
         if failure is not None:
             raise failure  # out here, so that no chained exception holds on to the request and its secrets
         return answer
