@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SOURCES := operator tests examples
+# Integration tests mostly wait: so many side by side, each worker with a control plane of its own.
+WORKERS ?= 3
 STEPS := lint types layers unit integration chart
 # The test cluster: embedded (control plane and a double of a kubelet) or kind (containers, real Pods).
 CLUSTER ?= embedded
@@ -74,7 +76,7 @@ unit: $(INSTALLED) ## Tests without Kubernetes; ARGS=... goes to pytest
 
 integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
-	$(BIN)/pytest tests/integration $(ARGS)
+	$(BIN)/pytest tests/integration -n $(WORKERS) --dist worksteal $(ARGS)
 
 bench: $(INSTALLED) ## Measure load, stress and bursts, beside bare loops; PART=... only some (load, stress, burst)
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
