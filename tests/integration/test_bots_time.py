@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -92,7 +93,7 @@ def test_an_operator_that_was_down_across_join_at_makes_up_for_it(
     meeting = tenant.meeting()
     tenant.mapping(meeting.id, "alice")
     join_at = moment(5)
-    common = {"joinAt": text(join_at), "leadSeconds": 60}
+    common: dict[str, Any] = {"joinAt": text(join_at), "leadSeconds": 60}
     tenant.bot("patient", meeting.id, **common)
     tenant.bot("strict", meeting.id, startDeadlineSeconds=1, **common)
     tenant.wait("both are staged", lambda: len(tenant.pods()) == 2)

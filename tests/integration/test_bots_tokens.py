@@ -196,3 +196,20 @@ def test_a_personal_link_leads_to_its_users_meeting(tenant: Tenant, kubelet: Kub
     assert tenant.status("meetingbots", "personal")["meetingId"] == str(tenant.user.pmi)
     tenant.bot("strangers", {"url": "https://zoom.us/my/somebody-else"}, image="test/sleep", tokens=[])
     tenant.wait_reason("meetingbots", "strangers", "VanityLink")
+
+
+def test_into_strangers_meetings_a_bot_goes_on_behalf_of_somebody_of_ours(
+    tenant: Tenant, kubelet: KubeletDouble, zoom: SimClient
+) -> None:
+    tenant.ready_credential()
+    stranger = zoom.add_user(User(account_id=zoom.add_account(Account()).id, email=f"{tenant.namespace}@x.example"))
+    meeting = tenant.meeting(host_id=stranger.id, waiting_room=False)
+    zoom.act(meeting.id, "joined", user=tenant.user.id, emit=False)
+    spec: dict[str, Any] = {"tokens": ["LocalRecording", "OnBehalf"], "onBehalf": {"credentialRef": {"name": "alice"}}}
+    tenant.bot("guest", meeting.id, **spec)
+    tenant.wait_phase("guest", "Running")
+    tenant.wait("join", lambda: bool(tenant.visits(meeting.id)))
+    (visit,) = tenant.visits(meeting.id)
+    assert (visit.state, visit.on_behalf_of, visit.presented) == ("asks_host", tenant.user.id, ("OnBehalf",))
+    told = tenant.status("meetingbots", "guest")["token"]
+    assert (told["kinds"], told["reason"]) == (["OnBehalf"], "NoMapping")

@@ -25,6 +25,8 @@ class Shortfall:
     tried_at: datetime | None = None
     partial: bool = False
     """Some of the tokens could be had, and will do if the rest is given up."""
+    settled: bool = False
+    """This was the try that takes what it gets."""
 
 
 @dataclass(frozen=True)

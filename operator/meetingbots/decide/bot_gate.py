@@ -80,16 +80,28 @@ def _for_person(facts: BotFacts, name: str) -> BotPlan:
     credential = facts.person.credential if facts.person is not None else ""
     words = f"The bot comes on behalf of the user of ZoomCredential {credential}, who is not in the meeting yet."
     if facts.now >= end:
-        if bot.spec.token_policy is TokenPolicy.REQUIRED:
-            return BotPlan(status=bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words), act=Commit())
-        if shortfall is None or shortfall.reason is BotReason.USER_NOT_IN_MEETING:
-            return BotPlan(status=bot.status, act=IssueTokens(name, absent=True, settle=True))
-        return _without(facts, name, shortfall)
+        return _person_given_up(facts, name, words, end=end)
     if shortfall is not None and facts.now >= _next_try(facts, shortfall) and not _known_absent(facts):
         return BotPlan(status=bot.status, act=IssueTokens(name))
     told = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, BotReason.USER_NOT_IN_MEETING, words)
     following = end if shortfall is None or _known_absent(facts) else min(end, _next_try(facts, shortfall))
     return BotPlan(status=told, again=until(facts, following))
+
+
+def _person_given_up(facts: BotFacts, name: str, words: str, *, end: datetime) -> BotPlan:
+    """The person has not come by `end`: fail, or go with the other tokens, if there are any."""
+    bot, shortfall, last_try = facts.bot, facts.shortfall, IssueTokens(name, absent=True, settle=True)
+    if bot.spec.token_policy is TokenPolicy.REQUIRED:
+        return BotPlan(status=bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words), act=Commit())
+    if shortfall is None or not shortfall.settled:
+        return BotPlan(status=bot.status, act=last_try)
+    limit = shifted(end, seconds=bot.spec.token_wait_seconds)
+    if not shortfall.passing or facts.now >= limit:
+        return _without(facts, name, shortfall)
+    if facts.now >= shortfall.next_try_at:
+        return BotPlan(status=bot.status, act=last_try)
+    told = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, shortfall.reason, shortfall.message)
+    return BotPlan(status=told, again=until(facts, min(limit, shortfall.next_try_at)))
 
 
 def _known_absent(facts: BotFacts) -> bool:
@@ -111,7 +123,7 @@ def _without(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
         words = f"No token, and tokenPolicy is Required. {shortfall.message}"
         return BotPlan(status=bot_status.failed(facts, shortfall.reason, words), act=Commit())
-    if shortfall.partial:
+    if shortfall.partial and not shortfall.settled:
         return BotPlan(status=bot.status, act=IssueTokens(name, settle=True))
     return BotPlan(status=bot.status, act=DeliverWithout(name, shortfall.reason, shortfall.message))
 

@@ -133,7 +133,7 @@ class BotActs:
         mapping = memory.mapping_of(meeting.meeting_id)
         outcome = await self._issuer.issue(facts.bot, meeting=meeting, mapping=mapping, absent=absent, settle=settle)
         if isinstance(outcome, NotIssued):
-            self._remember_shortfall(memory, name, outcome)
+            self._remember_shortfall(memory, name, outcome, settled=settle)
             return
         refusals = outcome.refusals
         memory.of_attempt(name).found_credential = (outcome.credential or "") if outcome.by_lookup else ""
@@ -256,7 +256,7 @@ class BotActs:
             return facts.bot.owner_reference().to_dict()
         return {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": facts.pod.uid}
 
-    def _remember_shortfall(self, memory: BotMemory, name: str, outcome: NotIssued) -> None:
+    def _remember_shortfall(self, memory: BotMemory, name: str, outcome: NotIssued, *, settled: bool) -> None:
         attempt, now = memory.of_attempt(name), self._services.clock()
         earlier = attempt.shortfall
         first = earlier.first_try_at if earlier else now
@@ -270,6 +270,7 @@ class BotActs:
             next_try_at=now + timedelta(seconds=outcome.retry_after if outcome.retry_after is not None else pause),
             tried_at=now,
             partial=outcome.partial,
+            settled=settled,
         )
 
     def _refused(self, memory: BotMemory, error: KubeError, now: datetime) -> None:

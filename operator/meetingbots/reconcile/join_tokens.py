@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from meetingbots.decide.candidates import Candidates, candidates
 from meetingbots.decide.meeting_ref import MeetingRef, Problem
 from meetingbots.decide.token_failures import Refusal, explain
-from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
+from meetingbots.models.bot import BotReason, MeetingBot, TokenKind, TokenPolicy
 from meetingbots.models.mapping import MeetingMapping
 from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.meeting_lookup import MeetingLookup
@@ -79,6 +79,18 @@ class TokenIssuer:
         if not bot.requested_tokens:
             return Issued(tokens={}, issued_at=None, credential=None)
         run = _Run(bot=bot, meeting=meeting, mapping=mapping, absent=absent, settle=settle)
+        await self._search(run)
+        outcome = run.outcome(now=self._services.clock(), waits=self._may_still_come(bot))
+        if isinstance(outcome, NotIssued) and run.on_behalf_alone is not None:
+            return await self._on_behalf_alone(run, outcome, run.on_behalf_alone)
+        return outcome
+
+    async def _search(self, run: _Run) -> None:
+        """Try whoever may be tried until one has been given the tokens."""
+        bot, mapping = run.bot, run.mapping
+        if run.on_behalf_only is not None:
+            await self._try(run, run.on_behalf_only, origin="onBehalf")
+            return
         # Only a selector asks for the credentials' labels.
         known = self._lookup.credentials(bot.namespace) if bot.spec.credential_selector is not None else ()
         found = candidates(bot, mapping=mapping, credentials=known)
@@ -86,14 +98,23 @@ class TokenIssuer:
         origins = dict(found.origins) if isinstance(found, Candidates) else {}
         for name in names:
             if await self._try(run, name, origin=origins[name]):
-                return run.outcome(now=self._services.clock())
-        if mapping is None or isinstance(found, Problem):
+                return
+        run.problem = found if isinstance(found, Problem) else None
+        if mapping is None or run.problem is not None:
             await self._look_up(run, tried=names)
-        if run.nothing_tried and isinstance(found, Problem):
-            waits = self._may_still_come(bot)
-            again = _LOOK_FOR_MAPPING_SECONDS if waits else None
-            return NotIssued(found.reason, found.message, passing=waits, retry_after=again)
-        return run.outcome(now=self._services.clock())
+
+    async def _on_behalf_alone(self, run: _Run, outcome: NotIssued, name: str) -> Issued | NotIssued:
+        """A meeting of strangers: on behalf of somebody of ours the bot gets in, and asks the host for the rest."""
+        if not run.settle:
+            return replace(outcome, partial=True)
+        issued_at = self._services.clock()
+        token = await self._mint.on_behalf_alone(run.bot, run.meeting, name)
+        if isinstance(token, Refusal):
+            return outcome
+        missing = [kind for kind in run.bot.requested_tokens if kind is not TokenKind.ON_BEHALF]
+        words = outcome.message.rstrip(".")
+        refusals = [Refusal("", outcome.reason, f"{kind}: {words}", passing=False, kind=kind) for kind in missing]
+        return Issued({TokenKind.ON_BEHALF: token}, issued_at, credential=name, refusals=tuple(refusals))
 
     async def prepare(self, bot: MeetingBot, *, mapping: MeetingMapping | None) -> None:
         """Have ready what the first candidate will be asked with. Raises `KubeError`."""
@@ -137,10 +158,23 @@ class _Run:
     origins: dict[str, str] = field(default_factory=dict)
     partial: bool = False
     issued: Issued | None = None
+    problem: Problem | None = None
 
     @property
-    def nothing_tried(self) -> bool:
-        return self.issued is None and not self.trail
+    def on_behalf_only(self) -> str | None:
+        """The credential for the only token that is wanted, if that has one of its own."""
+        reference = self.bot.spec.on_behalf.credential_ref
+        only = set(self.bot.requested_tokens) == {TokenKind.ON_BEHALF}
+        return reference.name if only and reference is not None else None
+
+    @property
+    def on_behalf_alone(self) -> str | None:
+        """The on-behalf token's own credential, if that token is better than none."""
+        reference = self.bot.spec.on_behalf.credential_ref
+        wanted = TokenKind.ON_BEHALF in self.bot.requested_tokens and not self.absent
+        preferred = self.bot.spec.token_policy is TokenPolicy.PREFERRED
+        is_own = reference is not None and self.on_behalf_only is None
+        return reference.name if reference is not None and is_own and wanted and preferred else None
 
     def add(self, name: str, minted: Minted, *, origin: str, is_new: bool = False) -> bool:
         """Take in what one credential gave; whether no other has to be tried."""
@@ -160,17 +194,21 @@ class _Run:
         # Whoever is not in the meeting is not in it for another candidate's sake either.
         return any(refusal.reason is BotReason.USER_NOT_IN_MEETING for refusal in minted.refusals)
 
-    def outcome(self, *, now: datetime) -> Issued | NotIssued:
+    def outcome(self, *, now: datetime, waits: bool) -> Issued | NotIssued:
+        """What came of it; `waits` says that a mapping may still come."""
         if self.issued is not None:
             return self.issued
+        if self.problem is not None and not self.trail:
+            again = _LOOK_FOR_MAPPING_SECONDS if waits else None
+            return NotIssued(self.problem.reason, self.problem.message, passing=waits, retry_after=again)
         passing = [refusal for refusal in self.trail if refusal.passing]
         decisive = passing[0] if passing else self.trail[0]
-        waits = [refusal.retry_at for refusal in passing if refusal.retry_at is not None]
+        moments = [refusal.retry_at for refusal in passing if refusal.retry_at is not None]
         told = NotIssued(
             reason=decisive.reason,
             message=explain(self.trail, origins=self.origins),
             passing=bool(passing),
-            retry_after=max(0.0, (min(waits) - now).total_seconds()) if waits else None,
+            retry_after=max(0.0, (min(moments) - now).total_seconds()) if moments else None,
             partial=self.partial,
         )
         if decisive.reason is not BotReason.USER_NOT_IN_MEETING:

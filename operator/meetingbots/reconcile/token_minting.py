@@ -83,6 +83,10 @@ class TokenMint:
         if TokenKind.ON_BEHALF in kinds and reference is not None:
             await self._access_tokens.prefetch(Key(bot.namespace, reference.name))
 
+    async def on_behalf_alone(self, bot: MeetingBot, meeting: MeetingRef, name: str) -> SecretStr | Refusal:
+        """The on-behalf token only, with its own credential `name`, where the meeting's are of no use."""
+        return await self._on_behalf(bot, meeting, Key(bot.namespace, name), absent=False)
+
     async def _kinds(self, bot: MeetingBot, key: Key, access: AccessToken) -> tuple[TokenKind, ...]:
         if not bot.tokens_defaulted:
             return bot.requested_tokens
@@ -105,7 +109,7 @@ class TokenMint:
         kind = TokenKind.ON_BEHALF
         if absent:
             words = f"{kind}: the user of this credential is not in the meeting"
-            return Refusal(place.name, BotReason.USER_NOT_IN_MEETING, words, passing=True, kind=kind)
+            return Refusal(place.name, BotReason.USER_NOT_IN_MEETING, words, passing=False, kind=kind)
         access = await self._access_tokens.get(place)
         if isinstance(access, NotReady):
             words = f"{kind}: {access.message}"

@@ -62,8 +62,17 @@ def test_after_the_wait_it_goes_with_the_other_tokens_or_fails() -> None:
     plan = gate(ABSENT, after=900, tokenPolicy="Required")
     assert plan.act == Commit()
     assert (plan.status.phase, ready(plan).reason) == (BotPhase.FAILED, "UserNotInMeeting")
-    without = gate(ABSENT, after=901, told=shortfall(passing=False))
+    assert gate(ABSENT, after=901, told=shortfall(passing=False)).act == LAST
+    without = gate(ABSENT, after=901, told=replace(shortfall(passing=False), settled=True))
     assert without.act == DeliverWithout(POD, BotReason.NOT_THE_HOST, "alice (Host): no.")
+
+
+def test_while_zoom_is_away_the_last_try_is_made_again_for_token_wait_seconds() -> None:
+    told = replace(shortfall(passing=True, first=1, following=903), settled=True)
+    waiting = gate(ABSENT, after=901, told=told)
+    assert (waiting.act, waiting.again, ready(waiting).reason) == (None, 2, "ZoomUnavailable")
+    assert gate(ABSENT, after=903, told=told).act == LAST
+    assert isinstance(gate(ABSENT, after=920, told=told).act, DeliverWithout)
 
 
 def test_zooms_refusal_is_tried_again_with_space_between_and_until_the_wait_is_over() -> None:

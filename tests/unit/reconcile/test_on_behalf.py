@@ -188,3 +188,37 @@ async def test_a_second_candidate_is_tried_though_the_first_ones_on_behalf_token
     before = bench.bot()
     await restarted.look()
     assert bench.bot() == before
+
+
+async def test_into_strangers_meetings_it_goes_on_behalf_of_somebody_and_asks_for_the_rest() -> None:
+    bench = Bench()
+    bench.put_bot(tokens=BOTH, onBehalf={"credentialRef": {"name": "bob"}})
+    operator = bench.operator()
+    await bench.live(operator, until=bench.running)
+    assert asked(bench) == [("bob", "token")]
+    assert (bench.heard(), bench.heard("ZOOM_OBF_TOKEN")) == ([""], ["join-token-1"])
+    assert bench.heard("ZOOM_TOKEN_REASON") == ["LocalRecording: NoMapping"]
+    assert bench.condition("TokenIssued")[:2] == ("False", "NoMapping")
+    required = Bench()
+    required.put_bot(tokens=BOTH, tokenPolicy="Required", onBehalf={"credentialRef": {"name": "bob"}})
+    await required.live(required.operator())
+    assert required.condition()[1] == "NoMapping"
+    assert asked(required) == []
+
+
+async def test_its_own_credential_is_all_that_an_on_behalf_token_needs() -> None:
+    bench = Bench()
+    bench.put_bot(tokens=["OnBehalf"], onBehalf={"credentialRef": {"name": "bob"}})
+    await bench.live(bench.operator(), until=bench.running)
+    assert asked(bench) == [("bob", "token")]
+    assert bench.bot().status.credential_name == "bob"
+
+
+@pytest.mark.parametrize("answers", [{"alice": NO_SCOPES}, {"alice": NO_SCOPES, "bob": NO_SCOPES}])
+async def test_what_nobody_gives_is_asked_for_a_limited_number_of_times(answers: dict[str, httpx.Response]) -> None:
+    bench, operator = start(tokens=BOTH, onBehalf={"credentialRef": {"name": "bob"}, "waitSeconds": 10})
+    bench.zoom.tokens.always = dict(answers)
+    presence(bench, operator, present=False)
+    await bench.live(operator, until=bench.running)
+    assert len(asked(bench)) <= 3
+    assert bench.heard() == [""]
