@@ -40,6 +40,8 @@ class KnownCredential:
 
     def heeds(self, event_ts: int) -> bool:
         """Whether an event of that time (milliseconds since 1970) may be its user's: not one from before a good-bye."""
+        if self.deauthorized is None and self.removed is None:
+            return True  # nearly everybody, at each event of an account
         end = ended_at(renewed=self.renewed, deauthorized=self.deauthorized, removed=self.removed)
         # The status has whole seconds.
         return end is None or event_ts >= milliseconds(end) + 1000
@@ -54,6 +56,11 @@ class Who:
     operator_id: str | None = None
     participant_id: str | None = None
     alternative_hosts: Collection[str] = field(default=(), repr=False)
+
+    @property
+    def user_ids(self) -> frozenset[str | None]:
+        """All that are named by their id."""
+        return frozenset((self.host_id, self.former_host_id, self.operator_id, self.participant_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,14 @@ def concern(
     known = [one for one in people if one.heeds(event_ts)]
     if not known:
         return None
+    scope = frozenset(one.name for one in known)
+    ids, addresses = who.user_ids, who.alternative_hosts
+    # Of a thousand users of an account an event mostly names one: only that one is looked at closely.
+    known = [
+        one
+        for one in known
+        if one.user_id in ids or one.level is Level.ACCOUNT or (addresses and one.email in addresses)
+    ]
     hosts = _names(one for one in known if _is(one, who.host_id))
     accounts = _names(one for one in known if one.level is Level.ACCOUNT)
     former = _names(one for one in known if _is(one, who.former_host_id))
@@ -103,7 +118,7 @@ def concern(
     return Concern(
         namespace=namespace,
         app=app,
-        scope=frozenset(one.name for one in known),
+        scope=scope,
         hosts=speaking,
         alternatives=alternatives,
         operators=operators,
