@@ -25,13 +25,17 @@ CREDENTIALS = f"{GROUP}/namespaces/{NAMESPACE}/zoomcredentials"
 
 @dataclass(frozen=True)
 class Ground:
-    """Everything, running. `wire` is the bench's own session, `single` one with a single connection."""
+    """Everything, running. `wire` is the bench's own session, `single` one with a single connection.
+
+    `as_receiver` has the receiver's identity and rights, for the bare loop.
+    """
 
     cluster: ControlPlane
     zoom: SimClient
     stack: Stack
     wire: Wire
     single: Wire
+    as_receiver: Wire
 
 
 @asynccontextmanager
@@ -50,5 +54,6 @@ async def ground() -> AsyncIterator[Ground]:
             Stack(cluster, zoom_url=zoom.base_url, system="meetingbots-system", folder=folder / "stack")
         )
         admin = cluster.kubeconfig("admin")
-        async with Wire(admin) as wire, Wire(admin, connections=1) as single:
-            yield Ground(cluster, zoom, running, wire, single)
+        receiver = cluster.service_account_kubeconfig("meetingbots-system", "receiver")
+        async with Wire(admin) as wire, Wire(admin, connections=1) as single, Wire(receiver) as as_receiver:
+            yield Ground(cluster, zoom, running, wire, single, as_receiver)
