@@ -140,6 +140,7 @@ def test_defaults_of_a_bot(cluster: ControlPlane, namespace: str) -> None:
         "leaveAfterMeetingEndSeconds": 60,
         "retry": {"limit": 2, "backoffSeconds": 5, "neverOnExitCodes": []},
         "suspend": False,
+        "tokenEndpoint": False,
     }
 
 
