@@ -19,6 +19,8 @@ _LIFE_SHARE = 2 / 3
 _JITTER_SHARE = 0.1
 _SHORTEST_PAUSE = 1.0
 """A customer's server may answer the same token until its very end."""
+_STORED_TO = timedelta(seconds=1)
+"""How exactly the Secret keeps times."""
 _MARK_LENGTH = 16
 
 
@@ -197,8 +199,13 @@ def saved(state: TokenState, unsaved: Unsaved) -> TokenState | None:
 
 def holds(state: TokenState, unsaved: Unsaved) -> bool:
     """Whether the content already has these tokens: a write whose answer was lost."""
-    held = state.held(unsaved.slot)
-    return held is not None and (held.mark, held.access_token) == (unsaved.tokens.mark, unsaved.tokens.access_token)
+    held, given = state.held(unsaved.slot), unsaved.tokens
+    if held is None or (held.mark, held.access_token) != (given.mark, given.access_token):
+        return False
+    # A customer's server may answer the same token again; that it did so later is new.
+    if held.last_refresh is None or given.last_refresh is None:
+        return held.last_refresh == given.last_refresh
+    return abs(held.last_refresh - given.last_refresh) < _STORED_TO
 
 
 def claimed(

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from tests.unit.outside.customer import NAME, Customer, make_certificate, plain, serving
 from tests.unit.reconcile.credential_bench import KEY, START, Bench
+from tests.unit.reconcile.test_deauthorization import tell
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +96,26 @@ async def test_an_opaque_token_is_asked_for_again_after_a_safe_time(bench: Bench
     assert tokens is not None
     assert tokens.access_token.get_secret_value() == new
     assert len(customer.asked) == 2
+
+
+@pytest.mark.parametrize("ends_in", [0, 3600])
+async def test_the_same_token_may_be_answered_again_and_is_not_asked_for_all_the_time(
+    bench: Bench, customer: Customer, ends_in: int
+) -> None:
+    give(bench, customer, token=jwt(ends_in=ends_in) if ends_in else "")
+    put(bench, customer)
+    operator = bench.operator()
+    passed, looks = 0.0, 0
+    while passed < 3500:
+        after = await operator.look()
+        looks += 1
+        assert after is not None
+        assert bench.ready, passed
+        assert bench.state.claim is None
+        bench.clock.forward(after)
+        passed += after
+    assert len(customer.asked) < 30
+    assert looks < 60
 
 
 async def test_the_app_secret_needs_no_client_secret(bench: Bench, customer: Customer) -> None:
@@ -318,3 +339,25 @@ async def test_a_token_that_has_run_out_is_not_taken(bench: Bench, customer: Cus
     await bench.operator().look()
     assert "has run out" in message(bench)
     assert bench.state.tokens is None
+
+
+async def test_after_the_user_removed_the_app_a_dead_token_is_not_taken_and_a_live_one_heals(
+    bench: Bench, customer: Customer
+) -> None:
+    token = give(bench, customer, token=jwt(ends_in=3600))
+    put(bench, customer)
+    operator = bench.operator()
+    await operator.look()
+    bench.clock.forward(100)
+    bench.zoom.access.clear()
+    await tell(bench)
+    for _ in range(4):
+        await operator.look()
+        bench.clock.forward(40)
+    assert bench.reason == "Deauthorized"
+    assert bench.state.tokens is None, f"the customer's server still answers {token[:3]}…, which is dead"
+    give(bench, customer)
+    for _ in range(3):
+        bench.clock.forward(600)
+        await operator.look()
+    assert bench.ready
