@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from meetingbots.kube.merge_patch import merge_patch
 
+from tests.bench.burst.usage import usage
 from tests.bench.burst.wire import MERGE, Object, RefusedError
 from tests.bench.load.ground import MAPPINGS, Ground
 from tests.bench.load.population import FIRST_MEETING, People, in_parallel
@@ -120,17 +121,38 @@ async def look_at_writes(ground: Ground, people: People, *, number: int) -> Writ
     return Written(*seen)
 
 
-async def rates(ground: Ground, people: People, *, first: int, events: int, runs: int) -> tuple[float, float]:
-    """The receiver's and the bare loop's median rate, measured in turn."""
+@dataclass(frozen=True)
+class Pace:
+    """Events a second, and the CPU milliseconds that each cost the process that made the requests for it."""
+
+    rate: float
+    cpu: float
+
+
+async def rates(ground: Ground, people: People, *, first: int, events: int, runs: int) -> tuple[Pace, Pace]:
+    """The receiver's and the bare loop's median pace, measured in turn."""
     ours, bare = [], []
     written = await look_at_writes(ground, people, number=first)
     first += 1
     for run in range(runs):
         place = first + 2 * run * events
-        bare.append(await floor_rate(ground, Meetings(people, place, events), written))
-        ours.append(await receiver_rate(ground, Meetings(people, place + events, events)))
+        before = time.process_time()
+        rate = await floor_rate(ground, Meetings(people, place, events), written)
+        bare.append(Pace(rate, _each(time.process_time() - before, events)))
+        receiver = ground.stack.receiver.pid
+        before = usage(receiver).cpu
+        rate = await receiver_rate(ground, Meetings(people, place + events, events))
+        ours.append(Pace(rate, _each(usage(receiver).cpu - before, events)))
         await asyncio.sleep(1.0)
-    return statistics.median(ours), statistics.median(bare)
+    return _median(ours), _median(bare)
+
+
+def _each(seconds: float, meetings: int) -> float:
+    return seconds * 1000 / (meetings * len(EVENTS))
+
+
+def _median(paces: list[Pace]) -> Pace:
+    return Pace(statistics.median(one.rate for one in paces), statistics.median(one.cpu for one in paces))
 
 
 async def answers_at(ground: Ground, people: People, *, first: int, per_second: int, seconds: int) -> list[Answer]:
