@@ -78,7 +78,7 @@ integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	$(BIN)/pytest tests/integration -n $(WORKERS) --dist worksteal $(ARGS)
 
-bench: $(INSTALLED) ## Measure load, stress and bursts, beside bare loops; PART=... only some (load, stress, burst)
+bench: $(INSTALLED) ## Measure load, stress and bursts, beside bare loops; PART=... only some (load, stress, burst, credentials)
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	@$(BIN)/python -m tests.bench $(PART)
 
