@@ -17,6 +17,10 @@ from meetingbots.models import names
 from meetingbots.reconcile.intake import Intake
 
 _REQUEST_TIMEOUT = 30.0
+_CONNECT_TIMEOUT = 5.0
+# Seconds before each new try of a watch while the API server is away. kopf's own grow to 21 s, and end the process
+# after a minute; ours find the server within 3 s of its return, and let the process live for five minutes without it.
+_RETRIES = (1, 1, 2, *([3] * 100))
 
 
 def registry(*, connection: Connection, intake: Intake) -> kopf.OperatorRegistry:
@@ -57,6 +61,8 @@ def settings() -> kopf.OperatorSettings:
     kopf_settings.persistence.diffbase_storage = NoDifferences()
     kopf_settings.persistence.progress_storage = NoProgress()
     kopf_settings.networking.request_timeout = _REQUEST_TIMEOUT
+    kopf_settings.networking.connect_timeout = _CONNECT_TIMEOUT
+    kopf_settings.networking.error_backoffs = _RETRIES
     kopf_settings.watching.server_timeout = 300
     kopf_settings.watching.label_selectors["pods"] = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
     kopf_settings.watching.label_selectors[names.MAPPING_PLURAL] = f"{names.LIVE_LABEL}={names.LIVE}"

@@ -128,6 +128,16 @@ def test_kopf_writes_nothing_by_itself() -> None:
     assert settings.watching.server_timeout == 300
 
 
+def test_a_watch_outlives_minutes_without_the_api_server_and_finds_it_again_soon() -> None:
+    networking = handlers.settings().networking
+    retries = networking.error_backoffs
+    assert isinstance(retries, tuple)
+    assert max(retries) <= 3
+    assert sum(retries) >= 300
+    assert networking.connect_timeout is not None
+    assert networking.connect_timeout <= 5
+
+
 def test_kopf_copies_and_keeps_nothing_of_objects() -> None:
     persistence = handlers.settings().persistence
     differences, progress = persistence.diffbase_storage, persistence.progress_storage
