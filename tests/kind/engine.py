@@ -91,6 +91,10 @@ class Engine:
         """Bytes of an image's unpacked layers."""
         return int(self.run("image", "inspect", "--format", "{{.Size}}", tag))
 
+    def image_id(self, tag: str) -> str:
+        """What tells this image from one that had the tag before."""
+        return self.run("image", "inspect", "--format", "{{.Id}}", tag).strip()
+
     def stream_image(self, tag: str, *, into: Sequence[str | Path]) -> None:
         """Send an image's tar file to the standard input of the engine's command `into`."""
         save = [self.name, "save", *self._save_options(), tag]

@@ -33,7 +33,11 @@ class Release:
         self.name = name
         self.helm = Helm(ensure_binaries(programs=HELM) / "helm", kubeconfig=cluster.kubeconfig())
         repository, _, tag = images.operator.rpartition(":")
+        # The tag is of the version: only this tells Pods of an image that was built anew.
+        build = {"podAnnotations": {"meetingbots.test/image": cluster.engine.image_id(images.operator)}}
         self._values: dict[str, Any] = {
+            "operator": build,
+            "receiver": build,
             "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
             "bot": {"image": images.example_bot},
             "zoom": {"apiUrl": f"{zoom_url}/v2", "oauthUrl": f"{zoom_url}/oauth"},
