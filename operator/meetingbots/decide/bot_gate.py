@@ -27,7 +27,8 @@ TOUCH_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
 """When the Pod is touched, after the delivery, while its container has not started."""
 START_AFTER_DELIVERY_SECONDS = 60.0
 """A container that has not started by then gets a new Pod with new tokens: a join token lives 120 s (Zoom)."""
-_JOINING_IS_TOLD_AFTER = 0.4
+_JOINING_IS_TOLD_AFTER = 1.0
+"""A start takes about 0.1 s. Where many start at once it takes longer, and would with this write take longer still."""
 _LAST_TRY_SECONDS = 5.0
 
 
@@ -157,7 +158,6 @@ def behind_gate(facts: BotFacts, pod: PodState, *, since: float) -> BotPlan:
     else:
         words = f"Pod {pod.name} starts.{bot_status.without_token(facts)}"
         told = bot_status.going_well(facts, BotPhase.JOINING, words, spec_hash=fixed)
-    # A start takes about 0.1 s: Joining is written down only when it takes longer.
     return BotPlan(status=told, again=due - since, hold=since < _JOINING_IS_TOLD_AFTER)
 
 

@@ -124,10 +124,15 @@ class AccessTokens:
         """Whether someone waits for a token."""
         return key in self._wanted
 
-    def settled(self, key: Key) -> None:
-        """The credential was reconciled: its Secret is as it can be now. Those who wait look again."""
+    def settled(self, key: Key, state: TokenState | None = None) -> None:
+        """The credential was reconciled; its Secret is as it can be now, and holds `state`.
+
+        Those who wait look again, and a token that is no longer the Secret's is not handed out any more.
+        """
         self._wanted.discard(key)
-        self._kept.pop(key, None)
+        kept, access = self._kept.get(key), _access(state) if state is not None else None
+        if kept != access:
+            self._kept.pop(key, None)
         event = self._renewed.pop(key, None)
         if event is not None:
             event.set()

@@ -61,6 +61,8 @@ class BotReconciler:
             try:
                 if plan.act is None:
                     if plan.hold or not await self._write(item, bot, plan.status):
+                        if bot_status.is_finished(bot.status):
+                            memory.model = None  # it will hardly be looked at again
                         return plan.again
                     continue  # what was written is looked at as any other change
                 await self._apply(item, facts, memory, plan)

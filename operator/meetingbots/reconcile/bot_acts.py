@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from meetingbots.build.bot_environment import secret_values
 from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION, bot_pod, pod_name
 from meetingbots.build.join_secret import Delivery, join_secret, join_secret_name, read_delivery
+from meetingbots.build.pod_shape import pod_shape
 from meetingbots.decide.bot_facts import BotFacts, Shortfall
 from meetingbots.decide.bot_status import fixed_spec_hash
 from meetingbots.decide.bot_tokens import named_reason
@@ -44,6 +45,8 @@ _TEMPLATE_REFUSED_SECONDS = 25.0
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 15.0
 _MAPPING_LIFE = timedelta(seconds=60)
+_TAKEN_LIFE = timedelta(seconds=60)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NO_DRY_RUN = "does not support dry run"
 """What the API server says where an admission webhook has side effects: then the template cannot be checked."""
 
@@ -55,6 +58,8 @@ class BotActs:
         self._services = services
         self._default_template = default_template
         self._issuer = issuer
+        self._taken: dict[tuple[str, str], datetime] = {}
+        """When a dry run last took a Pod of a shape, by namespace and shape."""
 
     async def create_pod(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
         """Create the claimed Pod; a refusal is remembered as the template's problem or as passing."""
@@ -78,8 +83,12 @@ class BotActs:
         self._services.caches.pods.put(answer)
 
     async def check_template(self, facts: BotFacts, memory: BotMemory) -> None:
-        """Ask by a dry run whether the Pod would be taken."""
+        """Ask by a dry run whether the Pod would be taken, unless one of this shape was taken just now."""
         pod = self._pod(facts, pod_name(facts.bot, attempt=1))
+        shape = (facts.bot.namespace, pod_shape(pod))
+        if self._taken.get(shape, _LONG_AGO) > facts.now - _TAKEN_LIFE and not facts.doubtful:
+            memory.checked_hash = facts.pod_hash
+            return
         try:
             await self._services.kube.create(PODS, namespace=facts.bot.namespace, body=pod, dry_run=True)
         except AlreadyExistsError:
@@ -89,6 +98,9 @@ class BotActs:
                 self._refused(memory, error, facts.now)
         if memory.refused is None:
             memory.checked_hash = facts.pod_hash
+        if memory.refused is None and memory.template is None:
+            self._taken = {key: when for key, when in self._taken.items() if when > facts.now - _TAKEN_LIFE}
+            self._taken[shape] = facts.now
 
     async def delete_pod(self, bot: MeetingBot, name: str, uid: str) -> None:
         """Ask the Pod to end within its grace period; another Pod of that name is none of our business."""
@@ -111,7 +123,12 @@ class BotActs:
         memory.of_attempt(name).prepared = True
         meeting = facts.meeting
         if isinstance(meeting, MeetingRef) and facts.bot.requested_tokens:
-            await self.read_mapping(facts.bot, memory, meeting.meeting_id)
+            live = self._services.caches.live_mappings.get(Key(facts.bot.namespace, meeting.meeting_id))
+            if live is None:
+                await self.read_mapping(facts.bot, memory, meeting.meeting_id)
+            else:
+                memory.watch(live)
+                memory.mapping_read_at = self._services.clock()
             await self._issuer.prepare(facts.bot, mapping=memory.mapping_of(meeting.meeting_id))
 
     async def read_mapping(self, bot: MeetingBot, memory: BotMemory, meeting_id: str) -> None:

@@ -139,9 +139,9 @@ def test_touches_that_were_missed_are_not_made_up_for() -> None:
 
 
 def test_joining_is_written_only_when_the_start_takes_longer() -> None:
-    early = after_delivery(0.2, 1)
+    early = after_delivery(0.8, 2)
     assert early.hold
-    late = after_delivery(0.45, 1)
+    late = after_delivery(1.1, 3)
     assert not late.hold
     assert (late.status.phase, reason(late)) == (BotPhase.JOINING, "Joining")
     assert late.status.spec_hash == "joined-with"

@@ -192,3 +192,17 @@ async def test_ahead_of_time_nothing_is_asked_of_a_credential_that_is_not_there_
     assert await operator.tokens.prefetch(KEY) is None
     assert not operator.tokens.wanted(bob)
     assert not operator.tokens.wanted(KEY)
+
+
+async def test_a_look_at_the_credential_keeps_the_token_in_memory_while_it_is_the_secrets(bench: Bench) -> None:
+    operator = await started(bench)
+    first = await operator.tokens.get(KEY)
+    await operator.look()
+    reads = bench.kube.count("get", SECRETS)
+    assert await operator.tokens.get(KEY) == first
+    assert bench.kube.count("get", SECRETS) == reads
+    bench.clock.forward(3000)
+    await operator.look()
+    second = await operator.tokens.get(KEY)
+    assert isinstance(second, AccessToken)
+    assert second != first

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from meetingbots.kube.resources import BOTS, EVENTS, MAPPINGS, PODS, SECRETS
 from meetingbots.models.bot import BotPhase
+from meetingbots.reconcile.cache import Key
 
-from tests.unit.bots import MEETING, POD, at
+from tests.unit.bots import MEETING, POD, at, bot_object
 from tests.unit.fake_kube import Call
 from tests.unit.reconcile.bot_bench import Bench
 
@@ -108,6 +109,36 @@ async def test_a_scheduled_bot_is_checked_by_a_dry_run_once() -> None:
         await operator.look()
     assert bench.cluster.count("create", PODS) == 1
     assert bench.pods() == []
+
+
+async def test_bots_of_one_shape_share_a_dry_run_for_a_while() -> None:
+    bench = Bench()
+    operator = bench.operator()
+    for number, (forward, runs) in enumerate(((0, 1), (30, 1), (40, 2), (5, 2))):
+        bench.clock.forward(forward)
+        item = bot_object(joinAt=at(5000).isoformat())
+        item["metadata"] |= {"name": f"bot-{number}", "uid": f"uid-{number}"}
+        bench.cluster.put(BOTS, item)
+        operator.watch()
+        await operator.bots.reconcile(Key("team", f"bot-{number}"))
+        assert bench.cluster.count("create", PODS) == runs
+        told = bench.cluster.peek(BOTS, namespace="team", name=f"bot-{number}")
+        assert told is not None
+        assert told["status"]["phase"] == "Scheduled"
+
+
+async def test_a_running_meetings_mapping_is_known_by_the_watch() -> None:
+    bench = Bench()
+    bench.put_bot(joinAt=at(1000).isoformat())
+    bench.put_mapping()
+    operator = bench.operator()
+    live = bench.cluster.peek(MAPPINGS, namespace="team", name=MEETING)
+    assert live is not None
+    live["status"]["phase"] = "Live"
+    operator.services.caches.live_mappings.put(live)
+    await bench.live(operator, until=bench.running)
+    assert bench.heard() == ["join-token-1"]
+    assert bench.cluster.count("get", MAPPINGS) == 0
 
 
 async def test_a_settled_bot_costs_no_calls() -> None:
