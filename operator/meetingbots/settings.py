@@ -13,8 +13,6 @@ from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsC
 
 from meetingbots.template_file import parse_template
 
-from meetingbots.template_file import parse_template
-
 DEFAULT_API_URL = "https://api.zoom.us/v2"
 DEFAULT_OAUTH_URL = "https://zoom.us/oauth"
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -137,9 +135,6 @@ class OperatorSettings(Settings):
     bot_template_file: Path | None = Field(
         default=None, description="YAML file with the Pod template that MeetingBots' own are merged into"
     )
-    bot_template_file: Path | None = Field(
-        default=None, description="YAML file with the Pod template that MeetingBots' own are merged into"
-    )
     health_port: int = Field(default=8081, ge=0, le=65535, description="port of /healthz and /readyz; 0: off")
     allowed_token_url_hosts: Names = Field(
         default=(), description="hosts that accessTokenURL grants may name; none: such grants are refused"
@@ -172,16 +167,6 @@ class OperatorSettings(Settings):
     @classmethod
     def _base(cls, value: str) -> str:
         return _base_url(value)
-
-    @field_validator("bot_template_file")
-    @classmethod
-    def _template(cls, value: Path | None) -> Path | None:
-        if value is not None:
-            try:
-                parse_template(value.read_bytes())
-            except OSError as error:
-                raise ValueError(f"cannot be read: {error.strerror}") from None
-        return value
 
     @field_validator("bot_template_file")
     @classmethod
