@@ -1,7 +1,8 @@
 """Zoom's events while everything around the receiver breaks: what was sent, tried again, written and wrong.
 
-Two receivers behind one address. The simulator sends by Zoom's rules, only that its clock runs faster, so that its
-tries after 5, 25 and 85 minutes come within seconds; the times that it writes on its events stay real ones.
+Two receivers behind one address. The simulator sends by Zoom's rules, only that its clock runs faster while all is
+whole, so that its tries after 5, 25 and 85 minutes come within seconds, and what is broken for seconds is not broken
+for an hour by that clock. The times that it writes on its events stay real ones.
 """
 
 import random
@@ -31,8 +32,11 @@ APART_SECONDS = 2.1
 """Between two events of a meeting: Zoom's times are whole seconds, and no meeting runs twice in one."""
 TIME_STEP = 60.0
 STEP_SECONDS = 0.25
-SIM_FASTER = TIME_STEP / STEP_SECONDS
-EVENTS_BETWEEN_BREAKS = 250
+EVENTS_FOR_A_BREAK = 1000
+FEWEST_BREAKS = 5
+"""One of each kind."""
+WHOLE_SECONDS = 3.0
+"""After a break, before the next one."""
 LAST_TRIES_SECONDS = 120.0
 LABELLED = ("Live", "Ended")
 """Phases in which the label is there (the operator, which takes it off, is stopped)."""
@@ -73,11 +77,12 @@ def stress(cluster: ControlPlane, zoom: SimClient, *, events: int, folder: Path,
         running.operator.stop()
         breaker = _Breaker(cluster, [running.receiver, running.second_receiver])
         began = time.monotonic()
-        stack.enter_context(_faster(zoom))
+        stack.enter_context(_faster(zoom, unless=lambda: breaker.at_work))
         script = _Script(zoom, crowd, random.Random(seed))
+        breaks = max(FEWEST_BREAKS, events // EVENTS_FOR_A_BREAK)
         while script.acts < events:
             script.step()
-            if script.acts >= (breaker.begun + 1) * EVENTS_BETWEEN_BREAKS:
+            if script.acts >= (breaker.begun + 1) * events / (breaks + 1) and breaker.begun < breaks:
                 breaker.next()
         breaker.finish()
         zoom.settled(seconds=LAST_TRIES_SECONDS)
@@ -204,13 +209,19 @@ class _Breaker:
         self._failed: list[BaseException] = []
 
     def next(self) -> None:
-        """Begin the next break; one at a time, so that Zoom's last try finds somebody there."""
-        if self._thread is not None and self._thread.is_alive():
+        """Begin the next break, once the last one is over and has been for a moment."""
+        if self._thread is not None:
             self._thread.join()
+            time.sleep(WHOLE_SECONDS)
         act = self._acts[self.begun % len(self._acts)]
         self.begun += 1
         self._thread = threading.Thread(target=self._run, args=(act,), name="breaker", daemon=True)
         self._thread.start()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether something is broken."""
+        return self._thread is not None and self._thread.is_alive()
 
     def finish(self) -> None:
         """Wait until all is whole again; raises what went wrong with the breaking itself."""
@@ -238,7 +249,7 @@ class _Breaker:
 
 
 @contextmanager
-def _faster(zoom: SimClient) -> Iterator[None]:
+def _faster(zoom: SimClient, *, unless: Callable[[], bool]) -> Iterator[None]:
     """Let Zoom's waiting go faster, and not the time that it shows."""
     stop = threading.Event()
     skew = zoom.clock().skew
@@ -247,6 +258,8 @@ def _faster(zoom: SimClient) -> Iterator[None]:
         with SimClient(zoom.base_url) as own:
             moved = 0.0
             while not stop.wait(STEP_SECONDS):
+                if unless():
+                    continue
                 moved += TIME_STEP
                 own.clock(advance=TIME_STEP, skew=skew - moved)  # both in one: nobody sees a time in between
 
