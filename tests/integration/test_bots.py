@@ -245,6 +245,12 @@ def test_a_bad_template_is_told_and_a_better_one_runs(tenant: Tenant, kubelet: K
         lambda: "hostname" in tenant.condition("meetingbots", "notes").get("message", ""),
     )
     assert tenant.condition("meetingbots", "notes")["reason"] == "TemplateInvalid"
+    typo = {"spec": {"containers": [{"name": "bot", "image": "test/sleep", "imagePullPolcy": "Never"}]}}
+    tenant.apply("MeetingBot", "notes", {"meeting": {"id": str(meeting.id)}, "tokens": [], "template": typo})
+    tenant.wait(
+        "the typo named",
+        lambda: "imagePullPolcy" in tenant.condition("meetingbots", "notes").get("message", ""),
+    )
     assert not tenant.pods()
     tenant.bot("notes", meeting.id, image="test/sleep", tokens=[])
     tenant.wait_phase("notes", "Running")

@@ -115,7 +115,9 @@ class FakeKube(Kube):
         for start in range(0, max(len(items), 1), page_size):
             yield {"metadata": {"resourceVersion": str(self._version)}, "items": items[start : start + page_size]}
 
-    async def create(self, resource: Resource, *, namespace: str | None, body: Object, dry_run: bool = False) -> Object:
+    async def create(
+        self, resource: Resource, *, namespace: str | None, body: Object, dry_run: bool = False, strict: bool = False
+    ) -> Object:
         name = body["metadata"]["name"]
         number = await self._before("create", resource, namespace, name)
         place = _place(resource, namespace, name)

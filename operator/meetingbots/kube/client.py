@@ -84,12 +84,15 @@ class Kube:
                 return
             query["continue"] = metadata["continue"]
 
-    async def create(self, resource: Resource, *, namespace: str | None, body: Object, dry_run: bool = False) -> Object:
+    async def create(
+        self, resource: Resource, *, namespace: str | None, body: Object, dry_run: bool = False, strict: bool = False
+    ) -> Object:
         """The created object. Raises `AlreadyExistsError`, `InvalidError`, `ForbiddenError`.
 
-        After `UnavailableError` the object may exist all the same: look.
+        After `UnavailableError` the object may exist all the same: look. `strict` refuses fields that the API server
+        does not know, which it would drop in silence otherwise (Kubernetes API concepts, "Field validation").
         """
-        query = {"dryRun": "All"} if dry_run else None
+        query = {**({"dryRun": "All"} if dry_run else {}), **({"fieldValidation": "Strict"} if strict else {})} or None
         return await self._call(
             "create", resource, "POST", resource.path(namespace=namespace), query=query, body=body, media=_JSON
         )

@@ -66,7 +66,7 @@ class BotActs:
         pod, attempt = self._pod(facts, name), memory.of_attempt(name)
         fresh, attempt.fresh = attempt.fresh, False
         try:
-            answer = await self._services.kube.create(PODS, namespace=facts.bot.namespace, body=pod)
+            answer = await self._services.kube.create(PODS, namespace=facts.bot.namespace, body=pod, strict=True)
         except AlreadyExistsError:
             await self._look_at_existing(facts, memory, name)
             return
@@ -90,7 +90,7 @@ class BotActs:
             memory.checked_hash = facts.pod_hash
             return
         try:
-            await self._services.kube.create(PODS, namespace=facts.bot.namespace, body=pod, dry_run=True)
+            await self._services.kube.create(PODS, namespace=facts.bot.namespace, body=pod, dry_run=True, strict=True)
         except AlreadyExistsError:
             pass
         except (InvalidError, ForbiddenError) as error:

@@ -32,7 +32,9 @@ class Posted(Kube):
         self.free = asyncio.Event()
         self.free.set()
 
-    async def create(self, resource: Resource, *, namespace: str | None, body: Object, dry_run: bool = False) -> Object:
+    async def create(
+        self, resource: Resource, *, namespace: str | None, body: Object, dry_run: bool = False, strict: bool = False
+    ) -> Object:
         await self.free.wait()
         if self.failure is not None:
             raise self.failure
