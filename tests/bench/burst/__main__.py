@@ -1,6 +1,7 @@
 """Command: `python -m tests.bench.burst`; the size is set by the environment (see `size`)."""
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -52,6 +53,7 @@ async def measure(ground: run.Ground) -> None:
     if size.only != "one":
         for _ in range(size.runs):
             say(f"== {size.bots} bots with one joinAt over {size.credentials} credentials")
+            say(machine())
             floor = await run.floor(ground, credentials=size.credentials)
             tell(*report.of_burst("bare loop", floor))
             burst, life = await run.operator(ground, credentials=size.credentials)
@@ -59,8 +61,14 @@ async def measure(ground: run.Ground) -> None:
             tell(report.of_ratio(burst, floor))
     if size.only != "many":
         say(f"== {size.bots} bots with one joinAt over one credential (Business plan, its whole share)")
+        say(machine())
         burst, life = await run.operator(ground, credentials=1)
         tell(*report.of_burst("operator ", burst), *report.of_life(life, bots=size.bots), report.of_limit(burst))
+
+
+def machine() -> str:
+    """What the figures were measured on: a load above the number of processors makes them those of the others."""
+    return f"machine: {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the run"
 
 
 def tell(*lines: str) -> None:

@@ -17,11 +17,15 @@ from tests.stack.rights import grant
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the operator had done by a moment: API calls by verb and resource, calls to Zoom, usage."""
+    """What the operator had done by a moment: API calls by verb and resource, calls to Zoom, usage.
+
+    `looks` counts how often it looked at a credential, each of which reads up to three Secrets on its own account.
+    """
 
     kube: dict[str, float]
     zoom: dict[str, float]
     usage: Usage
+    looks: float
 
 
 class Operator:
@@ -67,10 +71,13 @@ class Operator:
             text = answer.read().decode()
         kube: defaultdict[str, float] = defaultdict(float)
         zoom: defaultdict[str, float] = defaultdict(float)
+        looks = 0.0
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.name == "meetingbots_kube_requests_total":
                     kube[f"{sample.labels['verb']} {sample.labels['resource']}"] += sample.value
                 elif sample.name == "meetingbots_zoom_requests_total":
                     zoom[f"{sample.labels['call']} {sample.labels['code']}"] += sample.value
-        return Snapshot(dict(kube), dict(zoom), usage(self._program.pid))
+                elif sample.name == "meetingbots_reconcile_duration_seconds_count":
+                    looks += sample.value if sample.labels["kind"] == "ZoomCredential" else 0.0
+        return Snapshot(dict(kube), dict(zoom), usage(self._program.pid), looks)

@@ -34,7 +34,9 @@ def of_life(life: Life, *, bots: int) -> Iterator[str]:
         if kind != EVENTS and kind.startswith("get ")
     }
     told = ", ".join(f"{kind} {count:.2f}" for kind, count in late.items()) or "none"
-    judged = _judged(sum(late.values()), "<=", 0.0)
+    looks = life.joined.looks - life.staged.looks
+    told += f"; {looks:.0f} looks at credentials themselves, up to 3 Secrets each, are among them" if looks else ""
+    judged = _judged(max(0.0, sum(late.values()) - 3 * looks / bots), "<=", 0.0)
     yield f"API calls a bot after joinAt that could have been made before: {judged} ({told})"
     zoom = per_bot(life.before.zoom, life.ended.zoom, bots=bots)
     yield f"Zoom calls a bot: {', '.join(f'{kind} {count:.2f}' for kind, count in zoom.items())}"

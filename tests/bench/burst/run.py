@@ -104,7 +104,9 @@ async def operator(ground: Ground, *, credentials: int) -> tuple[Burst, Life]:
     bots = ground.size.bots
     async with Wire(ground.cluster.kubeconfig("admin")) as wire:
         player = await _stage(wire, namespace)
+        began = time.monotonic()
         await prepare.make_customers(wire, namespace, customers)
+        staging = ground.size.staging_seconds(writing=time.monotonic() - began)
         process = await asyncio.to_thread(
             Operator,
             ground.cluster,
@@ -117,7 +119,7 @@ async def operator(ground: Ground, *, credentials: int) -> tuple[Burst, Life]:
         try:
             await prepare.wait_ready(wire, namespace, count=credentials)
             before = await asyncio.to_thread(process.snapshot)
-            join_at = float(math.ceil(time.time() + ground.size.staging_seconds))
+            join_at = float(math.ceil(time.time() + staging))
             await prepare.make_bots(wire, namespace, customers, join_at=join_at)
             await player.until(lambda: len(player.waiting) >= bots, what="Pods at the gate", seconds=LIMIT_SECONDS)
             ground.say(f"staged {join_at - time.time():.0f} s before joinAt")

@@ -35,7 +35,9 @@ class Size:
             raise ValueError("BENCH_ONLY is many or one")
         return cls(**numbers, only=only)
 
-    @property
-    def staging_seconds(self) -> float:
-        """How long before the burst its bots are created, so that all their Pods wait at the gate in time."""
-        return 12.0 + self.bots * 0.04
+    def staging_seconds(self, *, writing: float) -> float:
+        """How long before the burst its bots are created, so that all their Pods wait at the gate in time.
+
+        `writing` is how long it took to write one object for each bot, for machines and their loads differ.
+        """
+        return 12.0 + max(self.bots * 0.03, writing * 8)

@@ -36,3 +36,8 @@ def test_the_size_is_the_targets_unless_the_environment_says_so() -> None:
     for wrong in ({"BENCH_BOTS": "0"}, {"BENCH_ONLY": "both"}, {"BENCH_CREDENTIALS": "x"}):
         with pytest.raises(ValueError, match=r"at least 1|many or one|invalid literal"):
             Size.from_environment(wrong)
+
+
+def test_bots_are_made_in_time_on_a_slow_machine_too() -> None:
+    assert Size(bots=1000).staging_seconds(writing=1.0) == pytest.approx(42)
+    assert Size(bots=1000).staging_seconds(writing=10.0) == pytest.approx(92)
