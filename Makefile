@@ -6,6 +6,8 @@ INSTALLED := .venv/.installed
 SOURCES := operator tests examples
 # Integration tests mostly wait: so many side by side, each worker with a control plane of its own.
 WORKERS ?= 3
+# The one that needs the machine for itself comes after them.
+STRESS := tests/integration/test_receiver_stress.py
 STEPS := lint types layers unit integration chart
 # The test cluster: embedded (control plane and a double of a kubelet) or kind (containers, real Pods).
 CLUSTER ?= embedded
@@ -76,7 +78,8 @@ unit: $(INSTALLED) ## Tests without Kubernetes; ARGS=... goes to pytest
 
 integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
-	$(BIN)/pytest tests/integration -n $(WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/pytest tests/integration -n $(WORKERS) --dist worksteal --ignore=$(STRESS) $(ARGS)
+	$(BIN)/pytest $(STRESS) $(ARGS)
 
 bench: $(INSTALLED) ## Measure load, stress and bursts, beside bare loops; PART=... only some (load, stress, burst, credentials)
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null

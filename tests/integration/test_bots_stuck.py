@@ -1,5 +1,6 @@
 """What keeps a bot from starting is told within seconds, goes on when it heals, and the deadline decides otherwise."""
 
+from itertools import count
 from typing import Any
 
 from tests.cluster.api import core_path
@@ -86,12 +87,13 @@ def test_an_admission_policy_that_refuses(tenant: Tenant, kubelet: KubeletDouble
     api.create(f"{group}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": policy})
     api.create(f"{group}/validatingadmissionpolicybindings", {"metadata": {"name": name}, "spec": binding})
     try:
-        number = iter(range(100))
+        number = count()
 
         def refused() -> bool:
-            # A new policy takes effect a little later.
-            bot_name = f"latest-{next(number)}"
-            bot(tenant, bot_name, template(image="test/sleep:latest"), joinAt="2999-01-01T00:00:00Z")
+            # A new policy takes effect a little later; and bots of one shape share a dry run, so each has its own image.
+            mark = next(number)
+            bot_name = f"latest-{mark}"
+            bot(tenant, bot_name, template(image=f"test/sleep-{mark}:latest"), joinAt="2999-01-01T00:00:00Z")
             tenant.wait("looked at", lambda: bool(tenant.condition("meetingbots", bot_name)))
             ready = tenant.condition("meetingbots", bot_name)
             return ready["reason"] == "TemplateInvalid" and "name a version" in ready["message"]
