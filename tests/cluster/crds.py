@@ -41,7 +41,7 @@ def wait_served(api: Api, crds: Sequence[Object], *, limit_seconds: float = 20) 
 
 def _established(api: Api, name: str) -> bool:
     crd = api.get(f"{COLLECTION}/{name}")
-    conditions = crd.get("status", {}).get("conditions", []) if crd else []
+    conditions = (crd.get("status", {}).get("conditions") or []) if crd else []
     return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
