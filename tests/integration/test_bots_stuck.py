@@ -90,7 +90,7 @@ def test_an_admission_policy_that_refuses(tenant: Tenant, kubelet: KubeletDouble
         number = count()
 
         def refused() -> bool:
-            # A new policy takes effect a little later; and bots of one shape share a dry run, so each has its own image.
+            # A new policy takes effect a little later, and bots of one shape share a dry run: each has its own image.
             mark = next(number)
             bot_name = f"latest-{mark}"
             bot(tenant, bot_name, template(image=f"test/sleep-{mark}:latest"), joinAt="2999-01-01T00:00:00Z")
