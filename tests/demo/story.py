@@ -54,6 +54,10 @@ class Story:
         self._objects.apply("ConfigMap", "zoom-simulator", {"data": {"url": self._zoom.base_url}})
         self._apply("credential.yaml")
         self._wait("the ZoomCredential is Ready", lambda: self._ready("zoomcredentials", "alice") == "True")
+        self._wait(
+            "her meetings at Zoom are listed",
+            lambda: self._condition("zoomcredentials", "alice", "MeetingsSynced").get("status") == "True",
+        )
         self._get("zcred")
         token = self._objects.secret("alice-zoom-token") or {}
         self._n.check("the tokens are in Secret alice-zoom-token", "access_token" in token.get("data", {}))

@@ -32,6 +32,8 @@ def recorded(tenant: Tenant, meeting_id: int, *, measured: Measure, what: str) -
 
 def test_from_apply_to_succeeded(tenant: Tenant, zoom: SimClient, measured: Measure) -> None:
     tenant.ready_credential()
+    # Zoom's list would have the meeting, too.
+    tenant.wait("the first sync", lambda: bool(tenant.condition("zoomcredentials", "alice", "MeetingsSynced")))
     meeting = tenant.meeting(emit=True, passcode="e2e-passcode")
     tenant.wait("the mapping by webhook", lambda: tenant.status("meetingmappings", meeting.id).get("phase") == "Live")
     assert tenant.status("meetingmappings", meeting.id)["credentials"][0]["source"] == "Webhook"
