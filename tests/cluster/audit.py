@@ -18,7 +18,10 @@ POLICY = {
 
 @dataclass(frozen=True, kw_only=True)
 class ApiCall:
-    """One call of the API server. `resource` is plural with its subresource (`pods/status`), `code` HTTP's status."""
+    """One call of the API server. `resource` is plural with its subresource (`pods/status`), `code` HTTP's status.
+
+    `user` is empty where nobody was made out, as while the server starts.
+    """
 
     user: str
     user_agent: str
@@ -48,7 +51,7 @@ def _call(event: dict[str, Any]) -> ApiCall:
     target = event.get("objectRef", {})
     parts = [part for part in (target.get("resource", ""), target.get("subresource", "")) if part]
     return ApiCall(
-        user=event["user"]["username"],
+        user=event["user"].get("username", ""),
         user_agent=event.get("userAgent", ""),
         verb=event["verb"],
         resource="/".join(parts) or event["requestURI"],

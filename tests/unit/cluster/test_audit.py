@@ -44,3 +44,10 @@ def test_calls_count_once_and_a_half_written_line_waits(tmp_path: Path) -> None:
 
 def test_no_log_is_no_calls(tmp_path: Path) -> None:
     assert list(read_calls(tmp_path / "none")) == []
+
+
+def test_a_call_of_nobody_that_was_made_out_counts(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    log.write_text(line("ResponseComplete", "get", user={}, responseStatus={"code": 401}))
+    (call,) = read_calls(log)
+    assert (call.user, call.code) == ("", 401)
