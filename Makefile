@@ -85,7 +85,7 @@ bench: $(INSTALLED) ## Measure load, stress and bursts, beside bare loops; PART=
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	@$(BIN)/python -m tests.bench $(PART)
 
-e2e: $(INSTALLED) ## Tests on a kind cluster; ARGS=... goes to pytest
+e2e: $(INSTALLED) ## Tests on a kind cluster; ARGS=... goes to pytest, MEETINGBOTS_E2E_IMAGE_DELAY=180 lets an image be that late
 	$(BIN)/pytest tests/e2e $(ARGS)
 
 browser: $(INSTALLED) ## Tests of the connect pages in Chromium; as root on Debian it is installed; ARGS=... goes to pytest
