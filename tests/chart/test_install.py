@@ -17,6 +17,9 @@ from tests.cluster.controlplane import ControlPlane
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/meetingmappings.meetingbots.dev"
 MAPPINGS = "/apis/meetingbots.dev/v1alpha1/namespaces/{}/meetingmappings"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
+CRDS = tuple(
+    f"{CRD.rpartition('/')[0]}/{kind}.meetingbots.dev" for kind in ("meetingmappings", "meetingbots", "zoomcredentials")
+)
 NO_CRDS = {"crds": {"enabled": False}}
 
 
@@ -46,15 +49,18 @@ class Release:
         return self.helm.run("upgrade", name, str(chart), "--namespace", namespace, values=values or {})
 
     def uninstall(self, name: str, namespace: str) -> str:
+        # A CRD that goes before its storage is set up stays Terminating for minutes (InstanceDeletionFailed).
+        served(self.api)
         self._installed.remove((name, namespace))
         return self.helm.run("uninstall", name, "--namespace", namespace)
 
     def clean_up(self) -> None:
         for name, namespace in list(self._installed):
             self.uninstall(name, namespace)
-        for kind in ("meetingmappings", "meetingbots", "zoomcredentials"):
-            self.api.delete(f"{CRD.rpartition('/')[0]}/{kind}.meetingbots.dev")
-        wait_until(lambda: self.api.get(CRD) is None, what="the CRDs are gone")
+        served(self.api)
+        for path in CRDS:
+            self.api.delete(path)
+        wait_gone(self.api)
 
 
 @pytest.fixture
@@ -64,8 +70,26 @@ def release(cluster: ControlPlane, programs: Path) -> Iterator[Release]:
     made.clean_up()
 
 
+def wait_gone(api: Api) -> None:
+    """Wait until none of our CRDs is left; if one stays, say what Kubernetes says of its removal."""
+    try:
+        wait_until(lambda: not any(api.get(path) for path in CRDS), what="the CRDs are gone")
+    except TimeoutError as error:
+        left = [found["status"].get("conditions") for path in CRDS if (found := api.get(path)) is not None]
+        raise TimeoutError(f"{error}; what is left says {left}") from None
+
+
 def served(api: Api) -> None:
-    wait_until(lambda: api.raw("GET", MAPPINGS.format("default"))[0] == 200, what="our CRDs are served")
+    """Wait until every CRD of ours that is there and stays can be listed."""
+
+    def can_be_listed(path: str) -> bool:
+        found = api.get(path)
+        if found is None or "deletionTimestamp" in found["metadata"]:
+            return True
+        plural = found["spec"]["names"]["plural"]
+        return api.raw("GET", f"/apis/{found['spec']['group']}/v1alpha1/{plural}")[0] == 200
+
+    wait_until(lambda: all(map(can_be_listed, CRDS)), what="our CRDs are served")
 
 
 def has_two(api: Api, namespace: str, component: str) -> bool:
@@ -234,4 +258,4 @@ def test_uninstall_removes_crds_that_are_not_to_be_kept(release: Release) -> Non
     release.install("meetingbots", namespace, values={"crds": {"keep": False}})
     served(release.api)
     release.uninstall("meetingbots", namespace)
-    wait_until(lambda: release.api.get(CRD) is None, what="the CRD is gone")
+    wait_gone(release.api)
