@@ -48,7 +48,7 @@ class GrantFound:
 
 @dataclass(frozen=True, kw_only=True)
 class GrantUnserved:
-    """A kind of grant that cannot be asked with yet; `message` says so."""
+    """A grant that is not asked with as it is written, such as a URL that is not allowed; `message` says why."""
 
     message: str
 

@@ -182,7 +182,8 @@ def _unsaved(facts: CredentialFacts) -> Verdict | None:
 def _unserved(facts: CredentialFacts) -> Verdict | None:
     if not isinstance(facts.grant, GrantUnserved):
         return None
-    return Verdict(False, Reason.WAITING_FOR_CONSENT, facts.grant.message, stalled=True)
+    # No person's consent is missing: whoever wrote the spec, or runs the operator, has to mend it.
+    return Verdict(False, Reason.APP_INVALID, facts.grant.message, stalled=True)
 
 
 def _no_app(facts: CredentialFacts) -> Verdict | None:

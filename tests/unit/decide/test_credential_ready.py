@@ -42,7 +42,7 @@ def rejected(reason: Reason, mark: str = "") -> Rejection:
         (facts(secret=None, app=Absent(message="no app"), grant=Absent(message="no")), Reason.APP_SECRET_MISSING),
         (facts(secret=None, grant=Absent(message="no grant")), Reason.GRANT_SECRET_MISSING),
         (facts(OVER, grant=Absent(message="no"), troubles={Step.TOKENS: trouble()}), Reason.ZOOM_UNAVAILABLE),
-        (facts(secret=None, grant=GrantUnserved(message="connect")), Reason.WAITING_FOR_CONSENT),
+        (facts(secret=None, grant=GrantUnserved(message="connect")), Reason.APP_INVALID),
         (facts(secret=None, troubles={Step.GRANT: trouble()}), Reason.ZOOM_UNAVAILABLE),
         (facts(secret=None, troubles={Step.GRANT: trouble(Reason.APP_INVALID)}), Reason.APP_INVALID),
         (facts(OVER, troubles={Step.TOKENS: trouble()}), Reason.ZOOM_UNAVAILABLE),

@@ -52,7 +52,7 @@ def test_conditions_of_kstatus_are_there_only_while_true() -> None:
     waiting = told(facts(secret=None, troubles={Step.GRANT: trouble()}))
     assert types(waiting) == {"Ready": "ZoomUnavailable", "Reconciling": "ZoomUnavailable"}
     unserved = told(facts(secret=None, grant=GrantUnserved(message="Not served.")))
-    assert types(unserved) == {"Ready": "WaitingForConsent", "Stalled": "WaitingForConsent"}
+    assert types(unserved) == {"Ready": "AppInvalid", "Stalled": "AppInvalid"}
     suspended = told(facts(credential=credential(suspend=True)))
     assert types(suspended) == {"Ready": "Suspended"}
     healed = told(facts(credential=credential(status=waiting)))

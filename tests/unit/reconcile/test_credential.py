@@ -180,7 +180,7 @@ async def test_grants_of_later_versions_are_told(bench: Bench) -> None:
     bench.put_credential(grant={"accessTokenURL": {"url": "https://tokens.example/alice"}})
     await bench.operator().look()
     assert not bench.ready
-    assert bench.reason == "WaitingForConsent"
+    assert bench.reason == "AppInvalid"
     assert bench.condition("Stalled") is not None
     assert bench.zoom.asked == []
 

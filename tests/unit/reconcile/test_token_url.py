@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meetingbots.kube.resources import SECRETS
+from meetingbots.decide.notification import notice_for
+from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.models.credential import ZoomCredential
 from meetingbots.outside.client import OutsideClient
 from meetingbots.reconcile.token_url import expiry_of
 from pydantic import SecretStr
@@ -195,9 +197,13 @@ async def test_addresses_that_the_settings_do_not_allow_are_not_asked(
     put(bench, customer, url=url)
     await bench.operator().look()
     assert not bench.ready
-    assert bench.reason == "WaitingForConsent"
+    assert bench.reason == "AppInvalid"
     assert bench.condition("Stalled") is not None
     assert "spec.grant.accessTokenURL.url cannot be used" in message(bench)
+    # Nobody is asked to consent: it is not a person's consent that is missing.
+    stored = bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
+    assert stored is not None
+    assert notice_for(ZoomCredential.from_object({**stored, "kind": "ZoomCredential"})) is None
     assert "hush" not in message(bench)
     assert not customer.asked
     assert not customer.lookups
@@ -208,7 +214,7 @@ async def test_it_is_off_by_default(bench: Bench, customer: Customer) -> None:
     give(bench, customer)
     put(bench, customer)
     await bench.operator().look()
-    assert bench.reason == "WaitingForConsent"
+    assert bench.reason == "AppInvalid"
     assert "not among the allowed token URL hosts" in message(bench)
     assert not customer.lookups
 
