@@ -31,16 +31,16 @@ def is_over(mapping: MeetingMapping, *, now: datetime) -> bool:
 
     People's own objects are never over.
     """
-    status, times = mapping.status, mapping.status.event_times
+    status = mapping.status
     if mapping.spec.credentials or status.phase is MappingPhase.LIVE:
         return False
-    last = newest(times)
+    last = newest(status.event_times)
     if milliseconds(now - KEPT_AFTER_END) < last:
         return False
     if status.phase is MappingPhase.DELETED or not status.credentials:
         return last > 0
-    is_instant = times.existence is None and not any(one.source in FROM_LISTS for one in status.credentials)
-    return status.phase is MappingPhase.ENDED and is_instant
+    is_listed = any(one.source in FROM_LISTS for one in status.credentials)
+    return status.phase is MappingPhase.ENDED and not is_listed and not _was_planned(status)
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,11 @@ def tidied(mapping: MeetingMapping, *, known: Known, now: datetime) -> MappingSt
 def unlisted(mapping: MeetingMapping, *, known: Known) -> frozenset[str]:
     """The credentials that a webhook named as the host's, and whose list of meetings, read since, has it not.
 
-    A list that has it makes the entry its own. Instant meetings are in no list.
+    A list that has it makes the entry its own. Instant meetings are in no list, and running ones that are overdue in
+    none any more: Zoom is to be asked before an entry goes.
     """
     status = mapping.status
-    if status.phase in (MappingPhase.LIVE, MappingPhase.DELETED) or status.event_times.existence is None:
+    if status.phase is MappingPhase.DELETED or not _was_planned(status):
         return frozenset()
     last = newest(status.event_times)
     return frozenset(
@@ -115,9 +116,18 @@ def still_there(mapping: MeetingMapping, *, forgotten: Collection[str], now: dat
     return with_times(after, existence=milliseconds(now)) if left else after
 
 
+def _was_planned(status: MappingStatus) -> bool:
+    """Whether something other than the runs of an instant meeting (or of a personal room) was ever told of it.
+
+    A planned meeting's `created` may be lost; what changed it, and its runs' type, tell it as well.
+    """
+    times = status.event_times
+    return any(told is not None for told in (times.existence, times.roles, times.schedule))
+
+
 def _is_past(status: MappingStatus, *, now: datetime) -> bool:
     planned = _latest(status)
-    return planned is not None and planned <= now - KEPT_AFTER_END
+    return status.phase is not MappingPhase.LIVE and planned is not None and planned <= now - KEPT_AFTER_END
 
 
 def _latest(status: MappingStatus) -> datetime | None:

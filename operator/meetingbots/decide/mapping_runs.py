@@ -18,6 +18,9 @@ _JOINED: Final = "participant_joined"
 def after_run(before: MappingStatus, event: MeetingEvent) -> MappingStatus:
     """The status after `started` or `ended`; who has left with the run is not present any more."""
     after = _started(before, event) if event.action == "started" else _ended(before, event)
+    if event.planned:
+        # Only that it is a planned one is kept by this: once a meeting has run, its plan's time is not told any more.
+        after = with_times(after, schedule=max(event.event_ts, after.event_times.schedule or 0))
     if after.uuid == event.uuid:
         after = after.model_copy(update={"phase": phase_of(after, deleted=before.phase is MappingPhase.DELETED)})
     present = [one for one in after.presence if not _is_past(after, uuid=one.uuid, event_ts=one.event_time)]

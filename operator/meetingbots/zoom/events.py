@@ -38,6 +38,8 @@ MEETING_ACTIONS: Final = frozenset(
         "participant_left",
     }
 )
+PLANNED_TYPES: Final = frozenset({2, 3, 8})
+"""Types of meetings that somebody planned, and that Zoom lists: at a time, a series with and without times."""
 USER_ACTIONS: Final = frozenset(
     {"created", "updated", "activated", "deactivated", "deleted", "disassociated", "permanently_deleted"}
 )
@@ -112,6 +114,11 @@ class MeetingEvent(Event):
     old_host_id: str | None
     """Before an update that changed the host."""
     participant: Participant | None
+
+    @property
+    def planned(self) -> bool:
+        """It says that the meeting is a planned one; every webinar is."""
+        return self.webinar or self.meeting_type in PLANNED_TYPES
 
     @property
     def single_occurrence(self) -> bool:

@@ -42,6 +42,14 @@ def test_an_unknown_meeting_that_starts_is_mapped_and_live() -> None:
     assert status.credentials == [ALICE]
 
 
+@pytest.mark.parametrize(
+    ("meeting_type", "planned"), [(0, None), (1, None), (2, at(5)), (3, at(5)), (4, None), (8, at(5))]
+)
+def test_a_run_tells_by_its_type_that_the_meeting_was_planned(meeting_type: int, planned: int | None) -> None:
+    status = outcome([told("started", 5, "alice", uuid="a==", meeting_type=meeting_type)])
+    assert status.event_times.schedule == planned
+
+
 @pytest.mark.parametrize("action", ["deleted", "permanently_deleted"])
 def test_a_deleted_meeting_leaves_a_tombstone_that_a_late_created_does_not_revive(action: str) -> None:
     status = outcome([told(action, 9, "alice"), told("created", 1, "alice")])

@@ -19,6 +19,7 @@ DAY = timedelta(hours=24)
         (status(entry(), phase=MappingPhase.DELETED, existence=at(0)), True),
         (status(entry(source=Source.WEBHOOK), phase=MappingPhase.ENDED, uuid="a", live=at(0)), True),
         (status(entry(source=Source.WEBHOOK), phase=MappingPhase.ENDED, uuid="a", live=at(0), existence=at(0)), False),
+        (status(entry(source=Source.WEBHOOK), phase=MappingPhase.ENDED, uuid="a", live=at(0), schedule=at(0)), False),
         (status(entry(source=Source.PMI), phase=MappingPhase.ENDED, uuid="a", live=at(0)), False),
         (status(entry(), phase=MappingPhase.SCHEDULED, existence=at(0)), False),
         (status(phase=MappingPhase.SCHEDULED, roles=at(0)), True),
@@ -110,8 +111,10 @@ HOUR = timedelta(hours=1)
     [
         (status(entry(source=Source.WEBHOOK), existence=at(0), roles=at(0)), {"alice"}),
         (status(entry(source=Source.WEBHOOK), existence=at(0), roles=at(1)), set()),
-        (status(entry(source=Source.WEBHOOK), roles=at(0)), set()),
-        (status(entry(source=Source.WEBHOOK), existence=at(0), phase=MappingPhase.LIVE), set()),
+        (status(entry(source=Source.WEBHOOK), roles=at(0)), {"alice"}),
+        (status(entry(source=Source.WEBHOOK), live=at(0), schedule=at(0)), {"alice"}),
+        (status(entry(source=Source.WEBHOOK), live=at(0)), set()),
+        (status(entry(source=Source.WEBHOOK), existence=at(0), phase=MappingPhase.LIVE), {"alice"}),
         (status(entry(source=Source.WEBHOOK), existence=at(0), phase=MappingPhase.DELETED), set()),
         (status(entry(source=Source.WEBHOOK, role=Role.OPERATOR), existence=at(0)), set()),
         (status(entry(), entry("bob", source=Source.LOOKUP), existence=at(0)), set()),
@@ -137,3 +140,16 @@ def test_past_meetings_go_when_zoom_does_not_list_them_any_more() -> None:
         end_time=moment(9),
     )
     assert tidied(mapping(ran), known=Known(read={"alice": moment(9) + HOUR}), now=moment(9) + DAY) is REMOVE
+
+
+def test_a_running_meeting_stays_however_old_its_plan_and_whatever_lists_have() -> None:
+    running = status(
+        entry(source=Source.WEBHOOK),
+        existence=at(0),
+        live=at(2),
+        phase=MappingPhase.LIVE,
+        uuid="a",
+        start_time=moment(2),
+    )
+    read = Known(read={"alice": moment(2) + HOUR})
+    assert tidied(mapping(running), known=read, now=moment(2) + DAY) is None
