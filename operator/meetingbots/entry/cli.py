@@ -15,6 +15,7 @@ from pydantic_settings import CliApp, SettingsError
 from meetingbots import __version__
 from meetingbots.build.crds import crd_text, crds, write_crds
 from meetingbots.entry import logs
+from meetingbots.entry.command_help import help_source
 from meetingbots.entry.operator_process import run_operator
 from meetingbots.entry.receiver.process import run_receiver
 from meetingbots.kube.connection import ClusterAccessError
@@ -72,7 +73,7 @@ def _settings(kind: type[S], arguments: Sequence[str], *, prog: str) -> S:
     described = f"{about} Each flag may also be given in the environment: --log-level as MEETINGBOTS_LOG_LEVEL."
     body = {"__doc__": described, "model_config": {**kind.model_config, "cli_prog_name": prog}}
     named = type(kind.__name__, (kind,), body)
-    settings: S = CliApp.run(named, cli_args=list(arguments))
+    settings: S = CliApp.run(named, cli_args=list(arguments), cli_settings_source=help_source(named))
     return settings
 
 

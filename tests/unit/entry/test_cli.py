@@ -96,6 +96,18 @@ def test_help(
     assert started == []
 
 
+@pytest.mark.parametrize("command", ["operator", "webhook"])
+def test_help_names_values_and_defaults_in_words(
+    started: Started, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    run(command, "--help")
+    out = " ".join(capsys.readouterr().out.split())
+    for word in ("--namespace NAMESPACE", "--metrics-port PORT", "(default: 9090)", "text or json (default: text)"):
+        assert word in out
+    for noise in ("tuple[", " str]", " int]", "Path", "None", "()", "(default: )", "False", "_own_namespace", "VALUE"):
+        assert noise not in out
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out == f"{__version__}\n"
