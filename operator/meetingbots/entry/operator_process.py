@@ -39,6 +39,7 @@ from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.reconcile.receiver_projection import ReceiverProjection
 from meetingbots.reconcile.rejoin import Rejoins
 from meetingbots.reconcile.services import Caches, Queues, Services
+from meetingbots.reconcile.system_namespace import tell_if_missing
 from meetingbots.reconcile.worker import Workers
 from meetingbots.settings import OperatorSettings
 from meetingbots.zoom.api import ZoomAPI
@@ -106,6 +107,14 @@ class _Process:
     async def run(self) -> int:
         """Wait for the turn to work, work, and end; the Lease is kept until all that was begun is done."""
         self._catch_signals()
+        home = tell_if_missing(self._services.kube, namespace=self._settings.system_namespace)
+        told = asyncio.create_task(home, name="system namespace")
+        try:
+            return await self._take_turn()
+        finally:
+            told.cancel()
+
+    async def _take_turn(self) -> int:
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         if self._election is None:
             return await self._lead(stop)
