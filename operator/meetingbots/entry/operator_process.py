@@ -39,6 +39,7 @@ from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.reconcile.receiver_projection import ReceiverProjection
 from meetingbots.reconcile.rejoin import Rejoins
 from meetingbots.reconcile.services import Caches, Queues, Services
+from meetingbots.reconcile.slots import lent
 from meetingbots.reconcile.system_namespace import tell_if_missing
 from meetingbots.reconcile.worker import Workers
 from meetingbots.settings import OperatorSettings
@@ -269,7 +270,7 @@ async def _services(settings: OperatorSettings, connection: Connection) -> Async
         caches = Caches()
         rates = AccountRates(credentials=caches.credentials)
         limiter = AccountLimiter(
-            allowance=rates.allowance, clock=monotonic, utc=clock, on_wait=metrics.on_rate_limit_wait
+            allowance=rates.allowance, clock=monotonic, utc=clock, on_wait=metrics.on_rate_limit_wait, waiting=lent
         )
 
         def api_at(api_url: str) -> ZoomAPI:

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from meetingbots.kube.errors import KubeError
 from meetingbots.metrics import Metrics
 from meetingbots.reconcile.queue import DelayQueue
+from meetingbots.reconcile.slots import Slots
 
 K = TypeVar("K", bound=Hashable)
 
@@ -17,10 +18,11 @@ _log = logging.getLogger(__name__)
 _FIRST_BACKOFF = 0.25
 _LAST_BACKOFF = 30.0
 _MAX_DOUBLINGS = 10
+_MOST_BEGUN = 16
 
 
 class Workers(Generic[K]):
-    """`count` workers on one queue.
+    """Work on one queue: `count` keys at once, and up to 16 times as many begun that wait for a turn at Zoom.
 
     `reconcile(key)` answers in how many seconds it wants to see the key again (None: only when something happens).
     Whatever it raises is logged without values and tried again with growing delays: nothing is ever dropped.
@@ -38,7 +40,8 @@ class Workers(Generic[K]):
         self._kind = kind
         self._queue = queue
         self._reconcile = reconcile
-        self._count = count
+        self._slots = Slots(count)
+        self._begun = asyncio.Semaphore(_MOST_BEGUN * count)
         self._duration = metrics.reconcile_duration.labels(kind)
         self._failures: dict[K, int] = {}
         metrics.queue_depth.labels(kind).set_function(lambda: queue.ready)
@@ -46,16 +49,22 @@ class Workers(Generic[K]):
     async def run(self) -> None:
         """Work until the queue is closed; what is under way then is finished first."""
         async with asyncio.TaskGroup() as group:
-            for number in range(self._count):
-                group.create_task(self._work(), name=f"{self._kind}-worker-{number}")
+            while True:
+                await self._begun.acquire()
+                await self._slots.enter()
+                key = await self._queue.get()
+                if key is None:
+                    return
+                group.create_task(self._work(key), name=f"{self._kind} {key}")
 
-    async def _work(self) -> None:
-        while (key := await self._queue.get()) is not None:
+    async def _work(self, key: K) -> None:
+        with self._slots.held():
             with self._duration.time():
                 after = await self._once(key)
             if after is not None:
                 self._queue.add(key, after=after)
             self._queue.done(key)
+        self._begun.release()
 
     async def _once(self, key: K) -> float | None:
         try:

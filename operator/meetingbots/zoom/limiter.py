@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -27,6 +28,7 @@ _PATIENCE: Final[Mapping[Priority, float]] = {Priority.BOT: 10.0, Priority.CREDE
 _ALLOWANCE_LIFE: Final = 1.0
 
 OnWait: TypeAlias = Callable[[str, str, float], None]
+Waiting: TypeAlias = Callable[[], AbstractContextManager[object]]
 
 
 class AccountLimiter:
@@ -39,6 +41,7 @@ class AccountLimiter:
         clock: Callable[[], float],
         utc: Callable[[], datetime],
         on_wait: OnWait | None = None,
+        waiting: Waiting = nullcontext,
         patience: Mapping[Priority, float] = _PATIENCE,
     ) -> None:
         """Prepare for asking.
@@ -48,6 +51,7 @@ class AccountLimiter:
             clock: monotonic seconds, by which the event loop's timers run.
             utc: the time of day, for daily limits.
             on_wait: is told the category, the priority, and how many seconds the turn was waited for.
+            waiting: is entered by whoever has to wait for a turn, and left with it.
             patience: seconds that a call of a priority waits at the most.
 
         """
@@ -55,6 +59,7 @@ class AccountLimiter:
         self._clock = clock
         self._utc = utc
         self._on_wait = on_wait
+        self._waiting = waiting
         self._patience = patience
         self._gates: dict[tuple[str, Category], _Gate] = {}
 
@@ -84,6 +89,7 @@ class AccountLimiter:
                 allowance=lambda: self._allowance(account),
                 clock=self._clock,
                 utc=self._utc,
+                waiting=self._waiting,
                 patience=self._patience,
             )
         return gate
@@ -127,6 +133,7 @@ class _Gate:
         allowance: Callable[[], Allowance],
         clock: Callable[[], float],
         utc: Callable[[], datetime],
+        waiting: Waiting,
         patience: Mapping[Priority, float],
     ) -> None:
         self._limiter = limiter
@@ -135,6 +142,7 @@ class _Gate:
         self._read_allowance = allowance
         self._clock = clock
         self._utc = utc
+        self._enter_waiting = waiting
         self._patience = patience
         self._window = Window()
         self._state = RateState(category=category)
@@ -161,8 +169,9 @@ class _Gate:
         queue.append(waiter)
         self._set_timer(self._clock())
         try:
-            async with asyncio.timeout(self._patience[priority]):
-                return await waiter
+            with self._enter_waiting():
+                async with asyncio.timeout(self._patience[priority]):
+                    return await waiter
         except BaseException as error:
             if waiter in queue:
                 queue.remove(waiter)
