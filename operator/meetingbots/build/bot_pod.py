@@ -26,11 +26,12 @@ _LONGEST_SECONDS = 2**31 - 1  # what activeDeadlineSeconds can be (Kubernetes AP
 _ANY = "*"
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _NODE_TROUBLES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_BOT_PATH = f"template.spec.containers[{names.BOT_CONTAINER}]"
 _STAY = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
 
 
 class TemplateError(ValueError):
-    """The template cannot be a bot's Pod; the text says what is wrong with it."""
+    """The template cannot be a bot's Pod; the text begins with the field's path and says what to change."""
 
 
 def pod_name(bot: MeetingBot, *, attempt: int) -> str:
@@ -135,31 +136,42 @@ def _bot_container(spec: dict[str, Any], bot_image: str) -> dict[str, Any]:
     container = next((item for item in containers if item.get("name") == names.BOT_CONTAINER), None)
     if container is None:
         raise TemplateError(
-            "template.spec.containers has no container named bot, which is the one that gets the tokens"
+            "template.spec.containers must have a container named bot, which gets the tokens: add it, or rename yours"
         )
     if spec.get("restartPolicy") not in (None, "Never"):
-        raise TemplateError("template.spec.restartPolicy must be Never: a token serves once, a new try needs a new Pod")
+        raise TemplateError(
+            "template.spec.restartPolicy must be Never, or left out: a token serves once, a new try needs a new Pod"
+        )
     own = {str(item.get("name")) for item in _env(container)} & bot_environment.RESERVED
     if own:
-        raise TemplateError(f"container bot sets {', '.join(sorted(own))} in its env; the operator sets these")
+        raise TemplateError(f"{_BOT_PATH}.env must not set {', '.join(sorted(own))}: remove it, the operator sets it")
     if not container.get("image"):
         if not bot_image:
-            raise TemplateError("container bot has no image, and the operator has no default for it (BOT_IMAGE)")
+            raise TemplateError(
+                f"{_BOT_PATH}.image is missing, and the operator has no default for it: name an image, or set "
+                "MEETINGBOTS_BOT_IMAGE for the operator (chart: bot.image)"
+            )
         container["image"] = bot_image
     return container
 
 
 def _env(container: dict[str, Any]) -> list[dict[str, Any]]:
-    return _objects(container, "env", at="container bot")
+    return _objects(container, "env", at=_BOT_PATH)
 
 
 def _rejoin_access(spec: dict[str, Any], container: dict[str, Any], token_url: str) -> None:
     if not token_url:
-        raise TemplateError("tokenEndpoint is true, and the operator has no token endpoint (TOKEN_PORT, TOKEN_URL)")
+        raise TemplateError(
+            "spec.tokenEndpoint is true, and the operator has no token endpoint: set it to false, or switch the endpoint "
+            "on with MEETINGBOTS_TOKEN_PORT and MEETINGBOTS_TOKEN_URL (chart: tokenEndpoint.enabled)"
+        )
     volumes = _objects(spec, "volumes", at="template.spec")
     if any(volume.get("name") == rejoin_access.VOLUME for volume in volumes):
-        raise TemplateError(f"template.spec.volumes has a volume named {rejoin_access.VOLUME}, which is the operator's")
-    mounts = _objects(container, "volumeMounts", at="container bot")
+        raise TemplateError(
+            f"template.spec.volumes must not have a volume named {rejoin_access.VOLUME}, which is the operator's: give "
+            "yours another name"
+        )
+    mounts = _objects(container, "volumeMounts", at=_BOT_PATH)
     spec["volumes"] = [*volumes, rejoin_access.volume()]
     container["volumeMounts"] = [*mounts, rejoin_access.volume_mount()]
     container["env"] += rejoin_access.environment(token_url=token_url)
@@ -184,16 +196,17 @@ def _security_defaults(spec: dict[str, Any]) -> None:
     of_pod.setdefault("runAsNonRoot", of_pod.get("runAsUser") != 0)
     of_pod.setdefault("runAsUser", 1000)
     of_pod.setdefault("seccompProfile", {"type": "RuntimeDefault"})
-    containers = spec["containers"] + _objects(spec, "initContainers", at="template.spec")
-    for container in containers:
-        where = f"container {container.get('name')}"
+    containers = [("containers", item) for item in spec["containers"]]
+    containers += [("initContainers", item) for item in _objects(spec, "initContainers", at="template.spec")]
+    for kind, container in containers:
+        where = f"template.spec.{kind}[{container.get('name')}]"
         security = container["securityContext"] = _mapping(container, "securityContext", at=where)
         if security.get("runAsUser") == 0 and not rooted_by_template:
             security.setdefault("runAsNonRoot", False)
         if security.get("privileged"):
             continue
         security.setdefault("allowPrivilegeEscalation", False)
-        capabilities = security["capabilities"] = _mapping(security, "capabilities", at=f"{where}, securityContext")
+        capabilities = security["capabilities"] = _mapping(security, "capabilities", at=f"{where}.securityContext")
         capabilities.setdefault("drop", ["ALL"])
 
 
@@ -202,7 +215,7 @@ def _active_deadline(spec: dict[str, Any], backstop: int) -> int:
     if given is None:
         return backstop
     if isinstance(given, bool) or not isinstance(given, int):
-        raise TemplateError("template.spec.activeDeadlineSeconds must be a number of seconds")
+        raise TemplateError("template.spec.activeDeadlineSeconds must be a whole number of seconds")
     return min(backstop, given)
 
 
@@ -226,7 +239,7 @@ def _mapping(parent: dict[str, Any], key: str, *, at: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise TemplateError(f"{at}: {key} must be an object")
+        raise TemplateError(f"{at}.{key} must be an object")
     return value
 
 
@@ -235,5 +248,5 @@ def _objects(parent: dict[str, Any], key: str, *, at: str) -> list[dict[str, Any
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise TemplateError(f"{at}: {key} must be a list of objects")
+        raise TemplateError(f"{at}.{key} must be a list of objects")
     return value

@@ -48,7 +48,7 @@ def _objects(base: Object, patch: Object, *, at: str, parent: str) -> Object:
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
-        raise MergeError(f"{at}: $patch must be replace, merge or delete")
+        raise MergeError(f"{at}.$patch must be replace, merge or delete")
     merged = copy.deepcopy(base)
     for key, value in patch.items():
         if key == _DIRECTIVE or key.startswith(("$setElementOrder/", "$retainKeys", "$deleteFromPrimitiveList/")):
@@ -78,7 +78,7 @@ def _lists(base: list[Any], patch: list[Any], *, at: str, name: str, merge_key: 
         if not isinstance(item, dict):
             raise MergeError(f"{at} must be a list of objects")
         if item.get(merge_key) is None:
-            raise MergeError(f"{where} has no {merge_key}")
+            raise MergeError(f"{where} has no {merge_key}, by which it is found and merged: add it")
         places = [index for index, known in enumerate(merged) if _same(known, item, merge_key)]
         if item.get(_DIRECTIVE) == "delete":
             merged = [known for index, known in enumerate(merged) if index not in places]

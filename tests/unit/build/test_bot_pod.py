@@ -220,9 +220,9 @@ def test_building_changes_nothing_of_the_bot_and_is_repeatable() -> None:
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ({"spec": {"containers": [{"name": "other", "image": "x"}]}}, "no container named bot"),
-        ({"spec": {"containers": []}}, "no container named bot"),
-        ({"spec": {"nodeSelector": {"a": "b"}}}, "no container named bot"),
+        ({"spec": {"containers": [{"name": "other", "image": "x"}]}}, "must have a container named bot"),
+        ({"spec": {"containers": []}}, "must have a container named bot"),
+        ({"spec": {"nodeSelector": {"a": "b"}}}, "must have a container named bot"),
         ({"spec": {"containers": {"name": "bot"}}}, "containers must be a list"),
         ({"spec": {"containers": ["bot"]}}, "containers must be a list"),
         ({"spec": []}, "spec must be an object"),
@@ -237,15 +237,22 @@ def test_building_changes_nothing_of_the_bot_and_is_repeatable() -> None:
             "ZOOM_JOIN_TOKEN, ZOOM_ZAK",
         ),
         (with_bot({"env": [{"name": "ZOOM_MEETING_ID", "value": "1"}]}), "ZOOM_MEETING_ID"),
-        (with_bot({"securityContext": []}), "securityContext must be an object"),
-        (with_bot({"securityContext": {"capabilities": []}}), "capabilities must be an object"),
+        (with_bot({"securityContext": []}), r"template\.spec\.containers\[bot\]\.securityContext must be an object"),
+        (
+            with_bot({"securityContext": {"capabilities": []}}),
+            r"template\.spec\.containers\[bot\]\.securityContext\.capabilities must be an object",
+        ),
+        (
+            with_bot(initContainers=[{"name": "first", "securityContext": 1}]),
+            r"template\.spec\.initContainers\[first\]\.securityContext must be an object",
+        ),
         (with_bot(restartPolicy="Always"), "restartPolicy must be Never"),
         (with_bot(restartPolicy="OnFailure"), "restartPolicy must be Never"),
         (with_bot(securityContext=1), "securityContext must be an object"),
         (with_bot(tolerations={}), "tolerations must be a list"),
         (with_bot(initContainers={}), "initContainers must be a list"),
-        (with_bot(activeDeadlineSeconds="60"), "activeDeadlineSeconds must be a number"),
-        (with_bot(activeDeadlineSeconds=True), "activeDeadlineSeconds must be a number"),
+        (with_bot(activeDeadlineSeconds="60"), "activeDeadlineSeconds must be a whole number"),
+        (with_bot(activeDeadlineSeconds=True), "activeDeadlineSeconds must be a whole number"),
     ],
 )
 def test_errors_say_what_is_wrong(template: dict[str, Any], words: str) -> None:
@@ -254,7 +261,7 @@ def test_errors_say_what_is_wrong(template: dict[str, Any], words: str) -> None:
 
 
 def test_without_any_image_it_says_so() -> None:
-    with pytest.raises(TemplateError, match="BOT_IMAGE"):
+    with pytest.raises(TemplateError, match=r"containers\[bot\]\.image is missing.*MEETINGBOTS_BOT_IMAGE"):
         build(None, image="")
 
 

@@ -127,7 +127,7 @@ async def test_a_bad_template_is_told_and_no_pod_is_made_until_it_is_mended() ->
     operator = bench.operator()
     await operator.look()
     assert bench.condition()[:2] == ("False", "TemplateInvalid")
-    assert "no container named bot" in bench.condition()[2]
+    assert "must have a container named bot" in bench.condition()[2]
     assert bench.cluster.count("create", PODS) == 0
     bench.put_bot(generation=2)
     await bench.live(operator)
