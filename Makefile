@@ -13,7 +13,7 @@ STEPS := lint types layers unit integration chart
 CLUSTER ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster image kind kind-stop e2e fmt lint types layers unit integration bench browser screenshots test crds chart chart-files demo clean
+.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e fmt lint types layers unit integration bench browser screenshots test crds chart chart-files demo clean
 
 help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ else ifeq ($(CLUSTER),embedded)
 else
 	$(error CLUSTER is $(CLUSTER); embedded and kind are known)
 endif
+
+cluster-stop: $(INSTALLED) ## Stop the test cluster that runs from this checkout
+	@$(BIN)/python -m tests.cluster --stop
 
 image: $(INSTALLED) ## Build the images of meetingbots and of the example bot; BASE_IMAGE=... sets their base
 	@$(BIN)/python -m tests.kind.project_images

@@ -53,7 +53,7 @@ class Running:
     def require_none(self) -> None:
         """Refuse to start a second one."""
         if (pid := self.pid()) is not None:
-            raise ClusterError(f"a test cluster runs already (pid {pid}); stop it with: python -m tests.cluster --stop")
+            raise ClusterError(f"a test cluster runs already (pid {pid}); stop it with: make cluster-stop")
 
     def claim(self) -> None:
         """Be the cluster from now on, with a fresh folder."""
@@ -118,7 +118,7 @@ def announce(cluster: ControlPlane, *, crds: int) -> None:
         f"  export KUBECONFIG={cluster.kubeconfig()}\n"
         f'  export PATH="{cluster.binaries}:$PATH"\n'
         "  kubectl get nodes\n"
-        "Stop it with Ctrl-C or: python -m tests.cluster --stop\n"
+        "Stop it with Ctrl-C or: make cluster-stop\n"
     )
     print(text, end="", flush=True)
     (cluster.folder / "ready").write_text(text)
