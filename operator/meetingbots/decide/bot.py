@@ -27,7 +27,7 @@ from meetingbots.decide.bot_facts import (
 )
 from meetingbots.decide.bot_gate import at_gate, behind_gate, gate_deadline, must_prepare
 from meetingbots.decide.bot_leave import does_not_end, is_due, leave, overdue
-from meetingbots.decide.bot_times import lead_time, prepare_time, shifted, start_deadline, until
+from meetingbots.decide.bot_times import deletion_time, lead_time, prepare_time, shifted, start_deadline, until
 from meetingbots.decide.meeting_ref import Problem
 from meetingbots.decide.pod_state import SANDBOX_SECONDS, PodState
 from meetingbots.models.bot import BotPhase, BotReason, TokenDelivery
@@ -272,10 +272,9 @@ def _finished(facts: BotFacts) -> BotPlan:
     if pod is not None and not pod.deleting and not pod.finished:
         return BotPlan(status=status, act=DeletePod(pod.name, pod.uid))
     told = bot_status.spec_change(facts, bot_status.noted(facts, status, does_not_end(facts, pod)))
-    ttl = facts.bot.spec.ttl_seconds_after_finished
-    if ttl is None or status.completion_time is None:
+    end = deletion_time(facts.bot, completed=status.completion_time) if status.completion_time else None
+    if end is None:
         return BotPlan(status=told, again=_until_overdue(facts, pod))
-    end = shifted(status.completion_time, seconds=ttl)
     if facts.now >= end:
         return BotPlan(status=status, act=DeleteBot())
     return BotPlan(status=told, again=min(until(facts, end), _until_overdue(facts, pod) or math.inf))

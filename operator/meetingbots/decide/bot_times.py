@@ -46,6 +46,19 @@ def start_deadline(bot: MeetingBot) -> datetime:
     return shifted(attempt_due(bot), seconds=bot.spec.start_deadline_seconds)
 
 
+def deletion_time(bot: MeetingBot, *, completed: datetime) -> datetime | None:
+    """When a bot that is over is deleted by its time to live; None if it stays.
+
+    Never before one that Git has created again with the same spec would be Expired: it would join a second time.
+    """
+    ttl = bot.spec.ttl_seconds_after_finished
+    if ttl is None:
+        return None
+    # A creation is stored in whole seconds, and only one after the deadline is too late.
+    expired = shifted(bot.join_at, seconds=bot.spec.start_deadline_seconds + 1)
+    return max(shifted(completed, seconds=ttl), expired)
+
+
 def until(facts: BotFacts, moment: datetime, *, at_most: float = 86_400.0) -> float:
     """How many seconds there are to `moment`, at most a day."""
     return min(at_most, max(0.0, (moment - facts.now).total_seconds()))

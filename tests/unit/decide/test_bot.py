@@ -251,11 +251,22 @@ def test_a_finished_bot_never_runs_again(phase: str) -> None:
 
 def test_time_to_live() -> None:
     status = {"phase": "Succeeded", "completionTime": at(100).isoformat()}
-    given = bot(status=status, joinAt=at(0).isoformat(), ttlSecondsAfterFinished=50)
+    given = bot(status=status, joinAt=at(0).isoformat(), ttlSecondsAfterFinished=50, startDeadlineSeconds=30)
     early = decide(facts(given, after=149))
     assert (early.act, early.again) == (None, 1)
     assert decide(facts(given, after=150)).act == DeleteBot()
     assert decide(facts(bot(status=status), after=9e6)).act is None
+
+
+@pytest.mark.parametrize("ttl", [0, 50])
+def test_a_bot_created_again_after_its_time_to_live_does_not_join_again(ttl: int) -> None:
+    spec: dict[str, Any] = {"joinAt": at(-601).isoformat(), "ttlSecondsAfterFinished": ttl, "startDeadlineSeconds": 600}
+    given = bot(status={"phase": "Succeeded", "completionTime": at(-500).isoformat()}, **spec)
+    early = decide(facts(given, after=-1))
+    assert (early.act, early.again) == (None, 1)
+    assert decide(facts(given, after=0)).act == DeleteBot()
+    again = decide(facts(bot(**spec), after=0))
+    assert again.status.phase is BotPhase.EXPIRED
 
 
 def test_a_pod_is_never_left_alone_for_long() -> None:
