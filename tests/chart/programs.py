@@ -3,15 +3,12 @@
 Run as a program it builds them, which takes minutes once.
 """
 
-import json
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.cluster.binaries import ensure_binaries
-from tests.cluster.programs import HELM, TOOLS, Program, ToolError, required_version
+from tests.cluster.gomodules import module_folders
+from tests.cluster.programs import HELM, Program, ToolError
 from tests.cluster.progress import say
 
 CHART_PROGRAMS: tuple[Program, ...] = (
@@ -40,29 +37,7 @@ _FOREIGN = {
 
 def foreign_crds() -> list[Path]:
     """The CRDs of HTTPRoute and ServiceMonitor, from the Go modules that have them; ToolError without Go."""
-    go = shutil.which("go")
-    if go is None:
-        raise ToolError(
-            "the CRDs of HTTPRoute and ServiceMonitor come from Go modules, which needs Go (https://go.dev/dl)"
-        )
-    module = TOOLS / "foreign-crds"
-    wanted = [f"{name}@{required_version(go_mod=module / 'go.mod', module=name)}" for name in _FOREIGN]
-    done = subprocess.run(
-        [go, "mod", "download", "-json", *wanted],
-        cwd=module,
-        env={**os.environ, "GOWORK": "off"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ToolError(f"go mod download of {', '.join(wanted)} failed: {done.stderr or done.stdout}")
-    folders = {}
-    rest = done.stdout.strip()
-    while rest:
-        found, end = json.JSONDecoder().raw_decode(rest)
-        folders[found["Path"]] = Path(found["Dir"])
-        rest = rest[end:].strip()
+    folders = module_folders("foreign-crds", _FOREIGN, what="the CRDs of HTTPRoute and ServiceMonitor")
     return [folders[name] / file for name, file in _FOREIGN.items()]
 
 
