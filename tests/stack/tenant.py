@@ -75,8 +75,14 @@ class Tenant:
 
     def credential(self, name: str = "alice", *, labels: dict[str, str] | None = None, **spec: Any) -> None:
         """Apply a ZoomCredential with grant refreshToken from Secret `name`, unless `spec` says otherwise."""
+        self.apply_object(self.credential_object(name, labels=labels, **spec))
+
+    def credential_object(
+        self, name: str = "alice", *, labels: dict[str, str] | None = None, **spec: Any
+    ) -> dict[str, Any]:
+        """The ZoomCredential that `credential` applies."""
         grant = {"refreshToken": {"secretKeyRef": {"name": name, "key": "refresh_token"}}}
-        self.apply(
+        return custom_object(
             "ZoomCredential", name, {"appSecretRef": {"name": "zoom-app"}, "grant": grant, **spec}, labels=labels
         )
 
@@ -95,10 +101,18 @@ class Tenant:
 
     def mapping(self, meeting_id: int, *credentials: str) -> None:
         """Someone says by hand whose meeting it is."""
-        spec = {"meetingId": str(meeting_id), "credentials": [{"name": name} for name in credentials]}
-        self.apply("MeetingMapping", str(meeting_id), spec)
+        self.apply_object(self.mapping_object(meeting_id, *credentials))
 
-    def bot(
+    def mapping_object(self, meeting_id: int, *credentials: str) -> dict[str, Any]:
+        """The MeetingMapping that `mapping` applies."""
+        spec = {"meetingId": str(meeting_id), "credentials": [{"name": name} for name in credentials]}
+        return custom_object("MeetingMapping", str(meeting_id), spec)
+
+    def bot(self, name: str, meeting: object, **spec: Any) -> None:
+        """Apply a MeetingBot; `meeting` is an ID or the whole `spec.meeting`, `spec` as of `bot_object`."""
+        self.apply_object(self.bot_object(name, meeting, **spec))
+
+    def bot_object(
         self,
         name: str,
         meeting: object,
@@ -107,8 +121,8 @@ class Tenant:
         args: list[str] | None = None,
         annotations: dict[str, str] | None = None,
         **spec: Any,
-    ) -> None:
-        """Apply a MeetingBot; `meeting` is an ID or the whole `spec.meeting`."""
+    ) -> dict[str, Any]:
+        """The MeetingBot that `bot` applies: its Pod has the example bot, with `args` and `annotations`."""
         container: dict[str, Any] = {
             "name": "bot",
             "image": image,
@@ -123,17 +137,16 @@ class Tenant:
             container["args"] = args
         template = {"metadata": {"annotations": annotations or {}}, "spec": {"containers": [container]}}
         where = meeting if isinstance(meeting, dict) else {"id": str(meeting)}
-        self.apply("MeetingBot", name, {"meeting": where, "template": template, **spec})
+        return custom_object("MeetingBot", name, {"meeting": where, "template": template, **spec})
 
     def apply(self, kind: str, name: str, spec: Any, *, labels: dict[str, str] | None = None) -> dict[str, Any]:
         """Server-side apply, as kubectl would."""
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": kind,
-            "metadata": {"name": name, "labels": labels or {}},
-            "spec": spec,
-        }
-        return self.cluster.api.apply(f"{GROUP}/namespaces/{self.namespace}/{kind.lower()}s/{name}", body)
+        return self.apply_object(custom_object(kind, name, spec, labels=labels))
+
+    def apply_object(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Server-side apply of a whole object of ours."""
+        plural, name = f"{body['kind'].lower()}s", body["metadata"]["name"]
+        return self.cluster.api.apply(f"{GROUP}/namespaces/{self.namespace}/{plural}/{name}", body)
 
     def delete(self, plural: str, name: str) -> None:
         """Delete one of our objects."""
@@ -210,3 +223,13 @@ class Tenant:
             self.wait(f"{plural}/{name}: {what}", holds, seconds=seconds)
         except TimeoutError as error:
             raise TimeoutError(f"{error}; its status is {self.status(plural, name)}") from None
+
+
+def custom_object(kind: str, name: str, spec: Any, *, labels: dict[str, str] | None = None) -> dict[str, Any]:
+    """An object of ours, as it stands in a manifest."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": kind,
+        "metadata": {"name": name, "labels": labels or {}},
+        "spec": spec,
+    }
