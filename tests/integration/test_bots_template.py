@@ -75,7 +75,7 @@ def fresh(own_cluster: ControlPlane) -> str:
 
 
 def test_the_clusters_default_template(own_cluster: ControlPlane, zoom: SimClient, tmp_path: Path, fresh: str) -> None:
-    default = yaml.safe_load((EXAMPLES / "default-template.yaml").read_text())
+    default = yaml.safe_load((EXAMPLES / "settings" / "default-template.yaml").read_text())
     default["spec"]["containers"][0]["image"] = "test/sleep"
     del default["spec"]["nodeSelector"]
     file = tmp_path / "template.yaml"
