@@ -1,6 +1,8 @@
 """Installs on a real API server: Pod Security, rights as they bite, CRDs over upgrade, rollback and uninstall."""
 
+import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -125,6 +127,38 @@ def test_installs_where_pod_security_is_restricted(release: Release) -> None:
     pod["spec"]["serviceAccountName"] = "meetingbots-operator"
     with pytest.raises(ApiError, match="allowPrivilegeEscalation"):
         release.api.request("POST", core_path("pods", namespace=namespace), pod, query={"dryRun": "All"})
+
+
+def test_the_notes_commands_work_as_they_are_printed(release: Release) -> None:
+    namespace, team = release.namespace(), release.namespace()
+    notes = release.install("meetingbots", namespace, values={"watch": {"namespaces": [team]}})
+    served(release.api)
+    blocks = [block for block in notes.split("\n\n") if block.lstrip().startswith("kubectl") and "rollout" not in block]
+    # Nothing runs here that could make the credential Ready.
+    lines = [line for block in blocks for line in block.splitlines() if " wait " not in line]
+    done = subprocess.run(
+        ["sh", "-e"],
+        input="\n".join(lines),
+        env={
+            "PATH": f"{release.cluster.binaries}:{os.environ['PATH']}",
+            "KUBECONFIG": str(release.cluster.kubeconfig()),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "secret/zoom-app created",
+        "secret/alice created",
+        "zoomcredential.meetingbots.dev/alice created",
+    ]
+    credential = release.api.get(f"/apis/meetingbots.dev/v1alpha1/namespaces/{team}/zoomcredentials/alice")
+    assert credential is not None
+    reference = credential["spec"]["grant"]["refreshToken"]["secretKeyRef"]
+    secret = release.api.get(core_path("secrets", namespace=team, name=reference["name"]))
+    assert secret is not None
+    assert reference["key"] in secret["data"]
 
 
 def test_everything_is_taken_field_by_field(release: Release) -> None:
