@@ -162,8 +162,8 @@ def _env(container: dict[str, Any]) -> list[dict[str, Any]]:
 def _rejoin_access(spec: dict[str, Any], container: dict[str, Any], token_url: str) -> None:
     if not token_url:
         raise TemplateError(
-            "spec.tokenEndpoint is true, and the operator has no token endpoint: set it to false, or switch the endpoint "
-            "on with MEETINGBOTS_TOKEN_PORT and MEETINGBOTS_TOKEN_URL (chart: tokenEndpoint.enabled)"
+            "spec.tokenEndpoint is true, and the operator has no token endpoint: leave it false, or switch one on with "
+            "MEETINGBOTS_TOKEN_PORT and MEETINGBOTS_TOKEN_URL (chart: tokenEndpoint.enabled)"
         )
     volumes = _objects(spec, "volumes", at="template.spec")
     if any(volume.get("name") == rejoin_access.VOLUME for volume in volumes):
