@@ -35,6 +35,7 @@ from meetingbots.models.bot import BotPhase, BotReason, TokenDelivery
 _LOOK_AGAIN_SECONDS = 30.0
 _LOOK_AT_POD_SECONDS = 300.0
 _QUOTA_SECONDS = 5.0
+_LOOK_FOR_CREDENTIAL_SECONDS = 60.0
 
 
 def decide(facts: BotFacts) -> BotPlan:
@@ -132,13 +133,15 @@ def _scheduled(facts: BotFacts, lead: datetime) -> BotPlan:
     unfit = _dry_run(facts, BotPhase.SCHEDULED, lead)
     if unfit is not None:
         return unfit
+    absent = "".join(f" There is no ZoomCredential {name} yet." for name in facts.absent_credentials)
     told = bot_status.going_well(
         facts,
         BotPhase.SCHEDULED,
-        f"The bot joins at {facts.bot.join_at:%Y-%m-%d %H:%M:%S} UTC.",
+        f"The bot joins at {facts.bot.join_at:%Y-%m-%d %H:%M:%S} UTC.{absent}",
         next_attempt_time=None,
     )
-    return BotPlan(status=told, again=until(facts, lead))
+    most = _LOOK_FOR_CREDENTIAL_SECONDS if absent else math.inf
+    return BotPlan(status=told, again=min(until(facts, lead), most))
 
 
 def _dry_run(facts: BotFacts, phase: BotPhase, moment: datetime) -> BotPlan | None:

@@ -39,7 +39,8 @@ class BotFacts:
     `refused`: why Kubernetes did not take the Pod just now. `touches`: how often it was touched since the delivery.
     `secret_gone`: the Secret of the delivery was deleted again. `prepared`: what tokens are asked with was read ahead.
     `meeting_ended_at`: when the meeting that the bot is for ended, as Zoom's events tell. `person`: the user on whose
-    behalf the bot comes; None if it does not come on anybody's.
+    behalf the bot comes; None if it does not come on anybody's. `absent_credentials`: ZoomCredentials that the spec
+    names and that do not exist, as far as that was looked at: while the bot waits for its time.
     """
 
     bot: MeetingBot
@@ -60,6 +61,7 @@ class BotFacts:
     prepared: bool = True
     meeting_ended_at: datetime | None = None
     person: Person | None = None
+    absent_credentials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

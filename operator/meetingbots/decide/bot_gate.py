@@ -130,14 +130,16 @@ def _without(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
 
 
 def _try_again(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
-    bot, limit = facts.bot, start_deadline(facts.bot)
-    if bot.spec.token_policy is not TokenPolicy.REQUIRED:
+    bot, limit, words = facts.bot, start_deadline(facts.bot), shortfall.message
+    if bot.spec.token_policy is TokenPolicy.REQUIRED:
+        words = f"{words} The bot does not go without, and waits until {limit:%Y-%m-%d %H:%M:%S} UTC."
+    else:
         limit = shifted(shortfall.first_try_at, seconds=bot.spec.token_wait_seconds)
         if facts.now >= limit:
             return _without(facts, name, shortfall)
     if facts.now >= shortfall.next_try_at:
         return BotPlan(status=bot.status, act=IssueTokens(name))
-    told = bot_status.in_trouble(facts, BotPhase.STAGING, shortfall.reason, shortfall.message)
+    told = bot_status.in_trouble(facts, BotPhase.STAGING, shortfall.reason, words)
     return BotPlan(status=told, again=until(facts, min(limit, shortfall.next_try_at)))
 
 

@@ -11,11 +11,12 @@ from meetingbots.build.join_secret import Delivery, join_secret_name, read_deliv
 from meetingbots.decide import bot_status
 from meetingbots.decide.bot_facts import BotFacts
 from meetingbots.decide.bot_leave import meeting_end
+from meetingbots.decide.bot_times import lead_time
 from meetingbots.decide.meeting_ref import MeetingRef, Problem, meeting_link, meeting_ref
 from meetingbots.decide.pod_state import PodState, pod_state
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
-from meetingbots.kube.resources import PODS, SECRETS
+from meetingbots.kube.resources import CREDENTIALS, PODS, SECRETS
 from meetingbots.models.bot import BotReason, BotStatus, MeetingBot
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.metadata import SecretKeyReference
@@ -74,6 +75,7 @@ class BotGatherer:
         person = None
         if isinstance(meeting, MeetingRef) and _may_be_at_gate(bot, attempt, settled=settled, now=now):
             person = await self._persons.of(bot, memory.mapping_of(meeting.meeting_id))
+        waits = status.pod_name is None and not finished and now < lead_time(bot)
         return BotFacts(
             bot=bot,
             now=now,
@@ -93,7 +95,23 @@ class BotGatherer:
             prepared=attempt is None or attempt.prepared,
             meeting_ended_at=ended_at,
             person=person,
+            absent_credentials=await self._absent_credentials(bot) if waits else (),
         )
+
+    async def _absent_credentials(self, bot: MeetingBot) -> tuple[str, ...]:
+        """Which of the ZoomCredentials that the spec names do not exist. The cache may not be filled yet."""
+        references = (bot.spec.credential_ref, bot.spec.on_behalf.credential_ref)
+        named = dict.fromkeys(reference.name for reference in references if reference is not None)
+        return tuple([name for name in named if not await self._exists(Key(bot.namespace, name))])
+
+    async def _exists(self, key: Key) -> bool:
+        if self._services.caches.credentials.get(key) is not None:
+            return True
+        try:
+            await self._services.kube.get(CREDENTIALS, namespace=key.namespace, name=key.name)
+        except NotFoundError:
+            return False
+        return True
 
     async def _meeting(self, bot: MeetingBot, memory: BotMemory, now: datetime) -> MeetingRef | Problem:
         known, read_at = memory.meeting, memory.meeting_read_at

@@ -110,6 +110,9 @@ def test_required_is_patient_until_the_start_deadline() -> None:
     given = shortfall(passing=True, first=1, following=700)
     assert plan(500, spec=REQUIRED, shortfall=given).act is None
     assert plan(500, spec=REQUIRED, shortfall=given).again == 100
+    waiting = find(plan(30, spec=REQUIRED, shortfall=shortfall(passing=True, following=40)).status.conditions, "Ready")
+    assert waiting is not None
+    assert waiting.message.endswith("no. The bot does not go without, and waits until 2026-11-24 12:10:00 UTC.")
     told = plan(600, spec=REQUIRED, shortfall=given)
     assert (told.status.phase, reason(told)) == (BotPhase.FAILED, "StartDeadlineExceeded")
     condition = find(told.status.conditions, "Ready")

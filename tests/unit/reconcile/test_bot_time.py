@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.kube.resources import BOTS, PODS
+from meetingbots.kube.resources import BOTS, CREDENTIALS, PODS
 from meetingbots.models.bot import BotPhase
 
 from tests.unit.bots import at
@@ -32,6 +32,26 @@ async def test_an_operator_that_was_down_across_join_at_sends_the_bot_at_once() 
         assert bench.clock.seconds() <= 1404
         assert bench.heard() == ["join-token-1"]
         bench.check()
+
+
+async def test_a_scheduled_bot_tells_early_that_a_credential_does_not_exist() -> None:
+    names = {"credentialRef": {"name": "alcie"}, "onBehalf": {"credentialRef": {"name": "bob"}}}
+    bench, operator = start(joinAt=at(1000).isoformat(), **names)
+    bench.cluster.put(CREDENTIALS, {"metadata": {"namespace": "team", "name": "bob"}, "spec": {}})
+    # Before the watch has told of anything, the API server itself is asked.
+    operator.services.caches.bots.put(bench.cluster.all(BOTS)[0])
+    for _ in range(3):
+        assert await operator.look(watch=False) is not None
+    ready, reason, message = bench.condition()
+    assert (ready, reason) == ("True", "Scheduled")
+    assert message.endswith(" UTC. There is no ZoomCredential alcie yet.")
+    assert "bob" not in message
+    again = await operator.look()
+    assert again is not None
+    assert again <= 60
+    bench.cluster.put(CREDENTIALS, {"metadata": {"namespace": "team", "name": "alcie"}, "spec": {}})
+    await operator.look()
+    assert bench.condition()[2].endswith(" UTC.")
 
 
 async def test_an_operator_that_was_down_for_too_long_tells_it_and_sends_none() -> None:
