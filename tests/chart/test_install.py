@@ -129,7 +129,7 @@ def test_installs_where_pod_security_is_restricted(release: Release) -> None:
         release.api.request("POST", core_path("pods", namespace=namespace), pod, query={"dryRun": "All"})
 
 
-def test_the_notes_commands_work_as_they_are_printed(release: Release) -> None:
+def test_the_notes_commands_work_as_they_are_printed(release: Release, tmp_path: Path) -> None:
     namespace, team = release.namespace(), release.namespace()
     notes = release.install("meetingbots", namespace, values={"watch": {"namespaces": [team]}})
     served(release.api)
@@ -141,6 +141,7 @@ def test_the_notes_commands_work_as_they_are_printed(release: Release) -> None:
         input="\n".join(lines),
         env={
             "PATH": f"{release.cluster.binaries}:{os.environ['PATH']}",
+            "HOME": str(tmp_path),
             "KUBECONFIG": str(release.cluster.kubeconfig()),
         },
         capture_output=True,

@@ -9,11 +9,15 @@ from tests.cluster.controlplane import ControlPlane
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-def test_the_whole_folder_can_be_applied(own_cluster: ControlPlane) -> None:
+def test_the_whole_folder_can_be_applied(own_cluster: ControlPlane, tmp_path: Path) -> None:
     """On a control plane of its own: the access token's policy holds for all of a cluster."""
     done = subprocess.run(
         ["kubectl", "apply", "--namespace", "default", "-f", EXAMPLES],
-        env={"PATH": f"{own_cluster.binaries}:{os.environ['PATH']}", "KUBECONFIG": str(own_cluster.kubeconfig())},
+        env={
+            "PATH": f"{own_cluster.binaries}:{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "KUBECONFIG": str(own_cluster.kubeconfig()),
+        },
         capture_output=True,
         text=True,
         check=False,
