@@ -20,7 +20,7 @@ POLICY = {
 class ApiCall:
     """One call of the API server. `resource` is plural with its subresource (`pods/status`), `code` HTTP's status.
 
-    `user` is empty where nobody was made out, as while the server starts.
+    With `dry_run` nothing was to be stored. `user` is empty where nobody was made out, as while the server starts.
     """
 
     user: str
@@ -30,6 +30,7 @@ class ApiCall:
     namespace: str
     name: str
     code: int
+    dry_run: bool
     time: datetime
 
 
@@ -58,5 +59,6 @@ def _call(event: dict[str, Any]) -> ApiCall:
         namespace=target.get("namespace", ""),
         name=target.get("name", ""),
         code=event.get("responseStatus", {}).get("code", 0),
+        dry_run="dryRun=" in event["requestURI"],
         time=datetime.fromisoformat(event["requestReceivedTimestamp"]),
     )

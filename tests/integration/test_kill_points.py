@@ -12,7 +12,8 @@ import pytest
 
 from tests.cluster.api import core_path
 from tests.cluster.controlplane import ControlPlane
-from tests.integration.killpoints.process import Moment, Order, run
+from tests.integration.killpoints.dying import Moment
+from tests.integration.killpoints.process import Order, run
 from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient

@@ -52,9 +52,13 @@ def spec_hash(
     token_url: str = "",
     default_template: Mapping[str, Any] = _NOTHING,
 ) -> str:
-    """A fingerprint of all that decides what the Pod looks like: a staged Pod with another one is replaced."""
+    """A fingerprint of all that decides what the Pod looks like: a staged Pod with another one is replaced.
+
+    Settings of the operator's that this Pod has no use of are not in it: an upgrade that changes them replaces nothing.
+    """
     spec = bot.spec
-    content: list[Any] = [spec.template, bot_image, meeting_id, spec.display_name, spec.token_delivery]
+    image = "" if any(_names_image(template) for template in (spec.template, default_template)) else bot_image
+    content: list[Any] = [spec.template, image, meeting_id, spec.display_name, spec.token_delivery]
     content += [spec.start_deadline_seconds, spec.max_duration_seconds, _waiting(bot)]
     if spec.token_endpoint:
         content.append(token_url)
@@ -124,6 +128,25 @@ def bot_pod(
     }
 
 
+def check_default_template(template: Mapping[str, Any]) -> None:
+    """See that a MeetingBot can be made from the cluster's default template. Raises `TemplateError`.
+
+    Container bot and its image may be missing: a MeetingBot's own template or the operator's settings can bring them.
+    """
+    bring = {"spec": {"containers": [{"name": names.BOT_CONTAINER, "image": "any"}]}}
+    specimen = MeetingBot.from_object(
+        {"metadata": {"name": "any", "uid": "any"}, "spec": {"meeting": {"id": "123456789"}, "joinAt": _ANY_TIME}}
+    )
+    bot_pod(
+        specimen,
+        name="any",
+        meeting_id="123456789",
+        bot_image="any",
+        now=specimen.join_at,
+        default_template=merge_template(bring, template) if _well_formed(template) else template,
+    )
+
+
 def _merged(default_template: Mapping[str, Any], template: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return merge_template(default_template, template)
@@ -153,6 +176,16 @@ def _bot_container(spec: dict[str, Any], bot_image: str) -> dict[str, Any]:
             )
         container["image"] = bot_image
     return container
+
+
+def _names_image(template: Mapping[str, Any] | None) -> bool:
+    """Whether a template, which need not be a valid one, names an image for the container `bot`."""
+    spec = (template or {}).get("spec")
+    containers = spec.get("containers") if isinstance(spec, Mapping) else None
+    return isinstance(containers, list) and any(
+        isinstance(item, Mapping) and item.get("name") == names.BOT_CONTAINER and bool(item.get("image"))
+        for item in containers
+    )
 
 
 def _env(container: dict[str, Any]) -> list[dict[str, Any]]:

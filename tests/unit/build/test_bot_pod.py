@@ -285,14 +285,13 @@ def test_nulls_are_as_good_as_nothing() -> None:
 
 
 def test_the_fingerprint_tells_what_changes_the_pod() -> None:
-    def of(meeting_id: str = MEETING, image: str = "i", **spec: Any) -> str:
-        return spec_hash(bot(**spec), meeting_id=meeting_id, bot_image=image)
+    def of(meeting_id: str = MEETING, **spec: Any) -> str:
+        return spec_hash(bot(**spec), meeting_id=meeting_id, bot_image="i")
 
     changed = [
         of(displayName="Other"),
         of(template=with_bot({"args": ["x"]})),
         of(meeting_id="99999999999"),
-        of(image="j"),
         of(tokenDelivery="BeforePod"),
         of(maxDurationSeconds=5),
         of(startDeadlineSeconds=5),
@@ -300,6 +299,26 @@ def test_the_fingerprint_tells_what_changes_the_pod() -> None:
     assert len({of(), *changed}) == len(changed) + 1
     same = [of(suspend=True), of(tokenPolicy="Required"), of(credentialRef={"name": "a"}), of(joinAt=at(9).isoformat())]
     assert set(same) == {of()}
+
+
+@pytest.mark.parametrize(
+    ("template", "default", "matters"),
+    [
+        ({"spec": {"containers": [{"name": "bot", "image": "mine"}]}}, {}, False),
+        ({}, {"spec": {"containers": [{"name": "bot", "image": "ours"}]}}, False),
+        ({"spec": {"containers": [{"name": "bot"}]}}, {}, True),
+        ({"spec": {"containers": [{"name": "other", "image": "mine"}]}}, {}, True),
+        ({"spec": {"containers": "nonsense"}}, {}, True),
+        ({"spec": None}, {}, True),
+        (None, {}, True),
+    ],
+)
+def test_another_default_image_replaces_only_pods_that_have_it(template: Any, default: Any, matters: bool) -> None:
+    one, other = (
+        spec_hash(bot(template=template), meeting_id=MEETING, bot_image=image, default_template=default)
+        for image in ("old", "new")
+    )
+    assert (one != other) is matters
 
 
 JSON = st.recursive(

@@ -37,6 +37,7 @@ def test_calls_count_once_and_a_half_written_line_waits(tmp_path: Path) -> None:
         namespace="a",
         name="p",
         code=200,
+        dry_run=False,
         time=datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
     )
     assert (watch.verb, watch.resource) == ("watch", "/readyz")
