@@ -17,7 +17,13 @@ from tests.chart.rendering import CHART, ROOT, Helm, of_kind
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 # Kubernetes' own maps, and what Helm itself hands over.
-OPEN = {"definitions.stringMap", "definitions.resources.requests", "definitions.resources.limits", "global"}
+OPEN = {
+    "definitions.stringMap",
+    "definitions.resources.requests",
+    "definitions.resources.limits",
+    "definitions.podTemplate.spec",
+    "global",
+}
 
 
 def test_the_chart_has_the_crds_of_the_repository() -> None:

@@ -1,12 +1,18 @@
 """The Pods are told what the programs understand: arguments, environment, ports and probes."""
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from meetingbots.build.bot_pod import bot_pod
+from meetingbots.models.bot import MeetingBot
+from meetingbots.reconcile.default_template import DefaultTemplate
 from meetingbots.settings import LogFormat, LogLevel, OperatorSettings, ReceiverSettings, Settings
 from pydantic_settings import CliApp
 
-from tests.chart.rendering import EVERYTHING, Helm, Object, only
+from tests.chart.rendering import EVERYTHING, ROOT, Helm, Object, only
 
 
 def container(objects: list[Object], component: str) -> dict[str, Any]:
@@ -27,18 +33,34 @@ def settings(found: dict[str, Any], kind: type[Settings], monkeypatch: pytest.Mo
     return CliApp.run(kind, cli_args=flags)
 
 
+def with_its_file(objects: list[Object], found: dict[str, Any], *, variable: str, folder: Path) -> Path:
+    """The file that a variable names, as the kubelet makes it from a ConfigMap; the variable then names it."""
+    [setting] = [one for one in found["env"] if one["name"] == variable]
+    path = Path(setting["value"])
+    [mount] = [one for one in found["volumeMounts"] if Path(one["mountPath"]) == path.parent]
+    pod = only(objects, "Deployment", ending=f"-{found['name']}")["spec"]["template"]["spec"]
+    [volume] = [one for one in pod["volumes"] if one["name"] == mount["name"]]
+    file = folder / path.name
+    file.write_text(only(objects, "ConfigMap", ending=volume["configMap"]["name"])["data"][path.name])
+    setting["value"] = str(file)
+    return file
+
+
 def test_operator_by_default(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
     got = settings(container(helm.template(), "operator"), OperatorSettings, monkeypatch)
     assert isinstance(got, OperatorSettings)
     assert (got.leader_elect, got.health_port, got.metrics_port, got.log_format) == (True, 8081, 9090, LogFormat.JSON)
     assert (got.all_namespaces, got.namespaces, got.bot_image, got.public_url) == (True, (None,), "", "")
     assert got.allowed_token_url_hosts == got.allowed_notify_url_hosts == ()
+    assert got.bot_template_file is None
     defaults = OperatorSettings()
     assert (got.zoom_api_url, got.zoom_oauth_url) == (defaults.zoom_api_url, defaults.zoom_oauth_url)
 
 
-def test_operator_with_everything(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = container(helm.template(files=[EVERYTHING]), "operator")
+def test_operator_with_everything(helm: Helm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    objects = helm.template(files=[EVERYTHING])
+    found = container(objects, "operator")
+    file = with_its_file(objects, found, variable="MEETINGBOTS_BOT_TEMPLATE_FILE", folder=tmp_path)
     got = settings(found, OperatorSettings, monkeypatch)
     assert isinstance(got, OperatorSettings)
     assert got.namespaces == ("team-a", "team-b")
@@ -50,9 +72,45 @@ def test_operator_with_everything(helm: Helm, monkeypatch: pytest.MonkeyPatch) -
         "http://zoomsim.zoom:8080/oauth",
     )
     assert (got.log_level, got.log_format) == (LogLevel.DEBUG, LogFormat.TEXT)
+    assert got.bot_template_file == file
+    assert DefaultTemplate(file).current() == yaml.safe_load(EVERYTHING.read_text())["bot"]["template"]
     assert got.system_namespace == "from-the-field"
     field = next(one for one in found["env"] if one["name"] == "MEETINGBOTS_SYSTEM_NAMESPACE")
     assert field["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
+
+
+def test_a_bot_without_a_template_is_made_from_the_charts(
+    helm: Helm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    template = yaml.safe_load((ROOT / "examples" / "settings" / "default-template.yaml").read_text())
+    objects = helm.template({"bot": {"template": template}})
+    found = container(objects, "operator")
+    with_its_file(objects, found, variable="MEETINGBOTS_BOT_TEMPLATE_FILE", folder=tmp_path)
+    got = settings(found, OperatorSettings, monkeypatch)
+    assert isinstance(got, OperatorSettings)
+    now, spec = datetime(2026, 11, 24, tzinfo=UTC), {"meeting": {"id": "81234567890"}}
+    pod = bot_pod(
+        MeetingBot.from_object({"metadata": {"name": "b", "uid": "u", "creationTimestamp": now}, "spec": spec}),
+        name="b-u-1",
+        meeting_id="81234567890",
+        bot_image=got.bot_image,
+        default_template=DefaultTemplate(got.bot_template_file).current(),
+        now=now,
+    )
+    assert pod["metadata"]["labels"]["team"] == "meeting-bots"
+    assert pod["spec"]["nodeSelector"] == template["spec"]["nodeSelector"]
+    [made] = pod["spec"]["containers"]
+    assert made["image"] == template["spec"]["containers"][0]["image"]
+
+
+def test_the_operators_pods_are_replaced_when_the_template_changes(helm: Helm) -> None:
+    marks = set()
+    for pool in ("a", "b", "b"):
+        objects = helm.template({"bot": {"template": {"spec": {"nodeSelector": {"pool": pool}}}}})
+        pod = only(objects, "Deployment", ending="-operator")["spec"]["template"]
+        marks.add(pod["metadata"]["annotations"]["meetingbots.dev/bot-template-checksum"])
+        assert "annotations" not in only(objects, "Deployment", ending="-receiver")["spec"]["template"]["metadata"]
+    assert len(marks) == 2
 
 
 def test_the_token_endpoint_is_off_and_can_be_reached_when_it_is_on(

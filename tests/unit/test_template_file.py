@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from meetingbots.reconcile.default_template import DefaultTemplate
+import yaml
+from meetingbots.reconcile.default_template import DefaultTemplate, read_template
 from meetingbots.settings import OperatorSettings
 from meetingbots.template_file import TemplateFileError, parse_template
 from pydantic import ValidationError
@@ -35,6 +36,31 @@ def test_a_template_is_metadata_and_spec() -> None:
 def test_anything_else_is_told(content: bytes, words: str) -> None:
     with pytest.raises(TemplateFileError, match=words):
         parse_template(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("spec: {containers: [{image: x}]}", r"template\.spec\.containers\[0\] has no name"),
+        ("spec: {containers: {name: bot}}", r"template\.spec\.containers must be a list"),
+        ("spec: {restartPolicy: Always}", r"template\.spec\.restartPolicy must be Never"),
+        ("spec: {containers: [{name: bot, env: [{name: ZOOM_ZAK}]}]}", r"containers\[bot\]\.env must not set ZOOM_ZAK"),
+    ],
+)
+def test_a_template_that_no_bot_can_have_is_told(tmp_path: Path, content: str, words: str) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(content)
+    with pytest.raises(TemplateFileError, match=words):
+        read_template(file)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "metadata: {labels: {a: b}}", "spec: {containers: [{name: sidecar, image: x}]}", GOOD]
+)
+def test_container_bot_and_its_image_may_come_from_elsewhere(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(content)
+    assert read_template(file) == (yaml.safe_load(content) or {})
 
 
 def test_the_setting_is_checked_at_the_start(tmp_path: Path) -> None:

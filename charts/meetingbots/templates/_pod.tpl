@@ -18,6 +18,9 @@
       (dict "name" "MEETINGBOTS_BOT_IMAGE" "value" $values.bot.image)
       (dict "name" "MEETINGBOTS_ALLOWED_TOKEN_URL_HOSTS" "value" (join "," $values.allowedTokenUrlHosts))
       (dict "name" "MEETINGBOTS_ALLOWED_NOTIFY_URL_HOSTS" "value" (join "," $values.allowedNotifyUrlHosts))) -}}
+{{- if $values.bot.template -}}
+{{- $env = append $env (dict "name" "MEETINGBOTS_BOT_TEMPLATE_FILE" "value" "/etc/meetingbots/bot/template.yaml") -}}
+{{- end -}}
 {{- if $values.tokenEndpoint.enabled -}}
 {{- $env = concat $env (list
       (dict "name" "MEETINGBOTS_TOKEN_PORT" "value" "8082")
@@ -52,7 +55,12 @@
 
 {{- define "meetingbots.podMetadata" -}}
 {{- $own := get .root.Values .component -}}
-{{- with $own.podAnnotations }}
+{{- $annotations := $own.podAnnotations -}}
+{{- if and .root.Values.bot.template (eq .component "operator") -}}
+{{- $sum := toJson .root.Values.bot.template | sha256sum -}}
+{{- $annotations = merge (dict "meetingbots.dev/bot-template-checksum" $sum) $annotations -}}
+{{- end -}}
+{{- with $annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -99,6 +107,10 @@ topologySpreadConstraints:
 volumes:
   - name: tmp
     emptyDir: {sizeLimit: 16Mi}
+{{- if and .root.Values.bot.template (eq .component "operator") }}
+  - name: bot-template
+    configMap: {name: {{ include "meetingbots.fullname" .root }}-bot-template}
+{{- end }}
 {{- end -}}
 
 {{- define "meetingbots.container" -}}
@@ -117,4 +129,7 @@ resources:
 {{- end }}
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
+{{- if and .root.Values.bot.template (eq .component "operator") }}
+  - {name: bot-template, mountPath: /etc/meetingbots/bot, readOnly: true}
+{{- end }}
 {{- end -}}

@@ -128,25 +128,6 @@ def bot_pod(
     }
 
 
-def check_default_template(template: Mapping[str, Any]) -> None:
-    """See that a MeetingBot can be made from the cluster's default template. Raises `TemplateError`.
-
-    Container bot and its image may be missing: a MeetingBot's own template or the operator's settings can bring them.
-    """
-    bring = {"spec": {"containers": [{"name": names.BOT_CONTAINER, "image": "any"}]}}
-    specimen = MeetingBot.from_object(
-        {"metadata": {"name": "any", "uid": "any"}, "spec": {"meeting": {"id": "123456789"}, "joinAt": _ANY_TIME}}
-    )
-    bot_pod(
-        specimen,
-        name="any",
-        meeting_id="123456789",
-        bot_image="any",
-        now=specimen.join_at,
-        default_template=merge_template(bring, template) if _well_formed(template) else template,
-    )
-
-
 def _merged(default_template: Mapping[str, Any], template: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return merge_template(default_template, template)

@@ -19,7 +19,9 @@ from meetingbots.entry.command_help import help_source
 from meetingbots.entry.operator_process import run_operator
 from meetingbots.entry.receiver.process import run_receiver
 from meetingbots.kube.connection import ClusterAccessError
+from meetingbots.reconcile.default_template import read_template
 from meetingbots.settings import OperatorSettings, ReceiverSettings, Settings
+from meetingbots.template_file import TemplateFileError
 
 S = TypeVar("S", bound=Settings)
 
@@ -52,8 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(kind: type[S], arguments: Sequence[str], *, prog: str) -> int:
     try:
         settings = _settings(kind, arguments, prog=prog)
+        _check_template(settings)
     except (ValidationError, SettingsError) as error:
         print(f"{prog}: {_explain(error)}", file=sys.stderr)
+        return _USAGE
+    except TemplateFileError as error:
+        print(f"{prog}: {_sentence(('bot_template_file',), str(error))}", file=sys.stderr)
         return _USAGE
     logs.configure(settings)
     try:
@@ -75,6 +81,12 @@ def _settings(kind: type[S], arguments: Sequence[str], *, prog: str) -> S:
     named = type(kind.__name__, (kind,), body)
     settings: S = CliApp.run(named, cli_args=list(arguments), cli_settings_source=help_source(named))
     return settings
+
+
+def _check_template(settings: Settings) -> None:
+    """See that bots can be made from the default template, before the first bot finds out. Raises as said there."""
+    if isinstance(settings, OperatorSettings) and settings.bot_template_file is not None:
+        read_template(settings.bot_template_file)
 
 
 def _explain(error: ValidationError | SettingsError) -> str:

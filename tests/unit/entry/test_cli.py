@@ -203,6 +203,27 @@ def test_what_is_wrong_is_one_clear_line_and_exit_code_2(
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("spec: [", "--bot-template-file (or MEETINGBOTS_BOT_TEMPLATE_FILE) is not YAML (line 1)"),
+        (
+            "spec: {restartPolicy: Always}",
+            "BOT_TEMPLATE_FILE) holds a template that no bot can have: template.spec.restartPolicy must be Never",
+        ),
+    ],
+)
+def test_a_default_template_that_no_bot_can_have_is_told_at_the_start(
+    started: Started, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, words: str
+) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(text)
+    assert run("operator", "--bot-template-file", str(file)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+    assert started == []
+
+
+@pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
         ("METRICS_PORT", "x", "(or MEETINGBOTS_METRICS_PORT) must be a valid integer"),
