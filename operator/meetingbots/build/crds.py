@@ -50,6 +50,11 @@ _API_VERSION_FIELD: Final = {
     "type": "string",
 }
 _KIND_FIELD: Final = {"description": "The kind of this object.", "type": "string"}
+_UNSEEN: Final = {"observedGeneration": -1}
+"""The status of an object that the operator has not looked at yet: no generation, so that nobody takes it for well.
+
+kstatus (Helm's --wait, Flux) sees an object without a status as current.
+"""
 _METADATA_FIELD: Final = {"type": "object"}  # the API server has its schema and allows none of ours
 
 
@@ -234,7 +239,10 @@ def _crd(kind: Kind) -> dict[str, Any]:
         version["subresources"] = {"status": {}}
     version["additionalPrinterColumns"] = [column.to_dict() for column in kind.columns]
     version["selectableFields"] = [{"jsonPath": path} for path in kind.selectable]
-    version["schema"] = {"openAPIV3Schema": schema(kind.model)}
+    structure = schema(kind.model)
+    if kind.status_subresource:
+        structure["properties"]["status"] = _with_default(structure["properties"]["status"], default=_UNSEEN)
+    version["schema"] = {"openAPIV3Schema": structure}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -296,6 +304,11 @@ def _without_defaults(node: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(bare.get("items"), Mapping):
         bare["items"] = _without_defaults(bare["items"])
     return bare
+
+
+def _with_default(node: Mapping[str, Any], *, default: Mapping[str, Any]) -> dict[str, Any]:
+    full = {**node, "default": dict(default)}
+    return {key: full[key] for key in _KEY_ORDER if key in full}
 
 
 def _plain(value: Any) -> Any:

@@ -98,7 +98,10 @@ class BotStatus(Model):
     """What the operator found and did."""
 
     observed_generation: int | None = Field(
-        default=None, ge=0, le=MAX_INTEGER, description="The metadata.generation that this status was made from."
+        default=None,
+        ge=-1,
+        le=MAX_INTEGER,
+        description="The metadata.generation that this status was made from; -1 before the first look.",
     )
     conditions: list[Condition] = Field(
         default_factory=list,

@@ -158,9 +158,9 @@ class CredentialStatus(Model):
 
     observed_generation: int | None = Field(
         default=None,
-        ge=0,
+        ge=-1,
         le=MAX_INTEGER,
-        description="The metadata.generation that this status was made from.",
+        description="The metadata.generation that this status was made from; -1 before the first look.",
     )
     conditions: list[Condition] = Field(
         default_factory=list,
