@@ -4,6 +4,7 @@ The versions are written once, in the `go.mod` files under `tests/tools/`; this 
 more is one entry in its group (`PROGRAMS` is the embedded control plane's) and, in its module, one `tool` line.
 """
 
+import hashlib
 import os
 import platform
 import re
@@ -24,7 +25,8 @@ class Program:
 
     `module` is the folder under `tests/tools/` whose go.mod pins it, `requires` the Go module there that its version is
     taken from, `package` the main package to build. `in_envtest` tells whether setup-envtest's archives have it,
-    `on_path` whether, without Go, the one that is installed on this machine will do.
+    `on_path` whether, without Go, the one that is installed on this machine will do, `own` whether its source is ours
+    and stands in the module's folder.
     """
 
     name: str
@@ -33,11 +35,13 @@ class Program:
     package: str
     in_envtest: bool = False
     on_path: bool = False
+    own: bool = False
     stamp_kubernetes_version: bool = False
 
     def version(self, *, tools: Path = TOOLS) -> str:
-        """Version that the program's go.mod requires, such as `v1.34.4`."""
-        return required_version(go_mod=tools / self.module / "go.mod", module=self.requires)
+        """Version that the program's go.mod requires, such as `v1.34.4`; with a source of ours, its fingerprint too."""
+        required = required_version(go_mod=tools / self.module / "go.mod", module=self.requires)
+        return f"{required}-{source_fingerprint(tools / self.module)}" if self.own else required
 
     def ldflags(self, *, tools: Path = TOOLS) -> str:
         """Linker flags: no debug tables, and for Kubernetes its version, without which it calls itself v0.0.0."""
@@ -136,6 +140,15 @@ def required_version(*, go_mod: Path, module: str) -> str:
     if found is None:
         raise ToolError(f"{go_mod} does not require {module}")
     return found[1]
+
+
+def source_fingerprint(folder: Path) -> str:
+    """A short hash of a Go module's own files: of its source and of all versions that it is built with."""
+    digest = hashlib.sha256()
+    for file in sorted([*folder.glob("*.go"), *folder.glob("go.*")]):
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:10]
 
 
 def is_program(path: Path) -> bool:

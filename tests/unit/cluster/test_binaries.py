@@ -214,6 +214,19 @@ def test_the_pinned_programs_have_versions_and_kubernetes_is_stamped() -> None:
     assert "gitVersion" not in by_name["etcd"].ldflags()
 
 
+def test_a_program_of_our_own_is_built_anew_when_its_source_changes(machine: Machine) -> None:
+    own = replace(PROGRAM_C, own=True)
+    source = machine.tools / "two" / "main.go"
+    source.write_text("package main\n")
+    first = machine.ensure(own)
+    assert machine.ensure(own) == first
+    source.write_text("package main // changed\n")
+    assert machine.ensure(own) != first
+    (machine.tools / "two" / "go.sum").write_text("example.com/two v3.0.0 h1:changed\n")
+    machine.ensure(own)
+    assert len(machine.builds()) == 3
+
+
 def test_a_module_that_is_not_required_is_an_error(tmp_path: Path) -> None:
     go_mod = tmp_path / "go.mod"
     go_mod.write_text("module m\n\nrequire (\n\texample.com/a v1.0.0 // indirect\n)\n")

@@ -1,0 +1,105 @@
+// Command gitops-health answers how GitOps tools see objects: kstatus (Helm, Flux without expressions), Flux's own evaluator
+// of healthCheckExprs, and Argo CD's health scripts. Each engine is the one that the tool itself uses.
+//
+// It reads one question as JSON from standard input and writes one answer per object to standard output.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	fluxcel "github.com/fluxcd/pkg/runtime/cel"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
+
+	"github.com/fluxcd/pkg/apis/kustomize"
+)
+
+// question is what is asked: objects, and what is configured in Flux and in Argo CD.
+type question struct {
+	// Flux has the entries of a Kustomization's spec.healthCheckExprs.
+	Flux []kustomize.CustomHealthCheck `json:"flux"`
+	// Argo has the script of each kind, keyed "GROUP_KIND" as at the end of argocd-cm's keys.
+	Argo map[string]string `json:"argo"`
+	// Objects as the API server gives them.
+	Objects []*unstructured.Unstructured `json:"objects"`
+}
+
+// verdict is one engine's: a status and words, or why it could not tell.
+type verdict struct {
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	Error   string `json:"error"`
+}
+
+// answer is about one object. An engine that has nothing for the object's kind is left out.
+type answer struct {
+	Kstatus verdict  `json:"kstatus"`
+	Flux    *verdict `json:"flux"`
+	Argo    *verdict `json:"argo"`
+}
+
+func main() {
+	if err := run(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(in io.Reader, out io.Writer) error {
+	var asked question
+	decoder := json.NewDecoder(in)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&asked); err != nil {
+		return fmt.Errorf("the question: %w", err)
+	}
+	evaluators, err := fluxEvaluators(asked.Flux)
+	if err != nil {
+		return err
+	}
+	answers := make([]answer, 0, len(asked.Objects))
+	for _, object := range asked.Objects {
+		answers = append(answers, answer{
+			Kstatus: byKstatus(object),
+			Flux:    byFlux(evaluators, object),
+			Argo:    byArgo(asked.Argo, object),
+		})
+	}
+	return json.NewEncoder(out).Encode(answers)
+}
+
+func byKstatus(object *unstructured.Unstructured) verdict {
+	result, err := status.Compute(object)
+	if err != nil {
+		return verdict{Error: err.Error()}
+	}
+	return verdict{Status: result.Status.String(), Message: result.Message}
+}
+
+// fluxEvaluators has an evaluator for each apiVersion and kind. Expressions that do not parse are an error.
+func fluxEvaluators(checks []kustomize.CustomHealthCheck) (map[string]*fluxcel.StatusEvaluator, error) {
+	evaluators := map[string]*fluxcel.StatusEvaluator{}
+	for _, check := range checks {
+		evaluator, err := fluxcel.NewStatusEvaluator(&check.HealthCheckExpressions)
+		if err != nil {
+			return nil, fmt.Errorf("healthCheckExprs of %s: %w", check.Kind, err)
+		}
+		evaluators[check.APIVersion+" "+check.Kind] = evaluator
+	}
+	return evaluators, nil
+}
+
+func byFlux(evaluators map[string]*fluxcel.StatusEvaluator, object *unstructured.Unstructured) *verdict {
+	evaluator, ok := evaluators[object.GetAPIVersion()+" "+object.GetKind()]
+	if !ok {
+		return nil
+	}
+	result, err := evaluator.Evaluate(context.Background(), object)
+	if err != nil {
+		return &verdict{Error: err.Error()}
+	}
+	return &verdict{Status: result.Status.String(), Message: result.Message}
+}
