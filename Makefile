@@ -8,12 +8,12 @@ SOURCES := operator tests examples
 WORKERS ?= 3
 # The one that needs the machine for itself comes after them.
 STRESS := tests/integration/test_receiver_stress.py
-STEPS := lint types layers unit integration chart
+STEPS := lint types layers unit gitops integration chart
 # The test cluster: embedded (control plane and a double of a kubelet) or kind (containers, real Pods).
 CLUSTER ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e fmt lint types layers unit integration bench browser screenshots test crds chart chart-files demo clean
+.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e fmt lint types layers unit integration bench browser screenshots test crds chart chart-files gitops gitops-files demo clean
 
 help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,6 +119,13 @@ chart-files: $(INSTALLED) ## Bring what the chart has from elsewhere up to date:
 	rm -f charts/meetingbots/files/crds/*.yaml
 	cp crds/*.yaml charts/meetingbots/files/crds/
 	$(BIN)/python -m tests.chart.readme
+
+gitops: $(INSTALLED) ## Check how Flux, Argo CD and kstatus see our objects, with their own engines; ARGS=... goes to pytest
+	@$(PYTHON) -m tests.gitops.engines
+	$(BIN)/pytest tests/gitops $(ARGS)
+
+gitops-files: $(INSTALLED) ## Bring examples/gitops up to date: Argo CD's ConfigMap from the scripts beside it
+	$(BIN)/python -m tests.gitops.argocd_cm
 
 demo: $(INSTALLED) ## Show the whole path on a test cluster; CLUSTER=kind with real Pods; KEEP=1 leaves it up
 	@$(BIN)/python -m tests.demo --cluster $(CLUSTER) $(if $(KEEP),--keep)
