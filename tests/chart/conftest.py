@@ -35,7 +35,7 @@ def helm(programs: Path) -> Helm:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ControlPlane]:
-    """A control plane with the CRDs of HTTPRoute and ServiceMonitor, and none of ours."""
+    """A control plane with the CRDs of HTTPRoute, ServiceMonitor and PrometheusRule, and none of ours."""
     crds = load_crds(foreign_crds())
     for crd in crds:
         crd.pop("status", None)  # what a generator left there

@@ -27,18 +27,20 @@ CHART_PROGRAMS: tuple[Program, ...] = (
     ),
 )
 
+_PROMETHEUS = "example/prometheus-operator-crd/monitoring.coreos.com"
 _FOREIGN = {
-    "sigs.k8s.io/gateway-api": "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
+    "sigs.k8s.io/gateway-api": ("config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",),
     "github.com/prometheus-operator/prometheus-operator": (
-        "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"
+        f"{_PROMETHEUS}_servicemonitors.yaml",
+        f"{_PROMETHEUS}_prometheusrules.yaml",
     ),
 }
 
 
 def foreign_crds() -> list[Path]:
-    """The CRDs of HTTPRoute and ServiceMonitor, from the Go modules that have them; ToolError without Go."""
-    folders = module_folders("foreign-crds", _FOREIGN, what="the CRDs of HTTPRoute and ServiceMonitor")
-    return [folders[name] / file for name, file in _FOREIGN.items()]
+    """The CRDs of other projects that the chart has objects of, from their Go modules; ToolError without Go."""
+    folders = module_folders("foreign-crds", _FOREIGN, what="CRDs of other projects")
+    return [folders[name] / file for name, files in _FOREIGN.items() for file in files]
 
 
 def main() -> int:

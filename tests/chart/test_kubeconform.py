@@ -69,6 +69,7 @@ def test_all_is_valid(
         ("Ingress", ("spec", "rule")),
         ("HTTPRoute", ("spec", "hostname")),
         ("ServiceMonitor", ("spec", "endpoint")),
+        ("PrometheusRule", ("spec", "group")),
     ],
 )
 def test_an_unknown_field_would_be_seen(

@@ -55,7 +55,12 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "a monitor without metrics",
         {"metrics": {"enabled": False, "serviceMonitor": {"enabled": True}}},
-        "needs metrics.enabled",
+        "serviceMonitor.enabled needs metrics.enabled",
+    ),
+    (
+        "alerts without metrics",
+        {"metrics": {"enabled": False, "prometheusRule": {"enabled": True}}},
+        "prometheusRule.enabled needs metrics.enabled",
     ),
 ]
 
@@ -69,7 +74,7 @@ def test_wrong_values_are_refused_by_name(helm: Helm, values: dict[str, Any], to
 
 def test_everything_at_once_is_allowed(helm: Helm) -> None:
     kinds = {one["kind"] for one in helm.template(files=[EVERYTHING])}
-    assert {"Ingress", "HTTPRoute", "ServiceMonitor", "NetworkPolicy", "PodDisruptionBudget"} <= kinds
+    assert {"Ingress", "HTTPRoute", "ServiceMonitor", "PrometheusRule", "NetworkPolicy", "PodDisruptionBudget"} <= kinds
 
 
 def test_global_values_of_a_parent_chart_are_let_through(helm: Helm) -> None:
