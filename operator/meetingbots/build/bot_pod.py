@@ -83,7 +83,9 @@ def bot_pod(
     """
     template = _merged(default_template, bot.spec.template or {})
     metadata = _mapping(template, "metadata", at="template")
-    spec = _mapping(template, "spec", at="template") or {"containers": [{"name": names.BOT_CONTAINER}]}
+    spec = _mapping(template, "spec", at="template")
+    if spec.get("containers") is None:
+        spec["containers"] = [{"name": names.BOT_CONTAINER}]
     container = _bot_container(spec, bot_image)
     container["env"] = [
         *_env(container),
@@ -234,8 +236,9 @@ def _active_deadline(spec: dict[str, Any], backstop: int) -> int:
 
 
 def _backstop(bot: MeetingBot, now: datetime) -> int:
-    # Counted by the kubelet from the Pod's start, which may be well before joinAt.
-    until_join = max(0, int((bot.join_at - now).total_seconds()))
+    # Counted by the kubelet from the Pod's start, which may be well before joinAt; and a staged bot may be moved later,
+    # by up to leadSeconds from then on.
+    until_join = max(bot.spec.lead_seconds, int((bot.join_at - now).total_seconds()))
     spec = bot.spec
     seconds = until_join + spec.start_deadline_seconds + spec.max_duration_seconds + _waiting(bot) + _BACKSTOP_SECONDS
     return min(seconds, _LONGEST_SECONDS)

@@ -78,19 +78,31 @@ def _without_pod(facts: BotFacts) -> BotPlan:
     if bot.spec.suspend:
         told = bot_status.in_trouble(facts, BotPhase.PENDING, BotReason.SUSPENDED, "The bot is suspended.")
         return BotPlan(status=told)
+    deadline = start_deadline(bot)
+    if _is_expired(facts, deadline):
+        return _expired(facts, deadline)
     if facts.meeting_ended_at is not None:
         return bot_attempts.over_between_attempts(facts)
-    if status.start_time is not None and bot_status.is_suspended(status):
+    if bot_status.is_suspended(status) and (status.start_time is not None or bot.spec.join_at is None):
         return bot_attempts.resumed(facts)
-    deadline = start_deadline(bot)
+    return _unfit(facts, deadline) or _towards_pod(facts, deadline)
+
+
+def _unfit(facts: BotFacts, deadline: datetime) -> BotPlan | None:
+    """What keeps the bot from getting a Pod at all: its time is over, or its link or template is bad."""
     problem = facts.meeting if isinstance(facts.meeting, Problem) else facts.template
     if facts.now >= deadline:
-        return _too_late(facts, deadline, problem)
-    if problem is not None:
-        told = bot_status.in_trouble(
-            facts, BotPhase.PENDING, problem.reason, problem.message, mendable=problem.mendable
-        )
-        return BotPlan(status=told, again=until(facts, deadline, at_most=_LOOK_AGAIN_SECONDS))
+        cause = problem or facts.refused
+        return _missed(facts, cause.message if cause else bot_status.present_trouble(facts.bot.status))
+    if problem is None:
+        return None
+    told = bot_status.in_trouble(facts, BotPhase.PENDING, problem.reason, problem.message, mendable=problem.mendable)
+    return BotPlan(status=told, again=until(facts, deadline, at_most=_LOOK_AGAIN_SECONDS))
+
+
+def _towards_pod(facts: BotFacts, deadline: datetime) -> BotPlan:
+    """Wait for the time at which a Pod is made, and for the end of the one before, and claim the next."""
+    bot, status = facts.bot, facts.bot.status
     if facts.now < lead_time(bot):
         return _scheduled(facts, lead_time(bot))
     if status.next_attempt_time is not None and facts.now < status.next_attempt_time:
@@ -152,17 +164,20 @@ def _dry_run(facts: BotFacts, phase: BotPhase, moment: datetime) -> BotPlan | No
     return None if facts.checked else BotPlan(status=facts.bot.status, act=CheckTemplate())
 
 
-def _too_late(facts: BotFacts, deadline: datetime, problem: Problem | None) -> BotPlan:
-    bot = facts.bot
-    created = bot.metadata.creation_timestamp
-    if bot.status.pod_name is None and created is not None and created > deadline:
-        words = f"Created after its time: it was to have started by {deadline:%Y-%m-%d %H:%M:%S} UTC. It never runs."
-        told = bot_status.going_well(
-            facts, BotPhase.EXPIRED, words, completion_time=bot_status.whole_seconds(facts.now), next_attempt_time=None
-        )
-        return BotPlan(status=told, act=Commit())
-    cause = problem or facts.refused
-    return _missed(facts, cause.message if cause else bot_status.present_trouble(bot.status))
+def _is_expired(facts: BotFacts, deadline: datetime) -> bool:
+    created = facts.bot.metadata.creation_timestamp
+    is_new = facts.bot.status.pod_name is None and created is not None
+    return is_new and (facts.done_before or (created is not None and facts.now >= deadline and created > deadline))
+
+
+def _expired(facts: BotFacts, deadline: datetime) -> BotPlan:
+    words = f"Created after its time: it was to have started by {deadline:%Y-%m-%d %H:%M:%S} UTC. It never runs."
+    if facts.done_before:
+        words = "A bot of this name was done at this joinAt, and deleted by its time to live. This one never runs."
+    told = bot_status.going_well(
+        facts, BotPhase.EXPIRED, words, completion_time=bot_status.whole_seconds(facts.now), next_attempt_time=None
+    )
+    return BotPlan(status=told, act=Commit())
 
 
 def _missed(facts: BotFacts, cause: str) -> BotPlan:
@@ -178,6 +193,8 @@ def _pod_missing(facts: BotFacts, name: str) -> BotPlan:
             return bot_attempts.given_back(facts, bot_attempts.LEFT_SUSPENDED)
         if facts.meeting_ended_at is not None and status.phase is BotPhase.RUNNING:
             return bot_attempts.left_after_end(facts)
+        if _stayed_its_time(facts, name):
+            return bot_attempts.stayed_too_long(facts)
         return bot_attempts.lost(facts, f"Pod {name} was deleted by someone.")
     withdrawn = _withdrawn(facts, None)
     if withdrawn is not None:
@@ -191,6 +208,16 @@ def _pod_missing(facts: BotFacts, name: str) -> BotPlan:
     if first:
         return at_gate(facts, name)
     return BotPlan(status=status, act=CreatePod(name))
+
+
+def _stayed_its_time(facts: BotFacts, name: str) -> bool:
+    """Whether a Pod that is gone without a trace had run for maxDurationSeconds: then it was told to leave."""
+    status = facts.bot.status
+    delivered = facts.delivery.delivered_at if facts.delivery is not None else None
+    began = status.start_time if attempt_of(name) == 1 else delivered
+    if began is None or status.phase is not BotPhase.RUNNING:
+        return False
+    return facts.now >= shifted(began, seconds=facts.bot.spec.max_duration_seconds)
 
 
 def _staging(facts: BotFacts, pod: PodState) -> BotPlan:
@@ -213,10 +240,16 @@ def _staging(facts: BotFacts, pod: PodState) -> BotPlan:
         if pod.sandbox_waits_since is not None:
             look = min(look, shifted(pod.sandbox_waits_since, seconds=SANDBOX_SECONDS))
         return BotPlan(status=told, again=until(facts, look))
+    if facts.refused is not None:
+        # Its Secret was, by a quota or a policy. Each further try costs tokens.
+        told = bot_status.in_trouble(facts, BotPhase.STAGING, facts.refused.reason, facts.refused.message)
+        return BotPlan(status=told, again=until(facts, deadline, at_most=_QUOTA_SECONDS))
     return at_gate(facts, pod.name)
 
 
 def _what_is_missing(facts: BotFacts, pod: PodState) -> str:
+    if facts.refused is not None:
+        return facts.refused.message
     if facts.shortfall is not None:
         return facts.shortfall.message
     return f"Pod {pod.name} was still being prepared{f' on node {pod.node}' if pod.node else ''}."
@@ -274,6 +307,8 @@ def _finished(facts: BotFacts) -> BotPlan:
     status, pod = facts.bot.status, facts.pod
     if pod is not None and not pod.deleting and not pod.finished:
         return BotPlan(status=status, act=DeletePod(pod.name, pod.uid))
+    if facts.delivery is not None and not facts.secret_gone and status.pod_name is not None:
+        return BotPlan(status=status, act=DeleteSecret(status.pod_name))
     told = bot_status.spec_change(facts, bot_status.noted(facts, status, does_not_end(facts, pod)))
     end = deletion_time(facts.bot, completed=status.completion_time) if status.completion_time else None
     if end is None:

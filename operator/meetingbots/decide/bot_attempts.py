@@ -13,6 +13,7 @@ from typing import Any
 from meetingbots.decide import bot_status
 from meetingbots.decide.bot_facts import BotFacts, BotPlan, Commit
 from meetingbots.decide.bot_leave import leave
+from meetingbots.decide.bot_times import WITHDRAWN
 from meetingbots.decide.pod_state import ContainerState, PodState
 from meetingbots.models.bot import Attempt, BotPhase, BotReason, BotStatus
 
@@ -26,7 +27,6 @@ TRY_AGAIN_EXIT_CODE = 75
 MAX_INFRASTRUCTURE_RESTARTS = 10
 _FIRST_INFRASTRUCTURE_BACKOFF = 1.0
 _LAST_INFRASTRUCTURE_BACKOFF = 60.0
-_WITHDRAWN = "Withdrawn"
 LEFT_SUSPENDED = "The bot was suspended and has left the meeting."
 
 
@@ -160,7 +160,7 @@ def lost(facts: BotFacts, words: str) -> BotPlan:
 
 def given_back(facts: BotFacts, words: str) -> BotPlan:
     """The attempt ends because its author changed something: uncounted, and nothing to wait for."""
-    attempt = _attempt(facts, facts.pod, reason=_WITHDRAWN, message=words)
+    attempt = _attempt(facts, facts.pod, reason=WITHDRAWN, message=words)
     attempts = max(0, facts.bot.status.attempts - 1)
     return _commit(bot_status.going_well(facts, BotPhase.PENDING, words, last_attempt=attempt, attempts=attempts))
 

@@ -40,7 +40,8 @@ class BotFacts:
     `secret_gone`: the Secret of the delivery was deleted again. `prepared`: what tokens are asked with was read ahead.
     `meeting_ended_at`: when the meeting that the bot is for ended, as Zoom's events tell. `person`: the user on whose
     behalf the bot comes; None if it does not come on anybody's. `absent_credentials`: ZoomCredentials that the spec
-    names and that do not exist, as far as that was looked at: while the bot waits for its time.
+    names and that do not exist, as far as that was looked at: while the bot waits for its time. `done_before`: a bot
+    of this name and joinAt was deleted by its time to live, and something (Git) has created it again.
     """
 
     bot: MeetingBot
@@ -62,6 +63,7 @@ class BotFacts:
     meeting_ended_at: datetime | None = None
     person: Person | None = None
     absent_credentials: tuple[str, ...] = ()
+    done_before: bool = False
 
 
 @dataclass(frozen=True)

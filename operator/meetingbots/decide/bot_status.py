@@ -15,6 +15,7 @@ from typing import Any
 
 from meetingbots.build.join_secret import Delivery
 from meetingbots.decide.bot_facts import BotFacts, Shortfall
+from meetingbots.decide.bot_times import join_time
 from meetingbots.decide.meeting_ref import MeetingRef
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenKind, TokenStatus
 from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
@@ -23,8 +24,12 @@ _STILL_ACTS = {"suspend", "meetingEndPolicy", "leaveAfterMeetingEndSeconds", "tt
 
 
 def fixed_spec_hash(bot: MeetingBot) -> str:
-    """A fingerprint of what an edit can no longer change once the bot joins."""
-    fixed = {key: value for key, value in bot.spec.to_dict().items() if key not in _STILL_ACTS}
+    """A fingerprint of what an edit can no longer change once the bot joins.
+
+    Defaults are not in it: a field that a later version adds is not an edit.
+    """
+    spec = bot.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
+    fixed = {key: value for key, value in spec.items() if key not in _STILL_ACTS}
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -49,7 +54,7 @@ def staged(facts: BotFacts, pod_name: str) -> BotStatus:
 
 
 def _preparing(facts: BotFacts, pod_name: str) -> str:
-    return f"Pod {pod_name} is being prepared; the bot joins from {facts.bot.join_at:%H:%M:%S} UTC on."
+    return f"Pod {pod_name} is being prepared; the bot joins from {join_time(facts.bot):%H:%M:%S} UTC on."
 
 
 def claimed(facts: BotFacts, *, pod_name: str) -> BotStatus:
@@ -153,7 +158,7 @@ def _changed(facts: BotFacts, **changes: Any) -> BotStatus:
         # What an edit says after the delivery is not where the bot is.
         known = facts.meeting.meeting_id if isinstance(facts.meeting, MeetingRef) else None
         update["meeting_id"] = known or bot.status.meeting_id
-        update["scheduled_time"] = whole_seconds(bot.join_at)
+        update["scheduled_time"] = whole_seconds(join_time(bot))
     if facts.delivery is not None:
         update["token"] = token_status(facts.delivery)
         update["credential_name"] = facts.delivery.credential or bot.status.credential_name

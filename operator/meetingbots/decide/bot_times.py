@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from meetingbots.decide.bot_facts import BotFacts
 from meetingbots.models.bot import MeetingBot
 
+WITHDRAWN = "Withdrawn"
+"""Reason of an attempt that its author took back."""
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _PREPARE_SECONDS = 4.0
 _PREPARE_SPREAD_SECONDS = 8.0
@@ -25,20 +27,33 @@ def shifted(moment: datetime, *, seconds: float) -> datetime:
         return _LAST if seconds > 0 else _FIRST
 
 
+def join_time(bot: MeetingBot) -> datetime:
+    """When the bot joins: its joinAt. Once it was in its meeting, a later joinAt is ignored, also by a replacement.
+
+    One that was told to leave by its author (suspended) may be moved.
+    """
+    status = bot.status
+    last = status.last_attempt
+    if status.start_time is None or status.scheduled_time is None or last is None or last.reason == WITHDRAWN:
+        return bot.join_at
+    return min(bot.join_at, status.scheduled_time)
+
+
 def lead_time(bot: MeetingBot) -> datetime:
     """When the bot's Pod is created."""
-    return shifted(bot.join_at, seconds=-bot.spec.lead_seconds)
+    return shifted(join_time(bot), seconds=-bot.spec.lead_seconds)
 
 
 def prepare_time(bot: MeetingBot) -> datetime:
     """From when on what the tokens are asked with is read ahead; spread, as many bots join at the full hour."""
     spread = zlib.crc32(bot.metadata.uid.encode()) / 2**32 * _PREPARE_SPREAD_SECONDS
-    return shifted(bot.join_at, seconds=-_PREPARE_SECONDS - spread)
+    return shifted(join_time(bot), seconds=-_PREPARE_SECONDS - spread)
 
 
 def attempt_due(bot: MeetingBot) -> datetime:
     """When the present attempt is to start: at joinAt, or when a replacement was due."""
-    return max(bot.join_at, bot.status.next_attempt_time or bot.join_at)
+    due = join_time(bot)
+    return max(due, bot.status.next_attempt_time or due)
 
 
 def start_deadline(bot: MeetingBot) -> datetime:
@@ -47,16 +62,9 @@ def start_deadline(bot: MeetingBot) -> datetime:
 
 
 def deletion_time(bot: MeetingBot, *, completed: datetime) -> datetime | None:
-    """When a bot that is over is deleted by its time to live; None if it stays.
-
-    Never before one that Git has created again with the same spec would be Expired: it would join a second time.
-    """
+    """When a bot that is over is deleted by its time to live; None if it stays."""
     ttl = bot.spec.ttl_seconds_after_finished
-    if ttl is None:
-        return None
-    # A creation is stored in whole seconds, and only one after the deadline is too late.
-    expired = shifted(bot.join_at, seconds=bot.spec.start_deadline_seconds + 1)
-    return max(shifted(completed, seconds=ttl), expired)
+    return None if ttl is None else shifted(completed, seconds=ttl)
 
 
 def until(facts: BotFacts, moment: datetime, *, at_most: float = 86_400.0) -> float:

@@ -29,6 +29,7 @@ _IMAGE_REASONS = frozenset(
 _CONFIG_REASONS = frozenset(
     {_MISSING_SECRET, "CreateContainerError", "RunContainerError", "CrashLoopBackOff", "StartError"}
 )
+_NOT_PLACED = frozenset({"Unschedulable", "SchedulingGated"})
 _INFRASTRUCTURE_REASONS = frozenset(
     {
         "Evicted",
@@ -179,7 +180,7 @@ def pod_state(pod: Mapping[str, Any], *, spec_hash_annotation: str) -> PodState:
         reason=status.get("reason", ""),
         message=status.get("message", ""),
         node=pod.get("spec", {}).get("nodeName", ""),
-        unschedulable=scheduled.get("message", "no node fits") if scheduled.get("reason") == "Unschedulable" else "",
+        unschedulable=scheduled.get("message", "no node fits") if scheduled.get("reason") in _NOT_PLACED else "",
         sandbox_waits_since=_sandbox_waits(conditions),
         disruption=(disruption.get("message") or disruption.get("reason") or "disrupted") if disrupted else "",
         told_to_end_at=_told_to_end(metadata, disruption if disrupted else {}),

@@ -9,7 +9,7 @@ from meetingbots.decide import bot_facts as acts
 from meetingbots.decide import bot_status
 from meetingbots.decide.bot import decide
 from meetingbots.decide.bot_facts import BotFacts, BotPlan
-from meetingbots.decide.bot_times import attempt_due
+from meetingbots.decide.bot_times import attempt_due, start_deadline
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import ConflictError, NotFoundError
 from meetingbots.kube.merge_patch import merge_patch
@@ -87,6 +87,9 @@ class BotReconciler:
                 await self._gatherer.read_pod(facts.bot.namespace, name)
             case acts.DeleteBot():
                 metadata = facts.bot.metadata
+                self._memories.done(
+                    key_of(item), join_at=facts.bot.join_at, until=start_deadline(facts.bot), now=facts.now
+                )
                 await self._services.kube.delete(
                     BOTS, namespace=metadata.namespace, name=metadata.name, uid=metadata.uid
                 )

@@ -42,6 +42,7 @@ from meetingbots.reconcile.services import Services
 _log = logging.getLogger(__name__)
 _REFUSED_SECONDS = 5.0
 _TEMPLATE_REFUSED_SECONDS = 25.0
+_SECRET_REFUSED_SECONDS = 15.0
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 15.0
 _MAPPING_LIFE = timedelta(seconds=60)
@@ -96,6 +97,10 @@ class BotActs:
         except (InvalidError, ForbiddenError) as error:
             if _NO_DRY_RUN not in str(error):
                 self._refused(memory, error, facts.now)
+        except UnavailableError as error:
+            if not _webhook_fails(error):
+                raise
+            self._refused(memory, error, facts.now)
         if memory.refused is None:
             memory.checked_hash = facts.pod_hash
         if memory.refused is None and memory.template is None:
@@ -211,7 +216,20 @@ class BotActs:
         try:
             await self._services.kube.create(SECRETS, namespace=facts.bot.namespace, body=body)
         except AlreadyExistsError:
-            delivery = await self._delivered_before(facts, name, owner_uid=owner["uid"])
+            before = await self._delivered_before(facts, name, owner_uid=owner["uid"])
+            if before is None:
+                words = f"A Secret called {join_secret_name(name)} exists, which does not belong to this bot's Pod."
+                self._secret_refused(memory, BotReason.CONFIG_ERROR, words, facts.now)
+                return
+            delivery = before
+        except (InvalidError, ForbiddenError) as error:
+            if isinstance(error, ForbiddenError) and error.quota_exceeded:
+                self._secret_refused(memory, BotReason.QUOTA_EXCEEDED, str(error), facts.now)
+                return
+            # What a policy says may quote the object, and this one is secret.
+            words = f"Kubernetes refuses Secret {join_secret_name(name)}: by a policy, a webhook, or a missing right."
+            self._secret_refused(memory, BotReason.CONFIG_ERROR, words, facts.now)
+            return
         attempt.delivery = delivery
 
     async def delete_secret(self, bot: MeetingBot, memory: BotMemory, pod: str) -> None:
@@ -223,13 +241,16 @@ class BotActs:
         if found and bot.status.meeting_id:
             await self._issuer.record(bot, meeting_id=bot.status.meeting_id, credential=found)
 
-    async def _delivered_before(self, facts: BotFacts, name: str, *, owner_uid: str) -> Delivery:
-        # A former answer was lost, or another process was first: what it delivered counts, our tokens are dropped.
+    async def _delivered_before(self, facts: BotFacts, name: str, *, owner_uid: str) -> Delivery | None:
+        """What a former answer that was lost, or another process, delivered: it counts, and our tokens are dropped.
+
+        None: the Secret is not this Pod's.
+        """
         secret = await self._services.kube.get(SECRETS, namespace=facts.bot.namespace, name=join_secret_name(name))
         owners = secret["metadata"].get("ownerReferences", ())
         if any(owner.get("uid") == owner_uid for owner in owners):
             return read_delivery(secret)
-        raise KubeError(f"Secret {join_secret_name(name)} exists and is not this Pod's")
+        return None
 
     def _overtaken(self, facts: BotFacts, name: str) -> bool:
         """Whether the watches have told meanwhile of another process's delivery, a deletion, or an edit of the bot."""
@@ -290,6 +311,11 @@ class BotActs:
             settled=settled,
         )
 
+    def _secret_refused(self, memory: BotMemory, reason: BotReason, words: str, now: datetime) -> None:
+        # The tokens of this try are lost, so the next one is not soon.
+        memory.refused = Problem(reason, words, mendable=True)
+        memory.refused_until = now + timedelta(seconds=_SECRET_REFUSED_SECONDS)
+
     def _refused(self, memory: BotMemory, error: KubeError, now: datetime) -> None:
         passing = isinstance(error, UnavailableError)
         if passing or (isinstance(error, ForbiddenError) and not _forbids_this_pod(error)):
@@ -304,7 +330,9 @@ class BotActs:
 
 def _forbids_this_pod(error: ForbiddenError) -> bool:
     """Whether it is the Pod that is not wanted (Pod Security, an admission webhook), not a quota or a missing right."""
-    return "violates PodSecurity" in str(error) or "denied the request" in str(error)
+    words = str(error)
+    # A webhook "denied the request"; a ValidatingAdmissionPolicy "denied request".
+    return any(said in words for said in ("violates PodSecurity", "denied the request", "denied request"))
 
 
 def _webhook_fails(error: UnavailableError) -> bool:

@@ -11,7 +11,8 @@ from meetingbots.build.join_secret import Delivery, join_secret_name, read_deliv
 from meetingbots.decide import bot_status
 from meetingbots.decide.bot_facts import BotFacts
 from meetingbots.decide.bot_leave import meeting_end
-from meetingbots.decide.bot_times import lead_time
+from meetingbots.decide.bot_times import join_time, lead_time
+from meetingbots.decide.last_words import presentable
 from meetingbots.decide.meeting_ref import MeetingRef, Problem, meeting_link, meeting_ref
 from meetingbots.decide.pod_state import PodState, pod_state
 from meetingbots.kube.client import Object
@@ -66,6 +67,8 @@ class BotGatherer:
         if attempt is None or accounted or finished:
             self._services.caches.gone_pods.drop(Key(bot.namespace, status.pod_name or ""))
         pod = await self._pod(bot, attempt, now=now, ask=not finished)
+        if pod is not None:
+            pod = presentable(pod, known=_secrets_of(memory.meeting))
         if attempt is not None and not finished:
             attempt.delivery = await self._delivery(bot, attempt, pod, accounted=accounted)
         memory.forget_refusals(now)
@@ -96,6 +99,7 @@ class BotGatherer:
             meeting_ended_at=ended_at,
             person=person,
             absent_credentials=await self._absent_credentials(bot) if waits else (),
+            done_before=bot.join_at in memory.done_before,
         )
 
     async def _absent_credentials(self, bot: MeetingBot) -> tuple[str, ...]:
@@ -196,8 +200,7 @@ class BotGatherer:
         item = self._services.caches.live_mappings.get(Key(bot.namespace, meeting_id))
         if item is not None:
             memory.watch(item)
-        elif memory.mapping_read_at is None and pod is not None and pod.over and pod.ended_from_outside:
-            # A new process does not know yet why its predecessor told the Pod to end.
+        elif memory.mapping_read_at is None and _ended_by_a_predecessor(bot, pod):
             memory.mapping = await read_mapping(self._services.kube, namespace=bot.namespace, meeting_id=meeting_id)
             memory.mapping_read_at = self._services.clock()
         return meeting_end(bot, memory.mapping_of(meeting_id))
@@ -244,6 +247,17 @@ def owned(item: Object, bot: MeetingBot) -> bool:
     return any(owner.get("uid") == bot.metadata.uid for owner in item["metadata"].get("ownerReferences", ()))
 
 
+def _secrets_of(meeting: MeetingRef | Problem | None) -> tuple[SecretStr | None, ...]:
+    return (meeting.passcode, meeting.registrant_token) if isinstance(meeting, MeetingRef) else ()
+
+
+def _ended_by_a_predecessor(bot: MeetingBot, pod: PodState | None) -> bool:
+    """Whether a new process has to find out why the Pod was told to end: it is over, or gone already."""
+    if pod is None:
+        return bot_status.joined(bot.status)
+    return pod.over and pod.ended_from_outside
+
+
 def _known_meeting(bot: MeetingBot) -> MeetingRef | Problem:
     if bot.status.meeting_id is None:
         return Problem(BotReason.INVALID_MEETING, "The meeting is not known.")
@@ -269,7 +283,7 @@ def _told_delivery(status: BotStatus, pod_name: str) -> Delivery | None:
 
 def _may_be_at_gate(bot: MeetingBot, attempt: AttemptMemory | None, *, settled: bool, now: datetime) -> bool:
     """Whether it may matter now who is in the meeting."""
-    return attempt is not None and attempt.delivery is None and not settled and now >= bot.join_at
+    return attempt is not None and attempt.delivery is None and not settled and now >= join_time(bot)
 
 
 def _overdue(pod: Object, attempt: AttemptMemory, now: datetime) -> bool:

@@ -65,6 +65,8 @@ class BotMemory:
     doubtful: bool = False
     """Kubernetes has refused this template before."""
     checked_hash: str = ""
+    done_before: frozenset[datetime] = frozenset()
+    """The joinAts of namesakes that were deleted by their time to live."""
     refused: Problem | None = None
     refused_until: datetime | None = None
 
@@ -108,13 +110,20 @@ class BotMemories:
     """The memories of all bots."""
 
     _by_key: dict[object, BotMemory] = field(default_factory=dict)
+    _done: dict[tuple[object, datetime], datetime] = field(default_factory=dict)
 
     def of(self, key: object, uid: str) -> BotMemory:
-        """The memory of this bot; a namesake that was deleted left none."""
+        """The memory of this bot; a namesake that was deleted left none, but for the times at which it was done."""
         memory = self._by_key.get(key)
         if memory is None or memory.uid != uid:
-            memory = self._by_key[key] = BotMemory(uid)
+            done = frozenset(join_at for other, join_at in self._done if other == key)
+            memory = self._by_key[key] = BotMemory(uid, done_before=done)
         return memory
+
+    def done(self, key: object, *, join_at: datetime, until: datetime, now: datetime) -> None:
+        """Remember until then that the bot of this name and joinAt was done and is deleted: Git may create it again."""
+        self._done = {known: end for known, end in self._done.items() if end > now}
+        self._done[key, join_at] = until
 
     def forget(self, key: object) -> None:
         """The bot is gone."""

@@ -258,15 +258,56 @@ def test_time_to_live() -> None:
     assert decide(facts(bot(status=status), after=9e6)).act is None
 
 
-@pytest.mark.parametrize("ttl", [0, 50])
-def test_a_bot_created_again_after_its_time_to_live_does_not_join_again(ttl: int) -> None:
-    spec: dict[str, Any] = {"joinAt": at(-601).isoformat(), "ttlSecondsAfterFinished": ttl, "startDeadlineSeconds": 600}
-    given = bot(status={"phase": "Succeeded", "completionTime": at(-500).isoformat()}, **spec)
-    early = decide(facts(given, after=-1))
-    assert (early.act, early.again) == (None, 1)
-    assert decide(facts(given, after=0)).act == DeleteBot()
-    again = decide(facts(bot(**spec), after=0))
-    assert again.status.phase is BotPhase.EXPIRED
+def test_a_bot_created_again_after_its_time_to_live_does_not_join_again() -> None:
+    given = bot(joinAt=at(0).isoformat(), ttlSecondsAfterFinished=0)
+    told = decide(facts(given, after=5, done_before=True)).status
+    assert (told.phase, told.completion_time) == (BotPhase.EXPIRED, at(5))
+    assert decide(facts(given, after=5)).status.phase is BotPhase.STAGING
+
+
+def test_created_too_late_for_a_meeting_that_has_ended_is_expired_not_failed() -> None:
+    late = bot(joinAt=at(-9000).isoformat())
+    assert decide(facts(late, meeting_ended_at=at(-10))).status.phase is BotPhase.EXPIRED
+
+
+def test_a_bot_without_joinat_that_is_resumed_after_a_long_time_joins_then() -> None:
+    told = {"type": "Ready", "status": "False", "reason": "Suspended", "lastTransitionTime": at(0).isoformat()}
+    suspended = {"phase": "Pending", "conditions": [{**told, "message": "The bot is suspended."}]}
+    plan = decide(facts(bot(status=suspended), after=9000))
+    assert (plan.act, plan.status.next_attempt_time) == (Commit(), at(9000))
+    assert decide(facts(bot(status=suspended, joinAt=at(0).isoformat()), after=9000)).status.phase is BotPhase.FAILED
+
+
+RAN = {"podName": POD, "phase": "Staging", "startTime": at(1).isoformat(), "scheduledTime": at(0).isoformat()}
+LOSS = {"podName": POD, "reason": "InfrastructureLost", "message": "", "startTime": at(1).isoformat()}
+
+
+@pytest.mark.parametrize(("reason", "phase"), [("InfrastructureLost", "Staging"), ("Withdrawn", "Scheduled")])
+def test_a_later_joinat_is_ignored_once_it_has_run_unless_its_author_took_it_out(reason: str, phase: str) -> None:
+    status = {**RAN, "lastAttempt": {**LOSS, "reason": reason, "endTime": at(50).isoformat()}}
+    moved = bot(status=status, joinAt=at(90_000).isoformat())
+    assert decide(facts(moved, after=60)).status.phase == phase
+
+
+@pytest.mark.parametrize(
+    ("after", "attempt", "reason"), [(29, 1, "InfrastructureLost"), (31, 1, "MaxDurationExceeded")]
+)
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_pod_gone_without_a_trace_was_lost_or_told_to_leave(
+    after: int, attempt: int, reason: str, number: int
+) -> None:
+    name = f"{POD[:-1]}{number}"
+    status = {"podName": name, "phase": "Running", "attempts": attempt, "startTime": at(0).isoformat()}
+    given = bot(status=status, maxDurationSeconds=30)
+    gone = decide(facts(given, after=after, delivery=delivery(after=0), pod_seen=True))
+    assert gone.status.last_attempt is not None
+    assert gone.status.last_attempt.reason == reason
+
+
+def test_a_secret_that_is_refused_is_told_and_asked_again_only_later() -> None:
+    refused = Problem(BotReason.QUOTA_EXCEEDED, "exceeded quota", mendable=True)
+    plan = decide(facts(staged(), pod=pod(WAITS), refused=refused))
+    assert (plan.act, ready(plan).status, ready(plan).reason) == (None, "False", "QuotaExceeded")
 
 
 def test_a_pod_is_never_left_alone_for_long() -> None:

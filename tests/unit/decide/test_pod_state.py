@@ -137,8 +137,9 @@ def test_no_trouble_while_all_goes_well() -> None:
 
 
 def test_a_pod_that_fits_no_node_is_told() -> None:
-    scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes fit"}
-    assert pod(None, conditions=[scheduled]).trouble(secret=SECRET, now=at(1)) == ("Unschedulable", "0/3 nodes fit")
+    for reason, words in (("Unschedulable", "0/3 nodes fit"), ("SchedulingGated", "waits for a queue")):
+        scheduled = {"type": "PodScheduled", "status": "False", "reason": reason, "message": words}
+        assert pod(None, conditions=[scheduled]).trouble(secret=SECRET, now=at(1)) == ("Unschedulable", words)
     assert pod(None, conditions=[{"type": "PodScheduled", "status": "True"}]).trouble(secret=SECRET, now=at(1)) is None
 
 

@@ -1,5 +1,6 @@
 """Kubernetes says no, or that something is there already."""
 
+import pytest
 from meetingbots.kube.errors import ForbiddenError, InvalidError, UnavailableError
 from meetingbots.kube.resources import BOTS, PODS
 from meetingbots.models.bot import BotPhase
@@ -75,9 +76,12 @@ POLICY = ForbiddenError('pods "x" is forbidden: violates PodSecurity "restricted
 DENIED = ForbiddenError('admission webhook "x" denied the request: no', status=403, reason="Forbidden")
 
 
+BY_POLICY = ForbiddenError("ValidatingAdmissionPolicy 'x' denied request: no", status=403, reason="Forbidden")
+
+
 async def test_a_template_that_kubernetes_refuses_is_told_and_asked_about_again_without_churn() -> None:
     for joins in (None, 5000):
-        for error in (INVALID, POLICY, DENIED):
+        for error in (INVALID, POLICY, DENIED, BY_POLICY):
             bench = Bench()
             told = await refused_until(bench, error, joins=joins)
             operator = bench.operator()
@@ -96,6 +100,57 @@ async def test_a_template_that_kubernetes_refuses_is_told_and_asked_about_again_
             assert bench.condition()[0] == "True"
             await bench.live(operator)
             assert bench.condition()[1] == "Succeeded"
+
+
+async def test_an_admission_webhook_without_an_answer_is_told_of_a_scheduled_bot_at_once() -> None:
+    bench = Bench()
+    error = UnavailableError('failed calling webhook "x": connection refused', status=500)
+    told = await refused_until(bench, error, joins=5000)
+    operator = bench.operator()
+    await operator.look()
+    assert bench.condition()[:2] == ("False", "ConfigError")
+    told["no"] = False
+    bench.clock.forward(60)
+    await operator.look()
+    assert bench.condition()[:2] == ("True", "Scheduled")
+
+
+SECRET_QUOTA = ForbiddenError("secrets is forbidden: exceeded quota: few", status=403, reason="Forbidden")
+SECRET_POLICY = ForbiddenError('admission webhook "x" denied the request: hush', status=403, reason="Forbidden")
+
+
+@pytest.mark.parametrize(("error", "reason"), [(SECRET_QUOTA, "QuotaExceeded"), (SECRET_POLICY, "ConfigError")])
+async def test_a_refused_secret_is_told_costs_few_tokens_and_heals(error: Exception, reason: str) -> None:
+    bench = Bench()
+    bench.put_bot()
+    bench.put_mapping()
+    full = True
+
+    async def refuse(call: Call) -> None:
+        if full and (call.moment, call.verb, call.plural) == ("before", "create", "secrets"):
+            raise error
+
+    bench.cluster.inner = refuse
+    operator = bench.operator()
+    await bench.live(operator, until=lambda: bench.clock.seconds() >= 60)
+    assert bench.condition()[:2] == ("False", reason)
+    assert "hush" not in bench.condition()[2]
+    assert len(bench.zoom.tokens.given) <= 6
+    full = False
+    await bench.live(operator)
+    assert bench.condition()[1] == "Succeeded"
+    assert (bench.bot().status.attempts, len(bench.kubelet.starts)) == (1, 1)
+
+
+async def test_a_secret_of_somebody_elses_with_the_pods_name_is_told() -> None:
+    bench = Bench()
+    bench.put_bot()
+    bench.put_mapping()
+    bench.put_secret(f"{POD}-zoom", mine="x")
+    operator = bench.operator()
+    await bench.live(operator, until=lambda: bench.clock.seconds() >= 30)
+    assert bench.condition()[:2] == ("False", "ConfigError")
+    assert f"{POD}-zoom" in bench.condition()[2]
 
 
 async def test_an_immediate_bot_with_a_refused_template_fails_at_its_deadline() -> None:
