@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from tests.tables.answers import in_document
+from tests.tables import answers, zoom_app
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "credentials.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(in_document(DOCUMENT.read_text()))
+    for name, in_document in (("credentials.md", answers.in_document), ("zoom-app.md", zoom_app.in_document)):
+        document = DOCS / name
+        document.write_text(in_document(document.read_text()))

@@ -32,18 +32,20 @@ class Feature(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Needs:
+class Needs:
+    """The scope that a feature needs, in either family and for either level of consent."""
+
     classic: str
     classic_admin: str
     granular: str
     granular_admin: str
 
 
-def _needs(classic: str, classic_admin: str, granular: str) -> _Needs:
-    return _Needs(classic, classic_admin, granular, f"{granular}:admin")
+def _needs(classic: str, classic_admin: str, granular: str) -> Needs:
+    return Needs(classic, classic_admin, granular, f"{granular}:admin")
 
 
-_NEEDS: Final[Mapping[Feature, _Needs]] = MappingProxyType(
+NEEDS: Final[Mapping[Feature, Needs]] = MappingProxyType(
     {
         Feature.JOIN_TOKEN: _needs(
             "meeting_token:read:local_recording",
@@ -55,7 +57,7 @@ _NEEDS: Final[Mapping[Feature, _Needs]] = MappingProxyType(
         Feature.USER: _needs("user:read", "user:read:admin", "user:read:user"),
         Feature.ZAK: _needs("user_zak:read", "user_zak:read:admin", "user:read:zak"),
         Feature.ON_BEHALF: _needs("user:read", "user:read:admin", "user:read:token"),
-        Feature.USERS_LIST: _Needs(
+        Feature.USERS_LIST: Needs(
             "user:read:admin", "user:read:admin", "user:read:list_users:admin", "user:read:list_users:admin"
         ),
         Feature.LIVE_STREAMING: _needs(
@@ -75,6 +77,8 @@ _NEEDS: Final[Mapping[Feature, _Needs]] = MappingProxyType(
         ),
     }
 )
+
+"""What each feature needs (Zoom, OAuth scopes and granular scopes of the calls in zoom/api.py)."""
 
 _USUAL: Final = (
     Feature.JOIN_TOKEN,
@@ -113,9 +117,9 @@ def missing(
     """
     held = set(granted) | {_INCLUDED[scope] for scope in granted if scope in _INCLUDED}
     return {
-        feature: (_to_add(_NEEDS[feature], level=level, held=held),)
+        feature: (_to_add(NEEDS[feature], level=level, held=held),)
         for feature in (FEATURES[level] if features is None else features)
-        if not _allows(_NEEDS[feature], level=level, held=held)
+        if not _allows(NEEDS[feature], level=level, held=held)
     }
 
 
@@ -124,12 +128,12 @@ def allows(granted: Collection[str], *, level: Level, feature: Feature) -> bool:
     return not missing(granted, level=level, features=(feature,))
 
 
-def _allows(needs: _Needs, *, level: Level, held: Collection[str]) -> bool:
+def _allows(needs: Needs, *, level: Level, held: Collection[str]) -> bool:
     admin = needs.classic_admin in held or needs.granular_admin in held
     return admin or (level is Level.USER and (needs.classic in held or needs.granular in held))
 
 
-def _to_add(needs: _Needs, *, level: Level, held: Collection[str]) -> str:
+def _to_add(needs: Needs, *, level: Level, held: Collection[str]) -> str:
     classic, granular = (
         (needs.classic, needs.granular) if level is Level.USER else (needs.classic_admin, needs.granular_admin)
     )
@@ -138,6 +142,6 @@ def _to_add(needs: _Needs, *, level: Level, held: Collection[str]) -> str:
 
 def _is_classic(held: Collection[str]) -> bool:
     """An app has one family of scopes; new apps have the granular one."""
-    classic = {scope for needs in _NEEDS.values() for scope in (needs.classic, needs.classic_admin)}
-    granular = {scope for needs in _NEEDS.values() for scope in (needs.granular, needs.granular_admin)}
+    classic = {scope for needs in NEEDS.values() for scope in (needs.classic, needs.classic_admin)}
+    granular = {scope for needs in NEEDS.values() for scope in (needs.granular, needs.granular_admin)}
     return bool((classic - granular) & set(held)) and not (granular - classic) & set(held)

@@ -1,0 +1,15 @@
+"""The places in the docs that are made: between two comments with the table's name, which readers do not see."""
+
+
+class NoPlaceError(ValueError):
+    """The document has no place for the table."""
+
+
+def with_table(text: str, *, name: str, table: str) -> str:
+    """A document with its table of this name brought up to date. NoPlaceError where it has no place for it."""
+    begin, end = f"<!-- {name}: made by python -m tests.tables -->", f"<!-- end of {name} -->"
+    before, found, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise NoPlaceError(f"the document needs the lines {begin} and {end}")
+    return f"{before}{begin}\n\n{table}\n\n{end}{after}"
