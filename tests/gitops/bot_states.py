@@ -195,10 +195,11 @@ def every_combination() -> Iterator[tuple[str, Object, Outcome]]:
             well = bot_status.going_well(given, phase, "words", reason=reason)
             yield f"{phase}/{reason} well", bot_with(well, given=given.bot), WELL
         for reason in BotReason:
-            held = bot_status.in_trouble(given, phase, reason, "words")
-            person = phase is BotPhase.WAITING_FOR_USER and BOT_REASONS[reason] is MAY_HEAL
-            outcome = FOR_A_PERSON if person else BOT_REASONS[reason]
-            yield f"{phase}/{reason} held up", bot_with(held, given=given.bot), outcome
+            if BOT_REASONS[reason] is not OVER:
+                held = bot_status.in_trouble(given, phase, reason, "words")
+                person = phase is BotPhase.WAITING_FOR_USER and BOT_REASONS[reason] is MAY_HEAL
+                outcome = FOR_A_PERSON if person else BOT_REASONS[reason]
+                yield f"{phase}/{reason} held up", bot_with(held, given=given.bot), outcome
             if reason is not BotReason.SUSPENDED:  # which is never for good
                 stuck = bot_status.in_trouble(given, phase, reason, "words", mendable=False)
                 yield f"{phase}/{reason} stuck", bot_with(stuck, given=given.bot), OVER

@@ -48,7 +48,7 @@ CREDENTIAL_REASONS: Final[Mapping[CredentialReason, Outcome]] = {
     CredentialReason.SECRET_CONFLICT: TO_MEND,
 }
 
-# While the bot may still come; once it has failed, every reason is OVER.
+# While the bot may still come; once it has failed, every reason is OVER. Some are told only then.
 BOT_REASONS: Final[Mapping[BotReason, Outcome]] = {
     BotReason.NO_MAPPING: MAY_HEAL,
     BotReason.CREDENTIAL_NOT_READY: MAY_HEAL,
@@ -65,9 +65,9 @@ BOT_REASONS: Final[Mapping[BotReason, Outcome]] = {
     BotReason.CONFIG_ERROR: MAY_HEAL,
     BotReason.TEMPLATE_INVALID: TO_MEND,
     BotReason.QUOTA_EXCEEDED: MAY_HEAL,
-    BotReason.START_DEADLINE_EXCEEDED: MAY_HEAL,
-    BotReason.MAX_DURATION_EXCEEDED: MAY_HEAL,
-    BotReason.MEETING_ENDED: MAY_HEAL,
+    BotReason.START_DEADLINE_EXCEEDED: OVER,
+    BotReason.MAX_DURATION_EXCEEDED: OVER,
+    BotReason.MEETING_ENDED: OVER,
     BotReason.BOT_FAILED: MAY_HEAL,
     BotReason.INFRASTRUCTURE_LOST: MAY_HEAL,
     BotReason.USER_NOT_IN_MEETING: MAY_HEAL,
