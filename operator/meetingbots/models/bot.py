@@ -245,9 +245,8 @@ class BotSpec(Model):
         default=None,
         ge=0,
         le=MAX_SECONDS,
-        description="Seconds after its end at which the MeetingBot is deleted; not before startDeadlineSeconds have "
-        "passed since joinAt, which it needs: one that is created again from Git is then Expired and does not join. "
-        "Default: never.",
+        description="Seconds after its end at which the MeetingBot is deleted. It needs joinAt: one that is created "
+        "again from Git is then Expired and does not join. Default: never.",
     )
     suspend: bool = Field(
         default=False,
