@@ -148,7 +148,9 @@ class UserRemoval(Model):
 class Notification(Model):
     """What the namespace's webhook was told of a credential last."""
 
-    type: str = Field(default="", max_length=64, description="credential.ready or credential.needs_user.")
+    type: str = Field(
+        default="", max_length=64, description="What was told: credential.ready or credential.needs_user."
+    )
     reason: str = Field(default="", max_length=256, description="The reason of Ready that was told.")
     time: Time | None = Field(default=None, description="When the other side took it.")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from meetingbots.build.crds import BOT, CREDENTIAL, KINDS, MAPPING, Kind, crd_text, crds, file_name, schema, write_crds
+from meetingbots.build.crds import BOT, CREDENTIAL, KINDS, MAPPING, Kind, crd_text, crds, file_name, write_crds
 from meetingbots.models.base import Model
 
 REPOSITORY = Path(__file__).parents[3]
@@ -50,7 +50,11 @@ def walk(node: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]
             yield from walk(node[key], path + suffix)
 
 
-NODES = dict(pair for kind in KINDS for pair in walk(schema(kind.model), kind.model.KIND))
+NODES = dict(
+    pair
+    for kind, crd in zip(KINDS, crds(), strict=True)
+    for pair in walk(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"], kind.model.KIND)
+)
 
 
 def node(path: str) -> dict[str, Any]:
