@@ -53,15 +53,24 @@ class Engines:
 
     def judge(self, objects: Sequence[Mapping[str, Any]]) -> list[Health]:
         """Ask all engines about objects as the API server gives them; AssertionError if the question is refused."""
-        asked = {"flux": list(self.flux), "argo": dict(self.argo), "objects": list(objects)}
-        done = subprocess.run(
-            [self.program], input=json.dumps(asked), capture_output=True, text=True, check=False, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
+        told = _ask(self.program, flux=list(self.flux), argo=dict(self.argo), objects=list(objects))
         return [
-            Health(kstatus=Told(**answer["kstatus"]), flux=_told(answer["flux"]), argo=_told(answer["argo"]))
-            for answer in json.loads(done.stdout)
+            Health(kstatus=Told(**one["kstatus"]), flux=_told(one["flux"]), argo=_told(one["argo"]))
+            for one in told["objects"]
         ]
+
+
+def problems(program: Path, manifests: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What Flux's own types do not take of each manifest; empty where there is nothing, and for kinds of others."""
+    told: list[str] = _ask(program, manifests=list(manifests))["manifests"]
+    return told
+
+
+def _ask(program: Path, **asked: object) -> dict[str, Any]:
+    done = subprocess.run([program], input=json.dumps(asked), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    answers: dict[str, Any] = json.loads(done.stdout)
+    return answers
 
 
 def _told(answer: dict[str, str] | None) -> Told | None:

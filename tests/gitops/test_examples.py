@@ -14,6 +14,7 @@ from meetingbots.models.names import API_VERSION, GROUP
 from tests.gitops import argocd_cm
 from tests.gitops.argocd_cm import CONFIG_MAP
 from tests.gitops.conftest import EXAMPLES, argo_scripts, documents, flux_expressions
+from tests.gitops.engines import problems
 
 KINDS = {model.KIND: model for model in (ZoomCredential, MeetingMapping, MeetingBot)}
 SCRIPTS = EXAMPLES / "argocd" / "health"
@@ -34,6 +35,23 @@ def test_flux_has_expressions_for_each_kind() -> None:
     entries = flux_expressions()
     assert [(entry["apiVersion"], entry["kind"]) for entry in entries] == [(API_VERSION, kind) for kind in KINDS]
     assert {key for entry in entries for key in entry} <= {"apiVersion", "kind", "current", "failed", "inProgress"}
+
+
+def test_flux_takes_every_field(program: Path) -> None:
+    files = sorted((EXAMPLES / "flux").rglob("*.yaml"))
+    manifests = [(file.name, item) for file in files for item in documents(file)]
+    told = problems(program, [item for _, item in manifests])
+    assert [(name, words) for (name, _), words in zip(manifests, told, strict=True) if words] == []
+    kinds = {item["kind"] for _, item in manifests}
+    assert {"Kustomization", "HelmRelease", "GitRepository"} <= kinds
+
+
+@pytest.mark.parametrize("kind", ["Kustomization", "HelmRelease", "GitRepository"])
+def test_a_wrong_field_is_found(program: Path, kind: str) -> None:
+    files = ("operator.yaml", "operator/release.yaml")
+    item = next(item for file in files for item in documents(EXAMPLES / "flux" / file) if item["kind"] == kind)
+    wrong = {**item, "spec": {**item["spec"], "Interval": "1m"}}
+    assert problems(program, [item, wrong]) == ["", f'{kind}: unknown field "spec.Interval"']
 
 
 @pytest.mark.parametrize("file", ["flux/operator.yaml", "flux/team-a.yaml"])

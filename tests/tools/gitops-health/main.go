@@ -1,7 +1,7 @@
 // Command gitops-health answers how GitOps tools see objects: kstatus (Helm, Flux without expressions), Flux's own evaluator
 // of healthCheckExprs, and Argo CD's health scripts. Each engine is the one that the tool itself uses.
 //
-// It reads one question as JSON from standard input and writes one answer per object to standard output.
+// It reads one question as JSON from standard input and writes the answers to standard output.
 package main
 
 import (
@@ -26,6 +26,8 @@ type question struct {
 	Argo map[string]string `json:"argo"`
 	// Objects as the API server gives them.
 	Objects []*unstructured.Unstructured `json:"objects"`
+	// Manifests as people write them, to be checked against Flux's own types.
+	Manifests []json.RawMessage `json:"manifests"`
 }
 
 // verdict is one engine's: a status and words, or why it could not tell.
@@ -35,8 +37,14 @@ type verdict struct {
 	Error   string `json:"error"`
 }
 
-// answer is about one object. An engine that has nothing for the object's kind is left out.
-type answer struct {
+// answers are in the order of what was asked.
+type answers struct {
+	Objects   []health `json:"objects"`
+	Manifests []string `json:"manifests"`
+}
+
+// health is about one object. An engine that has nothing for the object's kind is left out.
+type health struct {
 	Kstatus verdict  `json:"kstatus"`
 	Flux    *verdict `json:"flux"`
 	Argo    *verdict `json:"argo"`
@@ -60,15 +68,18 @@ func run(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	answers := make([]answer, 0, len(asked.Objects))
+	told := answers{Objects: []health{}, Manifests: []string{}}
 	for _, object := range asked.Objects {
-		answers = append(answers, answer{
+		told.Objects = append(told.Objects, health{
 			Kstatus: byKstatus(object),
 			Flux:    byFlux(evaluators, object),
 			Argo:    byArgo(asked.Argo, object),
 		})
 	}
-	return json.NewEncoder(out).Encode(answers)
+	for _, manifest := range asked.Manifests {
+		told.Manifests = append(told.Manifests, problem(manifest))
+	}
+	return json.NewEncoder(out).Encode(told)
 }
 
 func byKstatus(object *unstructured.Unstructured) verdict {
