@@ -17,6 +17,7 @@ from meetingbots.kube.client import Object
 from meetingbots.kube.recorder import Recorder
 from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS, PODS, SECRETS
 from meetingbots.metrics import Metrics
+from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.credential import CredentialReason
 from meetingbots.reconcile.access_tokens import AccessToken, AccessTokens, NotReady
@@ -115,6 +116,11 @@ class Operator:
         caches = self.services.caches
         for cache, resource in ((caches.bots, BOTS), (caches.pods, PODS), (caches.credentials, CREDENTIALS)):
             _fill(cache, self.cluster.all(resource))
+        live = [
+            item for item in self.cluster.all(MAPPINGS) if names.LIVE_LABEL in (item["metadata"].get("labels") or {})
+        ]
+        for item in live:
+            caches.live_mappings.put(item)
 
     async def look(self, *, watch: bool = True) -> float | None:
         """Reconcile the bot once."""

@@ -5,14 +5,17 @@ Whatever happens: never two Pods for an attempt, never two Secrets (or tokens) f
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from meetingbots.build.join_secret import Delivery
 from meetingbots.kube.errors import KubeError, UnavailableError
-from meetingbots.kube.resources import BOTS
+from meetingbots.kube.resources import BOTS, MAPPINGS
+from meetingbots.models import names
+from meetingbots.models.base import format_time
 
-from tests.unit.bots import POD, at
+from tests.unit.bots import MEETING, POD, at
 from tests.unit.fake_kube import Call
 from tests.unit.reconcile.bot_bench import KEY, Bench, Operator
 
@@ -58,12 +61,14 @@ def check(bench: Bench, *, starts: int = 1) -> None:
     assert bench.join_secrets() == []
 
 
-async def survive(bench: Bench, error: type[BaseException], *, restart: bool) -> None:
+async def survive(
+    bench: Bench, error: type[BaseException], *, restart: bool, until: Callable[[], bool] | None = None
+) -> None:
     """Let the bot live on through one error, with the same process or a new one."""
     operator = bench.operator()
     for _ in range(10):
         try:
-            await bench.live(operator)
+            await bench.live(operator, until=until)
         except error:
             operator = bench.operator() if restart else operator
         else:
@@ -121,6 +126,54 @@ async def test_killed_at_every_call_of_a_bot_that_fails_once() -> None:
                 break
             check(bench, starts=2)
             assert bench.bot().status.attempts == 2
+
+
+ENDS: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
+    "long enough": ({"maxDurationSeconds": 60}, ("False", "MaxDurationExceeded")),
+    "the meeting's": ({"leaveAfterMeetingEndSeconds": 10}, ("True", "MeetingEnded")),
+    "suspended": ({}, ("False", "Suspended")),
+}
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("end", ENDS)
+async def test_killed_at_every_call_of_a_bot_that_is_told_to_leave(end: str, moment: str) -> None:
+    """Its Pod is gone without a trace afterwards: a new process must not take it for lost."""
+    spec, told = ENDS[end]
+    for number in range(1, MOST_CALLS):
+        bench = Bench()
+        bench.put_bot(**spec)
+        bench.kubelet.runs = 100_000
+        bench.put_mapping()
+        once = Once(bench, number=number, moment=moment, error=asyncio.CancelledError())
+        await survive(
+            bench, asyncio.CancelledError, restart=True, until=lambda bench=bench: bench.running() or ended(bench)
+        )
+        send_away(bench, end)
+        await survive(bench, asyncio.CancelledError, restart=True, until=lambda bench=bench: ended(bench))
+        bench.check()
+        assert bench.condition()[:2] == told
+        assert [pod for plural, pod in bench.cluster.made if plural == "pods"] == [POD]
+        assert bench.bot().status.infrastructure_restarts == 0
+        if not once.happened:
+            assert number >= 9
+            return
+
+
+def ended(bench: Bench) -> bool:
+    return bench.finished() or bench.condition()[1] == "Suspended"
+
+
+def send_away(bench: Bench, end: str) -> None:
+    if end == "suspended":
+        bench.put_bot(generation=2, suspend=True)
+    if end == "the meeting's":
+        item = bench.cluster.peek(MAPPINGS, namespace="team", name=MEETING)
+        assert item is not None
+        times = {"startTime": format_time(at(0)), "endTime": format_time(bench.clock.now)}
+        status = {**item["status"], "phase": "Ended", "uuid": "run-1", **times}
+        metadata = {"namespace": "team", "name": MEETING, "labels": {names.LIVE_LABEL: names.LIVE}}
+        bench.cluster.put(MAPPINGS, {**item, "metadata": metadata, "status": status})
 
 
 async def test_killed_while_zoom_is_asked_nothing_was_delivered() -> None:
