@@ -6,6 +6,7 @@ Whatever happens: never two Pods for an attempt, never two Secrets (or tokens) f
 import asyncio
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -146,11 +147,9 @@ async def test_killed_at_every_call_of_a_bot_that_is_told_to_leave(end: str, mom
         bench.kubelet.runs = 100_000
         bench.put_mapping()
         once = Once(bench, number=number, moment=moment, error=asyncio.CancelledError())
-        await survive(
-            bench, asyncio.CancelledError, restart=True, until=lambda bench=bench: bench.running() or ended(bench)
-        )
+        await survive(bench, asyncio.CancelledError, restart=True, until=partial(under_way, bench))
         send_away(bench, end)
-        await survive(bench, asyncio.CancelledError, restart=True, until=lambda bench=bench: ended(bench))
+        await survive(bench, asyncio.CancelledError, restart=True, until=partial(ended, bench))
         bench.check()
         assert bench.condition()[:2] == told
         assert [pod for plural, pod in bench.cluster.made if plural == "pods"] == [POD]
@@ -158,6 +157,10 @@ async def test_killed_at_every_call_of_a_bot_that_is_told_to_leave(end: str, mom
         if not once.happened:
             assert number >= 9
             return
+
+
+def under_way(bench: Bench) -> bool:
+    return bench.running() or ended(bench)
 
 
 def ended(bench: Bench) -> bool:
