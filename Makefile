@@ -9,8 +9,9 @@ WORKERS ?= 3
 # The one that needs the machine for itself comes after them.
 STRESS := tests/integration/test_receiver_stress.py
 STEPS := lint types layers unit gitops integration chart
-# The test cluster: embedded (control plane and a double of a kubelet) or kind (containers, real Pods).
-CLUSTER ?= embedded
+# The test cluster: kind (containers, real Pods) or embedded (control plane and a double of a kubelet).
+# Without a choice the demo takes kind where it can be had.
+CLUSTER ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e fmt lint types layers unit integration bench browser screenshots test crds chart chart-files gitops gitops-files demo clean
@@ -41,11 +42,11 @@ lock: $(INSTALLED) ## Pin all dependencies anew: of development, and of the imag
 tools: python ## Build or find the test cluster's programs; `make -s tools` prints only their folder
 	@$(PYTHON) -m tests.cluster.binaries
 
-cluster: $(INSTALLED) ## Run a test cluster until Ctrl-C: control plane, our CRDs, a node; or CLUSTER=kind
-ifeq ($(CLUSTER),kind)
-	@$(BIN)/python -m tests.kind run
-else ifeq ($(CLUSTER),embedded)
+cluster: $(INSTALLED) ## Run a kind cluster with our images until Ctrl-C; CLUSTER=embedded: control plane, CRDs, a double of a node
+ifeq ($(CLUSTER),embedded)
 	@$(BIN)/python -m tests.cluster
+else ifneq ($(filter kind auto,$(CLUSTER) $(if $(CLUSTER),,kind)),)
+	@$(BIN)/python -m tests.kind run
 else
 	$(error CLUSTER is $(CLUSTER); embedded and kind are known)
 endif
@@ -127,8 +128,8 @@ gitops: $(INSTALLED) ## Check how Flux, Argo CD and kstatus see our objects, wit
 gitops-files: $(INSTALLED) ## Bring examples/gitops up to date: Argo CD's ConfigMap from the scripts beside it
 	$(BIN)/python -m tests.gitops.argocd_cm
 
-demo: $(INSTALLED) ## Show the whole path on a test cluster; CLUSTER=kind with real Pods; KEEP=1 leaves it up
-	@$(BIN)/python -m tests.demo --cluster $(CLUSTER) $(if $(KEEP),--keep)
+demo: $(INSTALLED) ## Show the whole path with real Pods on kind, else CLUSTER=embedded; KEEP=1 leaves it up
+	@$(BIN)/python -m tests.demo --cluster $(or $(CLUSTER),auto) $(if $(KEEP),--keep)
 
 clean: ## Remove what was made in the checkout (the programs' cache stays)
 	rm -rf .venv .run dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,9 +1,13 @@
 """The demo on a kind cluster: the images, the chart installed by Helm, real Pods, a namespace that is `restricted`."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.api import Api, core_path, wait_until
+from tests.cluster.programs import ToolError
+from tests.cluster.service import ClusterError
 from tests.demo.narration import Narration
 from tests.demo.story import Story
 from tests.kind.cluster import KindCluster
@@ -45,9 +49,25 @@ class KindPlace:
         return self._release.webhook_url(client_id)
 
 
+class NoClusterError(Exception):
+    """No kind cluster can be had on this machine; the message says why, and what would help."""
+
+
+@contextmanager
+def _needed() -> Iterator[None]:
+    try:
+        yield
+    except (ClusterError, ToolError) as error:
+        raise NoClusterError(str(error)) from error
+
+
 def tell(narration: Narration, *, keep: bool) -> int:
-    """Tell the story; the exit code. With `keep` the cluster stays; one of an earlier demo is replaced."""
-    cluster = KindCluster(NAME)
+    """Tell the story; the exit code. With `keep` the cluster stays; one of an earlier demo is replaced.
+
+    Raises NoClusterError where this machine cannot have a kind cluster.
+    """
+    with _needed():
+        cluster = KindCluster(NAME)
     narration.step("The images: meetingbots, an example bot, a simulator of Zoom")
     images = build_images(engine=cluster.engine)
     simulator = build_simulator(images, engine=cluster.engine)
@@ -56,7 +76,8 @@ def tell(narration: Narration, *, keep: bool) -> int:
     narration.step("A kind cluster with a real kubelet, and the images on its node")
     cluster.delete()
     try:
-        cluster.create()
+        with _needed():
+            cluster.create()
         for tag in (images.operator, images.example_bot, simulator):
             cluster.load(tag)
         name_as_in_examples(images.example_bot, cluster=cluster)
