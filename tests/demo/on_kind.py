@@ -66,11 +66,12 @@ def tell(narration: Narration, *, keep: bool) -> int:
 
     Raises NoClusterError where this machine cannot have a kind cluster.
     """
+    cluster = KindCluster(NAME)
     with _needed():
-        cluster = KindCluster(NAME)
+        engine = cluster.engine
     narration.step("The images: meetingbots, an example bot, a simulator of Zoom")
-    images = build_images(engine=cluster.engine)
-    simulator = build_simulator(images, engine=cluster.engine)
+    images = build_images(engine=engine)
+    simulator = build_simulator(images, engine=engine)
     for tag in (images.operator, images.example_bot, simulator):
         narration.say(tag)
     narration.step("A kind cluster with a real kubelet, and the images on its node")
