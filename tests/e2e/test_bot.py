@@ -30,6 +30,7 @@ def recorded(tenant: Tenant, meeting_id: int, *, measured: Measure, what: str) -
     return visit
 
 
+@pytest.mark.short
 def test_from_apply_to_succeeded(tenant: Tenant, zoom: SimClient, measured: Measure) -> None:
     tenant.ready_credential()
     # Zoom's list would have the meeting, too.
@@ -58,6 +59,7 @@ def test_from_apply_to_succeeded(tenant: Tenant, zoom: SimClient, measured: Meas
     assert {len(one.attempts) for one in tried} == {1}
 
 
+@pytest.mark.short
 def test_a_scheduled_bot_is_staged_early_and_joins_in_time(tenant: Tenant, measured: Measure) -> None:
     tenant.ready_credential()
     meeting = tenant.meeting()
@@ -76,6 +78,7 @@ def test_a_scheduled_bot_is_staged_early_and_joins_in_time(tenant: Tenant, measu
     assert 0 <= late < 5
 
 
+@pytest.mark.short
 def test_an_image_that_comes_late_finds_a_fresh_token(
     tenant: Tenant, late_images: LateImages, zoom: SimClient, measured: Measure
 ) -> None:

@@ -125,6 +125,7 @@ def test_upgrade_from_the_previous_chart_and_back(
     assert tenant.status("meetingbots", "notes")["attempts"] == 1
 
 
+@pytest.mark.short
 def test_uninstall_keeps_objects_and_consents(
     lone: Installation, zoom: SimClient, namespace: str, measured: Measure
 ) -> None:

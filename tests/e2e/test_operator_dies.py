@@ -126,6 +126,7 @@ def test_while_the_bot_runs(
     check_nothing_twice(tenant, release, zoom, tmp_path / "audit.log")
 
 
+@pytest.mark.short
 def test_a_leader_that_is_killed_is_followed(
     tenant: Tenant, release: Release, zoom: SimClient, measured: Measure, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ def receiver(release: Release) -> Api:
     return release.cluster.api_with_token(token)
 
 
+@pytest.mark.short
 def test_the_receiver_reads_no_tokens_and_no_app_secrets(tenant: Tenant, release: Release, receiver: Api) -> None:
     tenant.ready_credential()
     secrets = core_path("secrets", namespace=tenant.namespace)

@@ -1,6 +1,7 @@
-"""A kind cluster as a command: `python -m tests.kind start | stop | run` (`make kind`, `make kind-stop`).
+"""A kind cluster as a command: `python -m tests.kind start | stop | run | prepare` (`make kind`, `make kind-stop`).
 
 `start` makes the cluster, gives it the project's images and returns; `run` does the same and takes it away at Ctrl-C.
+`prepare` only gets what a cluster is made from; exit code 3 with the reason where this machine cannot have one.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from tests.kind.cluster import KindCluster
 from tests.kind.project_images import build_images
 
 DEFAULT_NAME = "meetingbots"
+CANNOT = 3
 
 
 def start(cluster: KindCluster) -> None:
@@ -46,10 +48,20 @@ def run(cluster: KindCluster) -> None:
     cluster.delete()
 
 
+def prepare(cluster: KindCluster) -> int:
+    """Get ready for a cluster; what is missing goes to standard output, for whoever runs this to pass on."""
+    try:
+        cluster.prepare()
+    except (ClusterError, ToolError) as error:
+        print(f"no kind cluster can be had here: {error}")
+        return CANNOT
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Do what is asked; exit code 1 with the reason if that fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.kind", description=__doc__)
-    parser.add_argument("verb", choices=("start", "stop", "run"))
+    parser.add_argument("verb", choices=("start", "stop", "run", "prepare"))
     parser.add_argument("--name", default=DEFAULT_NAME, help=f"of the cluster; default: {DEFAULT_NAME}")
     options = parser.parse_args(arguments)
     cluster = KindCluster(options.name)
@@ -59,6 +71,8 @@ def main(arguments: list[str]) -> int:
                 start(cluster)
             case "run":
                 run(cluster)
+            case "prepare":
+                return prepare(cluster)
             case _:
                 there = cluster.exists()
                 cluster.delete()

@@ -22,6 +22,7 @@ from tests.kind.node_image import NodeVersions, ensure_node_image
 from tests.kind.provider import Provider, choose_provider
 
 STATES = Path(__file__).resolve().parents[2] / ".run" / "kind"
+TRIAL_SECONDS = 60
 CREATE_SECONDS = 600
 READY_SECONDS = 180
 POLL_SECONDS = 0.2
@@ -68,11 +69,17 @@ class KindCluster:
         """Whether kind knows a cluster of this name, started by whomever."""
         return self.name in self._kind("get", "clusters").output.split()
 
+    def prepare(self) -> None:
+        """Have all that a cluster is made from, and see that this machine runs it; ToolError or ClusterError if not."""
+        image = self._node_image()
+        trial = ("run", "--rm", "--privileged", "--network", "none", "--entrypoint", "true", image)
+        self.engine.run(*trial, label="trying a privileged container", limit_seconds=TRIAL_SECONDS)
+
     def create(self) -> None:
         """Make the cluster and wait until its node is ready; ClusterError if there is one of that name already."""
         if self.exists():
             raise ClusterError(f"a kind cluster named {self.name} is there already (make kind-stop, or another name)")
-        image = self._provider.node_image or ensure_node_image(engine=self.engine, environ=self._environ)
+        image = self._node_image()
         self._folder.mkdir(parents=True, exist_ok=True)
         policy = self._folder / "audit-policy.json"
         policy.write_text(json.dumps(POLICY))
@@ -90,6 +97,9 @@ class KindCluster:
         except BaseException:
             self.delete()
             raise
+
+    def _node_image(self) -> str:
+        return self._provider.node_image or ensure_node_image(engine=self.engine, environ=self._environ)
 
     def delete(self) -> None:
         """Take the cluster away with all that is in it; nothing happens if it is not there."""
