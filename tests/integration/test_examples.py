@@ -1,10 +1,14 @@
-"""`kubectl apply -f examples/` as people type it: everything in the folder is an object that the API server takes."""
+"""What people copy is taken by the API server: `kubectl apply -f examples/`, and each object of ours on the pages."""
 
 import os
 import subprocess
 from pathlib import Path
 
+import pytest
+from meetingbots.build.crds import KINDS
+
 from tests.cluster.controlplane import ControlPlane
+from tests.unit.pages.yaml_blocks import Document, of_pages
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -27,3 +31,16 @@ def test_the_whole_folder_can_be_applied(own_cluster: ControlPlane, tmp_path: Pa
     assert all(line.endswith(" created") for line in told)
     assert "zoomcredential.meetingbots.dev/alice created" in told
     assert len(told) >= len(list(EXAMPLES.glob("*.yaml")))
+
+
+OURS = {kind.model.KIND: kind.model.PLURAL for kind in KINDS}
+ON_PAGES = [one for one in of_pages() if isinstance(one.content, dict) and one.content.get("kind") in OURS]
+
+
+@pytest.mark.parametrize("document", ON_PAGES, ids=lambda one: one.place)
+def test_the_pages_objects_pass_every_rule_of_the_crds(cluster: ControlPlane, document: Document) -> None:
+    content = document.content
+    metadata = {**content["metadata"], "namespace": "default"}
+    path = f"/apis/{content['apiVersion']}/namespaces/default/{OURS[content['kind']]}"
+    query = {"dryRun": "All", "fieldValidation": "Strict"}
+    cluster.api.request("POST", path, {**content, "metadata": metadata}, query=query)
