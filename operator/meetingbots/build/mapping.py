@@ -73,6 +73,23 @@ def mapping_patch(item: Object, *, status: MappingStatus, uids: Mapping[str, str
     return merge_patch(before, after)
 
 
+def owners_patch(item: Object, *, status: MappingStatus, uids: Mapping[str, str]) -> Object:
+    """The merge patch that mends only the ownerReferences of a mapping whose `status` is as it should be.
+
+    Empty when they are right: those of `uids` are known with these uids, and with people's entries there are none.
+    """
+    before = _part(item)["metadata"]["ownerReferences"]
+    people = bool(item.get("spec", {}).get("credentials"))
+    after = _owners(before, status=status, uids=uids, people=people)
+    return {} if after == before else {"metadata": {"ownerReferences": after}}
+
+
+def owner_uids(item: Object) -> dict[str, str]:
+    """The uids of the ZoomCredentials that own a mapping, by name."""
+    owners = item["metadata"].get("ownerReferences") or ()
+    return {one["name"]: one["uid"] for one in owners if _is_credential(one)}
+
+
 def _written(status: MappingStatus) -> Object:
     return {key: value for key, value in status.to_dict().items() if value not in ([], {})}
 

@@ -14,6 +14,8 @@ from meetingbots.models.credential import CredentialReason, SyncReason, ZoomCred
 from meetingbots.zoom.errors import Cause, ZoomError
 
 _JITTER_SHARE: Final = 0.1
+_ONCE_MORE: Final = timedelta(seconds=60)
+"""After the first read of a credential that was made anew: by then the garbage collector has taken what it takes."""
 _DEFINITE_PAUSE: Final = timedelta(minutes=10)
 _REQUEST_LIMIT: Final = 256
 _NOT_TRIED: Final = frozenset({SyncReason.SUSPENDED, SyncReason.SYNC_DISABLED, SyncReason.CREDENTIAL_NOT_READY})
@@ -52,6 +54,8 @@ def due_at(credential: ZoomCredential, *, now: datetime, tried_request: str) -> 
     told = find(credential.status.conditions, ConditionType.MEETINGS_SYNCED)
     if meetings is None or meetings.next_sync_time is None or (request and request != tried_request):
         return now
+    if credential.status.user_removal is not None:
+        return now  # to be told that nothing is read, so that it is read as soon as the user is one again
     if _is_back(credential, since=meetings.last_sync_time):
         return now
     if told is None or told.reason in _NOT_TRIED or meetings.progress is not None:
@@ -90,10 +94,24 @@ def under_way(credential: ZoomCredential) -> SyncVerdict:
     return SyncVerdict(False, SyncReason.SYNCING, "Meetings are being read from Zoom; see status.meetings.progress.")
 
 
-def next_after(credential: ZoomCredential, *, finished: datetime, jitter: float) -> datetime:
-    """When to read again after a complete read: after the interval, less up to a tenth (`jitter` is 0 to 1)."""
+def next_after(credential: ZoomCredential, *, finished: datetime, jitter: float, adopted: bool = False) -> datetime:
+    """When to read again after a complete read: after the interval, less up to a tenth (`jitter` is 0 to 1).
+
+    A credential that was deleted and made anew reads once more soon: `adopted` says that mappings of its predecessor
+    were found; that its tokens are older than itself tells it, too. An event that was mapped for the predecessor by a
+    receiver whose watch was behind may have been lost with it.
+    """
+    meetings = credential.status.meetings
+    first = meetings is None or meetings.last_sync_time is None
+    if adopted or (first and _is_made_anew(credential)):
+        return finished + _ONCE_MORE
     seconds = credential.spec.meeting_sync.interval_seconds
     return finished + timedelta(seconds=seconds * (1 - _JITTER_SHARE * jitter))
+
+
+def _is_made_anew(credential: ZoomCredential) -> bool:
+    created, renewed = credential.metadata.creation_timestamp, credential.status.last_refresh_time
+    return created is not None and renewed is not None and renewed < created
 
 
 def retry_after(error: ZoomError, *, failures: int, now: datetime) -> datetime:

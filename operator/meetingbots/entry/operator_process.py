@@ -35,6 +35,7 @@ from meetingbots.reconcile.intake import Intake
 from meetingbots.reconcile.live_meetings import LiveMeetings
 from meetingbots.reconcile.mapping_tidying import MappingTidying, first_sweeps
 from meetingbots.reconcile.notifier import Notifier
+from meetingbots.reconcile.people_entries import PeopleEntries
 from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.reconcile.receiver_projection import ReceiverProjection
 from meetingbots.reconcile.rejoin import Rejoins
@@ -203,6 +204,10 @@ class _Process:
                 ("Tidying", services.queues.tidying, tidying.reconcile, 2),
                 ("Notice", services.queues.notices, Notifier(services=services).reconcile, 4),
             )
+        ]
+        breakable += [
+            asyncio.create_task(PeopleEntries(services=services, namespace=namespace).run(), name="people's entries")
+            for namespace in self._settings.namespaces
         ]
         try:
             await self._until_closed(credentials, bots, receiver)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from meetingbots.models import names
 from meetingbots.reconcile.cache import Cache, Key, Object, key_of
 from meetingbots.reconcile.services import Caches, Queues
+
+_MOST_GONE: Final = 10_000
 
 
 class Intake:
@@ -13,6 +17,7 @@ class Intake:
     def __init__(self, *, caches: Caches, queues: Queues) -> None:
         self._caches = caches
         self._queues = queues
+        self._gone: dict[Key, None] = {}
 
     def credential(self, item: Object, *, deleted: bool) -> None:
         """A ZoomCredential changed: its own turn, and that of the projections of its app, and of the one before."""
@@ -21,8 +26,10 @@ class Intake:
         _remember(self._caches.credentials, item, deleted=deleted)
         self._queues.credentials.add(key)
         self._queues.notices.add(key)
-        if deleted or _tells_of_an_end(item):
+        if deleted or _tells_of_an_end(item) or _tells_of_an_end(before) or self._is_made_anew(item, before=before):
             self._queues.tidying.add(key)
+        if deleted:
+            self._remember_gone(key)
         for app in {_app_of(item), _app_of(before)}:
             if app is not None:
                 self._queues.receiver.add(app)
@@ -58,13 +65,30 @@ class Intake:
         """A meeting started, ended, or stopped being watched: its own turn, and that of the bots that are in it."""
         _remember(self._caches.live_mappings, item, deleted=deleted)
         key = key_of(item)
+        if deleted:
+            for owner in self._caches.gone_mappings.note(item):
+                self._queues.tidying.add(owner)
         self._queues.meetings.add(key)
         for bot in self._caches.bots.indexed(f"{key.namespace}/{key.name}"):
             self._queues.bots.add(bot)
 
+    def _is_made_anew(self, credential: Object, *, before: Object | None) -> bool:
+        """Whether there was another object of this name before."""
+        if before is not None:
+            return bool(before["metadata"].get("uid") != credential["metadata"].get("uid"))
+        key = key_of(credential)
+        was_gone = key in self._gone
+        self._gone.pop(key, None)
+        return was_gone
 
-def _tells_of_an_end(credential: Object) -> bool:
-    status = credential.get("status") or {}
+    def _remember_gone(self, key: Key) -> None:
+        self._gone[key] = None
+        if len(self._gone) > _MOST_GONE:
+            del self._gone[next(iter(self._gone))]
+
+
+def _tells_of_an_end(credential: Object | None) -> bool:
+    status = (credential or {}).get("status") or {}
     return "deauthorization" in status or "userRemoval" in status
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from meetingbots.build.mapping import credential_label
+from meetingbots.build.mapping import credential_label, owners_patch
 from meetingbots.decide.consent_end import consent_end
 from meetingbots.decide.mapping_retention import Known, tidied
 from meetingbots.decide.mapping_sync import Remove
@@ -27,7 +27,7 @@ from meetingbots.models.mapping import MappingStatus, MeetingMapping
 from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.idle_meetings import IdleMeetings
-from meetingbots.reconcile.mapping_writer import Decide, MappingWriter
+from meetingbots.reconcile.mapping_writer import Decide, MappingWriter, unchanged
 from meetingbots.reconcile.services import Services
 from meetingbots.reconcile.user_returns import UserReturns
 
@@ -56,6 +56,7 @@ class MappingTidying:
         self._returns = UserReturns(services=services, access_tokens=access_tokens)
         self._writer = MappingWriter(kube=services.kube, clock=asyncio.get_running_loop().time)
         self._dealt_with: dict[Key, tuple[str, datetime | None]] = {}
+        self._adopted: dict[Key, str] = {}
 
     async def reconcile(self, key: Key) -> float | None:
         """Tidy up behind one credential, or (a key without a name) sweep; in how many seconds again.
@@ -69,16 +70,24 @@ class MappingTidying:
         return pause * (0.9 + 0.2 * self._jitter())
 
     async def _let_go(self, key: Key) -> float | None:
-        """Take a credential out of all mappings if it is gone, or if its user took the consent back or went."""
+        """Take a credential out of all mappings if it is gone, or if its user took the consent back or went.
+
+        One that is there (again) takes over what the object before it had.
+        """
         item = self._services.caches.credentials.get(key)
         if item is None:
             self._dealt_with.pop(key, None)
+            self._adopted.pop(key, None)
             if not await self._exists(key):
-                await self._free(key)
+                await self._free(key, unless=lambda: self._services.caches.credentials.get(key) is not None)
             return None
         credential = _read(item)
-        end = consent_end(credential) if credential is not None else None
-        if credential is None or end is None:
+        if credential is None:
+            return None
+        end = consent_end(credential)
+        if end is None:
+            self._dealt_with.pop(key, None)
+            await self._adopt(key, uid=credential.metadata.uid)
             return None
         dealt_with = (credential.metadata.uid, end)
         if self._dealt_with.get(key) != dealt_with:
@@ -86,18 +95,42 @@ class MappingTidying:
             self._dealt_with[key] = dealt_with
         return await self._returns.look(key, credential)
 
-    async def _free(self, key: Key) -> None:
+    async def _adopt(self, key: Key, *, uid: str) -> None:
+        """Make the credential the owner of the mappings that name it, before the garbage collector is at them.
+
+        It takes those whose owner's uid is gone within seconds. Running meetings that it was quicker with are put back:
+        no list of Zoom's has them all.
+        """
+        uids, writes = {key.name: uid}, []
+        if self._adopted.get(key) != uid:
+            selector = credential_label(key.name)
+            async for item in self._services.kube.list(MAPPINGS, namespace=key.namespace, label_selector=selector):
+                mapping = _mapping(item)
+                if mapping is not None and owners_patch(item, status=mapping.status, uids=uids):
+                    writes.append(_Write(key.namespace, mapping.name, unchanged, uids=uids))
+        for item in self._services.caches.gone_mappings.take(key, uid=uid):
+            mapping = _mapping(item)
+            if mapping is not None:
+                writes.append(_Write(key.namespace, mapping.name, _put_back(mapping.status), uids=uids))
+        done = await self._write(writes)
+        self._adopted[key] = uid
+        if done:
+            _log.info("ZoomCredential %s is there again and takes over %d mappings", key, done)
+
+    async def _free(self, key: Key, *, unless: Callable[[], bool] = lambda: False) -> None:
         names, now, known = [], self._services.clock(), Known(gone=frozenset({key.name}))
 
         def decide(mapping: MeetingMapping | None) -> MappingStatus | Remove | None:
-            return tidied(mapping, known=known, now=now) if mapping is not None else None
+            if mapping is None or unless():
+                return None
+            return tidied(mapping, known=known, now=now)
 
         selector = credential_label(key.name)
         async for item in self._services.kube.list(MAPPINGS, namespace=key.namespace, label_selector=selector):
             mapping = _mapping(item)
             if mapping is not None and decide(mapping) is not None:
                 names.append(mapping.name)
-        freed = await self._write([(key.namespace, name, decide) for name in names])
+        freed = await self._write([_Write(key.namespace, name, decide) for name in names])
         if freed:
             _log.info("ZoomCredential %s is taken out of %d mappings", key, freed)
 
@@ -113,7 +146,7 @@ class MappingTidying:
             _log.info("%d of %d mappings were out of date", done, seen)
         return seen
 
-    async def _change(self, item: Object, people: _People) -> tuple[str, str, Decide] | None:
+    async def _change(self, item: Object, people: _People) -> _Write | None:
         mapping = _mapping(item)
         if mapping is None:
             return None
@@ -122,18 +155,21 @@ class MappingTidying:
         def decide(found: MeetingMapping | None) -> MappingStatus | Remove | None:
             return tidied(found, known=known, now=now) if found is not None else None
 
+        uids = people.uids(mapping)
         if decide(mapping) is not None:
-            return mapping.namespace, mapping.name, decide
+            return _Write(mapping.namespace, mapping.name, decide, uids=uids)
         answered = await self._idle.ask(mapping, known=known, now=now)
-        return None if answered is None else (mapping.namespace, mapping.name, answered)
+        if answered is None and not owners_patch(item, status=mapping.status, uids=uids):
+            return None
+        return _Write(mapping.namespace, mapping.name, answered or unchanged, uids=uids)
 
-    async def _write(self, writes: list[tuple[str, str, Decide]]) -> int:
+    async def _write(self, writes: list[_Write]) -> int:
         done = 0
         for first in range(0, len(writes), _AT_ONCE):
             results = await asyncio.gather(
                 *(
-                    self._writer.write(namespace=namespace, meeting_id=name, decide=decide, uids={})
-                    for namespace, name, decide in writes[first : first + _AT_ONCE]
+                    self._writer.write(namespace=one.namespace, meeting_id=one.name, decide=one.decide, uids=one.uids)
+                    for one in writes[first : first + _AT_ONCE]
                 )
             )
             done += sum(results)
@@ -151,20 +187,34 @@ class MappingTidying:
         item = self._services.caches.credentials.get(key)
         if item is None:
             return _Person(gone=not await self._exists(key), read=None)
-        credential = _read(item)
+        credential, uid = _read(item), item["metadata"].get("uid", "")
         if credential is None:
-            return _Person(gone=False, read=None)
+            return _Person(gone=False, read=None, uid=uid)
         meetings = credential.status.meetings if credential.sync_enabled else None
         read = meetings.last_sync_time if meetings is not None else None
-        return _Person(gone=consent_end(credential) is not None, read=read)
+        return _Person(gone=consent_end(credential) is not None, read=read, uid=uid)
+
+
+@dataclass(frozen=True)
+class _Write:
+    """One mapping to be looked at again and written, with the uids of the credentials that it may name."""
+
+    namespace: str
+    name: str
+    decide: Decide
+    uids: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Person:
-    """A credential: whether it (or its consent) is gone, and when its meetings were last read, if they are at all."""
+    """A credential: whether it (or its consent) is gone, and when its meetings were last read, if they are at all.
+
+    `uid` is empty where it is not known.
+    """
 
     gone: bool
     read: datetime | None
+    uid: str = ""
 
 
 class _People:
@@ -186,6 +236,15 @@ class _People:
             gone=frozenset(name for name, one in people.items() if one.gone),
             read={name: one.read for name, one in people.items() if one.read is not None},
         )
+
+    def uids(self, mapping: MeetingMapping) -> dict[str, str]:
+        """The uids of those that `known` has looked up."""
+        named = {one.name: self._found.get(Key(mapping.namespace, one.name)) for one in mapping.status.credentials}
+        return {name: one.uid for name, one in named.items() if one is not None and one.uid}
+
+
+def _put_back(status: MappingStatus) -> Decide:
+    return lambda mapping: status if mapping is None else None
 
 
 def _mapping(item: Object) -> MeetingMapping | None:

@@ -1,7 +1,8 @@
 """Read, change, write: the one way in which a mapping's status is written, by receiver, syncs and look-ups alike.
 
 Several writers share one object, so each write carries the resourceVersion that was read, and a conflict means reading
-again and deciding again. An unchanged mapping is not written; a changed one is written once.
+again and deciding again. An unchanged mapping is not written; a changed one is written once. Its owners are part of
+what is compared: a credential that was made anew has another uid, and the garbage collector takes what the old one has.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
-from meetingbots.build.mapping import mapping_patch, new_mapping
+from meetingbots.build.mapping import mapping_patch, new_mapping, owner_uids, owners_patch
 from meetingbots.decide.mapping import wants_live_label
 from meetingbots.decide.mapping_sync import Remove
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import AlreadyExistsError, ConflictError, ForbiddenError, NotFoundError
-from meetingbots.kube.resources import MAPPINGS
+from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
 
 _log = logging.getLogger(__name__)
@@ -26,6 +27,10 @@ _LAST_PAUSE: Final = 0.25
 
 Decide: TypeAlias = Callable[[MeetingMapping | None], MappingStatus | Remove | None]
 """From the mapping as it is (None: there is none) to its new status, its removal, or None: nothing to do."""
+
+
+def unchanged(_: MeetingMapping | None) -> None:
+    """The decision that only a mapping's owners are to be looked at."""
 
 
 class MappingWriter:
@@ -55,7 +60,8 @@ class MappingWriter:
     ) -> bool:
         """Bring one mapping up to date; whether anything was written.
 
-        `uids` are those of the credentials that `decide` may name. With `probably_new` the first look is saved: it is
+        `uids` are those of the credentials that `decide` may name, or that own the mapping; where a known owner has
+        another one, the API server is asked which of them lives. With `probably_new` the first look is saved: it is
         created at once, and read only if it exists. In a namespace that is gone or going, nothing is written.
         Raises `KubeError`: `ConflictError` when others kept changing it for too long, anything else at once; and
         `ModelError` when the stored object does not have the shape of a mapping.
@@ -90,22 +96,34 @@ class _Attempt:
         item = None if assume_none else await self._look()
         mapping = None if item is None else MeetingMapping.from_object(item)
         change = self._decide(mapping)
-        if change is None or (item is None and isinstance(change, Remove)):
-            return False
+        if item is None or mapping is None:
+            if change is None or isinstance(change, Remove):
+                return False
+            return await self._create(change, live=wants_live_label(None, change))
         if isinstance(change, Remove):
-            assert item is not None  # noqa: S101 - narrows the type
             await self._remove(item)
             return True
-        live = wants_live_label(mapping.status if mapping else None, change)
-        if item is None:
-            return await self._create(change, live=live)
-        return await self._patch(item, change, live=live)
+        uids = await self._living(item)
+        if change is None:
+            return await self._patch(item, owners_patch(item, status=mapping.status, uids=uids))
+        live = wants_live_label(mapping.status, change)
+        return await self._patch(item, mapping_patch(item, status=change, uids=uids, live=live))
 
     async def _look(self) -> Object | None:
         try:
             return await self._kube.get(MAPPINGS, namespace=self._namespace, name=self._meeting_id)
         except NotFoundError:
             return None
+
+    async def _living(self, item: Object) -> Mapping[str, str]:
+        """The uids, those that the mapping contradicts as the API server has them: our own watch may be behind."""
+        told, uids = owner_uids(item), dict(self._uids)
+        for name in [name for name, uid in uids.items() if told.get(name, uid) != uid]:
+            uids[name] = told[name]
+            selector = f"metadata.name={name}"
+            async for one in self._kube.list(CREDENTIALS, namespace=self._namespace, field_selector=selector):
+                uids[name] = one["metadata"]["uid"]
+        return uids
 
     async def _create(self, status: MappingStatus, *, live: bool) -> bool:
         body = new_mapping(
@@ -120,8 +138,7 @@ class _Attempt:
             return False
         return True
 
-    async def _patch(self, item: Object, status: MappingStatus, *, live: bool) -> bool:
-        patch = mapping_patch(item, status=status, uids=self._uids, live=live)
+    async def _patch(self, item: Object, patch: Object) -> bool:
         if not patch:
             return False
         try:

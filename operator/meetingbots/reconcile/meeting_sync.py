@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from meetingbots.build.mapping import credential_label
+from meetingbots.build.mapping import credential_label, owner_uids, owners_patch
 from meetingbots.decide.mapping_retention import is_over
 from meetingbots.decide.mapping_sync import REMOVE, Listed, Reader, Remove, listed, no_longer_listed
+from meetingbots.kube.client import Object
 from meetingbots.kube.resources import MAPPINGS
 from meetingbots.models.credential import Level, SyncProgress, ZoomCredential
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
-from meetingbots.reconcile.mapping_writer import Decide, MappingWriter
+from meetingbots.reconcile.mapping_writer import Decide, MappingWriter, unchanged
 from meetingbots.reconcile.meeting_lists import MeetingLists, TokenSource
 from meetingbots.reconcile.services import Services
 
@@ -40,6 +41,8 @@ class SyncResult:
     """The personal meeting ID, as it is now, of the user who consented."""
     written: int
     removed: int
+    adopted: int = 0
+    """How many mappings were another object's of the same name: the credential was deleted, and made anew."""
 
 
 async def sync_meetings(
@@ -72,16 +75,29 @@ async def sync_meetings(
         written,
         removed,
     )
-    return SyncResult(count=len(lists.found), finished=services.clock(), pmi=pmi, written=written, removed=removed)
+    return SyncResult(
+        count=len(lists.found),
+        finished=services.clock(),
+        pmi=pmi,
+        written=written,
+        removed=removed,
+        adopted=differences.adopted,
+    )
 
 
 @dataclass(frozen=True)
 class _Differences:
-    """Names of mappings: to look at again because they differ, not there (as ours) yet, and not listed any more."""
+    """Names of mappings: to look at again because they differ, not there (as ours) yet, and not listed any more.
+
+    `strays` are not listed (instant meetings, say) and as they should be but for their owners; `adopted` counts those
+    whose owner is an earlier object of the credential's name.
+    """
 
     repairs: tuple[str, ...]
     missing: tuple[str, ...]
     leftovers: tuple[str, ...]
+    strays: tuple[str, ...] = ()
+    adopted: int = 0
 
 
 class _Sync:
@@ -101,31 +117,51 @@ class _Sync:
 
     async def compare(self, wanted: Mapping[str, Listed]) -> _Differences:
         """Look at the mappings that have the credential's label, page by page; only names are kept."""
-        repairs, leftovers, seen = [], [], set()
+        repairs, leftovers, strays, seen, adopted = [], [], [], set(), 0
         async for item in self._kube.list(
             MAPPINGS,
             namespace=self._credential.namespace,
             label_selector=credential_label(self._credential.name),
         ):
             mapping = MeetingMapping.from_object(item)
+            adopted += self._is_an_earlier_ones(item)
             found = wanted.get(mapping.name)
-            if found is None:
-                if self._removal(mapping) is not None:
-                    leftovers.append(mapping.name)
-                continue
-            seen.add(mapping.name)
-            if self._addition(found)(mapping) is not None:
-                repairs.append(mapping.name)
-        missing = tuple(name for name in wanted if name not in seen)
-        return _Differences(repairs=tuple(repairs), missing=missing, leftovers=tuple(leftovers))
+            if found is not None:
+                seen.add(mapping.name)
+                if self._addition(found)(mapping) is not None or self._has_wrong_owners(item, mapping):
+                    repairs.append(mapping.name)
+            elif self._removal(mapping) is not None:
+                leftovers.append(mapping.name)
+            elif self._has_wrong_owners(item, mapping):
+                strays.append(mapping.name)
+        return _Differences(
+            repairs=tuple(repairs),
+            missing=tuple(name for name in wanted if name not in seen),
+            leftovers=tuple(leftovers),
+            strays=tuple(strays),
+            adopted=adopted,
+        )
+
+    def _is_an_earlier_ones(self, item: Object) -> bool:
+        known = owner_uids(item).get(self._credential.name)
+        return known is not None and known != self._credential.metadata.uid
+
+    def _has_wrong_owners(self, item: Object, mapping: MeetingMapping) -> bool:
+        return bool(owners_patch(item, status=mapping.status, uids=self._uids))
 
     async def add(self, wanted: Mapping[str, Listed], differences: _Differences) -> int:
         """Write what is listed and not so; how many writes that took."""
+        # First what is there and may be taken away by the garbage collector, its owner being gone.
+        strays = await self._each(differences.strays, lambda name: self._write(name, unchanged, probably_new=False))
         repaired = await self._each(
             differences.repairs, lambda name: self._write(name, self._addition(wanted[name]), probably_new=False)
         )
-        return repaired + await self._each(
-            differences.missing, lambda name: self._write(name, self._addition(wanted[name]), probably_new=True)
+        return (
+            strays
+            + repaired
+            + await self._each(
+                differences.missing, lambda name: self._write(name, self._addition(wanted[name]), probably_new=True)
+            )
         )
 
     async def remove(self, leftovers: Sequence[str]) -> int:

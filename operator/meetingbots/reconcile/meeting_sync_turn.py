@@ -144,7 +144,7 @@ class MeetingSyncTurn:
     async def _done(self, key: Key, credential: ZoomCredential, result: SyncResult) -> float:
         self._failures.pop(key, None)
         self._remember_pmi(key, credential, result)
-        following = next_after(credential, finished=result.finished, jitter=self._jitter())
+        following = next_after(credential, finished=result.finished, jitter=self._jitter(), adopted=result.adopted > 0)
         verdict = SyncVerdict(True, SyncReason.SYNCED, f"{result.count} meetings were read from Zoom.")
         meetings = MeetingsStatus(count=result.count, last_sync_time=result.finished, next_sync_time=following)
         await self._tell(key, credential, verdict, meetings=meetings, handled=self._tried.get(key, ""))

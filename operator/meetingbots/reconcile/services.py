@@ -13,6 +13,7 @@ from meetingbots.outside.client import OutsideClient
 from meetingbots.reconcile.account_rates import AccountRates, account_of
 from meetingbots.reconcile.app_accounts import AppAccounts
 from meetingbots.reconcile.cache import Cache, Key, Object
+from meetingbots.reconcile.gone_mappings import GoneMappings
 from meetingbots.reconcile.queue import DelayQueue
 from meetingbots.settings import OperatorSettings
 from meetingbots.zoom.api import ZoomAPI, followed_api_url
@@ -53,6 +54,7 @@ class Caches:
     gone_pods: Cache = field(default_factory=Cache)
     """Pods of present attempts as they were when they went, until that is written down."""
     live_mappings: Cache = field(default_factory=Cache)
+    gone_mappings: GoneMappings = field(default_factory=GoneMappings)
 
 
 @dataclass(frozen=True)

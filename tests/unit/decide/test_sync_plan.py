@@ -14,7 +14,14 @@ from meetingbots.decide.sync_plan import (
     stopped,
     under_way,
 )
-from meetingbots.models.credential import Deauthorization, SyncProgress, SyncReason, ZoomCredential
+from meetingbots.models.credential import (
+    Deauthorization,
+    RemovalKind,
+    SyncProgress,
+    SyncReason,
+    UserRemoval,
+    ZoomCredential,
+)
 from meetingbots.zoom.errors import Cause, Definite, Passing
 
 from tests.unit.decide.credential_cases import credential
@@ -149,3 +156,24 @@ def test_failures() -> None:
     assert retry_after(away, failures=2, now=NOW) == NOW + timedelta(seconds=10)
     limited = Passing(Cause.RATE_LIMITED, message="x", retry_after=77.0)
     assert retry_after(limited, failures=2, now=NOW) == NOW + timedelta(seconds=77)
+
+
+def test_a_credential_that_was_made_anew_reads_once_more_soon() -> None:
+    soon = NOW + timedelta(seconds=60)
+    old = credential(status={"lastRefreshTime": (NOW - timedelta(hours=1)).isoformat()})
+    created = old.metadata.model_copy(update={"creation_timestamp": NOW - timedelta(seconds=5)})
+    anew = old.model_copy(update={"metadata": created})
+    assert next_after(anew, finished=NOW, jitter=0) == soon
+    assert next_after(synced(left=-1), finished=NOW, jitter=0, adopted=True) == soon
+    assert next_after(synced(left=-1), finished=NOW, jitter=0) == NOW + timedelta(days=1)
+    first = old.model_copy(update={"status": old.status.model_copy(update={"last_refresh_time": NOW})})
+    first = first.model_copy(update={"metadata": created})
+    assert next_after(first, finished=NOW, jitter=0) == NOW + timedelta(days=1)
+
+
+def test_that_nothing_is_read_for_a_user_who_went_is_told_at_once() -> None:
+    gone = synced(left=40_000)
+    removal = UserRemoval(time=NOW, kind=RemovalKind.DEACTIVATED)
+    gone = gone.model_copy(update={"status": gone.status.model_copy(update={"user_removal": removal})})
+    assert due_at(gone, now=NOW, tried_request="") == NOW
+    assert may_read(gone) is not None

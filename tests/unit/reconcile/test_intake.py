@@ -185,3 +185,43 @@ def test_the_last_state_of_the_present_attempts_pod_is_kept() -> None:
     for name in ("bot-abcde-1", "bot-abcde-2"):
         world.intake.pod(thing(name, labels={names.BOT_LABEL: "bot"}), deleted=True)
     assert list(world.caches.gone_pods) == [Key("ns", "bot-abcde-2")]
+
+
+def test_a_credential_that_was_deleted_and_made_anew_has_its_mappings_turn() -> None:
+    world = World()
+    intake = world.intake
+    item = thing("alice", spec={"appSecretRef": {"name": "app"}})
+    intake.credential(item, deleted=False)
+    assert "tidying" not in world.turns()
+    intake.credential(item, deleted=True)
+    world.turns()
+    intake.credential({**item, "metadata": {**item["metadata"], "uid": "u2"}}, deleted=False)
+    assert world.turns()["tidying"] == {"ns/alice"}
+    # A watch that was away tells only the new one.
+    intake.credential({**item, "metadata": {**item["metadata"], "uid": "u3"}}, deleted=False)
+    assert world.turns()["tidying"] == {"ns/alice"}
+    intake.credential({**item, "metadata": {**item["metadata"], "uid": "u3", "resourceVersion": "9"}}, deleted=False)
+    assert "tidying" not in world.turns()
+
+
+def test_a_user_who_is_one_again_has_the_mappings_turn() -> None:
+    world = World()
+    intake = world.intake
+    item = thing("alice", spec={"appSecretRef": {"name": "app"}}, status={"userRemoval": {}})
+    intake.credential(item, deleted=False)
+    world.turns()
+    back = {**item, "metadata": {**item["metadata"], "resourceVersion": "2"}, "status": {}}
+    intake.credential(back, deleted=False)
+    assert world.turns()["tidying"] == {"ns/alice"}
+
+
+def test_a_running_meeting_that_went_is_its_credentials_turn() -> None:
+    world = World()
+    item = thing("81234567890")
+    owner = {"apiVersion": "meetingbots.dev/v1alpha1", "kind": "ZoomCredential", "name": "alice", "uid": "u1"}
+    item["metadata"]["ownerReferences"] = [owner]
+    world.intake.live_mapping(item, deleted=False)
+    world.turns()
+    world.intake.live_mapping(item, deleted=True)
+    assert world.turns()["tidying"] == {"ns/alice"}
+    assert world.caches.gone_mappings.take(Key("ns", "alice"), uid="u2") == [item]

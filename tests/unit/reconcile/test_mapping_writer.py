@@ -208,7 +208,7 @@ async def test_a_mapping_is_removed_only_as_it_was_read(kube: FakeKube, write: W
     async def interfere(call: Call) -> None:
         if call.verb == "delete" and call.moment == "before":
             kube.hook = nothing
-            await others.write(namespace="team", meeting_id=MEETING, decide=with_host("bob"), uids={})
+            await others.write(namespace="team", meeting_id=MEETING, decide=with_host("bob"), uids={"bob": "uid-bob"})
 
     async def nothing(_: Call) -> None: ...
 

@@ -223,3 +223,14 @@ async def test_a_user_who_goes(ground: Ground, name: str, kind: str) -> None:
 async def test_another_user_who_goes(ground: Ground) -> None:
     assert (await ground.post(event("user.deleted", ts=10, id="U2"))).status == 204
     assert ground.writes == 0
+
+
+async def test_a_repeated_event_gives_the_mapping_to_the_credential_that_lives(ground: Ground) -> None:
+    await ground.post(event("meeting.started", id=MEETING))
+    anew = credential("alice")
+    anew["metadata"]["uid"] = "uid-anew"
+    ground.has_credential(anew)
+    assert (await ground.post(event("meeting.started", id=MEETING))).status == 204
+    item = ground.mapping()
+    assert item is not None
+    assert [one["uid"] for one in item["metadata"]["ownerReferences"]] == ["uid-anew"]
