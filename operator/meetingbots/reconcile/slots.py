@@ -1,16 +1,16 @@
 """How much is worked on at once, not counting who merely waits for a turn at Zoom.
 
 One customer's thousand bots wait for their account's rate limit; they must not keep everybody else's waiting with
-them. Whoever waits lends the slot to the next key, and goes on at once when its turn has come: the turns of an account
-are spaced by its limit, so few come back at the same moment.
+them. Whoever waits lends the slot to the next key. Whose turn has come takes a slot before all who are to begin, and
+asks Zoom only then: a token that was asked for is delivered at once, however much there is to do.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
 _HELD: ContextVar[_Slot | None] = ContextVar("meetingbots_slot", default=None)
@@ -21,25 +21,32 @@ class Slots:
 
     def __init__(self, count: int) -> None:
         self._free = count
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._beginning: deque[asyncio.Future[None]] = deque()
+        self._returning: deque[asyncio.Future[None]] = deque()
 
-    async def enter(self) -> None:
+    async def enter(self, *, returning: bool = False) -> None:
         """Take a slot, once there is one. It belongs to the work that is then done under `held`."""
-        while self._free <= 0:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            try:
-                await waiter
-            except asyncio.CancelledError:
-                if waiter.done() and not waiter.cancelled():
-                    self._rouse()
-                raise
-        self._free -= 1
+        if self._free > 0:
+            self._free -= 1
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        (self._returning if returning else self._beginning).append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self.leave()
+            raise
 
     def leave(self) -> None:
-        """Give a slot back."""
+        """Give a slot back: to who waits for one, or else to whoever comes."""
+        for queue in (self._returning, self._beginning):
+            while queue:
+                waiter = queue.popleft()
+                if not waiter.done():
+                    waiter.set_result(None)
+                    return
         self._free += 1
-        self._rouse()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -52,17 +59,6 @@ class Slots:
             _HELD.reset(before)
             slot.close()
 
-    def take_back(self) -> None:
-        """Have a lent slot again at once, though there may be more at work than there are slots for a moment."""
-        self._free -= 1
-
-    def _rouse(self) -> None:
-        while self._waiting and self._free > 0:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-
 
 class _Slot:
     """A slot in use; lent while any part of the work waits (tokens of several kinds are asked for side by side)."""
@@ -70,27 +66,40 @@ class _Slot:
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._waits = 0
+        self._has = True
         self._open = True
+        self._entering = False
 
     def lend(self) -> None:
         self._waits += 1
-        if self._open and self._waits == 1:
+        if self._has:
+            self._has = False
             self._slots.leave()
 
-    def take_back(self) -> None:
+    async def take_back(self) -> None:
         self._waits -= 1
-        if self._open and self._waits == 0:
-            self._slots.take_back()
+        if self._waits or self._has or self._entering or not self._open:
+            return
+        self._entering = True
+        try:
+            await self._slots.enter(returning=True)
+        finally:
+            self._entering = False
+        if self._open:
+            self._has = True
+        else:
+            self._slots.leave()
 
     def close(self) -> None:
         """The work is over; what it left running for others uses no slot any more."""
         self._open = False
-        if self._waits == 0:
+        if self._has:
+            self._has = False
             self._slots.leave()
 
 
-@contextmanager
-def lent() -> Iterator[None]:
+@asynccontextmanager
+async def lent() -> AsyncIterator[None]:
     """While this work waits for a turn, its slot is another's. Does nothing outside of a slot."""
     slot = _HELD.get()
     if slot is None:
@@ -100,4 +109,4 @@ def lent() -> Iterator[None]:
     try:
         yield
     finally:
-        slot.take_back()
+        await slot.take_back()

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -28,7 +28,7 @@ _PATIENCE: Final[Mapping[Priority, float]] = {Priority.BOT: 10.0, Priority.CREDE
 _ALLOWANCE_LIFE: Final = 1.0
 
 OnWait: TypeAlias = Callable[[str, str, float], None]
-Waiting: TypeAlias = Callable[[], AbstractContextManager[object]]
+Waiting: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
 
 
 class AccountLimiter:
@@ -51,7 +51,7 @@ class AccountLimiter:
             clock: monotonic seconds, by which the event loop's timers run.
             utc: the time of day, for daily limits.
             on_wait: is told the category, the priority, and how many seconds the turn was waited for.
-            waiting: is entered by whoever has to wait for a turn, and left with it.
+            waiting: is entered by whoever has to wait for a turn, and left with it; leaving may take a while.
             patience: seconds that a call of a priority waits at the most.
 
         """
@@ -169,7 +169,7 @@ class _Gate:
         queue.append(waiter)
         self._set_timer(self._clock())
         try:
-            with self._enter_waiting():
+            async with self._enter_waiting():
                 async with asyncio.timeout(self._patience[priority]):
                     return await waiter
         except BaseException as error:

@@ -54,7 +54,7 @@ class Ground:
     async def waits(self, seconds: float) -> None:
         """Wait for a turn."""
         self.ends()
-        with lent():
+        async with lent():
             await asyncio.sleep(seconds)
         self.begins()
 
@@ -133,7 +133,7 @@ def test_parts_of_one_work_that_wait_side_by_side_lend_its_slot_once() -> None:
         slots, events = Slots(1), []
 
         async def part(seconds: float) -> None:
-            with lent():
+            async with lent():
                 await asyncio.sleep(seconds)
 
         async def work() -> None:
@@ -174,13 +174,13 @@ def test_what_a_work_leaves_running_changes_no_count() -> None:
 
         async def background() -> None:
             await asyncio.sleep(5.0)
-            with lent():
+            async with lent():
                 await asyncio.sleep(5.0)
 
         await slots.enter()
         with slots.held():
             left.append(asyncio.create_task(background()))
-            with lent():
+            async with lent():
                 left.append(asyncio.create_task(background()))
                 await asyncio.sleep(7.0)  # one of them waits while the work ends
         await slots.enter()
@@ -204,5 +204,54 @@ def test_who_gives_up_entering_takes_nothing_with_it() -> None:
         await asyncio.wait({first, second})
         assert first.cancelled()
         assert second.exception() is None
+
+    run(main())
+
+
+def test_whose_turn_has_come_goes_before_who_is_to_begin() -> None:
+    async def main() -> None:
+        slots, order = Slots(1), []
+
+        async def waits() -> None:
+            await slots.enter()
+            with slots.held():
+                async with lent():
+                    await asyncio.sleep(1.0)
+                order.append("asks Zoom")
+
+        async def works(name: str) -> None:
+            await slots.enter()
+            with slots.held():
+                await asyncio.sleep(3.0)
+                order.append(name)
+
+        first = asyncio.create_task(waits())
+        await turns()
+        await asyncio.gather(first, works("at work meanwhile"), works("to begin"))
+        assert order == ["at work meanwhile", "asks Zoom", "to begin"]
+
+    run(main())
+
+
+def test_who_is_cancelled_while_it_waits_to_go_on_takes_no_slot_with_it() -> None:
+    async def main() -> None:
+        slots = Slots(1)
+
+        async def waits() -> None:
+            await slots.enter()
+            with slots.held():
+                async with lent():
+                    await asyncio.sleep(1.0)
+
+        task = asyncio.create_task(waits())
+        await turns()
+        await slots.enter()
+        await asyncio.sleep(5.0)
+        task.cancel()
+        await asyncio.wait({task})
+        assert await is_full(slots)
+        slots.leave()
+        await slots.enter()
+        assert await is_full(slots)
 
     run(main())
