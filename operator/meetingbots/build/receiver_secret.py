@@ -22,6 +22,19 @@ from meetingbots.build.signing_keys import Keyring, keyring_text, parse_keyring
 from meetingbots.models import names
 
 LINK_SIGNING_KEY: Final = "link_signing_key"
+CLIENT_ID_LIMIT: Final = 128
+SECRET_LIMIT: Final = 512
+"""Characters of a client id or account id, and of an app's secret: Zoom's are much shorter.
+
+All apps share one Secret of at most 1 MiB (Kubernetes): without a limit, one tenant could fill it for everybody.
+"""
+_LIMITS: Final = {
+    "client_id": CLIENT_ID_LIMIT,
+    "account_id": CLIENT_ID_LIMIT,
+    "client_secret": SECRET_LIMIT,
+    "webhook_secret_token": SECRET_LIMIT,
+    "previous_webhook_secret_token": SECRET_LIMIT,
+}
 _KEY_LIMIT: Final = 253
 _HASH_LENGTH: Final = 32
 
@@ -117,8 +130,11 @@ def app_of(name: AppName, secret: Mapping[str, Any] | None) -> ProjectedApp | Un
     """What to project of an app Secret as the API server sends it (None: it does not exist). Blanks are cut."""
     if secret is None:
         return UnreadableApp(why=f"Secret {name.name} does not exist.")
-    data = {key: _text(value) for key, value in (secret.get("data") or {}).items()}
+    data = {key: _text(value) for key, value in (secret.get("data") or {}).items() if key in _LIMITS}
     client_id = data.get("client_id", "")
+    long = too_long(name.name, secret)
+    if long:
+        return UnreadableApp(why=long, client_id=client_id if len(client_id) <= CLIENT_ID_LIMIT else "")
     for key in ("client_id", "webhook_secret_token"):
         if not data.get(key):
             return UnreadableApp(why=f"Secret {name.name} has no key {key}, or it is empty.", client_id=client_id)
@@ -129,6 +145,15 @@ def app_of(name: AppName, secret: Mapping[str, Any] | None) -> ProjectedApp | Un
         previous_webhook_secret_token=SecretStr(previous) if previous else None,
         account_id=data.get("account_id", ""),
     )
+
+
+def too_long(name: str, secret: Mapping[str, Any]) -> str:
+    """Which value of an app Secret called `name` is longer than one of Zoom's can be; empty if none is."""
+    data = secret.get("data") or {}
+    for key, limit in _LIMITS.items():
+        if len(_text(data.get(key, ""))) > limit:
+            return f"Key {key} of Secret {name} is longer than {limit} characters."
+    return ""
 
 
 def new_projection_secret(*, namespace: str, data: Mapping[str, str]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def projection(bench: Bench) -> Projection:
 async def test_app_in_use_is_projected_without_its_client_secret(bench: Bench) -> None:
     bench.put_credential()
     after = await ReceiverProjection(services=services(bench)).reconcile(APP)
-    assert after == 600
+    assert after == 20
     app = projection(bench)[NAME]
     assert isinstance(app, ProjectedApp)
     assert app.client_id == "client"
@@ -61,7 +61,7 @@ async def test_missing_app_is_unreadable_and_looked_at_again_soon(bench: Bench) 
     assert await reconciler.reconcile(APP) == 30
     assert isinstance(projection(bench)[NAME], UnreadableApp)
     bench.put_app()
-    assert await reconciler.reconcile(APP) == 600
+    assert await reconciler.reconcile(APP) == 20
     assert isinstance(projection(bench)[NAME], ProjectedApp)
 
 
@@ -88,7 +88,7 @@ async def test_entry_goes_with_the_last_credential(bench: Bench) -> None:
 async def test_empty_cache_removes_nothing(bench: Bench) -> None:
     bench.put_credential()
     await ReceiverProjection(services=services(bench)).reconcile(APP)
-    assert await ReceiverProjection(services=services(bench, cached=False)).reconcile(APP) == 600
+    assert await ReceiverProjection(services=services(bench, cached=False)).reconcile(APP) == 20
     assert NAME in projection(bench)
 
 
@@ -152,3 +152,54 @@ async def test_endless_conflicts_are_raised_for_the_queue(bench: Bench) -> None:
     bench.kube.hook = busy
     with pytest.raises(ConflictError):
         await reconciler.reconcile(APP)
+
+
+async def test_a_changed_webhook_secret_is_taken_at_the_next_look(bench: Bench) -> None:
+    bench.put_credential()
+    reconciler = ReceiverProjection(services=services(bench))
+    after = await reconciler.reconcile(APP)
+    assert after is not None
+    assert after < 30
+    bench.put_secret("zoom-app", client_id="client", webhook_secret_token="next", previous_webhook_secret_token="hook")
+    bench.clock.forward(after)
+    await reconciler.reconcile(APP)
+    app = projection(bench)[NAME]
+    assert isinstance(app, ProjectedApp)
+    assert app.webhook_secret_token.get_secret_value() == "next"
+
+
+async def test_a_look_is_one_read_and_the_receivers_secret_is_looked_at_now_and_then(bench: Bench) -> None:
+    bench.put_credential()
+    reconciler = ReceiverProjection(services=services(bench))
+    await reconciler.reconcile(APP)
+    before = bench.kube.count("get", SECRETS)
+    bench.clock.forward(20)
+    await reconciler.reconcile(APP)
+    assert bench.kube.count("get", SECRETS) == before + 1
+    bench.kube.remove(SECRETS, namespace="system", name=RECEIVER_SECRET)
+    bench.clock.forward(600)
+    await reconciler.reconcile(APP)
+    assert isinstance(projection(bench)[NAME], ProjectedApp)
+
+
+async def test_many_apps_are_read_at_a_bounded_rate(bench: Bench) -> None:
+    made, after = services(bench), None
+    for number in range(1000):
+        item = bench.put_credential()
+        item["metadata"]["namespace"] = f"n{number}"
+        made.caches.credentials.put(item)
+    reconciler = ReceiverProjection(services=made)
+    for number in range(1000):
+        after = await reconciler.reconcile(Key(f"n{number}", "zoom-app"))
+    assert after == 1000 / 20
+
+
+async def test_one_app_cannot_fill_the_secret_of_all(bench: Bench) -> None:
+    bench.put_credential()
+    bench.put_secret("zoom-app", client_id="client", client_secret="s", webhook_secret_token="x" * 600_000)
+    await ReceiverProjection(services=services(bench)).reconcile(APP)
+    app = projection(bench)[NAME]
+    assert isinstance(app, UnreadableApp)
+    assert app.why == "Key webhook_secret_token of Secret zoom-app is longer than 512 characters."
+    secret = bench.kube.peek(SECRETS, namespace="system", name=RECEIVER_SECRET)
+    assert len(str(secret)) < 2000
