@@ -39,15 +39,16 @@ OF_MEETINGS: Final = {
 
 OF_USERS: Final = {
     "user.updated": "another personal meeting ID",
-    "user.deactivated": "the credential leaves the mappings until Zoom says that the user is active again",
-    "user.deleted": "the same",
+    "user.deactivated": "the credential is not Ready (`UserInactive`) and leaves the mappings until the user is active",
+    "user.activated": "it is Ready again; without this event Zoom is asked, after a minute at first, then less often",
+    "user.deleted": "the same as when deactivated",
     "user.permanently_deleted": "the same",
     "user.disassociated": "the same",
 }
 """What is done at each event of a user."""
 
-WITHOUT_EFFECT: Final = frozenset({"user.created", "user.activated"})
-"""Known events of users after which nothing is written: a credential looks by itself whether its user is back."""
+WITHOUT_EFFECT: Final = frozenset({"user.created"})
+"""Known events of users after which nothing is written."""
 
 
 def scopes_table() -> str:

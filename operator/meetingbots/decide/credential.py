@@ -32,6 +32,8 @@ _KEEP_ALIVE: Final = timedelta(days=30)
 _KEEP_ALIVE_SPREAD: Final = 0.1
 _FORCED_APART: Final = timedelta(seconds=10)
 _ON_DEMAND_MARGIN: Final = timedelta(seconds=60)
+_DOUBT_PAUSE: Final = timedelta(minutes=2)
+"""Between renewals that are to show whether the user removed the app; after five minutes there is no doubt left."""
 _SCOPES_FIRST: Final = timedelta(seconds=45)
 _SCOPES_LAST: Final = timedelta(hours=1)
 _SCOPES_SHARE: Final = 0.1
@@ -170,13 +172,16 @@ def _renewal_moments(facts: CredentialFacts, tokens: Tokens) -> Iterator[datetim
     yield last + _KEEP_ALIVE * (1 - _KEEP_ALIVE_SPREAD * _spread(facts.credential))
     if facts.pending_request:
         yield facts.now
+    if facts.in_doubt:
+        yield last + _DOUBT_PAUSE
     if facts.token_refused:
         yield max(facts.now, last + _FORCED_APART)
     if tokens.expires_at is None:
         yield facts.now
     elif not facts.on_demand:
         yield min(tokens.next_refresh or facts.now, tokens.expires_at)
-    elif facts.wanted:
+    elif facts.wanted or facts.credential.status.user_removal is not None:
+        # Also to ask Zoom whether a user who went is there again.
         yield max(facts.now, tokens.expires_at - _ON_DEMAND_MARGIN)
     if lacks_all_tokens(facts.credential, tokens):
         yield last + _scopes_pause(facts)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from meetingbots.build.token_secret import SecretConflict, TokenSecret
 from meetingbots.build.token_state import Rejection, Slot, Tokens, TokenState, Unsaved, mark_of
-from meetingbots.decide.consent_end import taken_back_at
+from meetingbots.decide.consent_end import in_doubt, taken_back_at
 from meetingbots.models import names
 from meetingbots.models.credential import CredentialError, CredentialReason, RefreshPolicy, ZoomCredential
 
@@ -75,9 +75,10 @@ class GrantAwaited:
 
 @dataclass(frozen=True, kw_only=True)
 class Absent:
-    """A Secret, or a key in it, is missing; `message` names it."""
+    """A Secret, or a key in it, is missing; `message` names it. `unfit`: it is there, and cannot be what is meant."""
 
     message: str
+    unfit: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +140,11 @@ class CredentialFacts:
     def taken_back(self) -> datetime | None:
         """When the user removed the app, if that ended the present consent."""
         return taken_back_at(self.credential.status, self.state)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the user may have removed the app after the last renewal: only Zoom knows."""
+        return in_doubt(self.credential.status, self.state)
 
     @property
     def spent_by_end(self) -> bool:

@@ -24,9 +24,16 @@ from meetingbots.decide.credential_facts import (
 from meetingbots.decide.credential_scopes import lacks_all_tokens, scope_report
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import CredentialReason as Reason
+from meetingbots.models.credential import RemovalKind
 
 _ENDS_TOKENS: Final = frozenset({Reason.USER_INACTIVE, Reason.DISABLED_BY_ADMIN, Reason.DEAUTHORIZED})
 """Definite answers after which Zoom does not take the access token either, though it has not run out."""
+
+_WENT: Final = {
+    RemovalKind.DEACTIVATED: "was deactivated",
+    RemovalKind.DELETED: "was deleted",
+    RemovalKind.DISASSOCIATED: "was taken out of the account",
+}
 
 _ASKS_AGAIN: Final = frozenset(
     {
@@ -118,6 +125,14 @@ def _taken_back(facts: CredentialFacts) -> Verdict | None:
     return _worded(Reason.DEAUTHORIZED, message, facts)
 
 
+def _user_went(facts: CredentialFacts) -> Verdict | None:
+    told = facts.credential.status.user_removal
+    if told is None or told.time is None:
+        return None
+    what = _WENT[told.kind] if told.kind is not None else "is not active any more"
+    return _worded(Reason.USER_INACTIVE, f"Zoom says that the user {what} ({format_time(told.time)}).", facts)
+
+
 def _refused_for_good(facts: CredentialFacts) -> Verdict | None:
     rejection = facts.state.refuses_token(client_id=facts.client_id)
     if rejection is None and facts.state.rejected_token and isinstance(facts.app, Absent):
@@ -187,7 +202,10 @@ def _unserved(facts: CredentialFacts) -> Verdict | None:
 
 
 def _no_app(facts: CredentialFacts) -> Verdict | None:
-    return Verdict(False, Reason.APP_SECRET_MISSING, facts.app.message) if isinstance(facts.app, Absent) else None
+    if not isinstance(facts.app, Absent):
+        return None
+    reason = Reason.APP_INVALID if facts.app.unfit else Reason.APP_SECRET_MISSING
+    return Verdict(False, reason, facts.app.message)
 
 
 def _no_grant(facts: CredentialFacts) -> Verdict | None:
@@ -253,6 +271,7 @@ _CHECKS: Final[tuple[Callable[[CredentialFacts], Verdict | None], ...]] = (
     _taken_back,
     _refused_for_good,
     _ended_by_zoom,
+    _user_went,
     _scopes,
     _valid,
     _unsaved,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -24,7 +25,7 @@ class Informer:
     """Follows one kind in one namespace (None: in all).
 
     `on_change(namespace, name, object)` is called for each new state, with None once it is gone. `synced` is set after
-    the first complete list.
+    the first complete list. `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -35,8 +36,11 @@ class Informer:
         namespace: str | None,
         on_change: OnChange,
         field_selector: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kube = kube
+        self._clock = clock
+        self._heard: float | None = None
         self._resource = resource
         self._namespace = namespace
         self._on_change = on_change
@@ -45,12 +49,18 @@ class Informer:
         self._failures = 0
         self.synced = asyncio.Event()
 
+    @property
+    def silent_for(self) -> float:
+        """For how many seconds nothing was heard of a working watch; the server sends a bookmark each minute."""
+        return float("inf") if self._heard is None else self._clock() - self._heard
+
     async def run(self) -> None:
         """Follow for ever; ends only by cancellation. Troubles with the server are logged and outlived."""
         while True:
             try:
                 await self._follow(await self._list())
             except KubeError as error:
+                self._heard = None
                 # That a position is too old is usual after a pause, unless it comes again and again.
                 usual = isinstance(error, ExpiredError) and self._failures == 0
                 delay = 0.0 if usual else self._delay(error)
@@ -76,6 +86,7 @@ class Informer:
             self._on_change(namespace, name, None)
         self._known = seen
         self.synced.set()
+        self._heard = self._clock()
         return position
 
     async def _follow(self, position: str) -> None:
@@ -88,6 +99,7 @@ class Informer:
                 field_selector=self._field_selector,
             ):
                 empty = False
+                self._heard = self._clock()
                 self._failures = 0  # only a watch that works: a list may be allowed where a watch is not
                 item = change["object"]
                 position = item["metadata"]["resourceVersion"]

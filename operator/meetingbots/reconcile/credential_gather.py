@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from pydantic import SecretStr
 
+from meetingbots.build.receiver_secret import too_long
 from meetingbots.build.token_secret import SecretConflict, TokenSecret, read_token_secret
 from meetingbots.decide.credential_facts import (
     Absent,
@@ -141,6 +142,9 @@ async def read_app(
     name = credential.spec.app_secret_ref.name
     try:
         secret = await kube.get(SECRETS, namespace=credential.namespace, name=name)
+        long = too_long(name, secret)
+        if long:
+            return Absent(message=f"The app cannot be used: {long}", unfit=True)
         if accounts is not None:
             accounts.note(secret)
         client_id = value_of(secret, key="client_id").get_secret_value()

@@ -27,3 +27,12 @@ def test_zooms_word_counts_until_tokens_were_renewed_after_it(
     renewed: datetime | None, deauthorized: datetime | None, removed: datetime | None, end: datetime | None
 ) -> None:
     assert ended_at(renewed=renewed, deauthorized=deauthorized, removed=removed) == end
+
+
+@pytest.mark.parametrize(("deauthorized", "counts"), [(moment(0), True), (moment(-1), False)])
+def test_by_another_clock_it_may_have_been_before_the_renewal_that_was_the_last(
+    deauthorized: datetime, counts: bool
+) -> None:
+    end = ended_at(renewed=moment(300), deauthorized=deauthorized, removed=None, refused=True)
+    assert (end == deauthorized) is counts
+    assert ended_at(renewed=moment(300), deauthorized=deauthorized, removed=None) is None

@@ -255,3 +255,34 @@ async def test_over_the_network_it_survives_a_server_that_goes_away(
         ("ns", "c", "10"),
     ]
     assert "watch of secrets broke" in caplog.text
+
+
+def test_how_long_nothing_was_heard() -> None:
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        script = Script([page(1)], Watch([("BOOKMARK", thing("", 2))]))
+        informer = Informer(
+            kube=script, resource=CREDENTIALS, namespace="ns", on_change=lambda *_: None, clock=loop.time
+        )
+        silent = [informer.silent_for]
+        task = asyncio.create_task(informer.run())
+        await script.over.wait()
+        silent.append(informer.silent_for)
+        await asyncio.sleep(95)
+        silent.append(informer.silent_for)
+        await _end(task)
+        return silent
+
+    assert run(main()) == [float("inf"), 0, 95]
+
+
+def test_of_a_broken_watch_nothing_is_heard() -> None:
+    async def main() -> float:
+        script = Script([page(1)], Watch([("BOOKMARK", thing("", 2))], then=UnavailableError("away", status=503)))
+        informer = _informer(script, [])
+        task = asyncio.create_task(informer.run())
+        await script.over.wait()
+        await _end(task)
+        return informer.silent_for
+
+    assert run(main()) == float("inf")

@@ -169,7 +169,7 @@ class Cluster:
     async def receive(self, arriving: list[dict[str, Any]]) -> None:
         events = EventWriter(
             directory=self.directory,
-            lookup=LiveLookup(kube=self.kube),
+            lookup=LiveLookup(kube=self.kube, everywhere=True),
             writer=MappingWriter(kube=self.kube, clock=lambda: 0.0),
             consents=ConsentEnds(kube=self.kube),
         )

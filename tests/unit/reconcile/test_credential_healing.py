@@ -242,3 +242,49 @@ def _version(bench: Bench) -> str:
     item = bench.kube.peek(CREDENTIALS, namespace="team", name="alice")
     assert item is not None
     return str(item["metadata"]["resourceVersion"])
+
+
+@pytest.mark.parametrize("key", ["client_id", "client_secret", "webhook_secret_token"])
+async def test_an_app_secret_that_cannot_be_zooms_is_told_and_heals(bench: Bench, key: str) -> None:
+    values = {"client_id": "client", "client_secret": "app-secret", "webhook_secret_token": "hook"}
+    bench.put_secret("zoom-app", **values | {key: "x" * 700})
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    after = await operator.look()
+    condition = bench.condition()
+    assert condition is not None
+    assert condition["reason"] == "AppInvalid"
+    assert f"Key {key} of Secret zoom-app is longer than" in condition["message"]
+    assert "xxx" not in condition["message"]
+    assert bench.zoom.asked == []
+    bench.put_app()
+    bench.clock.forward(after or 0)
+    await operator.look()
+    assert bench.ready
+
+
+@pytest.mark.parametrize("code", ["4735", "4738", "4717"])
+async def test_what_is_mended_at_zoom_is_ready_within_a_minute(bench: Bench, code: str) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+
+    async def refused(path: str) -> httpx.Response | None:
+        fields = {"error": "invalid_grant", "reason": f"Owner gone {code}"}
+        return httpx.Response(400, json=fields) if path == "/oauth/token" else None
+
+    bench.zoom.before = refused
+    bench.clock.forward(2600)
+    await operator.look()
+    bench.clock.forward(1200)
+    after = await operator.look()
+    assert not bench.ready
+    bench.zoom.before, passed = None, 0.0
+    while bench.reason != "TokenValid" and passed < 120:
+        passed += after or 0
+        bench.clock.forward(after or 0)
+        after = await operator.look()
+    assert bench.reason == "TokenValid"
+    assert passed <= 60

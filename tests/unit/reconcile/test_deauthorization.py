@@ -250,3 +250,37 @@ async def test_the_newer_of_two_credentials_of_one_user_tells_it(bench: Bench) -
     operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, older))
     await operator.look()
     assert "ZoomCredential first" not in message(bench), "another app's consent is another consent"
+
+
+# Our clock is ahead of Zoom's: the removal seems to be from before the last renewal.
+
+
+async def test_a_removal_that_seems_older_than_the_renewal_is_asked_of_zoom(bench: Bench) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    remove_at_zoom(bench)
+    await tell(bench, seconds_ago=-100)
+    await settled(bench, operator)
+    assert bench.ready, "the renewal was a moment ago"
+    bench.clock.forward(120)
+    await settled(bench, operator)
+    assert bench.reason == "Deauthorized"
+    assert bench.kube.peek(SECRETS, namespace=KEY.namespace, name=SECRET_NAME) is None
+    assert "u-alice" not in str(bench.status)
+
+
+async def test_a_consent_that_was_given_again_meanwhile_lives_on(bench: Bench) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    await tell(bench, seconds_ago=-100)
+    for _ in range(40):
+        bench.clock.forward(30)
+        await settled(bench, operator)
+        assert bench.ready
+    assert bench.works()
+    renewals = bench.zoom.asked.count("/oauth/token")
+    assert 2 <= renewals <= 4, "asked until there is no doubt, and not for ever"

@@ -169,7 +169,8 @@ async def test_while_a_user_is_not_active_nothing_is_read_though_tokens_are_rene
         bench.clock.forward(seconds)
         await operator.look()
         assert await tidy.reconcile(KEY) == pytest.approx(pause)
-    assert bench.ready
+    assert bench.reason == "UserInactive"
+    assert bench.works(), "its tokens are renewed all the same"
     assert "userRemoval" in bench.status
     assert entries(bench, "5551234567") is None
     assert (bench.condition("MeetingsSynced") or {})["reason"] == "CredentialNotReady"
@@ -184,6 +185,38 @@ async def test_when_the_user_is_active_again_the_meetings_are_read_anew(bench: B
     assert "userRemoval" not in bench.status
     await operator.look()
     assert entries(bench, "5551234567") == ["alice"]
+    assert bench.ready
+
+
+async def test_that_a_user_went_is_told_at_once_and_ends_with_the_word_that_it_is_back(bench: Bench) -> None:
+    operator, tidy = await removed(bench)
+    await operator.look()
+    condition = bench.condition()
+    assert condition is not None
+    assert (bench.ready, condition["reason"]) == (False, "UserInactive")
+    assert condition["message"].startswith("Zoom says that the user was deactivated (2026-11-24T12:01:00Z).")
+    await tidy.reconcile(KEY)
+    assert entries(bench, "5551234567") is None
+    # The receiver takes it back at `user.activated`.
+    item = bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
+    assert item is not None
+    del item["status"]["userRemoval"]
+    bench.kube.put(CREDENTIALS, item)
+    await operator.look()
+    assert bench.ready
+    assert entries(bench, "5551234567") == ["alice"], "its meetings are read at once"
+
+
+async def test_on_demand_there_is_a_token_to_ask_zoom_with(bench: Bench) -> None:
+    bench.put_credential(refreshPolicy="OnDemand")
+    operator, tidy = await seen(bench)
+    bench.clock.forward(4000)
+    say(bench, operator, userRemoval={"time": format_time(bench.clock.now), "kind": "Deactivated"})
+    zoom_says(bench, "active")
+    bench.clock.forward(60)
+    await operator.look()
+    assert await tidy.reconcile(KEY) is None
+    assert "userRemoval" not in bench.status
 
 
 async def test_a_token_that_died_with_its_user_tells_the_credential(bench: Bench) -> None:

@@ -103,12 +103,12 @@ class Connect:
             except _Answer as told:
                 return self._told(told.say, root=root, credential=told.credential)
             except KubeError as error:
-                _log.warning("%s: %s", request.path, error)
+                _log.warning("%s: %s", request.rel_url.raw_path, error)
                 return self._told(words.LATER, root=root)
             except Exception as error:
                 # Where it happened, and not the text: it could quote the query.
                 trace = "".join(format_tb(error.__traceback__))
-                _log.error("%s: defect %s\n%s", request.path, type(error).__name__, trace)
+                _log.error("%s: defect %s\n%s", request.rel_url.raw_path, type(error).__name__, trace)
                 return self._told(words.LATER, root=root)
 
         return answer

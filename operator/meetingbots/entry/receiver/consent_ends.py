@@ -1,13 +1,16 @@
 """A consent that ended at Zoom: its user removed the app, or is no user any more. Told in the credential's status.
 
-The receiver may write no more than that. The operator sees it, takes the credential out of the mappings, and asks Zoom.
+The receiver may write no more than that, and take the latter back. The operator sees it, takes the credential out of
+the mappings, and asks Zoom.
 """
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import Final
 
+from meetingbots.decide.consent_end import CLOCK_SKEW
 from meetingbots.decide.ownership import KnownCredential
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
@@ -40,7 +43,8 @@ class ConsentEnds:
     async def tell(self, credential: KnownCredential, event: UserEvent | AppDeauthorized) -> bool:
         """Write it, unless it is known or (of a removed app) tokens were renewed since; whether it was written.
 
-        Raises `KubeError`.
+        The time of it is by Zoom's clock, that of a renewal by ours: where they could differ by a wrong clock alone, it
+        is written, and the operator asks Zoom. Raises `KubeError`.
         """
         if isinstance(event, AppDeauthorized):
             time = event.deauthorization_time or event.time
@@ -55,6 +59,24 @@ class ConsentEnds:
         if not _is_news(time.replace(microsecond=0), known=known, renewed=renewed):
             return False
         return await self._write(credential, body, manager=manager)
+
+    def begins_again_with(self, event: UserEvent) -> bool:
+        """Whether this event says that a user who was deactivated is one again."""
+        return event.action == "activated"
+
+    async def take_back(self, credential: KnownCredential, event: UserEvent) -> bool:
+        """Take out of the status that the user went, if that was before; whether it was there. Raises `KubeError`."""
+        if credential.removed is None or event.time.replace(microsecond=0) <= credential.removed:
+            return False
+        with contextlib.suppress(NotFoundError):
+            await self._kube.patch(
+                CREDENTIALS,
+                namespace=credential.namespace,
+                name=credential.name,
+                patch={"metadata": {"uid": credential.uid}, "status": {"userRemoval": None}},
+                subresource="status",
+            )
+        return True
 
     async def _write(self, credential: KnownCredential, status: Object, *, manager: str) -> bool:
         try:
@@ -72,6 +94,6 @@ class ConsentEnds:
 
 
 def _is_news(time: datetime, *, known: datetime | None, renewed: datetime | None) -> bool:
-    if renewed is not None and time < renewed:
+    if renewed is not None and time < renewed - CLOCK_SKEW:
         return False
     return known is None or time > known

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from meetingbots.decide.mapping import after_meeting_event, after_personal_id, is_of_interest
 from meetingbots.decide.ownership import Concern, KnownCredential, Who, concern
@@ -18,6 +18,7 @@ from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.mapping_writer import Decide, MappingWriter
 from meetingbots.zoom.events import AppDeauthorized, Event, MeetingEvent, UserEvent
 
+_E = TypeVar("_E", UserEvent, AppDeauthorized)
 _Change: TypeAlias = Callable[[MappingStatus | None, Concern], MappingStatus | None]
 
 
@@ -42,12 +43,20 @@ class EventWriter:
     """Applies verified events. Raises `KubeError` when Kubernetes did not take all: then Zoom has to come again."""
 
     def __init__(
-        self, *, directory: Directory, lookup: LiveLookup, writer: MappingWriter, consents: ConsentEnds
+        self,
+        *,
+        directory: Directory,
+        lookup: LiveLookup,
+        writer: MappingWriter,
+        consents: ConsentEnds,
+        current: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`current` tells whether the directory is known to be up to date, and not only filled."""
         self._directory = directory
         self._lookup = lookup
         self._writer = writer
         self._consents = consents
+        self._current = current
 
     async def apply(self, event: Event, *, client_id: str, apps: Collection[Key]) -> Outcome:
         """Write what `event` says; `apps` are the app Secrets of `client_id` whose webhook secret verified it."""
@@ -58,10 +67,13 @@ class EventWriter:
                 return await self._personal_id(event, apps)
             case UserEvent() if self._consents.ends_with(event):
                 people = await self._people(apps, event.account_id, user_ids=(event.user_id,))
-                return await self._ended(people, event)
+                return await self._told(people, event, self._consents.tell)
+            case UserEvent() if self._consents.begins_again_with(event):
+                people = await self._people(apps, event.account_id, user_ids=(event.user_id,))
+                return await self._told(people, event, self._consents.take_back)
             case AppDeauthorized() if event.client_id in ("", client_id):
                 people = await self._people(apps, event.account_id, user_ids=(event.user_id,))
-                return await self._ended(people, event)
+                return await self._told(people, event, self._consents.tell)
         return Outcome(Result.IGNORED)
 
     async def _meeting(self, event: MeetingEvent, apps: Collection[Key]) -> Outcome:
@@ -96,11 +108,16 @@ class EventWriter:
             writes += [self._write(number, group, give_up) for number in sorted(former - {event.pmi, None}, key=str)]
         return await _outcome(concerns, writes)
 
-    async def _ended(self, people: Mapping[Key, list[KnownCredential]], event: UserEvent | AppDeauthorized) -> Outcome:
+    async def _told(
+        self,
+        people: Mapping[Key, list[KnownCredential]],
+        event: _E,
+        tell: Callable[[KnownCredential, _E], Awaitable[bool]],
+    ) -> Outcome:
         theirs = [one for group in people.values() for one in group if one.user_id == event.user_id]
         if not theirs:
             return Outcome(Result.NOBODYS)
-        written = await _all([self._consents.tell(one, event) for one in theirs])
+        written = await _all([tell(one, event) for one in theirs])
         told = tuple(Key(one.namespace, one.name) for one in theirs)
         return Outcome(Result.WRITTEN if any(written) else Result.UNCHANGED, told)
 
@@ -115,17 +132,20 @@ class EventWriter:
         known = self._directory.groups(apps=apps, account_id=event.account_id)
         concerns = _among(known, event, who)
         users = [user_id for user_id in (who.host_id, who.former_host_id) if user_id]
-        if not users or any(one.claims for one in concerns):
+        # Who is named in no event is told apart by nothing but a mapping; then it matters only whether anybody is ours.
+        found = any(one.claims for one in concerns) if users else bool(known)
+        if found and self._current():
             return concerns
+        # Also where somebody claims it: another's credential, here or in another namespace, may be as new.
         return _among(_merged(known, await self._ask(apps, event.account_id, users)), event, who)
 
     async def _people(
         self, apps: Collection[Key], account_id: str, *, user_ids: Collection[str]
     ) -> Mapping[Key, list[KnownCredential]]:
         known = self._directory.groups(apps=apps, account_id=account_id)
-        if any(one.user_id in user_ids for group in known.values() for one in group):
+        if any(one.user_id in user_ids for group in known.values() for one in group) and self._current():
             return known
-        return await self._ask(apps, account_id, user_ids)
+        return _merged(known, await self._ask(apps, account_id, user_ids))
 
     async def _ask(
         self, apps: Collection[Key], account_id: str, user_ids: Collection[str]

@@ -8,6 +8,7 @@ import logging
 import signal
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import Final
 
 from meetingbots.entry.probes import serve_metrics
 from meetingbots.entry.receiver.app import application, serve
@@ -30,6 +31,8 @@ from meetingbots.reconcile.mapping_writer import MappingWriter
 from meetingbots.settings import ReceiverSettings
 
 _log = logging.getLogger(__name__)
+_LONGEST_SILENCE: Final = 90.0
+"""Seconds; each minute there is a bookmark at least."""
 
 
 async def run_receiver(settings: ReceiverSettings) -> int:
@@ -67,27 +70,29 @@ class _Process:
             kube=kube, system_namespace=settings.system_namespace, namespaces=settings.namespace, clock=monotonic
         )
         on_credential = _both(directory.on_credential, invited.on_credential)
-        self._informers = [
+        self._credentials = [
             Informer(kube=kube, resource=CREDENTIALS, namespace=namespace, on_change=on_credential)
             for namespace in settings.namespaces
         ]
-        self._informers.append(
+        self._informers = [
+            *self._credentials,
             Informer(
                 kube=kube,
                 resource=SECRETS,
                 namespace=settings.system_namespace,
                 field_selector=f"metadata.name={RECEIVER_SECRET}",
                 on_change=_both(directory.on_projection, invited.on_projection),
-            )
-        )
+            ),
+        ]
         self._reception = ReceptionReporter(kube=kube, directory=directory, clock=_now)
         self._webhook = WebhookReceiver(
             directory=directory,
             events=EventWriter(
                 directory=directory,
-                lookup=LiveLookup(kube=kube),
+                lookup=LiveLookup(kube=kube, everywhere=not settings.namespace),
                 consents=ConsentEnds(kube=kube),
                 writer=MappingWriter(kube=kube, clock=monotonic, patience=DEADLINE_SECONDS),
+                current=self._current,
             ),
             reception=self._reception,
             metrics=metrics,
@@ -135,6 +140,10 @@ class _Process:
 
     def _filled(self) -> bool:
         return all(one.synced.is_set() for one in self._informers)
+
+    def _current(self) -> bool:
+        """Whether the watches work; one that hangs tells nothing, not even that it does."""
+        return all(one.silent_for < _LONGEST_SILENCE for one in self._credentials)
 
     def _healthy(self) -> bool:
         return not any(task.done() for task in self._tasks)

@@ -17,6 +17,7 @@ from typing import Final
 from aiohttp import web
 from pydantic import SecretStr
 
+from meetingbots.decide.mapping_times import milliseconds
 from meetingbots.entry.receiver.directory import Directory, Door
 from meetingbots.entry.receiver.events import EventWriter
 from meetingbots.entry.receiver.reception import ReceptionReporter
@@ -30,6 +31,7 @@ from meetingbots.zoom.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, encryp
 BODY_LIMIT: Final = 1024 * 1024
 DEADLINE_SECONDS: Final = 2.5
 _CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+_FUTURE: Final = timedelta(days=1)
 _KNOWN_EVENTS: Final = frozenset(
     {
         *(f"{subject}.{action}" for subject in ("meeting", "webinar") for action in MEETING_ACTIONS),
@@ -126,6 +128,9 @@ class WebhookReceiver:
         doors = self._doors(client_id)
         verified = await _verified(request, doors, now=self._clock())
         event = _parsed(verified.body)
+        if event.event_ts > milliseconds(self._clock() + _FUTURE):
+            # It would outdate all that is true.
+            raise _Refusal(400, "malformed", "event_ts: a time to come")
         case.event = event.name if event.name in _KNOWN_EVENTS else "other"
         if isinstance(event, UrlValidation):
             self._reception.note(self._directory.users_of(verified.apps))

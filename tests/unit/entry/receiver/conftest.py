@@ -24,6 +24,7 @@ DEADLINE = 0.2
 async def empty() -> AsyncIterator[Ground]:
     """A receiver that knows nobody."""
     kube, directory, metrics, clock, ready = FakeKube(), Directory(), Metrics(), [NOW], [True]
+    current = [True]
 
     def seconds() -> float:
         return clock[0].timestamp()
@@ -35,9 +36,10 @@ async def empty() -> AsyncIterator[Ground]:
         directory=directory,
         events=EventWriter(
             directory=directory,
-            lookup=LiveLookup(kube=kube),
+            lookup=LiveLookup(kube=kube, everywhere=True),
             consents=ConsentEnds(kube=kube),
             writer=MappingWriter(kube=kube, clock=seconds),
+            current=lambda: current[0],
         ),
         reception=reception,
         metrics=metrics,
@@ -55,6 +57,7 @@ async def empty() -> AsyncIterator[Ground]:
             client=client,
             clock=clock,
             ready=ready,
+            current=current,
         )
 
 

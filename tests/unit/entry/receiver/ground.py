@@ -56,7 +56,10 @@ def credential(
 
 @dataclass
 class Ground:
-    """What a test has in its hands. `clock` is the receiver's time, `ready` whether its caches are filled."""
+    """What a test has in its hands.
+
+    `clock` is the receiver's time, `ready` whether its caches are filled, `current` whether its watches seem to work.
+    """
 
     kube: FakeKube
     directory: Directory
@@ -65,6 +68,7 @@ class Ground:
     client: TestClient[Any, Any]
     clock: list[datetime]
     ready: list[bool]
+    current: list[bool]
     apps: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def has_app(self, name: str = "zoom-app", *, namespace: str = "team", client: str = CLIENT, **keys: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from meetingbots.entry.receiver.lookup import LiveLookup
 from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import CREDENTIALS
 from meetingbots.models.base import format_time
+from meetingbots.reconcile.cache import Key
 
 from tests.unit.entry.receiver.ground import CLIENT, MEETING, NOW, Ground, credential, event, milliseconds
-from tests.unit.fake_kube import Call
+from tests.unit.fake_kube import Call, FakeKube
 
 SUBJECTS = pytest.mark.parametrize("subject", ["meeting", "webinar"])
 
@@ -168,8 +171,9 @@ async def test_a_deauthorization_of_someone_else(ground: Ground, changes: dict[s
 @pytest.mark.parametrize(
     ("known", "written"),
     [
-        ({"lastRefreshTime": "2026-11-24T12:00:11Z"}, False),
-        ({"lastRefreshTime": "2026-11-24T12:00:10Z"}, True),
+        ({"lastRefreshTime": "2026-11-24T12:05:11Z"}, False),
+        # Zoom's clock and ours may differ by five minutes: the operator asks Zoom.
+        ({"lastRefreshTime": "2026-11-24T12:05:10Z"}, True),
         ({"deauthorization": {"time": "2026-11-24T12:00:10Z"}}, False),
         ({"deauthorization": {"time": "2026-11-24T11:00:00Z"}}, True),
     ],
@@ -234,3 +238,82 @@ async def test_a_repeated_event_gives_the_mapping_to_the_credential_that_lives(g
     item = ground.mapping()
     assert item is not None
     assert [one["uid"] for one in item["metadata"]["ownerReferences"]] == ["uid-anew"]
+
+
+@pytest.mark.parametrize(("ts", "back"), [(11, True), (10, False), (5, False)])
+async def test_a_user_who_is_active_again(ground: Ground, ts: float, back: bool) -> None:
+    await ground.post(event("user.deactivated", ts=10, id="U1"))
+    ground.directory.on_credential("team", "alice", ground.kube.peek(CREDENTIALS, namespace="team", name="alice"))
+    assert (await ground.post(event("user.activated", ts=ts, id="U1"))).status == 204
+    assert ("userRemoval" not in status_of(ground)) is back
+
+
+async def test_that_another_user_is_active_again_is_nothing_to_us(ground: Ground) -> None:
+    await ground.post(event("user.deactivated", ts=10, id="U1"))
+    ground.directory.on_credential("team", "alice", ground.kube.peek(CREDENTIALS, namespace="team", name="alice"))
+    assert (await ground.post(event("user.activated", ts=20, id="U2"))).status == 204
+    assert "userRemoval" in status_of(ground)
+
+
+# Behind the cache.
+
+
+async def test_an_app_of_hundreds_of_namespaces_costs_a_few_lists(ground: Ground) -> None:
+    for number in range(300):
+        ground.has_app(namespace=f"c{number}")
+        ground.has_credential(credential("alice", namespace=f"c{number}", user=f"X{number}", account="A5"))
+    ground.has_credential(credential("fresh", namespace="c7", user="U7", account="A5"), watched=False)
+    before = ground.kube.count("list", CREDENTIALS)
+    answer = await ground.post(event("meeting.started", id=MEETING, host_id="U7", account="A5"))
+    assert answer.status == 204
+    assert ground.entries(namespace="c7") == [("fresh", "Host", "Webhook")]
+    assert ground.kube.count("list", CREDENTIALS) - before == 2
+
+
+async def test_with_rights_in_namespaces_only_they_are_asked_side_by_side() -> None:
+    kube, under_way, most = FakeKube(), 0, 0
+    for number in range(40):
+        kube.put(CREDENTIALS, credential("alice", namespace=f"c{number}"))
+
+    async def slow(call: Call) -> None:
+        nonlocal under_way, most
+        under_way += 1 if call.moment == "before" else -1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+
+    kube.hook = slow
+    apps = [Key(f"c{number}", "zoom-app") for number in range(40)]
+    found = await LiveLookup(kube=kube, everywhere=False).people(apps=apps, account_id="A1", user_ids=["U1"])
+    assert set(found) == set(apps)
+    assert 1 < most <= 16
+
+
+@pytest.mark.parametrize("current", [True, False])
+async def test_while_the_watch_may_hang_nobody_is_forgotten_beside_one_who_is_known(
+    ground: Ground, current: bool
+) -> None:
+    ground.has_app(namespace="two")
+    ground.has_credential(credential("alice", namespace="two"), watched=False)
+    ground.has_credential(credential("boss", user="U9", level="Account"), watched=False)
+    ground.current[0] = current
+    assert (await ground.post(event("meeting.started", id=MEETING))).status == 204
+    names = {name for name, _, _ in ground.entries()}
+    assert names == ({"alice"} if current else {"alice", "boss"})
+    assert bool(ground.entries(namespace="two")) is not current
+
+
+async def test_an_event_without_a_host_of_an_account_that_nobody_was_known_of(empty: Ground) -> None:
+    empty.has_app()
+    empty.has_credential(credential("alice"))
+    await empty.post(event("meeting.created"))
+    empty.directory.on_credential("team", "alice", None)
+    body = event("meeting.deleted", ts=5)
+    del body["payload"]["object"]["host_id"]
+    assert (await empty.post(body)).status == 204
+    assert empty.phase() == "Deleted"
+
+
+async def test_a_time_to_come_is_none(ground: Ground) -> None:
+    assert (await ground.post(event("meeting.created", ts=2 * 86_400))).status == 400
+    assert (await ground.post(event("meeting.created", ts=80_000))).status == 204
+    assert ground.writes == 1
