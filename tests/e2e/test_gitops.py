@@ -282,7 +282,7 @@ def test_credentials_that_wait_for_a_person_hold_up_nothing(
 
 def test_without_the_examples_health_checks_flux_waits_for_them(tenant: Tenant, repository_of: Open) -> None:
     credentials, _ = waiting(tenant)
-    repository = repository_of(timeout="5s", health_check_exprs=KSTATUS)
+    repository = repository_of(health_check_exprs=KSTATUS)
     told = repository.wait_failed(repository.commit(*credentials))
     assert "timeout waiting for" in told["message"]
     for name in ("asks", "sleeps"):

@@ -27,24 +27,17 @@ GONE_SECONDS = 60
 class Repository:
     """Commits of objects, and the Kustomization that applies them, waits for their health, and prunes.
 
-    `timeout` is how long Flux waits for health, `health_check_exprs` says how it looks at kinds. The Kustomization acts
-    on commits and on requests alone: its own interval is longer than any test.
+    `health_check_exprs` says how Flux looks at kinds. The Kustomization acts on commits and on requests alone: its own
+    interval is longer than any test.
     """
 
-    def __init__(
-        self,
-        flux: Flux,
-        namespace: str,
-        *,
-        timeout: str = "40s",
-        health_check_exprs: Sequence[Object] = (),
-    ) -> None:
+    def __init__(self, flux: Flux, namespace: str, *, health_check_exprs: Sequence[Object] = ()) -> None:
         self._flux = flux
         self._namespace = namespace
         self._sources, self._all = SOURCES.format(namespace), KUSTOMIZATIONS.format(namespace)
         self._spec: Object = {
             "interval": "1h",
-            "timeout": timeout,
+            "timeout": "30s",  # Flux takes less for this, too
             "path": "./",
             "prune": True,
             "wait": True,
