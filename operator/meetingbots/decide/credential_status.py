@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from meetingbots.build.token_state import TokenState
-from meetingbots.decide.credential_facts import REQUEST_LIMIT, CredentialFacts, GrantFound, Step
+from meetingbots.decide.credential_facts import REQUEST_LIMIT, CredentialFacts, GrantFound, GrantUnserved, Step
 from meetingbots.decide.credential_ready import Verdict, advice
 from meetingbots.decide.credential_scopes import scope_report
 from meetingbots.models.conditions import Condition, ConditionType, find, set_condition
@@ -96,10 +96,14 @@ def differs(wanted: Mapping[str, Any], present: Mapping[str, Any]) -> bool:
 
 def grant_rejected(facts: CredentialFacts, verdict: Verdict) -> GrantRejected | None:
     """Whether a changed grant was refused while there are tokens of an earlier one."""
+    goes_on = " The tokens of the earlier consent go on being used." if verdict.ready else ""
+    if facts.state.tokens is not None and isinstance(facts.grant, GrantUnserved):
+        return GrantRejected(
+            CredentialReason.APP_INVALID, f"The grant is not asked with: {facts.grant.message}{goes_on}"
+        )
     if facts.state.tokens is None or not isinstance(facts.grant, GrantFound):
         return None
     rejection = facts.grant_refused
-    goes_on = " The tokens of the earlier consent go on being used." if verdict.ready else ""
     if rejection is not None:
         reason = CredentialReason(rejection.reason)
         told = f"{rejection.message} {advice(reason, facts)}".strip()

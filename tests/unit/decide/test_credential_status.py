@@ -80,6 +80,14 @@ def test_rejected_grant_is_told_beside_ready() -> None:
     assert types(told(away)) == {"Ready": "TokenValid"}
 
 
+def test_a_grant_that_is_not_asked_with_is_told_while_the_earlier_tokens_live() -> None:
+    status = told(facts(grant=GrantUnserved(message="The host is not allowed.")))
+    assert types(status) == {"Ready": "TokenValid", "GrantRejected": "AppInvalid"}
+    [rejected] = [one for one in status["conditions"] if one["type"] == "GrantRejected"]
+    words = "The grant is not asked with: The host is not allowed. The tokens of the earlier consent go on being used."
+    assert rejected["message"] == words
+
+
 def test_differs_looks_at_the_owned_part_only() -> None:
     wanted = told(facts())
     others = {"type": "WebhookReceiving", "status": "True", "reason": "Receiving", "message": ""}
