@@ -97,6 +97,7 @@ def test_a_user_who_is_deactivated_leaves_the_mappings_and_is_told(tenant: Tenan
     zoom.remove_user(tenant.user.id, how="deactivated")
     tenant.wait("freed", lambda: not tenant.get("meetingmappings", meeting.id))
     assert tenant.status("zoomcredentials", "alice")["userRemoval"]["kind"] == "Deactivated"
+    tenant.wait_reason("zoomcredentials", "alice", "UserInactive")
     ask_for_sync(tenant, "alice")
     tenant.wait(
         "nothing is read",

@@ -120,6 +120,16 @@ def test_both_webhook_secrets_count_during_a_rotation(tenant: Tenant, stack: Sta
     assert post(url, body, secret="an-older-one").status_code == 401
 
 
+def test_a_changed_webhook_secret_is_taken_without_touching_anything_else(tenant: Tenant, stack: Stack) -> None:
+    tenant.ready_credential()
+    url, old = stack.webhook_url(tenant.app.client_id), tenant.app.webhook_secret_token
+    body = event("meeting.sharing_started", tenant)
+    tenant.wait("the first secret", lambda: post(url, body, secret=old).status_code == 204)
+    tenant.app_secret(webhook_secret_token="the-next-one", previous_webhook_secret_token=old)
+    tenant.wait("the next one", lambda: post(url, body, secret="the-next-one").status_code == 204, seconds=30)
+    assert post(url, body, secret=old).status_code == 204
+
+
 def test_two_namespaces_with_the_same_app_both_hear_of_it(
     tenant: Tenant, cluster: ControlPlane, zoom: SimClient
 ) -> None:
