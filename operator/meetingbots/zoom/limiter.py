@@ -111,6 +111,10 @@ class Turn:
             self._open = False
             self._gate.ended(rate, began=self._began)
 
+    def goes(self, now: float) -> None:
+        """The request is sent now, and not when the turn came."""
+        self._began = now
+
     def withdraw(self) -> None:
         """The request is not sent: the next one may go."""
         if self._open:
@@ -171,7 +175,7 @@ class _Gate:
         try:
             async with self._enter_waiting():
                 async with asyncio.timeout(self._patience[priority]):
-                    return await waiter
+                    turn = await waiter
         except BaseException as error:
             if waiter in queue:
                 queue.remove(waiter)
@@ -180,6 +184,8 @@ class _Gate:
             if isinstance(error, TimeoutError):
                 raise _limited(self._wait_for(0, now=self._clock())) from None
             raise
+        turn.goes(self._clock())
+        return turn
 
     def ended(self, rate: RateReport | None, *, began: float) -> None:
         """A request is over."""

@@ -12,7 +12,7 @@ import heapq
 from typing import Final
 
 _REMEMBERED_SECONDS: Final = 300.0
-_LEARNING_SECONDS: Final = 3.0
+_LEARNING_SECONDS: Final = 10.0
 _LEARNING_TRIPS: Final = 32
 _SURE_PART: Final = 0.8
 _UNSURE_SECONDS: Final = 0.005

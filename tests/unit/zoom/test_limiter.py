@@ -108,13 +108,13 @@ def test_a_steady_line_of_any_length_costs_at_most_a_twentieth(there: float, bac
         began = asyncio.get_running_loop().time()
 
         async def worker() -> None:
-            while asyncio.get_running_loop().time() < began + 20:
+            while asyncio.get_running_loop().time() < began + 30:
                 await zoom.call(there=there, back=back)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(200):
                 group.create_task(worker())
-        times = sorted(time for time in zoom.arrivals if time >= began + 5)
+        times = sorted(time for time in zoom.arrivals if time >= began + 15)
         assert 800 / (80 * (times[800] - times[0])) >= 0.95
         assert zoom.most_in_a_second() <= 80
 
