@@ -86,6 +86,8 @@ def _answer(row: Row) -> Iterator[str]:
 def _again(error: ZoomError, *, final: bool) -> str:
     if error.definite and final and is_final(error):
         return "not with this token or code: a new consent is needed"
+    if error.definite and error.kind in (Cause.SCOPES_MISSING, Cause.NO_PERMISSION):
+        return "with each new token, else after 30 s, 1 min, … 10 min"
     if error.definite:
         return f"every {MENDABLE_SECONDS:.0f} s, until someone has mended it"
     if error.kind is Cause.TOKEN_EXPIRED:

@@ -11,7 +11,7 @@ from meetingbots.zoom.scopes import FEATURES, NEEDS, Feature, Level, Needs
 from tests.tables.places import with_table
 
 FOR: Final = {
-    Feature.USER: "whose consent it is, e-mail, personal meeting ID: **always needed**",
+    Feature.USER: "whose consent it is, personal meeting ID: **needed but by bots that name the credential**",
     Feature.JOIN_TOKEN: "token `LocalRecording`: the bot records at once",
     Feature.MEETING_LIST: "`meetingSync`: meetings that no webhook told of",
     Feature.MEETING: "whether a meeting is the account's (source `Lookup`), and whether one of long ago still exists",

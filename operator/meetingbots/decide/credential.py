@@ -18,7 +18,7 @@ from meetingbots.build.token_state import Slot, Tokens
 from meetingbots.decide.credential_facts import AppFound, CredentialFacts, GrantFound, Step
 from meetingbots.decide.credential_ready import ready
 from meetingbots.decide.credential_scopes import lacks_all_tokens
-from meetingbots.models.credential import ZoomCredential
+from meetingbots.models.credential import CredentialReason, ZoomCredential
 
 CLAIM_SECONDS: Final = 30.0
 """How long another process's claim is respected: longer than a request to Zoom may take (20 s)."""
@@ -183,7 +183,9 @@ def _renewal_moments(facts: CredentialFacts, tokens: Tokens) -> Iterator[datetim
     elif facts.wanted or facts.credential.status.user_removal is not None:
         # Also to ask Zoom whether a user who went is there again.
         yield max(facts.now, tokens.expires_at - _ON_DEMAND_MARGIN)
-    if lacks_all_tokens(facts.credential, tokens):
+    unnamed = facts.troubles.get(Step.IDENTITY)
+    lacks_identity = unnamed is not None and unnamed.reason == CredentialReason.SCOPES_MISSING
+    if lacks_identity or lacks_all_tokens(facts.credential, tokens):
         yield last + _scopes_pause(facts)
 
 

@@ -232,6 +232,16 @@ def _grant_refused(facts: CredentialFacts) -> Verdict | None:
     return _told(rejection, facts) if rejection is not None and not facts.renewable(Slot.CURRENT) else None
 
 
+def _nameless(facts: CredentialFacts) -> Verdict | None:
+    """Zoom does not say whose the tokens are, for want of a scope. They are of use all the same."""
+    trouble = facts.troubles.get(Step.IDENTITY)
+    if trouble is None or trouble.reason is not Reason.SCOPES_MISSING or not facts.usable(facts.state.tokens):
+        return None
+    off = scope_report(facts.credential, facts.state.tokens).sentence or trouble.message
+    rest = "Whose the tokens are is not known without, so no meeting is mapped to them; bots that name this credential"
+    return _worded(Reason.SCOPES_MISSING, f"{off} {rest} get what the other scopes allow.", facts)
+
+
 def _troubled(facts: CredentialFacts) -> Verdict | None:
     for step in (Step.TOKENS, Step.GRANT, Step.IDENTITY):
         trouble = facts.troubles.get(step)
@@ -280,6 +290,7 @@ _CHECKS: Final[tuple[Callable[[CredentialFacts], Verdict | None], ...]] = (
     _no_grant,
     _awaited,
     _grant_refused,
+    _nameless,
     _troubled,
     _under_way,
 )

@@ -14,6 +14,9 @@ _LONGEST_SECONDS: Final = 600.0
 MENDABLE_SECONDS: Final = 30.0
 """A definite refusal that someone may mend at Zoom or in a Secret is looked at again this often."""
 
+_IN_THE_TOKEN: Final = frozenset({Cause.SCOPES_MISSING, Cause.NO_PERMISSION})
+"""What no waiting mends: the next token may have it, and with that one it is asked at once."""
+
 _SPENT: Final = frozenset(
     {
         Cause.GRANT_INVALID,
@@ -58,11 +61,14 @@ def trouble_after(error: ZoomError, *, before: Trouble | None, now: datetime, re
     """What is known after one more failure at `now`.
 
     A definite refusal that is the same as before does not count again, so that a status does not change every half
-    minute for one and the same cause.
+    minute for one and the same cause. For want of a scope it is asked ever less often, up to 10 min apart.
     """
     reason, message = reason_of(error, renewable=renewable), sentence(error)
     same = before is not None and (before.reason, before.code, before.message) == (reason, code_of(error), message)
     failures = 1 if before is None else before.failures if same and error.definite else before.failures + 1
+    again = retry_at(error, failures=failures, now=now)
+    if before is not None and same and error.definite and error.kind in _IN_THE_TOKEN:
+        again = now + min(2 * (before.retry_at - before.time), timedelta(seconds=_LONGEST_SECONDS))
     return Trouble(
         reason=reason,
         definite=error.definite,
@@ -70,7 +76,7 @@ def trouble_after(error: ZoomError, *, before: Trouble | None, now: datetime, re
         message=message,
         time=now,
         failures=failures,
-        retry_at=retry_at(error, failures=failures, now=now),
+        retry_at=again,
     )
 
 

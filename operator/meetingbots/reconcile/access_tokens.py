@@ -24,6 +24,7 @@ from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.credential import CredentialReason, ZoomCredential
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.services import Services
+from meetingbots.zoom.token_claims import claimed_account
 
 _MARGIN: Final = timedelta(seconds=5)
 _PATIENCE_SECONDS: Final = 5.0
@@ -33,7 +34,10 @@ _UNUSABLE_REASONS: Final = frozenset({CredentialReason.USER_MISMATCH, Credential
 
 @dataclass(frozen=True, kw_only=True)
 class AccessToken:
-    """A usable access token, where it is to be used (`api_url` as Zoom said it, may be empty), and whose it is."""
+    """A usable access token, where it is to be used (`api_url` as Zoom said it, may be empty), and whose it is.
+
+    `user_id` is empty where the consent does not allow to ask; `account_id` is what the token says of itself then.
+    """
 
     token: SecretStr = field(repr=False)
     expires_at: datetime
@@ -48,6 +52,11 @@ class NotReady:
 
     reason: CredentialReason
     message: str
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether waiting is of no use until somebody does something."""
+        return self.reason not in _MAY_COME
 
 
 class AccessTokens:
@@ -73,7 +82,7 @@ class AccessTokens:
         """A token that is valid for some seconds at least, or why there is none. Raises `KubeError`."""
         credential = self._credential(key)
         found = await self._find(key, credential)
-        if isinstance(found, AccessToken) or isinstance(credential, NotReady) or _needs_a_person(credential):
+        if isinstance(found, AccessToken) or isinstance(credential, NotReady) or needs_a_person(credential):
             return found
         event = self._ask_for_renewal(key)
         await self._wait(event, self._patience)
@@ -85,7 +94,7 @@ class AccessTokens:
         found = await self._find(key, credential)
         if isinstance(found, AccessToken):
             return found
-        if isinstance(credential, ZoomCredential) and not _needs_a_person(credential):
+        if isinstance(credential, ZoomCredential) and not needs_a_person(credential):
             self._ask_for_renewal(key)
         return None
 
@@ -168,7 +177,7 @@ class AccessTokens:
             return NotReady(reason=CredentialReason.SECRET_CONFLICT, message=secret.message)
         taken_back = taken_back_at(credential.status, secret.state) is not None
         access = None if taken_back else _access(secret.state)
-        if access is None or not self._good(key, access):
+        if access is None or not self._good(key, access) or not (access.user_id or _may_not_ask(credential)):
             return _not_ready(credential)
         self._kept[key] = access
         return access
@@ -179,9 +188,9 @@ class AccessTokens:
 
 
 def _access(state: TokenState) -> AccessToken | None:
-    """The token in use, if it is known whose it is and nothing forbids its use."""
+    """The token in use, if nothing forbids its use."""
     tokens, rejected = state.tokens, state.rejected_token
-    if tokens is None or tokens.expires_at is None or not state.user_id:
+    if tokens is None or tokens.expires_at is None:
         return None
     if rejected is not None and rejected.mark == tokens.mark and rejected.reason in _UNUSABLE_REASONS:
         return None
@@ -190,11 +199,21 @@ def _access(state: TokenState) -> AccessToken | None:
         expires_at=tokens.expires_at,
         api_url=tokens.api_url,
         user_id=state.user_id,
-        account_id=state.account_id,
+        account_id=state.account_id or claimed_account(tokens.access_token),
     )
 
 
-def _needs_a_person(credential: ZoomCredential) -> bool:
+def _may_not_ask(credential: ZoomCredential) -> bool:
+    """Whether Zoom does not say whose the tokens are, for want of a scope; what other scopes allow goes on.
+
+    That nobody was pinned before is sure: the tokens of a later consent are not in use before it is known whose they
+    are.
+    """
+    told = find(credential.status.conditions, ConditionType.READY)
+    return told is not None and told.reason == CredentialReason.SCOPES_MISSING
+
+
+def needs_a_person(credential: ZoomCredential) -> bool:
     """Whether its condition tells that waiting is of no use."""
     told = find(credential.status.conditions, ConditionType.READY)
     return told is not None and told.reason not in _MAY_COME

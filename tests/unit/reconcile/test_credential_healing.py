@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.reconcile.access_tokens import AccessToken
 
-from tests.unit.reconcile.credential_bench import SECRET_NAME, Bench
+from tests.unit.reconcile.credential_bench import KEY, SECRET_NAME, Bench
 
 
 @pytest.fixture
@@ -288,3 +289,60 @@ async def test_what_is_mended_at_zoom_is_ready_within_a_minute(bench: Bench, cod
         after = await operator.look()
     assert bench.reason == "TokenValid"
     assert passed <= 60
+
+
+# A consent without the scope to ask whose it is.
+
+
+def no_user_scope(bench: Bench) -> None:
+    bench.zoom.scopes = "meeting:read:local_recording_token meeting:read:list_meetings"
+
+    async def me(path: str) -> httpx.Response | None:
+        says = "Invalid access token, does not contain scopes:[user:read:user]."
+        return httpx.Response(400, json={"code": 4711, "message": says}) if path == "/v2/users/me" else None
+
+    bench.zoom.before = me
+
+
+async def test_without_the_scope_for_the_user_join_tokens_go_on(bench: Bench) -> None:
+    no_user_scope(bench)
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    condition = bench.condition()
+    assert condition is not None
+    assert (bench.ready, condition["reason"]) == (False, "ScopesMissing")
+    assert "the user and the personal meeting ID (user:read:user)" in condition["message"]
+    await operator.look()
+    access = await operator.tokens.get(KEY)
+    assert isinstance(access, AccessToken)
+    assert (access.user_id, access.account_id) == ("", "")
+    assert access.token.get_secret_value() in bench.zoom.access
+
+
+async def test_zoom_is_asked_ever_less_for_want_of_a_scope(bench: Bench) -> None:
+    no_user_scope(bench)
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    passed, after = 0.0, await operator.look()
+    while passed < 86_400:
+        passed += after or 0
+        bench.clock.forward(after or 0)
+        after = await operator.look()
+    assert bench.zoom.asked.count("/v2/users/me") < 400, "every 30 s it were 2880"
+    assert bench.zoom.asked.count("/oauth/token") < 100
+
+
+async def test_the_scope_that_was_added_is_found_by_itself(bench: Bench) -> None:
+    no_user_scope(bench)
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    bench.zoom.before, bench.zoom.scopes = None, bench.zoom.scopes + " user:read:user"
+    bench.clock.forward(50)
+    await operator.look()
+    assert bench.ready
+    assert bench.status["email"] == "u-alice@example.test"
