@@ -88,7 +88,7 @@ def test_an_install_for_one_namespace_sees_no_other(
     ours.wait("the mapping", lambda: bool(ours.get("meetingmappings", meeting.id)))
     ours.bot("notes", meeting.id)
     ours.wait_phase("notes", "Running")
-    assert theirs.status("zoomcredentials", "alice") == {}
+    assert theirs.status("zoomcredentials", "alice") == {"observedGeneration": -1}, "nobody has looked at it"
     assert not zoom.calls("oauth.token", client_id=theirs.app.client_id)
     theirs.meeting(emit=True)
     zoom.settled()
