@@ -26,9 +26,9 @@ class GoneMappings:
         self._clock = clock
         self._gone: dict[Key, tuple[float, Object]] = {}
 
-    def note(self, item: Object) -> tuple[Key, ...]:
-        """One is gone, or is watched no more; the credentials that owned it."""
-        owners = tuple(Key(item["metadata"]["namespace"], name) for name in owner_uids(item))
+    def note(self, item: Object) -> dict[Key, str]:
+        """One is gone, or is watched no more; the credentials that owned it, with their uids."""
+        owners = {Key(item["metadata"]["namespace"], name): uid for name, uid in owner_uids(item).items()}
         self._forget()
         if owners:
             self._gone.pop(key_of(item), None)

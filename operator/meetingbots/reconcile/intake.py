@@ -66,8 +66,10 @@ class Intake:
         _remember(self._caches.live_mappings, item, deleted=deleted)
         key = key_of(item)
         if deleted:
-            for owner in self._caches.gone_mappings.note(item):
-                self._queues.tidying.add(owner)
+            for owner, uid in self._caches.gone_mappings.note(item).items():
+                known = self._caches.credentials.get(owner)
+                if known is not None and known["metadata"].get("uid") != uid:
+                    self._queues.tidying.add(owner)
         self._queues.meetings.add(key)
         for bot in self._caches.bots.indexed(f"{key.namespace}/{key.name}"):
             self._queues.bots.add(bot)

@@ -215,12 +215,17 @@ def test_a_user_who_is_one_again_has_the_mappings_turn() -> None:
     assert world.turns()["tidying"] == {"ns/alice"}
 
 
-def test_a_running_meeting_that_went_is_its_credentials_turn() -> None:
+def test_a_running_meeting_that_went_with_an_earlier_object_is_its_credentials_turn() -> None:
     world = World()
     item = thing("81234567890")
     owner = {"apiVersion": "meetingbots.dev/v1alpha1", "kind": "ZoomCredential", "name": "alice", "uid": "u1"}
     item["metadata"]["ownerReferences"] = [owner]
+    world.intake.credential(thing("alice", spec={}), deleted=False)
     world.intake.live_mapping(item, deleted=False)
+    world.turns()
+    world.intake.live_mapping(item, deleted=True)
+    assert "tidying" not in world.turns(), "it ended, or somebody removed it"
+    world.intake.credential(thing("alice", uid="u2", spec={}), deleted=False)
     world.turns()
     world.intake.live_mapping(item, deleted=True)
     assert world.turns()["tidying"] == {"ns/alice"}

@@ -183,8 +183,8 @@ def test_what_is_gone_is_remembered_for_two_minutes() -> None:
     now = [0.0]
     gone = GoneMappings(clock=lambda: now[0])
     item = {"metadata": {"namespace": "team", "name": MEETING, "ownerReferences": [OLD]}}
-    assert gone.note(item) == (KEY,)
-    assert gone.note({"metadata": {"namespace": "team", "name": "1"}}) == ()
+    assert gone.note(item) == {KEY: "uid-before"}
+    assert gone.note({"metadata": {"namespace": "team", "name": "1"}}) == {}
     assert gone.take(Key("team", "bob"), uid="uid-bob") == []
     now[0] = KEPT_SECONDS - 1
     assert gone.take(KEY, uid="uid-anew") == [item]
