@@ -13,9 +13,9 @@ from typing import Any
 from meetingbots.decide import bot_status
 from meetingbots.decide.bot_facts import BotFacts, BotPlan, Commit
 from meetingbots.decide.bot_leave import leave
-from meetingbots.decide.bot_times import WITHDRAWN
+from meetingbots.decide.bot_times import WITHDRAWN, join_time, shifted
 from meetingbots.decide.pod_state import ContainerState, PodState
-from meetingbots.models.bot import Attempt, BotPhase, BotReason, BotStatus
+from meetingbots.models.bot import Attempt, BotPhase, BotReason, BotStatus, MeetingBot
 
 TROUBLES: Mapping[str, BotReason] = {
     "ImagePull": BotReason.IMAGE_PULL_FAILED,
@@ -27,6 +27,9 @@ TRY_AGAIN_EXIT_CODE = 75
 MAX_INFRASTRUCTURE_RESTARTS = 10
 _FIRST_INFRASTRUCTURE_BACKOFF = 1.0
 _LAST_INFRASTRUCTURE_BACKOFF = 60.0
+_LAST_BACKOFF = 300
+"""As the kubelet's pauses between restarts. A `backoffSeconds` that is longer is its own limit."""
+_MOST_DOUBLINGS = 16
 LEFT_SUSPENDED = "The bot was suspended and has left the meeting."
 
 
@@ -55,7 +58,8 @@ def ended(facts: BotFacts, pod: PodState) -> BotPlan:
         words = f"Pod {pod.name} ran into its activeDeadlineSeconds."
         attempt = _attempt(facts, pod, reason=BotReason.MAX_DURATION_EXCEEDED, message=words)
         return _commit(bot_status.failed(facts, BotReason.MAX_DURATION_EXCEEDED, words, last_attempt=attempt))
-    if bot is not None and bot.exit_code == TRY_AGAIN_EXIT_CODE:
+    never = facts.bot.spec.retry.never_on_exit_codes
+    if bot is not None and bot.exit_code == TRY_AGAIN_EXIT_CODE and TRY_AGAIN_EXIT_CODE not in never:
         return _wait_for_user(facts, pod, bot)
     guilty = bot if bot is not None and bot.terminated else next((item for item in pod.init if item.exit_code), None)
     if guilty is None:
@@ -128,9 +132,32 @@ def over_between_attempts(facts: BotFacts) -> BotPlan:
 
 def _was_in(last: Attempt, facts: BotFacts) -> bool:
     """Whether a try lasted so long that the bot must have been let in."""
-    if last.start_time is None or last.end_time is None:
-        return False
-    return (last.end_time - last.start_time).total_seconds() > facts.bot.spec.on_behalf.retry_seconds
+    return _stay(last, facts) > facts.bot.spec.on_behalf.retry_seconds
+
+
+def _stay(last: Attempt, facts: BotFacts) -> float:
+    """How many seconds the bot ran; from the delivery on where its Pod left no trace."""
+    delivered = facts.delivery.delivered_at if facts.delivery is not None else None
+    ran = facts.bot.status.phase is BotPhase.RUNNING
+    began = last.start_time or (delivered if ran else None)
+    return (last.end_time - began).total_seconds() if began is not None and last.end_time is not None else 0.0
+
+
+def waits_since(bot: MeetingBot) -> datetime | None:
+    """Since when the bot has waited for its user, over its Pods, at its present joinAt; None if it has not."""
+    since = bot.status.waiting_since
+    return None if since is None else max(since, join_time(bot))
+
+
+def _waits_on_since(facts: BotFacts, attempt: Attempt) -> datetime | None:
+    """The same at the end of an attempt, without the time that the bot was in the meeting.
+
+    After a stay that was longer than the whole wait may be, that begins anew.
+    """
+    since, stay = waits_since(facts.bot), _stay(attempt, facts)
+    if since is None or stay > facts.bot.spec.on_behalf.wait_seconds:
+        return None
+    return bot_status.whole_seconds(shifted(since, seconds=stay)) if _was_in(attempt, facts) else since
 
 
 def lost(facts: BotFacts, words: str) -> BotPlan:
@@ -153,6 +180,7 @@ def lost(facts: BotFacts, words: str) -> BotPlan:
             last_attempt=attempt,
             attempts=max(0, status.attempts - 1),
             infrastructure_restarts=restarts,
+            waiting_since=_waits_on_since(facts, attempt),
             next_attempt_time=_ceil(facts.now + timedelta(seconds=pause)),
         ),
     )
@@ -162,13 +190,18 @@ def given_back(facts: BotFacts, words: str) -> BotPlan:
     """The attempt ends because its author changed something: uncounted, and nothing to wait for."""
     attempt = _attempt(facts, facts.pod, reason=WITHDRAWN, message=words)
     attempts = max(0, facts.bot.status.attempts - 1)
-    return _commit(bot_status.going_well(facts, BotPhase.PENDING, words, last_attempt=attempt, attempts=attempts))
+    return _commit(
+        bot_status.going_well(
+            facts, BotPhase.PENDING, words, last_attempt=attempt, attempts=attempts, waiting_since=None
+        )
+    )
 
 
 def resumed(facts: BotFacts) -> BotPlan:
     """A bot that had to leave because it was suspended may come again: its next attempt is due now."""
     due = bot_status.whole_seconds(facts.now)
-    return _commit(bot_status.going_well(facts, BotPhase.PENDING, "The bot is resumed.", next_attempt_time=due))
+    words = "The bot is resumed."
+    return _commit(bot_status.going_well(facts, BotPhase.PENDING, words, next_attempt_time=due, waiting_since=None))
 
 
 def _bot_failed(facts: BotFacts, pod: PodState, guilty: ContainerState) -> BotPlan:
@@ -181,7 +214,7 @@ def _bot_failed(facts: BotFacts, pod: PodState, guilty: ContainerState) -> BotPl
         return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, words, last_attempt=attempt))
     if status.attempts > retry.limit or guilty.exit_code in retry.never_on_exit_codes:
         return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, words, last_attempt=attempt))
-    pause = retry.backoff_seconds * 2 ** max(0, status.attempts - 1)
+    pause = _backoff(retry.backoff_seconds, failures=status.attempts)
     return _commit(
         bot_status.in_trouble(
             facts,
@@ -189,22 +222,25 @@ def _bot_failed(facts: BotFacts, pod: PodState, guilty: ContainerState) -> BotPl
             BotReason.BOT_FAILED,
             f"{words} Attempt {status.attempts + 1} of {retry.limit + 1} follows in {pause} s.",
             last_attempt=attempt,
+            waiting_since=_waits_on_since(facts, attempt),
             next_attempt_time=_ceil(facts.now + timedelta(seconds=pause)),
         ),
     )
 
 
+def _backoff(first: int, *, failures: int) -> int:
+    """Seconds before the next attempt: doubled with each failure, up to what is still of use in a meeting."""
+    doubled = first << min(max(0, failures - 1), _MOST_DOUBLINGS)
+    return min(max(first, _LAST_BACKOFF), doubled)
+
+
 def _wait_for_user(facts: BotFacts, pod: PodState, bot: ContainerState) -> BotPlan:
     status, on_behalf = facts.bot.status, facts.bot.spec.on_behalf
-    # Who was put out after a long stay begins to wait anew.
-    patience = timedelta(seconds=on_behalf.wait_seconds)
-    stayed = bot.started_at is not None and (bot.finished_at or facts.now) - bot.started_at > patience
-    since = bot_status.whole_seconds(facts.now) if stayed else status.waiting_since
-    since = since or bot_status.whole_seconds(facts.now)
     words = bot.message.strip() or "The bot asks for a new try (exit code 75): its user is not in the meeting yet."
     attempt = _attempt(facts, pod, reason=BotReason.USER_NOT_IN_MEETING, message=words)
+    since = _waits_on_since(facts, attempt) or bot_status.whole_seconds(facts.now)
     following = _ceil(facts.now + timedelta(seconds=on_behalf.retry_seconds))
-    if following > since + patience:
+    if following > since + timedelta(seconds=on_behalf.wait_seconds):
         return _commit(bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words, last_attempt=attempt))
     return _commit(
         bot_status.in_trouble(

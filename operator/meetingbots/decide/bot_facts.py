@@ -27,6 +27,8 @@ class Shortfall:
     """Some of the tokens could be had, and will do if the rest is given up."""
     settled: bool = False
     """This was the try that takes what it gets."""
+    user_absent: bool = False
+    """This try or an earlier one of the Pod ended with Zoom's word that the bot's user is not in the meeting."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Reached when the Pod could start but for its Secret (or, with tokenDelivery Befo
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from meetingbots.build.join_secret import join_secret_name
@@ -21,7 +22,8 @@ from meetingbots.decide.bot_facts import (
 )
 from meetingbots.decide.bot_times import attempt_due, prepare_time, shifted, start_deadline, until
 from meetingbots.decide.pod_state import PodState
-from meetingbots.models.bot import BotPhase, BotReason, TokenPolicy
+from meetingbots.models.bot import BotPhase, BotReason, MeetingBot, TokenPolicy
+from meetingbots.models.conditions import ConditionType, find
 
 TOUCH_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
 """When the Pod is touched, after the delivery, while its container has not started."""
@@ -55,31 +57,53 @@ def must_prepare(facts: BotFacts) -> bool:
 
 
 def awaits_person(facts: BotFacts) -> bool:
-    """Whether the bot comes on behalf of somebody who is known not to be there, by events or by Zoom's refusal."""
-    if facts.person is None:
-        return False
-    refused = facts.shortfall is not None and facts.shortfall.reason is BotReason.USER_NOT_IN_MEETING
-    return facts.person.present is False or refused
+    """Whether the bot comes on behalf of somebody who is known not to be there, by events or by Zoom's refusal.
+
+    Zoom's refusal tells it also where nobody is known here, as in a meeting that was only looked up.
+    """
+    shortfall = facts.shortfall
+    return _known_absent(facts) or (shortfall is not None and shortfall.reason is BotReason.USER_NOT_IN_MEETING)
 
 
 def gate_deadline(facts: BotFacts) -> datetime:
     """Until when the Pod may wait at its gate: `startDeadlineSeconds`, or as long as a person may be waited for."""
     limit = start_deadline(facts.bot)
-    if facts.person is None:
+    if facts.person is None and not (facts.shortfall is not None and facts.shortfall.user_absent):
         return limit
     return max(limit, shifted(_wait_end(facts), seconds=facts.bot.spec.token_wait_seconds + _LAST_TRY_SECONDS))
 
 
 def _wait_end(facts: BotFacts) -> datetime:
     bot = facts.bot
-    return shifted(bot.status.waiting_since or attempt_due(bot), seconds=bot.spec.on_behalf.wait_seconds)
+    return shifted(bot_attempts.waits_since(bot) or attempt_due(bot), seconds=bot.spec.on_behalf.wait_seconds)
+
+
+def waited_before(bot: MeetingBot, *, now: datetime) -> Shortfall | None:
+    """What the tries of an operator that is gone ended with, if it waited for the bot's user; else None.
+
+    A restart asks Zoom no sooner for it: the tries go on in steps of `retrySeconds` from the first one on.
+    """
+    status, told = bot.status, find(bot.status.conditions, ConditionType.TOKEN_ISSUED)
+    waits = status.phase is BotPhase.WAITING_FOR_USER and not bot_status.accounted(status)
+    if not waits or told is None or told.reason != BotReason.USER_NOT_IN_MEETING:
+        return None
+    first, step = told.last_transition_time, bot.spec.on_behalf.retry_seconds
+    steps = 1 + math.floor(max(0.0, (now - first).total_seconds()) / step)
+    return Shortfall(
+        reason=BotReason.USER_NOT_IN_MEETING,
+        message=told.message,
+        passing=True,
+        first_try_at=first,
+        next_try_at=shifted(first, seconds=steps * step),
+        tried_at=first,
+        user_absent=True,
+    )
 
 
 def _for_person(facts: BotFacts, name: str) -> BotPlan:
     """Wait until the person has come; after `onBehalf.waitSeconds` go without, or fail."""
     bot, shortfall, end = facts.bot, facts.shortfall, _wait_end(facts)
-    credential = facts.person.credential if facts.person is not None else ""
-    words = f"The bot comes on behalf of the user of ZoomCredential {credential}, who is not in the meeting yet."
+    words = _whom_it_waits_for(facts)
     if facts.now >= end:
         return _person_given_up(facts, name, words, end=end)
     if shortfall is not None and facts.now >= _next_try(facts, shortfall) and not _known_absent(facts):
@@ -89,12 +113,21 @@ def _for_person(facts: BotFacts, name: str) -> BotPlan:
     return BotPlan(status=told, again=until(facts, following))
 
 
+def _whom_it_waits_for(facts: BotFacts) -> str:
+    if facts.person is not None:
+        whose = f"the user of ZoomCredential {facts.person.credential}"
+        return f"The bot comes on behalf of {whose}, who is not in the meeting yet."
+    said = f" {facts.shortfall.message}" if facts.shortfall is not None else ""
+    return f"The user on whose behalf the bot comes is not in the meeting yet.{said}"
+
+
 def _person_given_up(facts: BotFacts, name: str, words: str, *, end: datetime) -> BotPlan:
     """The person has not come by `end`: fail, or go with the other tokens, if there are any."""
     bot, shortfall, last_try = facts.bot, facts.shortfall, IssueTokens(name, absent=True, settle=True)
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
         return BotPlan(status=bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words), act=Commit())
-    if shortfall is None or not shortfall.settled:
+    tried_as_absent = shortfall is not None and shortfall.settled and not _refused_for_absence(shortfall)
+    if shortfall is None or not tried_as_absent:
         return BotPlan(status=bot.status, act=last_try)
     limit = shifted(end, seconds=bot.spec.token_wait_seconds)
     if not shortfall.passing or facts.now >= limit:
@@ -103,6 +136,11 @@ def _person_given_up(facts: BotFacts, name: str, words: str, *, end: datetime) -
         return BotPlan(status=bot.status, act=last_try)
     told = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, shortfall.reason, shortfall.message)
     return BotPlan(status=told, again=until(facts, min(limit, shortfall.next_try_at)))
+
+
+def _refused_for_absence(shortfall: Shortfall) -> bool:
+    """Whether Zoom was asked, and said so; what was not asked for as nobody is there does not pass."""
+    return shortfall.passing and shortfall.reason is BotReason.USER_NOT_IN_MEETING
 
 
 def _known_absent(facts: BotFacts) -> bool:
@@ -130,7 +168,7 @@ def _without(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
 
 
 def _try_again(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
-    bot, limit, words = facts.bot, start_deadline(facts.bot), shortfall.message
+    bot, limit, words = facts.bot, gate_deadline(facts), shortfall.message
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
         words = f"{words} The bot does not go without, and waits until {limit:%Y-%m-%d %H:%M:%S} UTC."
     else:

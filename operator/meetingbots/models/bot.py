@@ -97,7 +97,8 @@ class Retry(Model):
         default=5,
         ge=0,
         le=3600,
-        description="Seconds before the first new start; they double with each further one. Default: 5.",
+        description="Seconds before the first new start; they double with each further one, up to 300 (or up to this, "
+        "where it is more). Default: 5.",
     )
     never_on_exit_codes: tuple[Annotated[int, Field(ge=0, le=255)], ...] = Field(
         default=(),

@@ -297,7 +297,10 @@ class BotActs:
     def _remember_shortfall(self, memory: BotMemory, name: str, outcome: NotIssued, *, settled: bool) -> None:
         attempt, now = memory.of_attempt(name), self._services.clock()
         earlier = attempt.shortfall
-        first = earlier.first_try_at if earlier else now
+        absent = outcome.reason is BotReason.USER_NOT_IN_MEETING
+        waited_for_user = earlier is not None and earlier.reason is BotReason.USER_NOT_IN_MEETING and not absent
+        # Zoom's trouble after a wait for the user has a patience of its own.
+        first = earlier.first_try_at if earlier and not waited_for_user else now
         waited = (now - first).total_seconds()
         pause = min(_LAST_RETRY_SECONDS, max(_FIRST_RETRY_SECONDS, waited))
         attempt.shortfall = Shortfall(
@@ -309,6 +312,7 @@ class BotActs:
             tried_at=now,
             partial=outcome.partial,
             settled=settled,
+            user_absent=absent or (earlier is not None and earlier.user_absent),
         )
 
     def _secret_refused(self, memory: BotMemory, reason: BotReason, words: str, now: datetime) -> None:

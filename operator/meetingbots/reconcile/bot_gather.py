@@ -10,6 +10,7 @@ from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION, TemplateError, bot_p
 from meetingbots.build.join_secret import Delivery, join_secret_name, read_delivery
 from meetingbots.decide import bot_status
 from meetingbots.decide.bot_facts import BotFacts
+from meetingbots.decide.bot_gate import waited_before
 from meetingbots.decide.bot_leave import meeting_end
 from meetingbots.decide.bot_times import join_time, lead_time
 from meetingbots.decide.last_words import presentable
@@ -71,6 +72,7 @@ class BotGatherer:
             pod = presentable(pod, known=_secrets_of(memory.meeting))
         if attempt is not None and not finished:
             attempt.delivery = await self._delivery(bot, attempt, pod, accounted=accounted)
+            attempt.shortfall = attempt.shortfall or waited_before(bot, now=now)
         memory.forget_refusals(now)
         ended_at = None
         if isinstance(meeting, MeetingRef) and not finished:

@@ -110,7 +110,10 @@ class TokenIssuer:
         issued_at = self._services.clock()
         token = await self._mint.on_behalf_alone(run.bot, run.meeting, name)
         if isinstance(token, Refusal):
-            return outcome
+            if not token.passing:
+                return outcome
+            words = f"{outcome.message} {explain((token,), origins={name: 'onBehalf'})}"
+            return run.spaced(NotIssued(token.reason, words, passing=True, partial=True))
         missing = [kind for kind in run.bot.requested_tokens if kind is not TokenKind.ON_BEHALF]
         words = outcome.message.rstrip(".")
         refusals = [Refusal("", outcome.reason, f"{kind}: {words}", passing=False, kind=kind) for kind in missing]
@@ -134,10 +137,11 @@ class TokenIssuer:
 
     async def _look_up(self, run: _Run, *, tried: Sequence[str]) -> None:
         found = await self._lookup.find(run.bot, run.meeting.meeting_id, tried=tried)
-        if isinstance(found, Refusal):
-            run.add(found.credential, Minted(tokens={}, refusals=(found,)), origin="Lookup")
-        elif found is not None:
+        if isinstance(found, str):
             await self._try(run, found, origin="Lookup")
+            return
+        for refusal in found:
+            run.not_asked(refusal)
 
     def _may_still_come(self, bot: MeetingBot) -> bool:
         """Whether what belongs to the bot may just not have arrived: it is new, or this process has only begun."""
@@ -190,9 +194,18 @@ class _Run:
             )
             return True
         self.trail += minted.refusals
-        self.partial = self.partial or bool(minted.tokens)
+        self.partial = self.partial or bool(minted.tokens) or minted.untried
         # Whoever is not in the meeting is not in it for another candidate's sake either.
         return any(refusal.reason is BotReason.USER_NOT_IN_MEETING for refusal in minted.refusals)
+
+    def not_asked(self, refusal: Refusal) -> None:
+        """Take in that this credential's account could not be asked whether the meeting is its own."""
+        self.origins.setdefault(refusal.credential, "Lookup")
+        if refusal.passing or self.problem is None:
+            self.trail.append(refusal)
+        else:
+            words = explain((refusal,), origins=self.origins)
+            self.problem = replace(self.problem, message=f"{self.problem.message} Not asked: {words}")
 
     def outcome(self, *, now: datetime, waits: bool) -> Issued | NotIssued:
         """What came of it; `waits` says that a mapping may still come."""
@@ -202,16 +215,21 @@ class _Run:
             again = _LOOK_FOR_MAPPING_SECONDS if waits else None
             return NotIssued(self.problem.reason, self.problem.message, passing=waits, retry_after=again)
         passing = [refusal for refusal in self.trail if refusal.passing]
-        decisive = passing[0] if passing else self.trail[0]
+        absent = [refusal for refusal in passing if refusal.reason is BotReason.USER_NOT_IN_MEETING]
+        decisive = [*absent, *passing, *self.trail][0]
         moments = [refusal.retry_at for refusal in passing if refusal.retry_at is not None]
-        told = NotIssued(
-            reason=decisive.reason,
-            message=explain(self.trail, origins=self.origins),
-            passing=bool(passing),
-            retry_after=max(0.0, (min(moments) - now).total_seconds()) if moments else None,
-            partial=self.partial,
+        return self.spaced(
+            NotIssued(
+                reason=decisive.reason,
+                message=explain(self.trail, origins=self.origins),
+                passing=bool(passing),
+                retry_after=max(0.0, (min(moments) - now).total_seconds()) if moments else None,
+                partial=self.partial,
+            )
         )
-        if decisive.reason is not BotReason.USER_NOT_IN_MEETING:
+
+    def spaced(self, told: NotIssued) -> NotIssued:
+        """The same; where the user is not there, with more time before the next try, which mails the host (Zoom)."""
+        if told.reason is not BotReason.USER_NOT_IN_MEETING:
             return told
-        # Each failed try to join on somebody's behalf mails the host (Zoom).
         return replace(told, retry_after=float(self.bot.spec.on_behalf.retry_seconds))

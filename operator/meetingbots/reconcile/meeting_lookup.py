@@ -17,10 +17,10 @@ from meetingbots.decide.mapping_lookup import knows, looked_up
 from meetingbots.decide.token_failures import Refusal, refusal_of
 from meetingbots.kube.errors import KubeError
 from meetingbots.models.base import ModelError
-from meetingbots.models.bot import MeetingBot, TokenKind
+from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
 from meetingbots.models.credential import Level, ZoomCredential
 from meetingbots.models.mapping import MeetingMapping
-from meetingbots.reconcile.access_tokens import AccessTokens, NotReady
+from meetingbots.reconcile.access_tokens import AccessToken, AccessTokens, NotReady, needs_a_person
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.mapping_writer import MappingWriter
 from meetingbots.reconcile.services import Services
@@ -52,27 +52,30 @@ class MeetingLookup:
                     found.append(ZoomCredential.from_object(item))
         return found
 
-    async def find(self, bot: MeetingBot, meeting_id: str, *, tried: Sequence[str]) -> str | Refusal | None:
-        """The account-level credential whose account has this meeting; a Refusal that may pass; None if there is none.
+    async def find(self, bot: MeetingBot, meeting_id: str, *, tried: Sequence[str]) -> str | tuple[Refusal, ...]:
+        """The account-level credential whose account has this meeting; else of which accounts that is not known.
 
         Those in `tried` are left out, and all that the bot's selector does not allow. Raises `KubeError`.
         """
-        passing: Refusal | None = None
+        refusals: list[Refusal] = []
         for credential in self._candidates(bot, tried):
             answer = await self._has(Key(bot.namespace, credential.name), meeting_id)
             if answer is True:
                 return credential.name
             if isinstance(answer, Refusal):
-                passing = passing or answer
-        return passing
+                refusals.append(answer)
+        return tuple(refusals)
 
-    async def describe(self, key: Key, meeting_id: str) -> MeetingDetail:
+    async def describe(self, key: Key, meeting_id: str, *, webinar: bool = False) -> MeetingDetail:
         """What Zoom says of the meeting to this credential. Raises `ZoomError` and `KubeError`."""
         access = await self._access_tokens.get(key)
         if isinstance(access, NotReady):
             raise Passing(Cause.UNAVAILABLE, message=access.message)
+        return await self._ask(access, meeting_id, webinar=webinar)
+
+    async def _ask(self, access: AccessToken, meeting_id: str, *, webinar: bool = False) -> MeetingDetail:
         api = self._services.zoom_api(access.api_url, account=access.account_id)
-        return await api.meeting(access.token, meeting_id=meeting_id)
+        return await api.meeting(access.token, meeting_id=meeting_id, webinar=webinar)
 
     async def record(self, *, namespace: str, meeting_id: str, credential: str) -> None:
         """Write down that this credential may make tokens for the meeting. What fails is tried with the next bot."""
@@ -93,10 +96,10 @@ class MeetingLookup:
         return credential is not None and not knows(mapping, credential)
 
     def _candidates(self, bot: MeetingBot, tried: Sequence[str]) -> list[ZoomCredential]:
-        """One for each account; those whose account is not known yet count as accounts of their own."""
+        """One for each account, the usable ones first; whose account is not known counts as one of its own."""
         accounts: dict[str, ZoomCredential] = {}
         selector = bot.spec.credential_selector
-        for credential in sorted(self.credentials(bot.namespace), key=lambda one: one.name):
+        for credential in sorted(self.credentials(bot.namespace), key=lambda one: (needs_a_person(one), one.name)):
             allowed = selector is None or selector.matches(credential.metadata.labels)
             usable = credential.spec.level is Level.ACCOUNT and not credential.spec.suspend
             if allowed and usable and credential.name not in tried:
@@ -108,8 +111,13 @@ class MeetingLookup:
         until = self._no.get((key, meeting_id))
         if until is not None and now < until:
             return False
+        access = await self._access_tokens.get(key)
+        if isinstance(access, NotReady):
+            # One that waits for a person, as for its first consent, holds up no bot whose meeting may be anybody's.
+            passing = not access.needs_a_person
+            return Refusal(key.name, BotReason.CREDENTIAL_NOT_READY, access.message, passing=passing)
         try:
-            await self.describe(key, meeting_id)
+            await self._ask(access, meeting_id)
         except ZoomError as error:
             if error.kind in _HAVE_IT:
                 return True

@@ -31,12 +31,16 @@ _JOIN_KINDS: Mapping[TokenKind, JoinTokenKind] = {
 
 @dataclass(frozen=True)
 class Minted:
-    """What one credential gave; `given_up` says that it is not to be delivered, as what is missing is missed."""
+    """What one credential gave; `given_up` says that it is not to be delivered, as what is missing is missed.
+
+    `untried`: others were not asked for, as the on-behalf token did not come; they may be had when that is given up.
+    """
 
     tokens: Mapping[TokenKind, SecretStr] = field(repr=False)
     refusals: tuple[Refusal, ...] = ()
     issued_at: datetime | None = None
     given_up: bool = True
+    untried: bool = False
 
 
 class TokenMint:
@@ -60,13 +64,13 @@ class TokenMint:
             return Minted({}, (Refusal(name, BotReason.CREDENTIAL_NOT_READY, access.message, passing=True),))
         kinds = await self._kinds(bot, key, access)
         batch = _Batch(bot=bot, settle=settle)
+        others = [kind for kind in kinds if kind is not TokenKind.ON_BEHALF]
         if TokenKind.ON_BEHALF in kinds:
             # First of all: without it the others would be made in vain.
             batch.add(TokenKind.ON_BEHALF, await self._on_behalf(bot, meeting, key, absent=absent))
             if batch.in_vain:
-                return Minted({}, tuple(batch.refusals))
+                return Minted({}, tuple(batch.refusals), untried=bool(others))
         issued_at = self._services.clock()
-        others = [kind for kind in kinds if kind is not TokenKind.ON_BEHALF]
         for kind, answer in zip(
             others, await asyncio.gather(*(self._one(bot, meeting, key, access, kind) for kind in others)), strict=True
         ):
@@ -172,7 +176,14 @@ class TokenMint:
         credential = self._credential(key)
         if credential is None or credential.spec.level is not Level.ACCOUNT:
             return "me"
-        return (await self._lookup.describe(key, meeting.meeting_id)).host_id
+        webinar = meeting.kind is MeetingKind.WEBINAR
+        try:
+            found = await self._lookup.describe(key, meeting.meeting_id, webinar=webinar)
+        except ZoomError as error:
+            if error.kind is not (Cause.IS_MEETING if webinar else Cause.IS_WEBINAR):
+                raise
+            found = await self._lookup.describe(key, meeting.meeting_id, webinar=not webinar)
+        return found.host_id
 
     def _credential(self, key: Key) -> ZoomCredential | None:
         item = self._services.caches.credentials.get(key)
@@ -201,7 +212,11 @@ class _Batch:
     def in_vain(self) -> bool:
         """Whether what was refused so far is insisted on, or may still come."""
         required = self.bot.spec.token_policy is TokenPolicy.REQUIRED
-        return any(required or (refusal.passing and not self.settle) for refusal in self.refusals)
+        return any(required or self._may_come(refusal) for refusal in self.refusals)
+
+    def _may_come(self, refusal: Refusal) -> bool:
+        # A user who is not there is waited for longer than Zoom.
+        return refusal.passing and (not self.settle or refusal.reason is BotReason.USER_NOT_IN_MEETING)
 
     def minted(self, kinds: Sequence[TokenKind], *, issued_at: datetime) -> Minted:
         ordered = {kind: self.tokens[kind] for kind in kinds if kind in self.tokens}

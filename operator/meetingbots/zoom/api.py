@@ -149,10 +149,11 @@ class ZoomAPI:
         ):
             yield tuple(meeting for meeting in map(summary_of, rows) if meeting is not None)
 
-    async def meeting(self, token: SecretStr, *, meeting_id: str) -> MeetingDetail:
-        """Look one meeting up."""
+    async def meeting(self, token: SecretStr, *, meeting_id: str, webinar: bool = False) -> MeetingDetail:
+        """Look one meeting up; webinars have their own address."""
         number = _checked(meeting_id)
-        fields, answer = await self._get(f"meetings/{number}", call=calls.MEETING, token=token)
+        path = f"{'webinars' if webinar else 'meetings'}/{number}"
+        fields, answer = await self._get(path, call=calls.MEETING, token=token)
         if not isinstance(fields.get("host_id"), str):
             raise classify(answer, call=calls.MEETING)
         return detail_of(fields, meeting_id=number)

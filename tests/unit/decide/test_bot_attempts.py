@@ -156,9 +156,10 @@ def test_exit_code_75_asks_for_a_new_try_uncounted() -> None:
 
 def test_waiting_for_the_user_ends() -> None:
     behalf = {"retrySeconds": 60, "waitSeconds": 900}
-    last = after(pod(ended(75), phase="Failed"), status={"waitingSince": at(-779).isoformat()}, onBehalf=behalf)
+    made = pod(ended(75, start=955, end=960), phase="Failed")
+    last = after(made, status={"waitingSince": at(121).isoformat()}, seconds=960.5, onBehalf=behalf)
     assert last.status.phase is BotPhase.WAITING_FOR_USER
-    over = after(pod(ended(75), phase="Failed"), status={"waitingSince": at(-780).isoformat()}, onBehalf=behalf)
+    over = after(made, status={"waitingSince": at(120).isoformat()}, seconds=960.5, onBehalf=behalf)
     assert (over.status.phase, reason(over)) == (BotPhase.FAILED, "UserNotInMeeting")
 
 

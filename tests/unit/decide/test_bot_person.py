@@ -91,9 +91,9 @@ def test_who_came_since_the_last_try_is_tried_for_at_once(since: float, act: Iss
 
 
 def test_tries_of_an_earlier_pod_count_into_the_wait() -> None:
-    status = {"waitingSince": at(-500).isoformat()}
-    assert gate(ABSENT, after=399, status=status).again == 1
-    assert gate(ABSENT, after=400, status=status).act == LAST
+    status = {"waitingSince": at(100).isoformat(), "nextAttemptTime": at(700).isoformat()}
+    assert gate(ABSENT, after=999, status=status).again == 1
+    assert gate(ABSENT, after=1000, status=status).act == LAST
 
 
 @pytest.mark.parametrize("passing", [True, False])

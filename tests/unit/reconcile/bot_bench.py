@@ -83,13 +83,16 @@ class Tokens(AccessTokens):
     def __init__(self, *, services: Services) -> None:
         super().__init__(services=services)
         self.not_ready: set[str] = set()
+        self.reasons: dict[str, CredentialReason] = {}
+        """Why one is not ready, where it is not that it waits for consent."""
         self.thrown_away: list[str] = []
         self.asked: list[str] = []
 
     async def get(self, key: Key) -> AccessToken | NotReady:
         self.asked.append(key.name)
         if key.name in self.not_ready:
-            return NotReady(reason=CredentialReason.WAITING_FOR_CONSENT, message=f"{key.name} waits for consent.")
+            reason = self.reasons.get(key.name, CredentialReason.WAITING_FOR_CONSENT)
+            return NotReady(reason=reason, message=f"{key.name} waits for consent.")
         return AccessToken(
             token=SecretStr(f"access-of-{key.name}"),
             expires_at=NOW + timedelta(days=1000),

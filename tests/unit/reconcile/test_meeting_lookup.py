@@ -6,13 +6,15 @@ import httpx
 import pytest
 from meetingbots.kube.errors import ForbiddenError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
+from meetingbots.models.credential import CredentialReason
 
-from tests.unit.bots import MEETING
+from tests.unit.bots import MEETING, at
 from tests.unit.fake_kube import Call
 from tests.unit.reconcile.bot_bench import Bench, Operator
 
 NOT_FOUND = httpx.Response(404, json={"code": 3001, "message": "Meeting does not exist."})
 AWAY = httpx.Response(502, html="<html>Bad gateway</html>")
+IS_MEETING = httpx.Response(400, json={"code": 3000, "message": "Cannot access meeting information."})
 IS_WEBINAR = httpx.Response(400, json={"code": 3000, "message": "Cannot access webinar information."})
 DETAIL = httpx.Response(200, json={"id": int(MEETING), "host_id": "host-of-it", "uuid": "u"})
 NO_RECORDING = httpx.Response(400, json={"code": 3000, "message": "Local recording is disabled."})
@@ -32,6 +34,11 @@ def start(**spec: Any) -> tuple[Bench, Operator]:
     bench.zoom.tokens.always[f"meetings/{MEETING}/"] = httpx.Response(200, json={"expire_in": 120, "token": "t"})
     bench.zoom.tokens.always[f"meetings/{MEETING}"] = DETAIL
     return bench, bench.operator()
+
+
+def not_ready(operator: Operator, name: str, reason: CredentialReason) -> None:
+    operator.tokens.not_ready.add(name)
+    operator.tokens.reasons[name] = reason
 
 
 def asked(bench: Bench) -> list[tuple[str, str]]:
@@ -148,6 +155,70 @@ async def test_the_zak_of_an_account_is_its_hosts() -> None:
     await bench.live(operator, until=bench.running)
     assert "users/host-of-it/token?type=zak" in [path for _, _, path in bench.zoom.tokens.asked]
     assert bench.heard("ZOOM_ZAK") == ["join-token-1"]
+
+
+@pytest.mark.parametrize("kind", ["Meeting", "Webinar"])
+@pytest.mark.parametrize(("refusing", "refusal"), [("meetings", IS_WEBINAR), ("webinars", IS_MEETING)])
+async def test_the_zak_for_a_webinar_is_its_hosts_too(kind: str, refusing: str, refusal: httpx.Response) -> None:
+    bench, operator = start(tokens=["LocalRecording", "ZAK"], meeting={"id": MEETING, "kind": kind})
+    credential(bench, "acme")
+    bench.put_mapping(host="acme")
+    token = httpx.Response(200, json={"expire_in": 120, "token": "t"})
+    bench.zoom.tokens.always = {f"{refusing}/{MEETING}": refusal, "jointoken": token, MEETING: DETAIL}
+    await bench.live(operator, until=bench.running)
+    assert "users/host-of-it/token?type=zak" in [path for _, _, path in bench.zoom.tokens.asked]
+    assert bench.heard("ZOOM_TOKEN_REASON") == [""]
+
+
+@pytest.mark.parametrize(("policy", "phase"), [("Preferred", "Running"), ("Required", "Failed")])
+async def test_a_credential_that_waits_for_its_consent_holds_up_no_bot_of_an_unknown_meeting(
+    policy: str, phase: str
+) -> None:
+    bench, operator = start(tokenPolicy=policy)
+    credential(bench, "big")
+    operator.tokens.not_ready.add("big")
+    await bench.live(operator, until=lambda: bench.running() or bench.finished())
+    assert bench.bot().status.phase == phase
+    assert bench.clock.seconds() < 4
+    assert asked(bench) == []
+    assert bench.condition("TokenIssued")[:2] == ("False", "NoMapping")
+    assert "Not asked: big (Lookup): big waits for consent." in bench.condition("TokenIssued")[2]
+
+
+async def test_a_credential_whose_token_is_being_fetched_is_waited_for_and_told_as_not_ready() -> None:
+    bench, operator = start()
+    credential(bench, "big")
+    not_ready(operator, "big", CredentialReason.ZOOM_UNAVAILABLE)
+    await bench.live(operator, until=lambda: bench.condition()[1] == "CredentialNotReady")
+    operator.tokens.not_ready.clear()
+    await bench.live(operator, until=bench.running)
+    assert asked(bench) == [("big", "meeting"), ("big", "token")]
+
+
+async def test_of_an_accounts_credentials_one_that_needs_no_person_is_asked() -> None:
+    bench, operator = start()
+    for name in ("a-old", "b-new"):
+        credential(bench, name, account="acme")
+    old = bench.cluster.peek(CREDENTIALS, namespace="team", name="a-old")
+    assert old is not None
+    ready = {"type": "Ready", "status": "False", "reason": "Deauthorized", "lastTransitionTime": at(-60).isoformat()}
+    old["status"]["conditions"] = [ready]
+    bench.cluster.put(CREDENTIALS, old)
+    not_ready(operator, "a-old", CredentialReason.DEAUTHORIZED)
+    await bench.live(operator, until=bench.running)
+    assert asked(bench) == [("b-new", "meeting"), ("b-new", "token")]
+
+
+async def test_a_named_credential_that_may_not_is_told_before_one_that_was_not_asked() -> None:
+    bench, operator = start(credentialRef={"name": "alice"})
+    credential(bench, "alice", level="User")
+    credential(bench, "big")
+    not_ready(operator, "big", CredentialReason.SUSPENDED)
+    bench.zoom.tokens.always = {"alice": NOT_FOUND}
+    await bench.live(operator, until=bench.running)
+    assert bench.clock.seconds() < 4
+    assert bench.condition("TokenIssued")[1] == "MeetingNotFound"
+    assert "big (Lookup)" in bench.condition("TokenIssued")[2]
 
 
 @pytest.mark.parametrize("refusing", ["create", "patch"])

@@ -156,6 +156,12 @@ async def test_meeting(api: ZoomAPI, zoom: ScriptedZoom) -> None:
     assert meeting.alternative_hosts == ("a@x.example", "b@x.example")
 
 
+async def test_a_webinar_has_its_own_address(api: ZoomAPI, zoom: ScriptedZoom) -> None:
+    zoom.says(answer({"id": 81234567890, "host_id": "h"}))
+    assert (await api.meeting(TOKEN, meeting_id="81234567890", webinar=True)).host_id == "h"
+    assert str(zoom.asked[0].url) == "https://api.zoom.us/v2/webinars/81234567890"
+
+
 @pytest.mark.parametrize("settings", [None, "odd", {"alternative_hosts": 5}])
 async def test_meeting_without_settings(api: ZoomAPI, zoom: ScriptedZoom, settings: object) -> None:
     zoom.says(answer({"host_id": "h", "settings": settings}))
