@@ -3,8 +3,9 @@
 Events come late, twice and in any order. A mapping therefore has aspects, each with the time (Zoom's event_ts) of the
 newest event that was heeded, and an older event of an aspect changes nothing:
 
-- existence: created and recovered, or deleted. A deleted meeting stays as a tombstone, so that a late `created` does
-  not bring it back. The assistant who planned a meeting for somebody (role Operator) is known from here, too.
+- existence: created and recovered, or deleted; whose host is changed exists, too. A deleted meeting stays as a
+  tombstone, so that a late `created` does not bring it back. The assistant who planned a meeting for somebody (role
+  Operator) is known from here, too.
 - roles: who the host is (created, updated, recovered, deleted, where they name the host); alternatives: who may stand
   in. Each app tells them for its own credentials.
 - schedule: when it is planned, as long as it has not run.
@@ -36,6 +37,7 @@ _Step: TypeAlias = Callable[[MappingStatus, MeetingEvent, Concern], MappingStatu
 _ORDER: Final = {role: place for place, role in enumerate(Role)}
 _BEGINS: Final = frozenset({"created", "recovered"})
 _ENDS: Final = frozenset({"deleted", "permanently_deleted"})
+_EXISTS: Final = _BEGINS | {"updated"}
 _RUNS: Final = frozenset({"started", "ended"})
 _PRESENCE: Final = frozenset({"participant_joined", "participant_left"})
 
@@ -117,14 +119,22 @@ def _steps(event: MeetingEvent) -> tuple[_Step, ...]:
         return (_run,)
     if event.action in _PRESENCE:
         return (_presence,)
-    return (_existence, _operators_told, _hosts_told, _alternatives_told, _schedule_told)
+    told = (_operators_told, _hosts_told, _alternatives_told, _schedule_told)
+    if event.action != "updated":
+        return (_existence, *told)
+    # A change with its host shows that the meeting exists. It is no word of its app's about that: first the roles.
+    return (_seen, *told, _existence) if event.host_id is not None else (_seen, *told)
+
+
+def _seen(before: MappingStatus, _: MeetingEvent, __: Concern) -> MappingStatus:
+    return before.model_copy(update={"phase": before.phase or MappingPhase.SCHEDULED})
 
 
 def _existence(before: MappingStatus, event: MeetingEvent, concern: Concern) -> MappingStatus:
-    before = before.model_copy(update={"phase": before.phase or MappingPhase.SCHEDULED})
+    before = _seen(before, event, concern)
     known = before.event_times.existence or 0
     deleted = event.action in _ENDS
-    if event.action not in (_BEGINS | _ENDS) or event.event_ts < known:
+    if event.action not in (_EXISTS | _ENDS) or event.event_ts < known:
         return before
     if deleted and _is_personal(before, event, concern):
         # One meeting under a personal ID was deleted; the personal ID itself lives on.

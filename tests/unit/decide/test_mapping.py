@@ -278,6 +278,16 @@ def test_the_live_label_goes_on_for_runs_and_unseen_ends_and_not_again_once_take
     assert not wants_live_label(None, outcome([told("created", 1, "alice")]))
 
 
+def test_a_change_shows_that_the_meeting_exists_whatever_was_missed() -> None:
+    # It was recovered for somebody who is nobody here, and then given to alice.
+    change, deletion = told("updated", 3, "alice"), told("deleted", 2)
+    known = outcome([told("created", 1, "alice")])
+    for order in ([change, deletion], [deletion, change]):
+        after = outcome(order, known)
+        assert (after.phase, names(after, Role.HOST)) == (MappingPhase.SCHEDULED, ["alice"])
+    assert outcome([told("updated", 2, "alice"), told("deleted", 2)], known).phase is MappingPhase.DELETED
+
+
 # Any order, any repetition.
 
 
