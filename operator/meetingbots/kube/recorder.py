@@ -19,8 +19,8 @@ from meetingbots.kube.errors import KubeError
 from meetingbots.kube.resources import EVENTS
 
 _log = logging.getLogger(__name__)
-_MAX_WAITING = 2000
-_HELD_SECONDS = 10.0
+_MAX_WAITING = 5000
+_HELD_SECONDS = 20.0
 _LOOK_SECONDS = 0.1
 _NOTE_LIMIT = 1024  # bytes; events.k8s.io/v1, Event.note
 _NAME_LIMIT = 253 - 17  # Kubernetes, "Object Names and IDs"; the rest makes the name unique

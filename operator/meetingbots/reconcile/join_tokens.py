@@ -25,7 +25,7 @@ _LOOK_FOR_MAPPING_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Issued:
-    """Tokens fresh from Zoom. `issued_at` is from before they were asked for; `refusals` are about kinds not had.
+    """Tokens fresh from Zoom. `issued_at` is when the first of them was asked for; `refusals` are about kinds not had.
 
     `trail` tells in words which credentials were tried before, and why they did not do. `by_lookup` says that no
     mapping knows yet that this credential does.
@@ -107,7 +107,6 @@ class TokenIssuer:
         """A meeting of strangers: on behalf of somebody of ours the bot gets in, and asks the host for the rest."""
         if not run.settle:
             return replace(outcome, partial=True)
-        issued_at = self._services.clock()
         token = await self._mint.on_behalf_alone(run.bot, run.meeting, name)
         if isinstance(token, Refusal):
             if not token.passing:
@@ -117,7 +116,7 @@ class TokenIssuer:
         missing = [kind for kind in run.bot.requested_tokens if kind is not TokenKind.ON_BEHALF]
         words = outcome.message.rstrip(".")
         refusals = [Refusal("", outcome.reason, f"{kind}: {words}", passing=False, kind=kind) for kind in missing]
-        return Issued({TokenKind.ON_BEHALF: token}, issued_at, credential=name, refusals=tuple(refusals))
+        return Issued({TokenKind.ON_BEHALF: token.token}, token.sent_at, credential=name, refusals=tuple(refusals))
 
     async def prepare(self, bot: MeetingBot, *, mapping: MeetingMapping | None) -> None:
         """Have ready what the first candidate will be asked with. Raises `KubeError`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
@@ -43,6 +43,14 @@ class Minted:
     untried: bool = False
 
 
+@dataclass(frozen=True)
+class Fresh:
+    """A token fresh from Zoom; `sent_at` is when it was asked for, which is not before its turn in the rate limit."""
+
+    token: SecretStr = field(repr=False)
+    sent_at: datetime
+
+
 class TokenMint:
     """Asks Zoom for tokens."""
 
@@ -70,12 +78,11 @@ class TokenMint:
             batch.add(TokenKind.ON_BEHALF, await self._on_behalf(bot, meeting, key, absent=absent))
             if batch.in_vain:
                 return Minted({}, tuple(batch.refusals), untried=bool(others))
-        issued_at = self._services.clock()
         for kind, answer in zip(
             others, await asyncio.gather(*(self._one(bot, meeting, key, access, kind) for kind in others)), strict=True
         ):
             batch.add(kind, answer)
-        return batch.minted(kinds, issued_at=issued_at)
+        return batch.minted(kinds)
 
     async def prepare(self, bot: MeetingBot, name: str) -> None:
         """Have in memory what `mint` reads before it asks Zoom; what is not there is not waited for."""
@@ -87,7 +94,7 @@ class TokenMint:
         if TokenKind.ON_BEHALF in kinds and reference is not None:
             await self._access_tokens.prefetch(Key(bot.namespace, reference.name))
 
-    async def on_behalf_alone(self, bot: MeetingBot, meeting: MeetingRef, name: str) -> SecretStr | Refusal:
+    async def on_behalf_alone(self, bot: MeetingBot, meeting: MeetingRef, name: str) -> Fresh | Refusal:
         """The on-behalf token only, with its own credential `name`, where the meeting's are of no use."""
         return await self._on_behalf(bot, meeting, Key(bot.namespace, name), absent=False)
 
@@ -107,7 +114,7 @@ class TokenMint:
         app = Key(place.namespace, credential.spec.app_secret_ref.name)
         return await self._services.app_accounts.of(self._services.kube, app)
 
-    async def _on_behalf(self, bot: MeetingBot, meeting: MeetingRef, key: Key, *, absent: bool) -> SecretStr | Refusal:
+    async def _on_behalf(self, bot: MeetingBot, meeting: MeetingRef, key: Key, *, absent: bool) -> Fresh | Refusal:
         reference = bot.spec.on_behalf.credential_ref
         place = Key(key.namespace, reference.name) if reference is not None else key
         kind = TokenKind.ON_BEHALF
@@ -122,15 +129,13 @@ class TokenMint:
 
     async def _one(
         self, bot: MeetingBot, meeting: MeetingRef, key: Key, access: AccessToken, kind: TokenKind
-    ) -> SecretStr | Refusal:
+    ) -> Fresh | Refusal:
         try:
             return await self._ask(key, access, kind, meeting, bypass=bot.spec.bypass_waiting_room)
         except ZoomError as error:
             return refusal_of(key.name, kind, error, now=self._services.clock())
 
-    async def _ask(
-        self, key: Key, access: AccessToken, kind: TokenKind, meeting: MeetingRef, *, bypass: bool
-    ) -> SecretStr:
+    async def _ask(self, key: Key, access: AccessToken, kind: TokenKind, meeting: MeetingRef, *, bypass: bool) -> Fresh:
         try:
             return await self._request(key, access, kind, meeting, bypass=bypass)
         except ZoomError as error:
@@ -145,14 +150,14 @@ class TokenMint:
 
     async def _request(
         self, key: Key, access: AccessToken, kind: TokenKind, meeting: MeetingRef, *, bypass: bool
-    ) -> SecretStr:
+    ) -> Fresh:
         api = self._services.zoom_api(access.api_url, account=access.account_id)
         if kind is TokenKind.ZAK:
-            return await api.zak(access.token, user_id=await self._host(key, meeting))
+            return self._fresh(await api.zak(access.token, user_id=await self._host(key, meeting)))
         if kind is TokenKind.ON_BEHALF:
-            return await api.on_behalf_token(access.token, meeting_id=meeting.meeting_id)
+            return self._fresh(await api.on_behalf_token(access.token, meeting_id=meeting.meeting_id))
 
-        async def ask(*, webinar: bool) -> SecretStr:
+        async def ask(*, webinar: bool) -> Fresh:
             answer = await api.join_token(
                 access.token,
                 meeting_id=meeting.meeting_id,
@@ -160,7 +165,7 @@ class TokenMint:
                 webinar=webinar,
                 bypass_waiting_room=bypass,
             )
-            return answer.token
+            return self._fresh(answer.token, asked_seconds=answer.asked_seconds)
 
         webinar = meeting.kind is MeetingKind.WEBINAR
         try:
@@ -170,6 +175,9 @@ class TokenMint:
                 raise
             # The link did not tell, or told wrong: webinars have their own address.
             return await ask(webinar=not webinar)
+
+    def _fresh(self, token: SecretStr, *, asked_seconds: float = 0.0) -> Fresh:
+        return Fresh(token, self._services.clock() - timedelta(seconds=asked_seconds))
 
     async def _host(self, key: Key, meeting: MeetingRef) -> str:
         """Whose ZAK is wanted: the credential's user's, or the host's where it speaks for a whole account."""
@@ -199,10 +207,10 @@ class _Batch:
 
     bot: MeetingBot
     settle: bool
-    tokens: dict[TokenKind, SecretStr] = field(default_factory=dict)
+    tokens: dict[TokenKind, Fresh] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
 
-    def add(self, kind: TokenKind, answer: SecretStr | Refusal) -> None:
+    def add(self, kind: TokenKind, answer: Fresh | Refusal) -> None:
         if isinstance(answer, Refusal):
             self.refusals.append(answer)
         else:
@@ -218,8 +226,9 @@ class _Batch:
         # A user who is not there is waited for longer than Zoom.
         return refusal.passing and (not self.settle or refusal.reason is BotReason.USER_NOT_IN_MEETING)
 
-    def minted(self, kinds: Sequence[TokenKind], *, issued_at: datetime) -> Minted:
-        ordered = {kind: self.tokens[kind] for kind in kinds if kind in self.tokens}
+    def minted(self, kinds: Sequence[TokenKind]) -> Minted:
+        ordered = {kind: self.tokens[kind].token for kind in kinds if kind in self.tokens}
+        issued_at = min((fresh.sent_at for fresh in self.tokens.values()), default=None)
         # With nothing of the meeting's own credential, another one's turn comes.
         of_meeting = [kind for kind in kinds if kind is not TokenKind.ON_BEHALF]
         nothing = bool(of_meeting) and not any(kind in ordered for kind in of_meeting)

@@ -44,6 +44,8 @@ class Answer:
     headers: Mapping[str, str] = field(repr=False)
     """Found in lower case."""
     body: bytes = field(repr=False)
+    seconds: float = 0.0
+    """From its request's sending until all of it was there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,6 +180,7 @@ class ZoomAPI:
         return JoinToken(
             token=_token(fields, answer=answer, call=call),
             expires_in=float(life) if isinstance(life, (int, float)) and is_number else _JOIN_TOKEN_SECONDS,
+            asked_seconds=answer.seconds,
         )
 
     async def on_behalf_token(self, token: SecretStr, *, meeting_id: str) -> SecretStr:

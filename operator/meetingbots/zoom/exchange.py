@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import aiohttp
@@ -97,7 +98,7 @@ class Exchange:
                 self._on_call(call=call.name, code=outcome, seconds=seconds)
         if failure is not None:
             raise failure  # out here, so that no chained exception holds on to the request and its secrets
-        return answer
+        return replace(answer, seconds=seconds)
 
     async def _send(self, request: httpx.Request, *, auth: httpx.Auth | None) -> Answer:
         response = await self._http.send(request, auth=auth, stream=True, follow_redirects=False)

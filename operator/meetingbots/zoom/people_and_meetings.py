@@ -35,6 +35,8 @@ class JoinToken:
     token: SecretStr = field(repr=False)
     expires_in: float
     """Seconds from the answer; 120 for a local recording token."""
+    asked_seconds: float = 0.0
+    """How long Zoom took: it was made at some time within these seconds before the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
