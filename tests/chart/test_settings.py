@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from meetingbots.build.bot_pod import bot_pod
+from meetingbots.manifests.bot_pod import bot_pod
 from meetingbots.models.bot import MeetingBot
 from meetingbots.reconcile.default_template import DefaultTemplate
 from meetingbots.settings import LogFormat, LogLevel, OperatorSettings, ReceiverSettings, Settings

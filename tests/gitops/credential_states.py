@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from meetingbots.build.token_secret import SecretConflict
-from meetingbots.build.token_state import Rejection, TokenState
 from meetingbots.decide.credential_facts import (
     Absent,
     CredentialFacts,
@@ -16,6 +14,8 @@ from meetingbots.decide.credential_facts import (
     Step,
 )
 from meetingbots.decide.credential_ready import Verdict
+from meetingbots.manifests.token_secret import SecretConflict
+from meetingbots.manifests.token_state import Rejection, TokenState
 from meetingbots.models.credential import CredentialReason as Reason
 
 from tests.gitops.objects import Object, credential_at

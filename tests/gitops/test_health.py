@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import product
 
 import pytest
-from meetingbots.build.mapping import new_mapping
+from meetingbots.manifests.mapping import new_mapping
 from meetingbots.models.bot import BotPhase, BotReason
 from meetingbots.models.credential import CredentialReason
 from meetingbots.models.mapping import FoundCredential, MappingPhase, MappingStatus, Role, Source

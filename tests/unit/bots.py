@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION
-from meetingbots.build.join_secret import Delivery
 from meetingbots.decide.bot_facts import BotFacts, Shortfall
 from meetingbots.decide.meeting_ref import MeetingRef
 from meetingbots.decide.pod_state import PodState, pod_state
+from meetingbots.manifests.bot_pod import SPEC_HASH_ANNOTATION
+from meetingbots.manifests.join_secret import Delivery
 from meetingbots.models.base import format_time
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
 

@@ -11,8 +11,6 @@ import math
 from dataclasses import replace
 from datetime import datetime
 
-from meetingbots.build.bot_pod import attempt_of, pod_name
-from meetingbots.build.join_secret import join_secret_name
 from meetingbots.decide import bot_attempts, bot_status
 from meetingbots.decide.bot_facts import (
     BotFacts,
@@ -30,6 +28,8 @@ from meetingbots.decide.bot_leave import does_not_end, is_due, leave, overdue
 from meetingbots.decide.bot_times import deletion_time, lead_time, prepare_time, shifted, start_deadline, until
 from meetingbots.decide.meeting_ref import Problem
 from meetingbots.decide.pod_state import SANDBOX_SECONDS, PodState
+from meetingbots.manifests.bot_pod import attempt_of, pod_name
+from meetingbots.manifests.join_secret import join_secret_name
 from meetingbots.models.bot import BotPhase, BotReason, TokenDelivery
 
 _LOOK_AGAIN_SECONDS = 30.0

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from meetingbots.build.join_secret import Delivery
 from meetingbots.decide.bot_tokens import Person
 from meetingbots.decide.meeting_ref import MeetingRef, Problem
 from meetingbots.decide.pod_state import PodState
+from meetingbots.manifests.join_secret import Delivery
 from meetingbots.models.bot import BotReason, BotStatus, MeetingBot
 
 

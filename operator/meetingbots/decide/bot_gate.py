@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from meetingbots.build.join_secret import join_secret_name
 from meetingbots.decide import bot_attempts, bot_status
 from meetingbots.decide.bot_facts import (
     BotFacts,
@@ -22,6 +21,7 @@ from meetingbots.decide.bot_facts import (
 )
 from meetingbots.decide.bot_times import attempt_due, prepare_time, shifted, start_deadline, until
 from meetingbots.decide.pod_state import PodState
+from meetingbots.manifests.join_secret import join_secret_name
 from meetingbots.models.bot import BotPhase, BotReason, MeetingBot, TokenPolicy
 from meetingbots.models.conditions import ConditionType, find
 

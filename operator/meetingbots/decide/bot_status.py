@@ -13,10 +13,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from meetingbots.build.join_secret import Delivery
 from meetingbots.decide.bot_facts import BotFacts, Shortfall
 from meetingbots.decide.bot_times import join_time
 from meetingbots.decide.meeting_ref import MeetingRef
+from meetingbots.manifests.join_secret import Delivery
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenKind, TokenStatus
 from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
 

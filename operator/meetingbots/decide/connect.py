@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.build.connect_link import link_in
-from meetingbots.build.consent_secret import ConsentSecret
 from meetingbots.decide.credential_facts import CredentialFacts, GrantAwaited, Step, VoidConsent
+from meetingbots.manifests.connect_link import link_in
+from meetingbots.manifests.consent_secret import ConsentSecret
 from meetingbots.models.credential import (
     CredentialReason,
     CredentialStatus,

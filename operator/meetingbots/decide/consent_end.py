@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.build.token_state import TokenState
+from meetingbots.manifests.token_state import TokenState
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.credential import CredentialReason, CredentialStatus, ZoomCredential
 

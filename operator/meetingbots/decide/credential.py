@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from meetingbots.build.token_secret import SecretConflict, TokenSecret, wanted_owners
-from meetingbots.build.token_state import Slot, Tokens
 from meetingbots.decide.credential_facts import AppFound, CredentialFacts, GrantFound, Step
 from meetingbots.decide.credential_ready import ready
 from meetingbots.decide.credential_scopes import lacks_all_tokens
+from meetingbots.manifests.token_secret import SecretConflict, TokenSecret, wanted_owners
+from meetingbots.manifests.token_state import Slot, Tokens
 from meetingbots.models.credential import CredentialReason, ZoomCredential
 
 CLAIM_SECONDS: Final = 30.0

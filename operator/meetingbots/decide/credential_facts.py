@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from meetingbots.build.token_secret import SecretConflict, TokenSecret
-from meetingbots.build.token_state import Rejection, Slot, Tokens, TokenState, Unsaved, mark_of
 from meetingbots.decide.consent_end import in_doubt, taken_back_at
+from meetingbots.manifests.token_secret import SecretConflict, TokenSecret
+from meetingbots.manifests.token_state import Rejection, Slot, Tokens, TokenState, Unsaved, mark_of
 from meetingbots.models import names
 from meetingbots.models.credential import CredentialError, CredentialReason, RefreshPolicy, ZoomCredential
 

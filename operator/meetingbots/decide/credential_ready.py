@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from meetingbots.build.token_secret import SecretConflict
-from meetingbots.build.token_state import Rejection, Slot
 from meetingbots.decide.connect import ACCEPTED, LINK_USED, last_handled
 from meetingbots.decide.credential_facts import (
     Absent,
@@ -22,6 +20,8 @@ from meetingbots.decide.credential_facts import (
     Step,
 )
 from meetingbots.decide.credential_scopes import lacks_all_tokens, scope_report
+from meetingbots.manifests.token_secret import SecretConflict
+from meetingbots.manifests.token_state import Rejection, Slot
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import CredentialReason as Reason
 from meetingbots.models.credential import RemovalKind

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from meetingbots.build.token_state import Tokens
+from meetingbots.manifests.token_state import Tokens
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.zoom import scopes
 from meetingbots.zoom.scopes import Feature

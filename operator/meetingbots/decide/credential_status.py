@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from meetingbots.build.token_state import TokenState
 from meetingbots.decide.credential_facts import REQUEST_LIMIT, CredentialFacts, GrantFound, GrantUnserved, Step
 from meetingbots.decide.credential_ready import Verdict, advice
 from meetingbots.decide.credential_scopes import scope_report
+from meetingbots.manifests.token_state import TokenState
 from meetingbots.models.conditions import Condition, ConditionType, find, set_condition
 from meetingbots.models.credential import CredentialReason, CredentialStatus
 from meetingbots.zoom.people_and_meetings import User

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
 from meetingbots import __version__
-from meetingbots.build.crds import crd_text, crds, write_crds
 from meetingbots.entry import logs
 from meetingbots.entry.command_help import help_source
 from meetingbots.entry.operator_process import run_operator
 from meetingbots.entry.receiver.process import run_receiver
 from meetingbots.kube.connection import ClusterAccessError
+from meetingbots.manifests.crds import crd_text, crds, write_crds
 from meetingbots.reconcile.default_template import read_template
 from meetingbots.settings import OperatorSettings, ReceiverSettings, Settings
 from meetingbots.template_file import TemplateFileError

@@ -24,9 +24,9 @@ from typing import Final
 from aiohttp import web
 from pydantic import SecretStr
 
-from meetingbots.build.rejoin_access import PATH
 from meetingbots.decide.rejoin import NotAllowed, NoToken, NotYet
 from meetingbots.kube.errors import KubeError
+from meetingbots.manifests.rejoin_access import PATH
 from meetingbots.reconcile.rejoin import Granted, Outcome, Rejoins, TooOften, Unknown
 
 _BEARER: Final = re.compile(r"Bearer +([\x21-\x7e]{1,8000})", re.IGNORECASE)

@@ -14,11 +14,11 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from meetingbots.build.token_secret import SecretConflict, read_token_secret
-from meetingbots.build.token_state import TokenState, mark_of
 from meetingbots.decide.consent_end import taken_back_at
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
+from meetingbots.manifests.token_secret import SecretConflict, read_token_secret
+from meetingbots.manifests.token_state import TokenState, mark_of
 from meetingbots.models.base import ModelError
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.credential import CredentialReason, ZoomCredential

@@ -10,10 +10,6 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from meetingbots.build.bot_environment import secret_values
-from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION, bot_pod, pod_name
-from meetingbots.build.join_secret import Delivery, join_secret, join_secret_name, read_delivery
-from meetingbots.build.pod_shape import pod_shape
 from meetingbots.decide.bot_facts import BotFacts, Shortfall
 from meetingbots.decide.bot_status import fixed_spec_hash
 from meetingbots.decide.bot_tokens import named_reason
@@ -29,6 +25,10 @@ from meetingbots.kube.errors import (
     UnavailableError,
 )
 from meetingbots.kube.resources import PODS, SECRETS
+from meetingbots.manifests.bot_environment import secret_values
+from meetingbots.manifests.bot_pod import SPEC_HASH_ANNOTATION, bot_pod, pod_name
+from meetingbots.manifests.join_secret import Delivery, join_secret, join_secret_name, read_delivery
+from meetingbots.manifests.pod_shape import pod_shape
 from meetingbots.models import names
 from meetingbots.models.bot import BotReason, MeetingBot, TokenDelivery, TokenKind
 from meetingbots.reconcile.bot_gather import owned

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
-from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION, TemplateError, bot_pod, pod_name, spec_hash
-from meetingbots.build.join_secret import Delivery, join_secret_name, read_delivery
 from meetingbots.decide import bot_status
 from meetingbots.decide.bot_facts import BotFacts
 from meetingbots.decide.bot_gate import waited_before
@@ -19,6 +17,8 @@ from meetingbots.decide.pod_state import PodState, pod_state
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import CREDENTIALS, PODS, SECRETS
+from meetingbots.manifests.bot_pod import SPEC_HASH_ANNOTATION, TemplateError, bot_pod, pod_name, spec_hash
+from meetingbots.manifests.join_secret import Delivery, join_secret_name, read_delivery
 from meetingbots.models.bot import BotReason, BotStatus, MeetingBot
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.metadata import SecretKeyReference

@@ -6,9 +6,9 @@ import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from meetingbots.build.join_secret import Delivery
 from meetingbots.decide.bot_facts import Shortfall
 from meetingbots.decide.meeting_ref import MeetingRef, Problem
+from meetingbots.manifests.join_secret import Delivery
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.mapping import MeetingMapping

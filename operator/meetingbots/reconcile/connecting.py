@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from meetingbots.build.connect_link import LINK_LIFE, RENEW_BEFORE, Link, connect_url, link_in, new_epoch
-from meetingbots.build.signing_keys import Keyring
 from meetingbots.decide.connect import (
     ACCEPTED,
     consent_fingerprint,
@@ -25,6 +23,8 @@ from meetingbots.decide.credential_facts import CredentialFacts, GrantAwaited, S
 from meetingbots.decide.credential_ready import Verdict, needs_consent
 from meetingbots.kube.errors import ConflictError, KubeError
 from meetingbots.kube.resources import SECRETS
+from meetingbots.manifests.connect_link import LINK_LIFE, RENEW_BEFORE, Link, connect_url, link_in, new_epoch
+from meetingbots.manifests.signing_keys import Keyring
 from meetingbots.models.credential import HandledConsent, ReceivedConsent
 from meetingbots.reconcile.credential_gather import Gathered
 from meetingbots.reconcile.credential_memory import CredentialMemory

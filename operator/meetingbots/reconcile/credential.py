@@ -12,13 +12,13 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from meetingbots.build.token_secret import TokenSecret
 from meetingbots.decide.credential import Action, CredentialPlan, Kind, plan
 from meetingbots.decide.credential_ready import Verdict, ready
 from meetingbots.decide.credential_status import differs, previous_reason, status_of
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import CREDENTIALS
+from meetingbots.manifests.token_secret import TokenSecret
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import TokenDeletionPolicy, ZoomCredential
 from meetingbots.reconcile.access_tokens import AccessTokens

@@ -8,8 +8,6 @@ from types import MappingProxyType
 
 from pydantic import SecretStr
 
-from meetingbots.build.receiver_secret import too_long
-from meetingbots.build.token_secret import SecretConflict, TokenSecret, read_token_secret
 from meetingbots.decide.credential_facts import (
     Absent,
     AppFound,
@@ -24,6 +22,8 @@ from meetingbots.decide.retry import MENDABLE_SECONDS, backoff
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
+from meetingbots.manifests.receiver_secret import too_long
+from meetingbots.manifests.token_secret import SecretConflict, TokenSecret, read_token_secret
 from meetingbots.models.credential import CredentialError, CredentialReason, ZoomCredential
 from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.app_accounts import AppAccounts

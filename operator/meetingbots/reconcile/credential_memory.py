@@ -6,8 +6,8 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from meetingbots.build.token_state import Claim, Unsaved
 from meetingbots.decide.credential_facts import Step, Trouble
+from meetingbots.manifests.token_state import Claim, Unsaved
 from meetingbots.models.credential import CredentialError, ZoomCredential
 from meetingbots.reconcile.cache import Key
 from meetingbots.zoom.people_and_meetings import User

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from meetingbots.build.bot_pod import TemplateError, bot_pod
-from meetingbots.build.strategic_merge import MergeError, merge_template
+from meetingbots.manifests.bot_pod import TemplateError, bot_pod
+from meetingbots.manifests.strategic_merge import MergeError, merge_template
 from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot
 from meetingbots.template_file import TemplateFileError, parse_template

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from meetingbots.build.mapping import owner_uids
+from meetingbots.manifests.mapping import owner_uids
 from meetingbots.reconcile.cache import Key, key_of
 
 Object: TypeAlias = dict[str, Any]

@@ -11,13 +11,13 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from meetingbots.build.consent_secret import ConsentSecret, is_consent_name, read_consent_secret
-from meetingbots.build.token_state import mark_of
 from meetingbots.decide.connect import consent_fingerprint, last_handled, pending_consents, why_void
 from meetingbots.decide.credential_facts import Absent, GrantAwaited, GrantUnserved
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
+from meetingbots.manifests.consent_secret import ConsentSecret, is_consent_name, read_consent_secret
+from meetingbots.manifests.token_state import mark_of
 from meetingbots.models.credential import AuthorizationCodeGrant, GrantKind, ZoomCredential
 from meetingbots.reconcile.secret_values import SecretValueError, read_secret, secret_value, value_of
 from meetingbots.reconcile.token_url import TokenURLs

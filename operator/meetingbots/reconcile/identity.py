@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from meetingbots.build.token_state import Rejection, Slot, TokenState, identified, refused
 from meetingbots.decide.credential_facts import Step
 from meetingbots.decide.retry import error_for_status, trouble_after
+from meetingbots.manifests.token_state import Rejection, Slot, TokenState, identified, refused
 from meetingbots.models.credential import ConnectGrant, CredentialReason
 from meetingbots.reconcile.access_tokens import AccessTokens
 from meetingbots.reconcile.credential_gather import Gathered

@@ -9,15 +9,15 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from meetingbots.build.receiver_secret import (
+from meetingbots.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
+from meetingbots.kube.resources import SECRETS
+from meetingbots.manifests.receiver_secret import (
     LINK_SIGNING_KEY,
     keyring_value,
     new_projection_secret,
     parse_projection,
 )
-from meetingbots.build.signing_keys import Keyring, renewal_due, renewed
-from meetingbots.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
-from meetingbots.kube.resources import SECRETS
+from meetingbots.manifests.signing_keys import Keyring, renewal_due, renewed
 from meetingbots.models import names
 from meetingbots.reconcile.services import Services
 

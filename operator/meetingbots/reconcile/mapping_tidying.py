@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from meetingbots.build.mapping import credential_label, owners_patch
 from meetingbots.decide.consent_end import consent_end
 from meetingbots.decide.mapping_retention import Known, tidied
 from meetingbots.decide.mapping_sync import Remove
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
+from meetingbots.manifests.mapping import credential_label, owners_patch
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.mapping import MappingStatus, MeetingMapping

@@ -13,12 +13,12 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
-from meetingbots.build.mapping import mapping_patch, new_mapping, owner_uids, owners_patch
 from meetingbots.decide.mapping import wants_live_label
 from meetingbots.decide.mapping_sync import Remove
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import AlreadyExistsError, ConflictError, ForbiddenError, NotFoundError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
+from meetingbots.manifests.mapping import mapping_patch, new_mapping, owner_uids, owners_patch
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
 
 _log = logging.getLogger(__name__)

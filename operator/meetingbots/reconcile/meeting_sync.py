@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from meetingbots.build.mapping import credential_label, owner_uids, owners_patch
 from meetingbots.decide.mapping_retention import is_over
 from meetingbots.decide.mapping_sync import REMOVE, Listed, Reader, Remove, listed, no_longer_listed
 from meetingbots.kube.client import Object
 from meetingbots.kube.resources import MAPPINGS
+from meetingbots.manifests.mapping import credential_label, owner_uids, owners_patch
 from meetingbots.models.credential import Level, SyncProgress, ZoomCredential
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
 from meetingbots.reconcile.mapping_writer import Decide, MappingWriter, unchanged

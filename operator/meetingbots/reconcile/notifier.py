@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.build.notification import (
+from meetingbots.decide.notification import Notice, notice_for
+from meetingbots.decide.retry import backoff
+from meetingbots.kube.client import Object
+from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.manifests.notification import (
     NotificationKeyError,
     notice_body,
     notice_id,
     signed_headers,
     signing_key,
 )
-from meetingbots.decide.notification import Notice, notice_for
-from meetingbots.decide.retry import backoff
-from meetingbots.kube.client import Object
-from meetingbots.kube.errors import NotFoundError
-from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models import names
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import Notification, ZoomCredential

@@ -12,10 +12,10 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
-from meetingbots.build.mapping import owner_uids
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import ExpiredError, KubeError
 from meetingbots.kube.resources import MAPPINGS
+from meetingbots.manifests.mapping import owner_uids
 from meetingbots.models.base import ModelError
 from meetingbots.reconcile.cache import key_of
 from meetingbots.reconcile.mapping_writer import MappingWriter, unchanged

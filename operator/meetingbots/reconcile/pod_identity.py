@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from meetingbots.build.rejoin_access import AUDIENCE
 from meetingbots.kube.client import Kube
 from meetingbots.kube.resources import TOKEN_REVIEWS
+from meetingbots.manifests.rejoin_access import AUDIENCE
 
 _KEPT_SECONDS: Final = 10.0
 _MOST_KEPT: Final = 1000

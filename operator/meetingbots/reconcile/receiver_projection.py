@@ -14,7 +14,10 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.build.receiver_secret import (
+from meetingbots.kube.client import Object
+from meetingbots.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
+from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.manifests.receiver_secret import (
     AppName,
     UnreadableApp,
     app_of,
@@ -23,9 +26,6 @@ from meetingbots.build.receiver_secret import (
     new_projection_secret,
     parse_projection,
 )
-from meetingbots.kube.client import Object
-from meetingbots.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
-from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models import names
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.services import Services

@@ -12,8 +12,6 @@ from typing import Final, TypeAlias
 
 from pydantic import SecretStr
 
-from meetingbots.build import rejoin_access
-from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION
 from meetingbots.decide.bot_leave import meeting_end
 from meetingbots.decide.meeting_ref import MeetingRef
 from meetingbots.decide.pod_state import pod_state
@@ -21,6 +19,8 @@ from meetingbots.decide.rejoin import Allowance, Denial, NotAllowed, NoToken, de
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import BOTS, PODS, Resource
+from meetingbots.manifests import rejoin_access
+from meetingbots.manifests.bot_pod import SPEC_HASH_ANNOTATION
 from meetingbots.models import names
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind

@@ -18,8 +18,11 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
-from meetingbots.build.token_secret import TokenSecret
-from meetingbots.build.token_state import (
+from meetingbots.decide.credential_facts import CredentialFacts, Step
+from meetingbots.decide.retry import code_of, error_for_status, is_final, reason_of, sentence, trouble_after
+from meetingbots.kube.errors import KubeError
+from meetingbots.manifests.token_secret import TokenSecret
+from meetingbots.manifests.token_state import (
     Claim,
     Rejection,
     Slot,
@@ -32,9 +35,6 @@ from meetingbots.build.token_state import (
     refused,
     released,
 )
-from meetingbots.decide.credential_facts import CredentialFacts, Step
-from meetingbots.decide.retry import code_of, error_for_status, is_final, reason_of, sentence, trouble_after
-from meetingbots.kube.errors import KubeError
 from meetingbots.models.credential import CredentialReason
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.credential_gather import Gathered

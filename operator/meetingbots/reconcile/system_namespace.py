@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 
-from meetingbots.build.receiver_secret import new_projection_secret
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import KubeError, NotFoundError
 from meetingbots.kube.resources import SECRETS
+from meetingbots.manifests.receiver_secret import new_projection_secret
 
 _log = logging.getLogger(__name__)
 

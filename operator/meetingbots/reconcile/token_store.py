@@ -11,15 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from meetingbots.build.token_secret import (
-    SecretConflict,
-    TokenSecret,
-    content_patch,
-    new_secret,
-    read_state,
-    read_token_secret,
-)
-from meetingbots.build.token_state import TokenState, Unsaved, holds, saved
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import (
     AlreadyExistsError,
@@ -29,6 +20,15 @@ from meetingbots.kube.errors import (
     UnavailableError,
 )
 from meetingbots.kube.resources import SECRETS
+from meetingbots.manifests.token_secret import (
+    SecretConflict,
+    TokenSecret,
+    content_patch,
+    new_secret,
+    read_state,
+    read_token_secret,
+)
+from meetingbots.manifests.token_state import TokenState, Unsaved, holds, saved
 from meetingbots.models.credential import ZoomCredential
 
 _log = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from typing import Final
 import orjson
 from pydantic import SecretStr
 
-from meetingbots.build.token_state import mark_of
 from meetingbots.decide.credential_facts import Absent, GrantUnserved
 from meetingbots.kube.client import Kube, Object
+from meetingbots.manifests.token_state import mark_of
 from meetingbots.models import names
 from meetingbots.models.credential import AccessTokenURLGrant, GrantKind, ZoomCredential
 from meetingbots.outside.client import OutsideClient

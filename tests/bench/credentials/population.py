@@ -10,8 +10,8 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from meetingbots.build.token_secret import new_secret
-from meetingbots.build.token_state import Tokens, TokenState, mark_of
+from meetingbots.manifests.token_secret import new_secret
+from meetingbots.manifests.token_state import Tokens, TokenState, mark_of
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import GrantKind, ZoomCredential
 from pydantic import SecretStr

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from meetingbots.build.mapping import new_mapping
+from meetingbots.manifests.mapping import new_mapping
 from meetingbots.models.mapping import FoundCredential, MappingPhase, MappingStatus, Role, Source
 
 from tests.bench.burst.objects import secret

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from meetingbots.build.token_secret import TokenSecret
-from meetingbots.build.token_state import Claim, Slot, Tokens, TokenState, Unsaved
 from meetingbots.decide.credential_facts import AppFound, CredentialFacts, GrantFound, Trouble
+from meetingbots.manifests.token_secret import TokenSecret
+from meetingbots.manifests.token_state import Claim, Slot, Tokens, TokenState, Unsaved
 from meetingbots.models.credential import CredentialReason, ZoomCredential
 from pydantic import SecretStr
 

@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from meetingbots.build.token_secret import SecretConflict
-from meetingbots.build.token_state import Candidate, Rejection, Slot, TokenState, mark_of
 from meetingbots.decide.credential import CLAIM_SECONDS, Action, Kind, plan
 from meetingbots.decide.credential_facts import Absent, CredentialFacts, GrantFound, GrantUnserved, Step
+from meetingbots.manifests.token_secret import SecretConflict
+from meetingbots.manifests.token_state import Candidate, Rejection, Slot, TokenState, mark_of
 from meetingbots.models.credential import CredentialReason
 
 from tests.unit.decide.credential_cases import NOW, claim, credential, facts, healthy, tokens, trouble, unsaved

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from meetingbots.build.token_secret import SecretConflict
-from meetingbots.build.token_state import Rejection, TokenState, mark_of
 from meetingbots.decide.credential_facts import Absent, CredentialFacts, GrantFound, GrantUnserved, Step
 from meetingbots.decide.credential_ready import ready
+from meetingbots.manifests.token_secret import SecretConflict
+from meetingbots.manifests.token_state import Rejection, TokenState, mark_of
 from meetingbots.models.credential import CredentialReason as Reason
 
 from tests.unit.decide.credential_cases import claim, credential, facts, healthy, tokens, trouble, unsaved

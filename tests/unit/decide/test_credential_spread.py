@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 
-from meetingbots.build.token_state import obtained
 from meetingbots.decide.credential import plan
+from meetingbots.manifests.token_state import obtained
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.zoom.oauth import TokenSet
 from pydantic import SecretStr

@@ -3,10 +3,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from meetingbots.build.token_state import Rejection
 from meetingbots.decide.credential_facts import CredentialFacts, GrantFound, GrantUnserved, Step
 from meetingbots.decide.credential_ready import ready
 from meetingbots.decide.credential_status import differs, previous_reason, status_of
+from meetingbots.manifests.token_state import Rejection
 from meetingbots.models.credential import CredentialReason as Reason
 from meetingbots.zoom.people_and_meetings import User
 

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION
 from meetingbots.decide.pod_state import pod_state
+from meetingbots.manifests.bot_pod import SPEC_HASH_ANNOTATION
 
 from tests.unit.bots import CREATING, SECRET, WAITS, at, ended, pod, pod_object, running
 

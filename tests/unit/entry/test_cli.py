@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 from meetingbots import __version__, settings
-from meetingbots.build.crds import crd_text, crds
 from meetingbots.entry import cli, logs
 from meetingbots.entry.cli import main
 from meetingbots.kube.connection import ClusterAccessError
+from meetingbots.manifests.crds import crd_text, crds
 from meetingbots.settings import LogFormat, LogLevel, OperatorSettings, ReceiverSettings, Settings
 
 Started = list[Settings]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from meetingbots.build.crds import KINDS, schema
+from meetingbots.manifests.crds import KINDS, schema
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import GrantKind, ZoomCredential
 from meetingbots.models.metadata import Resource

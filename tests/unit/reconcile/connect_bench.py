@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
-from meetingbots.build.connect_link import link_in
-from meetingbots.build.consent_secret import ConsentSecret, consent_name, new_consent_secret
 from meetingbots.kube.client import Object
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.manifests.connect_link import link_in
+from meetingbots.manifests.consent_secret import ConsentSecret, consent_name, new_consent_secret
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.names import RECEIVER_SECRET

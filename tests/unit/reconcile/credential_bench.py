@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from meetingbots.build.token_secret import read_state
-from meetingbots.build.token_state import TokenState
 from meetingbots.kube.client import Object
 from meetingbots.kube.recorder import Recorder
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.manifests.token_secret import read_state
+from meetingbots.manifests.token_state import TokenState
 from meetingbots.metrics import Metrics
 from meetingbots.outside.client import OutsideClient
 from meetingbots.reconcile.access_tokens import AccessTokens

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from meetingbots.build.join_secret import Delivery
 from meetingbots.kube.errors import KubeError, UnavailableError
 from meetingbots.kube.resources import BOTS, MAPPINGS
+from meetingbots.manifests.join_secret import Delivery
 from meetingbots.models import names
 from meetingbots.models.base import format_time
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
-from meetingbots.build.connect_link import read_token
-from meetingbots.build.receiver_secret import parse_projection
-from meetingbots.build.signing_keys import Keyring
 from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.manifests.connect_link import read_token
+from meetingbots.manifests.receiver_secret import parse_projection
+from meetingbots.manifests.signing_keys import Keyring
 from meetingbots.models.names import RECEIVER_SECRET
 from meetingbots.reconcile.link_keys import LinkKeys
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from meetingbots.build.receiver_secret import AppName, ProjectedApp, Projection, UnreadableApp, parse_projection
 from meetingbots.kube.errors import ConflictError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.manifests.receiver_secret import AppName, ProjectedApp, Projection, UnreadableApp, parse_projection
 from meetingbots.models.names import RECEIVER_SECRET
 from meetingbots.reconcile.cache import Key
 from meetingbots.reconcile.receiver_projection import ReceiverProjection

@@ -17,8 +17,6 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from pydantic import SecretStr
 
-from meetingbots.build.connect_link import Link, link_in, read_token
-from meetingbots.build.consent_secret import ConsentSecret, consent_name
 from meetingbots.entry.receiver import connect_words as words
 from meetingbots.entry.receiver.connect_consents import ConsentWriter, Handover
 from meetingbots.entry.receiver.connect_directory import ConnectDirectory
@@ -34,6 +32,8 @@ from meetingbots.entry.receiver.connect_state import (
     read_ticket,
 )
 from meetingbots.kube.errors import KubeError
+from meetingbots.manifests.connect_link import Link, link_in, read_token
+from meetingbots.manifests.consent_secret import ConsentSecret, consent_name
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.zoom.consent import authorize_url, pkce_challenge
 

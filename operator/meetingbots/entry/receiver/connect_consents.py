@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from meetingbots.build.connect_link import link_in
-from meetingbots.build.consent_secret import ConsentSecret, new_consent_secret
 from meetingbots.decide.connect import pending_consents
 from meetingbots.entry.receiver.connect_directory import ConnectDirectory
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import AlreadyExistsError, ConflictError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.manifests.connect_link import link_in
+from meetingbots.manifests.consent_secret import ConsentSecret, new_consent_secret
 from meetingbots.models.credential import CredentialStatus, ReceivedConsent, ZoomCredential
 from meetingbots.models.credential_status import MAX_CONSENTS
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Final, TypeAlias
 
-from meetingbots.build.receiver_secret import AppName, Projection, parse_projection
-from meetingbots.build.signing_keys import Keyring
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.manifests.receiver_secret import AppName, Projection, parse_projection
+from meetingbots.manifests.signing_keys import Keyring
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.names import RECEIVER_SECRET

@@ -20,8 +20,8 @@ from typing import Final, TypeAlias
 import orjson
 from pydantic import ConfigDict, SecretStr, TypeAdapter
 
-from meetingbots.build.connect_link import Link
-from meetingbots.build.signing_keys import Keyring, SigningKey
+from meetingbots.manifests.connect_link import Link
+from meetingbots.manifests.signing_keys import Keyring, SigningKey
 
 STATE_LIFE: Final = timedelta(minutes=10)
 _STATE: Final = "connect state"

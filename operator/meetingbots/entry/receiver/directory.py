@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import SecretStr
 
-from meetingbots.build.receiver_secret import ProjectedApp, UnreadableApp, parse_projection
 from meetingbots.decide.ownership import KnownCredential
+from meetingbots.manifests.receiver_secret import ProjectedApp, UnreadableApp, parse_projection
 from meetingbots.models.conditions import ConditionStatus, ConditionType
 from meetingbots.models.credential import Level
 from meetingbots.reconcile.cache import Key

@@ -15,14 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import ClientResponse, DummyCookieJar
 from aiohttp.test_utils import TestClient, TestServer
-from meetingbots.build.connect_link import Link, connect_url
-from meetingbots.build.receiver_secret import LINK_SIGNING_KEY, keyring_value
-from meetingbots.build.signing_keys import Keyring, SigningKey
 from meetingbots.entry.receiver.app import application
 from meetingbots.entry.receiver.connect import Connect
 from meetingbots.entry.receiver.connect_consents import ConsentWriter
 from meetingbots.entry.receiver.connect_directory import ConnectDirectory
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.manifests.connect_link import Link, connect_url
+from meetingbots.manifests.receiver_secret import LINK_SIGNING_KEY, keyring_value
+from meetingbots.manifests.signing_keys import Keyring, SigningKey
 from meetingbots.models.names import RECEIVER_SECRET
 from pydantic import SecretStr
 

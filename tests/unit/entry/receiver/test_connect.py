@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from meetingbots.build.consent_secret import consent_name
 from meetingbots.entry.receiver.connect import allowed_host
 from meetingbots.kube.errors import ForbiddenError, UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.manifests.consent_secret import consent_name
 
 from tests.unit.entry.receiver.connect_ground import KEY, NEWER, NOW, ConnectGround, Seen, grounded
 from tests.unit.fake_kube import Call

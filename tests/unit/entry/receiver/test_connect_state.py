@@ -5,9 +5,6 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from meetingbots.build.connect_link import Link
-from meetingbots.build.consent_secret import consent_name
-from meetingbots.build.signing_keys import Keyring, SigningKey
 from meetingbots.entry.receiver.connect_state import (
     STATE_LIFE,
     Doubt,
@@ -19,6 +16,9 @@ from meetingbots.entry.receiver.connect_state import (
     read_state,
     read_ticket,
 )
+from meetingbots.manifests.connect_link import Link
+from meetingbots.manifests.consent_secret import consent_name
+from meetingbots.manifests.signing_keys import Keyring, SigningKey
 from pydantic import SecretStr
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from meetingbots.build.bot_environment import secret_values
-from meetingbots.build.join_secret import Delivery, join_secret, join_secret_name, read_delivery
+from meetingbots.manifests.bot_environment import secret_values
+from meetingbots.manifests.join_secret import Delivery, join_secret, join_secret_name, read_delivery
 from meetingbots.models.bot import TokenKind
 from pydantic import SecretStr
 

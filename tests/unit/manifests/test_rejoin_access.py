@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from meetingbots.build import rejoin_access
-from meetingbots.build.bot_pod import TemplateError, bot_pod, spec_hash
+from meetingbots.manifests import rejoin_access
+from meetingbots.manifests.bot_pod import TemplateError, bot_pod, spec_hash
 
 from tests.unit.bots import IMAGE, MEETING, NOW, POD, bot
 

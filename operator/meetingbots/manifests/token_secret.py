@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 from pydantic import SecretStr
 
-from meetingbots.build.token_state import Candidate, Claim, Rejection, Tokens, TokenState
+from meetingbots.manifests.token_state import Candidate, Claim, Rejection, Tokens, TokenState
 from meetingbots.models import names
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import CredentialReason, TokenDeletionPolicy, ZoomCredential

@@ -12,9 +12,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from meetingbots.build import bot_environment, rejoin_access
-from meetingbots.build.join_secret import join_secret_name
-from meetingbots.build.strategic_merge import MergeError, merge_template
+from meetingbots.manifests import bot_environment, rejoin_access
+from meetingbots.manifests.join_secret import join_secret_name
+from meetingbots.manifests.strategic_merge import MergeError, merge_template
 from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot, TokenKind
 

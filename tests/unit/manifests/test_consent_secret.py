@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from meetingbots.build.consent_secret import (
+from meetingbots.manifests.consent_secret import (
     ConsentSecret,
     consent_name,
     is_consent_name,

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from meetingbots.build.bot_pod import bot_pod
-from meetingbots.build.pod_shape import pod_shape
+from meetingbots.manifests.bot_pod import bot_pod
+from meetingbots.manifests.pod_shape import pod_shape
 
 from tests.unit.bots import IMAGE, NOW, at, bot
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from meetingbots.build.token_secret import (
+from meetingbots.manifests.token_secret import (
     SecretConflict,
     TokenSecret,
     content_patch,
@@ -16,7 +16,7 @@ from meetingbots.build.token_secret import (
     read_token_secret,
     wanted_owners,
 )
-from meetingbots.build.token_state import (
+from meetingbots.manifests.token_state import (
     Candidate,
     Claim,
     Rejection,

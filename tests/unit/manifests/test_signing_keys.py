@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from meetingbots.build.connect_link import LINK_LIFE
-from meetingbots.build.signing_keys import (
+from meetingbots.manifests.connect_link import LINK_LIFE
+from meetingbots.manifests.signing_keys import (
     KEY_KEPT,
     KEY_LIFE,
     Keyring,

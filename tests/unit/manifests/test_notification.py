@@ -6,14 +6,14 @@ import hmac
 import json
 
 import pytest
-from meetingbots.build.notification import (
+from meetingbots.decide.notification import NEEDS_USER, NoticeType, notice_for
+from meetingbots.manifests.notification import (
     NotificationKeyError,
     notice_body,
     notice_id,
     signed_headers,
     signing_key,
 )
-from meetingbots.decide.notification import NEEDS_USER, NoticeType, notice_for
 from meetingbots.models.credential import CredentialReason
 from pydantic import SecretStr
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from meetingbots.build.bot_environment import TOKEN_URL, TOKEN_URL_TOKEN_FILE
+from meetingbots.manifests.bot_environment import TOKEN_URL, TOKEN_URL_TOKEN_FILE
 from meetingbots.models import names
 
 AUDIENCE: Final = "meetingbots"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from meetingbots.build.receiver_secret import (
+from meetingbots.manifests.receiver_secret import (
     LINK_SIGNING_KEY,
     AppName,
     ProjectedApp,
@@ -17,7 +17,7 @@ from meetingbots.build.receiver_secret import (
     new_projection_secret,
     parse_projection,
 )
-from meetingbots.build.signing_keys import Keyring, renewed
+from meetingbots.manifests.signing_keys import Keyring, renewed
 from pydantic import SecretStr
 
 NAME = AppName("team", "zoom-app")

@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from meetingbots.build.strategic_merge import MergeError, merge_template
+from meetingbots.manifests.strategic_merge import MergeError, merge_template
 
 BASE: dict[str, Any] = {
     "metadata": {"labels": {"a": "1", "b": "2"}},

@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from meetingbots.build.bot_environment import RESERVED
-from meetingbots.build.bot_pod import SPEC_HASH_ANNOTATION
+from meetingbots.manifests.bot_environment import RESERVED
+from meetingbots.manifests.bot_pod import SPEC_HASH_ANNOTATION
 from meetingbots.models import names
 
 _OWN_LABELS = {names.BOT_LABEL, names.MEETING_ID_LABEL}

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from meetingbots.build.connect_link import Link, connect_url, link_in, new_epoch, read_token
-from meetingbots.build.signing_keys import Keyring, SigningKey
+from meetingbots.manifests.connect_link import Link, connect_url, link_in, new_epoch, read_token
+from meetingbots.manifests.signing_keys import Keyring, SigningKey
 from pydantic import SecretStr
 
 KEY = SigningKey(id="k1", secret=SecretStr("s" * 43), created=datetime(2026, 11, 1, tzinfo=UTC))

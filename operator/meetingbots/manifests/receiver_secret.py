@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 from pydantic import SecretStr
 
-from meetingbots.build.signing_keys import Keyring, keyring_text, parse_keyring
+from meetingbots.manifests.signing_keys import Keyring, keyring_text, parse_keyring
 from meetingbots.models import names
 
 LINK_SIGNING_KEY: Final = "link_signing_key"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from meetingbots.build.mapping import credential_label, mapping_patch, new_mapping
+from meetingbots.manifests.mapping import credential_label, mapping_patch, new_mapping
 from meetingbots.models.mapping import EventTimes, FoundCredential, MappingPhase, MappingStatus, Role, Source
 
 MEETING = "81234567890"

@@ -1,4 +1,4 @@
-from meetingbots.build.bot_environment import ALL, FROM_SECRET, environment, secret_values
+from meetingbots.manifests.bot_environment import ALL, FROM_SECRET, environment, secret_values
 from meetingbots.models.bot import TokenKind
 from pydantic import SecretStr
 

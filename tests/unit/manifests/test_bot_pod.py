@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meetingbots.build.bot_environment import ALL
-from meetingbots.build.bot_pod import (
+from meetingbots.manifests.bot_environment import ALL
+from meetingbots.manifests.bot_pod import (
     SPEC_HASH_ANNOTATION,
     TemplateError,
     attempt_of,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from meetingbots.build.signing_keys import Keyring
+from meetingbots.manifests.signing_keys import Keyring
 
 LINK_LIFE: Final = timedelta(days=7)
 RENEW_BEFORE: Final = timedelta(days=2)

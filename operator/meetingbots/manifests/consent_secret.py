@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from meetingbots.build.token_secret import credential_label
+from meetingbots.manifests.token_secret import credential_label
 from meetingbots.models import names
 from meetingbots.models.credential import ZoomCredential
 

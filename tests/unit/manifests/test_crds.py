@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from meetingbots.build.crds import BOT, CREDENTIAL, KINDS, MAPPING, Kind, crd_text, crds, file_name, write_crds
+from meetingbots.manifests.crds import BOT, CREDENTIAL, KINDS, MAPPING, Kind, crd_text, crds, file_name, write_crds
 from meetingbots.models.base import Model
 
 REPOSITORY = Path(__file__).parents[3]
