@@ -17,9 +17,10 @@ from meetingbots.kube.resources import BOTS
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotPhase, BotStatus, MeetingBot
 from meetingbots.reconcile.access_tokens import AccessTokens
-from meetingbots.reconcile.bot_acts import BotActs
+from meetingbots.reconcile.bot_delivery import BotDelivery
 from meetingbots.reconcile.bot_gather import BotGatherer
 from meetingbots.reconcile.bot_memory import BotMemories, BotMemory
+from meetingbots.reconcile.bot_pods import BotPods
 from meetingbots.reconcile.cache import Key, key_of
 from meetingbots.reconcile.default_template import DefaultTemplate
 from meetingbots.reconcile.join_tokens import TokenIssuer
@@ -37,7 +38,8 @@ class BotReconciler:
         template = DefaultTemplate(services.settings.bot_template_file)
         issuer = TokenIssuer(services=services, access_tokens=access_tokens)
         self._gatherer = BotGatherer(services=services, access_tokens=access_tokens, default_template=template)
-        self._acts = BotActs(services=services, issuer=issuer, default_template=template)
+        self._pods = BotPods(services=services, default_template=template)
+        self._delivery = BotDelivery(services=services, issuer=issuer)
         self._memories = BotMemories()
         for phase in BotPhase:
             services.metrics.bots.labels(phase).set_function(partial(self._count, phase))
@@ -79,11 +81,11 @@ class BotReconciler:
             case acts.Commit():
                 await self._commit(item, facts, memory, plan.status)
             case acts.CheckTemplate():
-                await self._acts.check_template(facts, memory)
+                await self._pods.check_template(facts, memory)
             case acts.CreatePod(name):
                 await self._create_pod(item, facts, memory, name)
             case acts.DeletePod(name, uid):
-                await self._acts.delete_pod(facts.bot, name, uid)
+                await self._pods.delete(facts.bot, name, uid)
                 await self._gatherer.read_pod(facts.bot.namespace, name)
             case acts.DeleteBot():
                 metadata = facts.bot.metadata
@@ -100,15 +102,17 @@ class BotReconciler:
     async def _apply_token_act(self, facts: BotFacts, memory: BotMemory, act: acts.Act | None) -> None:
         match act:
             case acts.PrepareTokens(name):
-                await self._acts.prepare_tokens(facts, memory, name)
+                await self._delivery.prepare(facts, memory, name)
             case acts.IssueTokens(name, absent, settle):
-                await self._acts.issue_tokens(facts, memory, name, absent=absent, settle=settle)
+                await self._delivery.issue(facts, memory, name, absent=absent, settle=settle)
             case acts.DeliverWithout(name, reason, message):
-                await self._acts.deliver(facts, memory, name, tokens={}, issued=None, reason=reason, message=message)
+                await self._delivery.deliver(
+                    facts, memory, name, tokens={}, issued=None, reason=reason, message=message
+                )
             case acts.TouchPod(name, number):
-                await self._acts.touch_pod(facts, memory, name, number=number)
+                await self._pods.touch(facts, memory, name, number=number)
             case acts.DeleteSecret(name):
-                await self._acts.delete_secret(facts.bot, memory, name)
+                await self._delivery.delete_secret(facts.bot, memory, name)
 
     async def _commit(self, item: Object, facts: BotFacts, memory: BotMemory, status: BotStatus) -> None:
         claimed = status.pod_name is not None and status.pod_name != facts.bot.status.pod_name
@@ -139,7 +143,7 @@ class BotReconciler:
             newest = await self._read_again(key_of(item))
             if newest is None or newest["metadata"]["resourceVersion"] != facts.bot.metadata.resource_version:
                 return
-        await self._acts.create_pod(facts, memory, name)
+        await self._pods.create(facts, memory, name)
 
     async def _tell_unreadable(self, item: Object, words: str) -> None:
         told = bot_status.unreadable(item, words, now=self._services.clock())
