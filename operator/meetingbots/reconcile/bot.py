@@ -106,9 +106,7 @@ class BotReconciler:
             case acts.IssueTokens(name, absent, settle):
                 await self._delivery.issue(facts, memory, name, absent=absent, settle=settle)
             case acts.DeliverWithout(name, reason, message):
-                await self._delivery.deliver(
-                    facts, memory, name, tokens={}, issued=None, reason=reason, message=message
-                )
+                await self._delivery.without(facts, memory, name, reason=reason, message=message)
             case acts.TouchPod(name, number):
                 await self._pods.touch(facts, memory, name, number=number)
             case acts.DeleteSecret(name):
