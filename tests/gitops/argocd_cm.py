@@ -15,7 +15,7 @@ _HEAD: Final = """\
 # kinds, and an Application is Healthy whatever becomes of them. Made from health/ by `make gitops-files`.
 #
 # This adds the keys and leaves the others as they are:
-#   kubectl apply --server-side --field-manager=meetingbots-health -f argocd-cm.yaml
+#   kubectl apply --server-side --field-manager=meetingbots-health -f examples/gitops/argocd/argocd-cm.yaml
 # With Argo CD's Helm chart they go under configs.cm.
 apiVersion: v1
 kind: ConfigMap

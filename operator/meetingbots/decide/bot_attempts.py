@@ -220,7 +220,7 @@ def _bot_failed(facts: BotFacts, pod: PodState, guilty: ContainerState) -> BotPl
             facts,
             BotPhase.STAGING,
             BotReason.BOT_FAILED,
-            f"{words} Attempt {status.attempts + 1} of {retry.limit + 1} follows in {pause} s.",
+            f"{words.rstrip('.')}. Attempt {status.attempts + 1} of {retry.limit + 1} follows in {pause} s.",
             last_attempt=attempt,
             waiting_since=_waits_on_since(facts, attempt),
             next_attempt_time=_ceil(facts.now + timedelta(seconds=pause)),

@@ -170,7 +170,9 @@ def _without(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
 def _try_again(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
     bot, limit, words = facts.bot, gate_deadline(facts), shortfall.message
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
-        words = f"{words} The bot does not go without, and waits until {limit:%Y-%m-%d %H:%M:%S} UTC."
+        # A mapping is waited for a few seconds only, whatever the deadline.
+        if shortfall.reason is not BotReason.NO_MAPPING:
+            words = f"{words} The bot does not go without, and waits until {limit:%Y-%m-%d %H:%M:%S} UTC."
     else:
         limit = shifted(shortfall.first_try_at, seconds=bot.spec.token_wait_seconds)
         if facts.now >= limit:
