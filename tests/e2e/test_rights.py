@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.api import Api, core_path
+from tests.cluster.api import Api, core_path, wait_until
 from tests.e2e.conftest import new_tenant
 from tests.e2e.installation import Installation
 from tests.stack.release import Release
@@ -71,8 +71,16 @@ def test_the_operator_lists_no_secrets(tenant: Tenant, release: Release) -> None
 @pytest.fixture
 def mine(installation: Installation, namespace: str) -> Iterator[Release]:
     """The release, serving `namespace` only; for all of them again afterwards."""
-    yield installation.ensure({"watch": {"namespaces": [namespace]}})
+    release = installation.ensure({"watch": {"namespaces": [namespace]}})
+    wait_until(lambda: not leaving(release), what="the Pods that served all namespaces are gone", limit_seconds=120)
+    yield release
     installation.ensure()
+
+
+def leaving(release: Release) -> list[str]:
+    """Pods of the release that were told to end and are still there, on connections that are kept open for instance."""
+    pods = (release.api.get(core_path("pods", namespace=release.system)) or {})["items"]
+    return [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" in pod["metadata"]]
 
 
 def test_an_install_for_one_namespace_sees_no_other(
