@@ -25,7 +25,7 @@ from meetingbots.decide.bot_facts import (
 )
 from meetingbots.decide.bot_gate import at_gate, behind_gate, gate_deadline, must_prepare
 from meetingbots.decide.bot_leave import does_not_end, is_due, leave, overdue
-from meetingbots.decide.bot_times import deletion_time, lead_time, prepare_time, shifted, start_deadline, until
+from meetingbots.decide.bot_times import lead_time, prepare_time, shifted, start_deadline, until
 from meetingbots.decide.meeting_ref import Problem
 from meetingbots.decide.pod_state import SANDBOX_SECONDS, PodState
 from meetingbots.manifests.bot_pod import attempt_of, pod_name
@@ -165,9 +165,11 @@ def _dry_run(facts: BotFacts, phase: BotPhase, moment: datetime) -> BotPlan | No
 
 
 def _is_expired(facts: BotFacts, deadline: datetime) -> bool:
+    """Whether a bot that never had a Pod was created too late, or was done before by one of its name."""
     created = facts.bot.metadata.creation_timestamp
-    is_new = facts.bot.status.pod_name is None and created is not None
-    return is_new and (facts.done_before or (created is not None and facts.now >= deadline and created > deadline))
+    if facts.bot.status.pod_name is not None or created is None:
+        return False
+    return facts.done_before or (created > deadline and facts.now >= deadline)
 
 
 def _expired(facts: BotFacts, deadline: datetime) -> BotPlan:
@@ -310,9 +312,10 @@ def _finished(facts: BotFacts) -> BotPlan:
     if facts.delivery is not None and not facts.secret_gone and status.pod_name is not None:
         return BotPlan(status=status, act=DeleteSecret(status.pod_name))
     told = bot_status.spec_change(facts, bot_status.noted(facts, status, does_not_end(facts, pod)))
-    end = deletion_time(facts.bot, completed=status.completion_time) if status.completion_time else None
-    if end is None:
+    ttl = facts.bot.spec.ttl_seconds_after_finished
+    if ttl is None or status.completion_time is None:
         return BotPlan(status=told, again=_until_overdue(facts, pod))
+    end = shifted(status.completion_time, seconds=ttl)
     if facts.now >= end:
         return BotPlan(status=status, act=DeleteBot())
     return BotPlan(status=told, again=min(until(facts, end), _until_overdue(facts, pod) or math.inf))

@@ -61,12 +61,6 @@ def start_deadline(bot: MeetingBot) -> datetime:
     return shifted(attempt_due(bot), seconds=bot.spec.start_deadline_seconds)
 
 
-def deletion_time(bot: MeetingBot, *, completed: datetime) -> datetime | None:
-    """When a bot that is over is deleted by its time to live; None if it stays."""
-    ttl = bot.spec.ttl_seconds_after_finished
-    return None if ttl is None else shifted(completed, seconds=ttl)
-
-
 def until(facts: BotFacts, moment: datetime, *, at_most: float = 86_400.0) -> float:
     """How many seconds there are to `moment`, at most a day."""
     return min(at_most, max(0.0, (moment - facts.now).total_seconds()))

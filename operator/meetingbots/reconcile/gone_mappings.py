@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from meetingbots.manifests.mapping import owner_uids
-from meetingbots.reconcile.cache import Key, key_of
-
-Object: TypeAlias = dict[str, Any]
+from meetingbots.reconcile.cache import Key, Object, key_of
 
 KEPT_SECONDS: Final = 120.0
 _MOST: Final = 1000
