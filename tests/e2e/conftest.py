@@ -6,7 +6,7 @@ What tests measured is told at the end of the run.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from uuid import uuid4
 
 import pytest
@@ -24,9 +24,11 @@ from tests.stack.release import Release
 from tests.stack.simulator_pod import RESTRICTED, SimulatorPod
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
+from tests.zoomsim.world import App
 
 NAME = "meetingbots-e2e"
 PATIENCE_SECONDS = 120.0
+LOG_LINES = 60
 MEASURES = pytest.StashKey[list[str]]()
 
 Measure = Callable[[str], None]
@@ -38,6 +40,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("measured")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell with a failure what operator and receiver logged last: no one can look at the cluster any more."""
+    report = yield
+    installation = getattr(item, "funcargs", {}).get("installation")
+    if report.failed and isinstance(installation, Installation):
+        for component in ("operator", "receiver"):
+            lines = installation.release.logs(component).splitlines()[-LOG_LINES:]
+            report.sections.append((f"last lines of the {component}", "\n".join(lines)))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -138,10 +154,28 @@ def tenant(release: Release, zoom: SimClient, namespace: str) -> Tenant:
 
 
 def new_tenant(release: Release, zoom: SimClient, namespace: str) -> Tenant:
-    """A customer in a namespace that is there."""
+    """A customer in a namespace that is there, whose events find their way to the receiver."""
     tenant = Tenant(release, zoom, namespace, patience=PATIENCE_SECONDS)
+    wait_reachable(release, zoom, account_id=tenant.account.id)
     zoom.change_app(tenant.app.client_id, webhook_url=release.webhook_url(tenant.app.client_id))
     return tenant
+
+
+def wait_reachable(release: Release, zoom: SimClient, *, account_id: str) -> None:
+    """Wait until the simulator gets an answer, whichever, from the receiver's Service.
+
+    Pods are ready up to a second before kube-proxy leads anybody to them; an event that is sent in between comes again
+    only after Zoom's five minutes.
+    """
+    probe = f"probe-{uuid4().hex[:8]}"
+    zoom.add_app(App(owner_account_id=account_id, client_id=probe, webhook_url=release.webhook_url(probe)))
+
+    def answers() -> bool:
+        zoom.validate(probe)
+        sent = [one for one in zoom.deliveries("endpoint.url_validation") if one.client_id == probe]
+        return sent[-1].attempts[-1].status is not None
+
+    wait_until(answers, what="the receiver's Service answers the simulator", limit_seconds=60, every_seconds=0.2)
 
 
 @pytest.fixture
