@@ -38,7 +38,8 @@ class BotFacts:
     `pod` is the Pod that ``status.podName`` names, if it exists and is this bot's; `previous_pod` is the Pod of the
     attempt that was accounted for last. `pod_seen`: this process has seen `pod` exist, so that its absence is a loss.
     `checked`: a dry run took the Pod as the template has it now; `doubtful`: Kubernetes refused one some time ago.
-    `refused`: why Kubernetes did not take the Pod just now. `touches`: how often it was touched since the delivery.
+    `refused`: why Kubernetes did not take the Pod just now. `touches`: how often it was touched since the delivery,
+    `touched_at`: when Kubernetes had taken the last touch.
     `secret_gone`: the Secret of the delivery was deleted again. `prepared`: what tokens are asked with was read ahead.
     `meeting_ended_at`: when the meeting that the bot is for ended, as Zoom's events tell. `person`: the user on whose
     behalf the bot comes; None if it does not come on anybody's. `absent_credentials`: ZoomCredentials that the spec
@@ -60,6 +61,7 @@ class BotFacts:
     delivery: Delivery | None = None
     shortfall: Shortfall | None = None
     touches: int = 0
+    touched_at: datetime | None = None
     secret_gone: bool = False
     prepared: bool = True
     meeting_ended_at: datetime | None = None

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import kopf
 
-from meetingbots.entry import handlers
+from meetingbots.entry import garbage_collection, handlers
 from meetingbots.entry.leader import Election
 from meetingbots.entry.probes import serve_health, serve_metrics
 from meetingbots.entry.token_endpoint import serve_tokens
@@ -60,6 +60,7 @@ async def run_operator(settings: OperatorSettings) -> int:
 
     Raises `ClusterAccessError` when no cluster can be found.
     """
+    garbage_collection.settle()
     connection = await find_cluster()
     async with AsyncExitStack() as stack:
         services = await stack.enter_async_context(_services(settings, connection))

@@ -1,7 +1,8 @@
 """Access tokens for those who call Zoom: bots and the meeting sync. Kept in memory till shortly before their end.
 
-A token comes from the token Secret, read by name. Where it has run out, or Zoom refused it before its time, the
-credential's own reconciliation is asked to renew it, and waited for a little while: nothing is renewed here.
+A token is that of the token Secret as its credential's last reconciliation left it, or is read from there by name.
+Where it has run out, or Zoom refused it before its time, that reconciliation is asked to renew it, and waited for a
+little while: nothing is renewed here.
 """
 
 from __future__ import annotations
@@ -59,6 +60,14 @@ class NotReady:
         return self.reason not in _MAY_COME
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """A token in memory. `deauthorized`: which removal of the app, if any, had been told when it was found usable."""
+
+    access: AccessToken
+    deauthorized: datetime | None
+
+
 class AccessTokens:
     """Hands out access tokens by credential."""
 
@@ -73,7 +82,7 @@ class AccessTokens:
         self._services = services
         self._patience = patience
         self._wait = wait or _wait
-        self._kept: dict[Key, AccessToken] = {}
+        self._kept: dict[Key, _Kept] = {}
         self._refused: dict[Key, str] = {}
         self._wanted: set[Key] = set()
         self._renewed: dict[Key, asyncio.Event] = {}
@@ -103,8 +112,8 @@ class AccessTokens:
             self._kept.pop(key, None)
             return credential
         kept = self._kept.get(key)
-        if kept is not None and self._good(key, kept):
-            return kept
+        if kept is not None and kept.deauthorized == _deauthorized(credential) and self._good(key, kept.access):
+            return kept.access
         return await self._read(key, credential)
 
     def _ask_for_renewal(self, key: Key) -> asyncio.Event:
@@ -121,7 +130,7 @@ class AccessTokens:
         """The same, for one who has only the token itself."""
         self._refused[key] = mark_of(token)
         kept = self._kept.get(key)
-        if kept is not None and mark_of(kept.token) == self._refused[key]:
+        if kept is not None and mark_of(kept.access.token) == self._refused[key]:
             del self._kept[key]
         self._services.queues.credentials.add(key)
 
@@ -133,22 +142,25 @@ class AccessTokens:
         """Whether someone waits for a token."""
         return key in self._wanted
 
-    def settled(self, key: Key, state: TokenState | None = None) -> None:
+    def settled(self, key: Key, *, credential: ZoomCredential, state: TokenState) -> None:
         """The credential was reconciled; its Secret is as it can be now, and holds `state`.
 
-        Those who wait look again, and a token that is no longer the Secret's is not handed out any more.
+        Its token is handed out from now on, so that no bot has to read it, and one that is no longer the Secret's is
+        not. Those who wait look again.
         """
+        self._keep(key, credential, state)
+        self._wake(key)
+
+    def _wake(self, key: Key) -> None:
         self._wanted.discard(key)
-        kept, access = self._kept.get(key), _access(state) if state is not None else None
-        if kept != access:
-            self._kept.pop(key, None)
         event = self._renewed.pop(key, None)
         if event is not None:
             event.set()
 
     def forget(self, key: Key) -> None:
         """The credential is gone."""
-        self.settled(key)
+        self._kept.pop(key, None)
+        self._wake(key)
         self._refused.pop(key, None)
 
     def _credential(self, key: Key) -> ZoomCredential | NotReady:
@@ -175,11 +187,17 @@ class AccessTokens:
         secret = read_token_secret(item, credential=credential)
         if isinstance(secret, SecretConflict):
             return NotReady(reason=CredentialReason.SECRET_CONFLICT, message=secret.message)
-        taken_back = taken_back_at(credential.status, secret.state) is not None
-        access = None if taken_back else _access(secret.state)
+        return self._keep(key, credential, secret.state) or _not_ready(credential)
+
+    def _keep(self, key: Key, credential: ZoomCredential, state: TokenState) -> AccessToken | None:
+        """The token of a Secret's state, if it may be used, and now; it alone is kept then."""
+        self._kept.pop(key, None)
+        if taken_back_at(credential.status, state) is not None:
+            return None
+        access = _access(state)
         if access is None or not self._good(key, access) or not (access.user_id or _may_not_ask(credential)):
-            return _not_ready(credential)
-        self._kept[key] = access
+            return None
+        self._kept[key] = _Kept(access=access, deauthorized=_deauthorized(credential))
         return access
 
     def _good(self, key: Key, access: AccessToken) -> bool:
@@ -201,6 +219,11 @@ def _access(state: TokenState) -> AccessToken | None:
         user_id=state.user_id,
         account_id=state.account_id or claimed_account(tokens.access_token),
     )
+
+
+def _deauthorized(credential: ZoomCredential) -> datetime | None:
+    told = credential.status.deauthorization
+    return told.time if told else None
 
 
 def _may_not_ask(credential: ZoomCredential) -> bool:

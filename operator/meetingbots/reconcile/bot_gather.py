@@ -96,6 +96,7 @@ class BotGatherer:
             delivery=attempt.delivery if attempt else None,
             shortfall=attempt.shortfall if attempt else None,
             touches=attempt.touches if attempt else 0,
+            touched_at=attempt.touched_at if attempt else None,
             secret_gone=attempt is not None and attempt.secret_gone,
             prepared=attempt is None or attempt.prepared,
             meeting_ended_at=ended_at,

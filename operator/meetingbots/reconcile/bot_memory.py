@@ -32,6 +32,7 @@ class AttemptMemory:
     delivery: Delivery | None = None
     shortfall: Shortfall | None = None
     touches: int = 0
+    touched_at: datetime | None = None
     secret_gone: bool = False
     prepared: bool = False
     """What the tokens will be asked with has been read ahead."""

@@ -101,11 +101,13 @@ class BotPods:
 
     async def touch(self, facts: BotFacts, memory: BotMemory, name: str, *, number: int) -> None:
         """Change an annotation of the Pod, upon which the kubelet looks at it at once."""
-        memory.of_attempt(name).touches = number
+        attempt = memory.of_attempt(name)
+        attempt.touches = number
         stamp = f"{facts.now.isoformat()} {number}"
         patch = {"metadata": {"annotations": {names.TOKEN_DELIVERED_AT_ANNOTATION: stamp}}}
         try:
             answer = await self._services.kube.patch(PODS, namespace=facts.bot.namespace, name=name, patch=patch)
+            attempt.touched_at = self._services.clock()
             self._services.caches.pods.put(answer)
         except NotFoundError:
             _log.info("Pod %s/%s vanished before it could be touched", facts.bot.namespace, name)

@@ -88,7 +88,7 @@ class CredentialReconciler:
         gathered, planned = await self._act(gathered)
         gathered, connection = await self._connecting.settle(gathered)
         after = await self._tell(gathered, planned, connection)
-        self._access_tokens.settled(key, gathered.facts.state)
+        self._access_tokens.settled(key, credential=gathered.facts.credential, state=gathered.facts.state)
         await tell_silence(self._services, key, client_id=gathered.facts.client_id)
         return await self._sync(key, after)
 

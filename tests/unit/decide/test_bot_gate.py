@@ -141,6 +141,17 @@ def test_touches_that_were_missed_are_not_made_up_for() -> None:
     assert [touches_due(since) for since in (0, 0.4, 0.5, 1, 3.9, 4, 60)] == [1, 1, 2, 3, 4, 5, 5]
 
 
+def test_a_touch_that_came_late_gives_the_kubelet_its_time() -> None:
+    def touched(after: float, *, now: float) -> BotPlan:
+        return plan(1 + now, state=WAITS, delivery=delivery(after=1), touches=1, touched_at=at(1 + after))
+
+    assert touched(0.0, now=0.5).act == TouchPod(POD, number=2)
+    late = touched(0.7, now=0.8)
+    assert late.act is None
+    assert late.again == pytest.approx(0.4)
+    assert touched(0.7, now=1.2).act == TouchPod(POD, number=3)
+
+
 def test_joining_is_written_only_when_the_start_takes_longer() -> None:
     early = after_delivery(0.8, 2)
     assert early.hold

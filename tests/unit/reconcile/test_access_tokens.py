@@ -80,7 +80,7 @@ async def test_tokens_whose_user_is_not_known_yet_are_not_handed_out(bench: Benc
     assert item is not None
     del item["metadata"]["annotations"]["meetingbots.dev/user-id"]
     bench.kube.put(SECRETS, item)
-    assert isinstance(await operator.tokens.get(KEY), NotReady)
+    assert isinstance(await AccessTokens(services=operator.services).get(KEY), NotReady)
 
 
 async def test_foreign_secret_is_not_read_for_tokens(bench: Bench) -> None:
@@ -89,7 +89,7 @@ async def test_foreign_secret_is_not_read_for_tokens(bench: Bench) -> None:
     assert item is not None
     item["metadata"]["labels"] = {}
     bench.kube.put(SECRETS, item)
-    refused = await operator.tokens.get(KEY)
+    refused = await AccessTokens(services=operator.services).get(KEY)
     assert isinstance(refused, NotReady)
     assert refused.reason is CredentialReason.SECRET_CONFLICT
 
@@ -192,6 +192,13 @@ async def test_ahead_of_time_nothing_is_asked_of_a_credential_that_is_not_there_
     assert await operator.tokens.prefetch(KEY) is None
     assert not operator.tokens.wanted(bob)
     assert not operator.tokens.wanted(KEY)
+
+
+async def test_after_a_look_at_the_credential_its_token_is_there_without_a_read(bench: Bench) -> None:
+    operator = await started(bench)
+    reads = bench.kube.count("get", SECRETS)
+    assert isinstance(await operator.tokens.get(KEY), AccessToken)
+    assert bench.kube.count("get", SECRETS) == reads
 
 
 async def test_a_look_at_the_credential_keeps_the_token_in_memory_while_it_is_the_secrets(bench: Bench) -> None:

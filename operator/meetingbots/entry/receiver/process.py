@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Final
 
+from meetingbots.entry import garbage_collection
 from meetingbots.entry.probes import serve_metrics
 from meetingbots.entry.receiver.app import application, serve
 from meetingbots.entry.receiver.connect import Connect
@@ -40,6 +41,7 @@ async def run_receiver(settings: ReceiverSettings) -> int:
 
     Raises `ClusterAccessError` when no cluster can be found, `OSError` when the port cannot be had.
     """
+    garbage_collection.settle()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
