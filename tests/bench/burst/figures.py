@@ -1,5 +1,6 @@
 """Percentiles and rates from what was seen; pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,12 +30,16 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def used_share(times: Sequence[float], *, limit: int) -> float:
-    """How much of the allowed calls was made, from the first call to the last: a window may hold `limit` a second.
+    """How much of the allowed calls was made while there were more to make, if any second may hold `limit`.
 
-    A burst may begin with a full window, so that `limit` more than the seconds' are allowed.
+    So many whole seconds from the first call on may hold `limit` each; in the last one begun the work runs out. Where
+    all was done within a second nothing was held up.
     """
-    allowed = min(float(len(times)), limit) if len(times) <= limit else limit * (1.0 + max(times) - min(times))
-    return len(times) / allowed
+    first = min(times)
+    seconds = math.floor(max(times) - first)
+    if seconds == 0:
+        return 1.0
+    return sum(moment - first < seconds for moment in times) / (limit * seconds)
 
 
 def per_bot(before: Mapping[str, float], after: Mapping[str, float], *, bots: int) -> dict[str, float]:

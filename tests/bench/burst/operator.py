@@ -14,18 +14,22 @@ from tests.cluster.warden import Warden
 from tests.stack.processes import Program, free_port
 from tests.stack.rights import grant
 
+SECRETS_READ = {"ZoomCredential": 3, "Receiver": 1}
+"""By the kind of what is looked at."""
+
 
 @dataclass(frozen=True)
 class Snapshot:
     """What the operator had done by a moment: API calls by verb and resource, calls to Zoom, usage.
 
-    `looks` counts how often it looked at a credential, each of which reads up to three Secrets on its own account.
+    `upkeep` is how many Secrets it read for the credentials' sake: three at each look at a credential (its app, its
+    grant, its tokens), and one at each look at an app for the receiver.
     """
 
     kube: dict[str, float]
     zoom: dict[str, float]
     usage: Usage
-    looks: float
+    upkeep: float
 
 
 class Operator:
@@ -71,7 +75,7 @@ class Operator:
             text = answer.read().decode()
         kube: defaultdict[str, float] = defaultdict(float)
         zoom: defaultdict[str, float] = defaultdict(float)
-        looks = 0.0
+        upkeep = 0.0
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.name == "meetingbots_kube_requests_total":
@@ -79,5 +83,5 @@ class Operator:
                 elif sample.name == "meetingbots_zoom_requests_total":
                     zoom[f"{sample.labels['call']} {sample.labels['code']}"] += sample.value
                 elif sample.name == "meetingbots_reconcile_duration_seconds_count":
-                    looks += sample.value if sample.labels["kind"] == "ZoomCredential" else 0.0
-        return Snapshot(dict(kube), dict(zoom), usage(self._program.pid), looks)
+                    upkeep += sample.value * SECRETS_READ.get(sample.labels["kind"], 0)
+        return Snapshot(dict(kube), dict(zoom), usage(self._program.pid), upkeep)

@@ -15,12 +15,14 @@ def test_spread_is_by_nearest_rank() -> None:
         spread([])
 
 
-def test_a_burst_may_begin_with_a_full_window_and_goes_on_at_the_limit() -> None:
-    perfect = [0.0] * 80 + [number / 80 for number in range(1, 921)]
+def test_a_burst_may_fill_a_second_at_once_and_each_second_after_it() -> None:
+    perfect = [float(number // 80) for number in range(1000)]
     assert used_share(perfect, limit=80) == pytest.approx(1.0)
     half = [number / 40 for number in range(800)]
-    assert used_share(half, limit=80) == pytest.approx(0.476, abs=0.001)
-    assert used_share([0.0, 5.0], limit=80) == 1
+    assert used_share(half, limit=80) == pytest.approx(0.5, abs=0.01)
+    paused = [0.0] * 80 + [3.0] * 80
+    assert used_share(paused, limit=80) == pytest.approx(1 / 3)
+    assert used_share([0.0, 0.5], limit=80) == 1
 
 
 def test_only_what_grew_counts_for_each_bot() -> None:
