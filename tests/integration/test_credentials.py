@@ -141,7 +141,7 @@ def test_with_policy_delete_the_token_goes_with_the_credential(tenant: Tenant) -
     tenant.credential(tokenDeletionPolicy="Delete")
     tenant.wait_ready("zoomcredentials", "alice")
     tenant.delete("zoomcredentials", "alice")
-    tenant.wait("token Secret gone", lambda: not tenant.core("secrets", "alice-zoom-token"))
+    tenant.wait_collected("alice-zoom-token")
 
 
 def test_suspended_credentials_ask_zoom_nothing(tenant: Tenant, zoom: SimClient) -> None:

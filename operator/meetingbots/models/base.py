@@ -97,7 +97,7 @@ class Model(BaseModel):
     @classmethod
     def _drop_nulls(cls, data: Any) -> Any:
         # Kubernetes takes a null for an absent field, where it lets one through at all.
-        if isinstance(data, Mapping):
+        if isinstance(data, Mapping) and None in data.values():
             return {key: value for key, value in data.items() if value is not None}
         return data
 
