@@ -111,20 +111,21 @@ class BotMemories:
     """The memories of all bots."""
 
     _by_key: dict[object, BotMemory] = field(default_factory=dict)
-    _done: dict[tuple[object, datetime], datetime] = field(default_factory=dict)
+    _done: dict[object, dict[datetime, datetime]] = field(default_factory=dict)
+    """Of bots that were deleted by their time to live: until when each joinAt is remembered."""
 
     def of(self, key: object, uid: str) -> BotMemory:
         """The memory of this bot; a namesake that was deleted left none, but for the times at which it was done."""
         memory = self._by_key.get(key)
         if memory is None or memory.uid != uid:
-            done = frozenset(join_at for other, join_at in self._done if other == key)
-            memory = self._by_key[key] = BotMemory(uid, done_before=done)
+            memory = self._by_key[key] = BotMemory(uid, done_before=frozenset(self._done.get(key, ())))
         return memory
 
     def done(self, key: object, *, join_at: datetime, until: datetime, now: datetime) -> None:
         """Remember until then that the bot of this name and joinAt was done and is deleted: Git may create it again."""
-        self._done = {known: end for known, end in self._done.items() if end > now}
-        self._done[key, join_at] = until
+        kept = {known: {moment: end for moment, end in ends.items() if end > now} for known, ends in self._done.items()}
+        self._done = {known: ends for known, ends in kept.items() if ends}
+        self._done.setdefault(key, {})[join_at] = until
 
     def forget(self, key: object) -> None:
         """The bot is gone."""
