@@ -6,6 +6,7 @@ requests themselves go through plain aiohttp sessions, which is several times ch
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import ssl
@@ -39,14 +40,19 @@ class Connection:
     server: str
     configuration: Configuration
 
-    def session(self, *, timeout: float = 30.0) -> aiohttp.ClientSession:
-        """A new session (the caller closes it) that authenticates each request with the current credentials."""
+    def session(self, *, timeout: float = 30.0, watch_begins_within: float = 10.0) -> aiohttp.ClientSession:
+        """A new session (the caller closes it) that authenticates each request with the current credentials.
+
+        A request has `timeout` seconds in all unless it brings its own, as watches do. The API server answers a watch
+        at once, events or not; one that it has not begun to answer in time ends with TimeoutError: an API server that
+        has just started may leave it without an answer for long, and who watches would take that for silence.
+        """
         connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=_tls(self.configuration))
         return aiohttp.ClientSession(
             connector=connector,
             # Waiting for a free connection is no failure to connect: `connect` would count it.
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=10.0),
-            middlewares=(self._authenticate,),
+            middlewares=(self._authenticate, _begun_within(watch_begins_within)),
             headers={"User-Agent": "meetingbots"},
             json_serialize=_unused,
             proxy=self.configuration.proxy,
@@ -67,6 +73,16 @@ class Connection:
         if self.configuration.tls_server_name:
             request.server_hostname = self.configuration.tls_server_name
         return await handler(request)
+
+
+def _begun_within(seconds: float) -> aiohttp.ClientMiddlewareType:
+    async def answer(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if "watch" not in request.url.query:
+            return await handler(request)
+        async with asyncio.timeout(seconds):
+            return await handler(request)
+
+    return answer
 
 
 async def find_cluster(

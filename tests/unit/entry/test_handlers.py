@@ -53,7 +53,7 @@ class Opened(Connection):
     def __init__(self) -> None:
         object.__setattr__(self, "server", "https://api.example")
 
-    def session(self, *, timeout: float = 30.0) -> Any:
+    def session(self, *, timeout: float = 30.0, watch_begins_within: float = 10.0) -> Any:
         return f"a session with {timeout:.0f} s"
 
 

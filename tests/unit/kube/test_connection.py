@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import ssl
 import subprocess
@@ -216,6 +217,28 @@ async def test_a_token_that_cannot_be_read_is_no_answer(server: ScriptedServer) 
     with pytest.raises(UnavailableError):
         await ask(Connection(server=server.url, configuration=configuration))
     assert server.asked == []
+
+
+async def test_a_watch_that_is_not_answered_is_given_up_and_one_that_is_silent_goes_on() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "resourceVersion" in request.query:
+            await asyncio.Event().wait()
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if "watch" in request.query:
+            await asyncio.sleep(0.4)  # longer than the beginning may take
+        await response.write(b"{}\n")
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    async with TestServer(app) as server:
+        connection = Connection(server=str(server.make_url("/")), configuration=Configuration())
+        async with connection.session(watch_begins_within=0.2) as session:
+            with pytest.raises(TimeoutError):
+                await session.get(server.make_url("/"), params={"watch": "true", "resourceVersion": "1"})
+            async with session.get(server.make_url("/"), params={"watch": "true"}) as silent:
+                assert await silent.read() == b"{}\n"
 
 
 async def test_the_token_does_not_follow_a_redirect_to_another_server(tmp_path: Path, server: ScriptedServer) -> None:
