@@ -28,6 +28,7 @@ from meetingbots.models.conditions import ConditionType, find
 TOUCH_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
 """When the Pod is touched, after the delivery, while its container has not started."""
 _LEAST_PAUSE_SECONDS = 0.5
+"""From when Kubernetes has taken a touch to the next one."""
 START_AFTER_DELIVERY_SECONDS = 60.0
 """A container that has not started by then gets a new Pod with new tokens: a join token lives 120 s (Zoom)."""
 _JOINING_IS_TOLD_AFTER = 1.0

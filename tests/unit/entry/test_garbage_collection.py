@@ -1,8 +1,16 @@
+"""How the garbage collector of both processes is set."""
+
 import gc
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, NoReturn
 
 import pytest
-from meetingbots.entry import garbage_collection
+from meetingbots.entry import garbage_collection, operator_process
+from meetingbots.entry.operator_process import run_operator
+from meetingbots.entry.receiver import process as receiver_process
+from meetingbots.entry.receiver.process import run_receiver
+from meetingbots.kube.connection import ClusterAccessError
+from meetingbots.settings import OperatorSettings, ReceiverSettings
 
 
 @pytest.fixture
@@ -27,10 +35,28 @@ class Ring:
 
 @pytest.mark.usefixtures("as_before")
 def test_what_is_there_stays_and_cycles_that_come_are_still_freed() -> None:
+    before = gc.get_threshold()
     garbage_collection.settle()
     assert gc.get_freeze_count() > 0
+    assert gc.get_threshold() > before
     assert gc.isenabled()
     Ring.freed = 0
     for _ in range(2 * gc.get_threshold()[0]):
         Ring()
     assert Ring.freed > 0
+
+
+@pytest.mark.usefixtures("as_before")
+@pytest.mark.parametrize(("run", "settings"), [(run_operator, OperatorSettings), (run_receiver, ReceiverSettings)])
+async def test_both_processes_begin_with_it(
+    monkeypatch: pytest.MonkeyPatch, run: Callable[[Any], Awaitable[int]], settings: Callable[[], object]
+) -> None:
+    async def nowhere() -> NoReturn:
+        raise ClusterAccessError("no cluster")
+
+    for module in (operator_process, receiver_process):
+        monkeypatch.setattr(module, "find_cluster", nowhere)
+    assert gc.get_freeze_count() == 0
+    with pytest.raises(ClusterAccessError):
+        await run(settings())
+    assert gc.get_freeze_count() > 0

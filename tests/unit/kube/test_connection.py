@@ -221,8 +221,10 @@ async def test_a_token_that_cannot_be_read_is_no_answer(server: ScriptedServer) 
 
 async def test_a_watch_that_is_not_answered_is_given_up_and_one_that_is_silent_goes_on() -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
-        if "resourceVersion" in request.query:
+        if "never" in request.query:
             await asyncio.Event().wait()
+        if "late" in request.query:
+            await asyncio.sleep(0.4)
         response = web.StreamResponse()
         await response.prepare(request)
         if "watch" in request.query:
@@ -235,10 +237,13 @@ async def test_a_watch_that_is_not_answered_is_given_up_and_one_that_is_silent_g
     async with TestServer(app) as server:
         connection = Connection(server=str(server.make_url("/")), configuration=Configuration())
         async with connection.session(watch_begins_within=0.2) as session:
+            without = aiohttp.ClientTimeout(total=None)  # as a watch is asked for: nothing else would end it
             with pytest.raises(TimeoutError):
-                await session.get(server.make_url("/"), params={"watch": "true", "resourceVersion": "1"})
+                await session.get(server.make_url("/"), params={"watch": "true", "never": "1"}, timeout=without)
             async with session.get(server.make_url("/"), params={"watch": "true"}) as silent:
                 assert await silent.read() == b"{}\n"
+            async with session.get(server.make_url("/"), params={"late": "1"}) as list_of_many:
+                assert await list_of_many.read() == b"{}\n"
 
 
 async def test_the_token_does_not_follow_a_redirect_to_another_server(tmp_path: Path, server: ScriptedServer) -> None:
