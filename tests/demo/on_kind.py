@@ -108,6 +108,7 @@ def _tell_there(narration: Narration, cluster: KindCluster, images: ProjectImage
         place.api.create(core_path("namespaces"), {"metadata": {"name": NAMESPACE, "labels": RESTRICTED}})
         account = core_path("serviceaccounts", namespace=NAMESPACE, name="default")
         wait_until(lambda: place.api.get(account) is not None, what=f"the account of namespace {NAMESPACE}")
+        release.wait_reachable(pod.zoom)
         Story(narration=narration, place=place, zoom=pod.zoom).tell()
         return narration.close()
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.cluster.api import core_path, wait_until
+from tests.cluster.api import ApiError, core_path, wait_until
 from tests.cluster.gobuild import only_one
 from tests.cluster.programs import cache_folder
 from tests.cluster.service import ClusterError
@@ -24,7 +24,6 @@ from tests.stack.release import Release
 from tests.stack.simulator_pod import RESTRICTED, SimulatorPod
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
-from tests.zoomsim.world import App
 
 NAME = "meetingbots-e2e"
 PATIENCE_SECONDS = 120.0
@@ -51,9 +50,16 @@ def pytest_runtest_makereport(
     installation = getattr(item, "funcargs", {}).get("installation")
     if report.failed and isinstance(installation, Installation):
         for component in ("operator", "receiver"):
-            lines = installation.release.logs(component).splitlines()[-LOG_LINES:]
-            report.sections.append((f"last lines of the {component}", "\n".join(lines)))
+            report.sections.append((f"last lines of the {component}", last_lines(installation.release, component)))
     return report
+
+
+def last_lines(release: Release, component: str) -> str:
+    """What it logged last, or why that cannot be had: the test may have failed while the API server was away."""
+    try:
+        return "\n".join(release.logs(component).splitlines()[-LOG_LINES:])
+    except (OSError, ApiError, ClusterError) as error:
+        return f"not to be had: {type(error).__name__}"
 
 
 @pytest.fixture(scope="session")
@@ -156,26 +162,9 @@ def tenant(release: Release, zoom: SimClient, namespace: str) -> Tenant:
 def new_tenant(release: Release, zoom: SimClient, namespace: str) -> Tenant:
     """A customer in a namespace that is there, whose events find their way to the receiver."""
     tenant = Tenant(release, zoom, namespace, patience=PATIENCE_SECONDS)
-    wait_reachable(release, zoom, account_id=tenant.account.id)
+    release.wait_reachable(zoom)
     zoom.change_app(tenant.app.client_id, webhook_url=release.webhook_url(tenant.app.client_id))
     return tenant
-
-
-def wait_reachable(release: Release, zoom: SimClient, *, account_id: str) -> None:
-    """Wait until the simulator gets an answer, whichever, from the receiver's Service.
-
-    Pods are ready up to a second before kube-proxy leads anybody to them; an event that is sent in between comes again
-    only after Zoom's five minutes.
-    """
-    probe = f"probe-{uuid4().hex[:8]}"
-    zoom.add_app(App(owner_account_id=account_id, client_id=probe, webhook_url=release.webhook_url(probe)))
-
-    def answers() -> bool:
-        zoom.validate(probe)
-        sent = [one for one in zoom.deliveries("endpoint.url_validation") if one.client_id == probe]
-        return sent[-1].attempts[-1].status is not None
-
-    wait_until(answers, what="the receiver's Service answers the simulator", limit_seconds=60, every_seconds=0.2)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tests.chart.rendering import CHART, Helm, HelmError
 from tests.cluster.api import Api, core_path, wait_until
@@ -11,6 +12,8 @@ from tests.cluster.programs import HELM
 from tests.kind.cluster import KindCluster
 from tests.kind.project_images import ProjectImages
 from tests.stack.simulator_pod import RESTRICTED
+from tests.zoomsim.client import SimClient
+from tests.zoomsim.world import Account, App
 
 SYSTEM = "meetingbots-system"
 RELEASE = "meetingbots"
@@ -116,6 +119,23 @@ class Release:
                 *("-n", self.system, f"--timeout={seconds:.0f}s"),
                 limit_seconds=seconds + 10,
             )
+
+    def wait_reachable(self, zoom: SimClient, *, seconds: float = 60) -> None:
+        """Wait until the simulator gets an answer, whichever, from the receiver's Service.
+
+        Pods are ready up to a second before kube-proxy leads anybody to them; an event that is sent in between comes
+        again only after Zoom's five minutes. It is tried with an app of its own, for six failures end a subscription.
+        """
+        probe = f"probe-{uuid4().hex[:8]}"
+        owner = zoom.add_account(Account())
+        zoom.add_app(App(owner_account_id=owner.id, client_id=probe, webhook_url=self.webhook_url(probe)))
+
+        def answers() -> bool:
+            zoom.validate(probe)
+            sent = [one for one in zoom.deliveries("endpoint.url_validation") if one.client_id == probe]
+            return sent[-1].attempts[-1].status is not None
+
+        wait_until(answers, what="the receiver answers the simulator", limit_seconds=seconds, every_seconds=0.2)
 
     def logs(self, component: str) -> str:
         """What the present Pods of operator or receiver have logged, those before a restart included."""
