@@ -60,7 +60,7 @@ def scene(own_cluster: ControlPlane, zoom: SimClient, tmp_path: Path) -> Iterato
 
 
 def test_the_api_server_restarts_in_the_middle_of_everything(scene: Scene, zoom: SimClient) -> None:
-    tenant = scene.tenant
+    tenant, of_others = scene.tenant, zoom.records().refresh_uses.keys()
     zoom.change_app(tenant.app.client_id, access_token_seconds=12)
     tenant.ready_credential()
     meetings = [tenant.meeting() for _ in range(6)]
@@ -84,7 +84,7 @@ def test_the_api_server_restarts_in_the_middle_of_everything(scene: Scene, zoom:
     for number in range(len(meetings)):
         tenant.wait_phase(f"notes-{number}", "Succeeded", seconds=60)
     scene.check_nothing_twice()
-    assert all(uses <= 1 for uses in zoom.records().refresh_uses.values())
+    assert all(uses <= 1 for token, uses in zoom.records().refresh_uses.items() if token not in of_others)
 
 
 def test_the_operator_is_killed_again_and_again(scene: Scene, zoom: SimClient) -> None:
