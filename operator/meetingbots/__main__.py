@@ -2,6 +2,6 @@
 
 import sys
 
-from meetingbots.entry.cli import main
+from meetingbots.cli import main
 
 sys.exit(main())

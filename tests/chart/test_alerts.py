@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from meetingbots.metrics import Metrics
+from meetingbots.runtime.metrics import Metrics
 
 from tests.chart.rendering import Helm, of_kind, only
 

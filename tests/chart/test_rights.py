@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from meetingbots.models.names import RECEIVER_SECRET
-from meetingbots.settings import OperatorSettings
+from meetingbots.runtime.settings import OperatorSettings
 
 from tests.chart.rendering import Helm, Object, of_kind
 from tests.stack.rights import Process, read_rules

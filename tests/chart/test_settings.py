@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from meetingbots.manifests.bot_pod import bot_pod
+from meetingbots.bots.manifests.pod import bot_pod
+from meetingbots.bots.reconcile.default_template import DefaultTemplate
 from meetingbots.models.bot import MeetingBot
-from meetingbots.reconcile.default_template import DefaultTemplate
-from meetingbots.settings import LogFormat, LogLevel, OperatorSettings, ReceiverSettings, Settings
+from meetingbots.runtime.settings import LogFormat, LogLevel, OperatorSettings, ReceiverSettings, Settings
 from pydantic_settings import CliApp
 
 from tests.chart.rendering import EVERYTHING, ROOT, Helm, Object, only

@@ -6,18 +6,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from meetingbots.decide import bot_status
-from meetingbots.decide.bot import decide
-from meetingbots.decide.bot_facts import BotFacts, Shortfall
-from meetingbots.decide.bot_gate import START_AFTER_DELIVERY_SECONDS
-from meetingbots.decide.bot_tokens import Person
-from meetingbots.decide.meeting_ref import Problem
+from meetingbots.bots.decide import status as bot_status
+from meetingbots.bots.decide.facts import BotFacts, Shortfall
+from meetingbots.bots.decide.gate import START_AFTER_DELIVERY_SECONDS
+from meetingbots.bots.decide.meeting import Problem
+from meetingbots.bots.decide.next_step import decide
+from meetingbots.bots.decide.tokens import Person
 from meetingbots.models.base import format_time
 from meetingbots.models.bot import BotPhase, BotReason
 
 from tests.gitops.objects import Object, bot_with
 from tests.gitops.outcomes import BOT_REASONS, FOR_A_PERSON, MAY_HEAL, OVER, WELL, Outcome
-from tests.unit.bots import POD, WAITS, at, bot, bot_object, delivery, ended, facts, pod, running, shortfall, staged
+from tests.unit.bots.bot_builders import (
+    POD,
+    WAITS,
+    at,
+    bot,
+    bot_object,
+    delivery,
+    ended,
+    facts,
+    pod,
+    running,
+    shortfall,
+    staged,
+)
 
 TOMORROW = format_time(at(86_400))
 JOINED = {

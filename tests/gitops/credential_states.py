@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from meetingbots.decide.credential_facts import (
-    Absent,
-    CredentialFacts,
-    GrantAwaited,
-    GrantFound,
-    GrantUnserved,
-    Step,
-)
-from meetingbots.decide.credential_ready import Verdict
-from meetingbots.manifests.token_secret import SecretConflict
-from meetingbots.manifests.token_state import Rejection, TokenState
+from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantAwaited, GrantFound, GrantUnserved, Step
+from meetingbots.credentials.decide.ready import Verdict
+from meetingbots.credentials.decide.token_state import Rejection, TokenState
+from meetingbots.credentials.manifests.token_secret import SecretConflict
 from meetingbots.models.credential import CredentialReason as Reason
 
 from tests.gitops.objects import Object, credential_at
@@ -29,7 +22,7 @@ from tests.gitops.outcomes import (
     WELL,
     Outcome,
 )
-from tests.unit.decide.credential_cases import credential, facts, healthy, secret, tokens, trouble
+from tests.unit.credentials.decide.credential_cases import credential, facts, healthy, secret, tokens, trouble
 
 RUN_OUT = healthy(tokens=tokens(left=-1))
 CONNECT = {"connect": {"expectedEmail": "alice@acme.example"}}

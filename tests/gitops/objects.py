@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from meetingbots.decide.credential import plan
-from meetingbots.decide.credential_facts import CredentialFacts
-from meetingbots.decide.credential_ready import Verdict, ready
-from meetingbots.decide.credential_status import status_of
+from meetingbots.credentials.decide.facts import CredentialFacts
+from meetingbots.credentials.decide.next_action import plan
+from meetingbots.credentials.decide.ready import Verdict, ready
+from meetingbots.credentials.decide.status import status_of
 from meetingbots.models.bot import BotStatus, MeetingBot
 from meetingbots.models.names import API_VERSION, BOT_KIND, CREDENTIAL_KIND
 
-from tests.unit.bots import bot_object
+from tests.unit.bots.bot_builders import bot_object
 
 Object = dict[str, Any]
 CRDS = Path(__file__).resolve().parents[2] / "crds"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.gitops.engines import Engines, Told
-from tests.unit.bots import bot_object
+from tests.unit.bots.bot_builders import bot_object
 
 BOT = bot_object()
 KEY = "meetingbots.dev_MeetingBot"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import product
 
 import pytest
-from meetingbots.manifests.mapping import new_mapping
+from meetingbots.mappings.manifests.mapping import new_mapping
 from meetingbots.models.bot import BotPhase, BotReason
 from meetingbots.models.credential import CredentialReason
 from meetingbots.models.mapping import FoundCredential, MappingPhase, MappingStatus, Role, Source
@@ -15,7 +15,7 @@ from tests.gitops import bot_states, credential_states
 from tests.gitops.engines import Engines, Health
 from tests.gitops.objects import Object, deleted, edited, ready_of, unseen_bot, unseen_credential
 from tests.gitops.outcomes import BOT_REASONS, CREDENTIAL_REASONS, OVER, WELL, Outcome
-from tests.unit.decide.credential_cases import credential
+from tests.unit.credentials.decide.credential_cases import credential
 
 BOTS = tuple(bot_states.states())
 CREDENTIALS = tuple(credential_states.states())

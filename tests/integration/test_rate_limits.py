@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 import pytest
 from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.errors import Passing
-from meetingbots.zoom.limiter import AccountLimiter
-from meetingbots.zoom.rates import Allowance, Plan
-from meetingbots.zoom.transport import new_http_client
+from meetingbots.zoom.http.transport import new_http_client
+from meetingbots.zoom.limits.limiter import AccountLimiter
+from meetingbots.zoom.limits.plans import Allowance, Plan
 from pydantic import SecretStr
 
 from tests.zoomsim.faults import Fault

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meetingbots.decide.retry import MENDABLE_SECONDS, is_final, reason_of
-from meetingbots.zoom.answers import Shape
-from meetingbots.zoom.calls import Family
-from meetingbots.zoom.error_table import TABLE, Row
+from meetingbots.credentials.decide.retry import MENDABLE_SECONDS, is_final, reason_of
 from meetingbots.zoom.errors import Cause, Definite, Passing, ZoomError
+from meetingbots.zoom.http.calls import Family
+from meetingbots.zoom.http.error_table import TABLE, Row
+from meetingbots.zoom.http.responses import Shape
 
 BEGIN = "<!-- made by python -m tests.tables -->"
 END = "<!-- end of what is made -->"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from meetingbots.zoom.events import MEETING_ACTIONS, USER_ACTIONS
 from meetingbots.zoom.scopes import FEATURES, NEEDS, Feature, Level, Needs
+from meetingbots.zoom.webhooks.events import MEETING_ACTIONS, USER_ACTIONS
 
 from tests.tables.places import with_table
 

@@ -14,13 +14,13 @@ from urllib.parse import quote, urlsplit
 import httpx
 from pydantic import SecretStr
 
-from meetingbots.zoom import calls
-from meetingbots.zoom.answers import Answer
-from meetingbots.zoom.calls import Call, CallObserver, Limiter
-from meetingbots.zoom.classify import classify
 from meetingbots.zoom.errors import Cause, Definite, Passing
-from meetingbots.zoom.exchange import Exchange
-from meetingbots.zoom.people_and_meetings import (
+from meetingbots.zoom.http import calls
+from meetingbots.zoom.http.calls import Call, CallObserver, Limiter
+from meetingbots.zoom.http.classify import classify
+from meetingbots.zoom.http.exchange import Exchange
+from meetingbots.zoom.http.responses import Answer
+from meetingbots.zoom.resources import (
     JoinToken,
     JoinTokenKind,
     MeetingDetail,

@@ -15,13 +15,13 @@ from typing import Final
 import httpx
 from pydantic import SecretStr
 
-from meetingbots.zoom import calls
-from meetingbots.zoom.answers import Answer
-from meetingbots.zoom.calls import Call, CallObserver
-from meetingbots.zoom.classify import classify
-from meetingbots.zoom.consent import authorize_url, new_code_verifier, pkce_challenge
+from meetingbots.zoom.authorize import authorize_url, new_code_verifier, pkce_challenge
 from meetingbots.zoom.errors import Cause, Definite
-from meetingbots.zoom.exchange import Exchange
+from meetingbots.zoom.http import calls
+from meetingbots.zoom.http.calls import Call, CallObserver
+from meetingbots.zoom.http.classify import classify
+from meetingbots.zoom.http.exchange import Exchange
+from meetingbots.zoom.http.responses import Answer
 
 __all__ = ["AppCredentials", "OAuthClient", "TokenSet", "authorize_url", "new_code_verifier", "pkce_challenge"]
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from meetingbots.manifests.bot_environment import secret_values
-from meetingbots.manifests.bot_pod import bot_pod, pod_name
-from meetingbots.manifests.join_secret import Delivery, join_secret
+from meetingbots.bots.manifests.environment import secret_values
+from meetingbots.bots.manifests.join_secret import Delivery, join_secret
+from meetingbots.bots.manifests.pod import bot_pod, pod_name
 from meetingbots.models.bot import MeetingBot, TokenKind
 from pydantic import SecretStr
 

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.bench.burst.usage import usage
 from tests.bench.credentials.population import Population, populate
 from tests.bench.credentials.size import Size
-from tests.bench.load.ground import Ground, ground
+from tests.bench.load.harness import Ground, ground
 from tests.bench.load.lines import show
 from tests.bench.load.measures import kube_calls
 

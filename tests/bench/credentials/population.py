@@ -10,15 +10,15 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from meetingbots.manifests.token_secret import new_secret
-from meetingbots.manifests.token_state import Tokens, TokenState, mark_of
+from meetingbots.credentials.decide.token_state import Tokens, TokenState, mark_of
+from meetingbots.credentials.manifests.token_secret import new_secret
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import GrantKind, ZoomCredential
 from pydantic import SecretStr
 
 from tests.bench.burst.objects import secret
 from tests.bench.burst.wire import MERGE, Object
-from tests.bench.load.ground import CREDENTIALS, NAMESPACE, Ground
+from tests.bench.load.harness import CREDENTIALS, NAMESPACE, Ground
 from tests.bench.load.population import USERS_PER_ACCOUNT, in_parallel
 from tests.cluster.api import core_path
 from tests.zoomsim.scenario import Consented, ConsentWanted, Scenario

@@ -5,7 +5,7 @@ import time
 
 from tests.bench.burst.figures import spread
 from tests.bench.load import measures, receiving
-from tests.bench.load.ground import Ground, ground
+from tests.bench.load.harness import Ground, ground
 from tests.bench.load.lines import show
 from tests.bench.load.population import make_mappings, make_people
 from tests.bench.load.size import Size

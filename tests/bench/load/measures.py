@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bench.burst.figures import spread
 from tests.bench.burst.usage import usage
-from tests.bench.load.ground import CREDENTIALS, MAPPINGS, Ground
+from tests.bench.load.harness import CREDENTIALS, MAPPINGS, Ground
 from tests.bench.load.population import FIRST_MEETING, People
 from tests.zoomsim.scenario import MeetingWanted
 

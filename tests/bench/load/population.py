@@ -5,12 +5,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from meetingbots.manifests.mapping import new_mapping
+from meetingbots.mappings.manifests.mapping import new_mapping
 from meetingbots.models.mapping import FoundCredential, MappingPhase, MappingStatus, Role, Source
 
 from tests.bench.burst.objects import secret
 from tests.bench.burst.wire import Object
-from tests.bench.load.ground import CREDENTIALS, MAPPINGS, NAMESPACE, Ground
+from tests.bench.load.harness import CREDENTIALS, MAPPINGS, NAMESPACE, Ground
 from tests.cluster.api import core_path
 from tests.zoomsim.scenario import ConsentWanted, MeetingWanted, Scenario
 from tests.zoomsim.world import Account, App, User

@@ -13,7 +13,7 @@ from meetingbots.kube.merge_patch import merge_patch
 
 from tests.bench.burst.usage import usage
 from tests.bench.burst.wire import MERGE, Object, RefusedError
-from tests.bench.load.ground import MAPPINGS, Ground
+from tests.bench.load.harness import MAPPINGS, Ground
 from tests.bench.load.population import FIRST_MEETING, People, in_parallel
 from tests.stack.event_sender import Answer, counts, event_body, send_all, send_at_pace, signed_request
 from tests.zoomsim.world import User

@@ -11,12 +11,12 @@ from typing import Any
 
 import aiohttp
 import httpx
-from meetingbots.entry import operator_process
 from meetingbots.kube.client import Object
 from meetingbots.kube.connection import find_cluster
 from meetingbots.kube.resources import BOTS, MAPPINGS, PODS, SECRETS, Resource
-from meetingbots.settings import OperatorSettings
-from meetingbots.zoom.transport import new_http_client
+from meetingbots.process import operator as operator_process
+from meetingbots.runtime.settings import OperatorSettings
+from meetingbots.zoom.http.transport import new_http_client
 
 from tests.integration.killpoints.dying import DyingKube, DyingTransport, Killer, Moment
 from tests.integration.killpoints.forked import Forked

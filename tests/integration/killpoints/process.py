@@ -10,20 +10,20 @@ from uuid import uuid4
 
 import aiohttp
 import httpx
+from meetingbots.credentials.reconcile.reconciler import CredentialReconciler
+from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.kube.client import Kube
 from meetingbots.kube.connection import find_cluster
-from meetingbots.kube.recorder import Recorder
+from meetingbots.kube.event_recorder import Recorder
 from meetingbots.kube.resources import CREDENTIALS
-from meetingbots.metrics import Metrics
-from meetingbots.reconcile.access_tokens import AccessTokens
-from meetingbots.reconcile.cache import Key
-from meetingbots.reconcile.credential import CredentialReconciler
-from meetingbots.reconcile.queue import DelayQueue
-from meetingbots.reconcile.services import Caches, Queues, Services
-from meetingbots.settings import OperatorSettings
+from meetingbots.runtime.context import Caches, Queues, Services
+from meetingbots.runtime.metrics import Metrics
+from meetingbots.runtime.object_cache import Key
+from meetingbots.runtime.settings import OperatorSettings
+from meetingbots.runtime.work_queue import DelayQueue
 from meetingbots.zoom.api import ZoomAPI
+from meetingbots.zoom.http.transport import new_http_client
 from meetingbots.zoom.oauth import OAuthClient
-from meetingbots.zoom.transport import new_http_client
 
 from tests.integration.killpoints.dying import DyingKube, DyingTransport, Killer, Moment
 from tests.integration.killpoints.forked import Forked, Outcome

@@ -16,7 +16,7 @@ from meetingbots.kube.informer import Informer
 from meetingbots.kube.resources import CREDENTIALS, SECRETS, Resource
 
 from tests.unit.kube.scripted_server import Reply, Reset, ScriptedServer, Stream, lines, refusal
-from tests.unit.told_time import run
+from tests.unit.virtual_time import run
 
 Seen: TypeAlias = tuple[str, str, str | None]
 Step: TypeAlias = "Sequence[Object | KubeError] | Watch"

@@ -3,13 +3,13 @@
 import re
 
 import yaml
-from meetingbots.entry.receiver.events import Result
-from meetingbots.metrics import Metrics
+from meetingbots.receiver.event_writer import Result
+from meetingbots.runtime.metrics import Metrics
 
 from tests.unit.pages.yaml_blocks import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-RECEIVER = ROOT / "operator" / "meetingbots" / "entry" / "receiver"
+RECEIVER = ROOT / "operator" / "meetingbots" / "receiver"
 
 
 def exported() -> dict[str, tuple[str, tuple[str, ...]]]:

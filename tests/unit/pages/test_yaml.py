@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
-from meetingbots.manifests.crds import KINDS, schema
 from meetingbots.models.base import ModelError
+from meetingbots.models.crds import KINDS, schema
 from meetingbots.models.credential import GrantKind, ZoomCredential
 from meetingbots.models.metadata import Resource
 from meetingbots.models.names import API_VERSION

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from meetingbots.models.credential import CredentialReason
-from meetingbots.zoom.error_table import TABLE
+from meetingbots.zoom.http.error_table import TABLE
 
 from tests.tables.answers import answers_table, in_document
 

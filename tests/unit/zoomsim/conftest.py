@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.unit.zoomsim.ground import REDIRECT, START, Ground
+from tests.unit.zoomsim.simulator_harness import REDIRECT, START, Ground
 from tests.zoomsim.clock import SimClock
 from tests.zoomsim.server import serving
 from tests.zoomsim.sim import ZoomSim

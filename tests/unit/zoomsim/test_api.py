@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.zoomsim.ground import START, Ground, error_of
+from tests.unit.zoomsim.simulator_harness import START, Ground, error_of
 from tests.zoomsim.world import App, Occurrence, User
 
 JOIN = "/jointoken/local_recording"

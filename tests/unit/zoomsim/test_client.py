@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.unit.zoomsim.ground import START
+from tests.unit.zoomsim.simulator_harness import START
 from tests.zoomsim.client import OrderRefused, SimClient
 from tests.zoomsim.clock import SimClock
 from tests.zoomsim.faults import Fault

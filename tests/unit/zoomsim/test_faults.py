@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.zoomsim.ground import Ground, error_of
+from tests.unit.zoomsim.simulator_harness import Ground, error_of
 from tests.zoomsim.faults import Fault, Faults
 
 

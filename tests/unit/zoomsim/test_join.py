@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.zoomsim.ground import Ground
+from tests.unit.zoomsim.simulator_harness import Ground
 from tests.zoomsim.join import JoinRequest, Participant
 from tests.zoomsim.world import Meeting
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.zoomsim.ground import START, Ground
+from tests.unit.zoomsim.simulator_harness import START, Ground
 from tests.zoomsim.clock import SimClock
 from tests.zoomsim.errors import ZoomError
 from tests.zoomsim.limits import Category, Limits

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from tests.unit.zoomsim.ground import REDIRECT, START, Ground, basic, error_of
+from tests.unit.zoomsim.simulator_harness import REDIRECT, START, Ground, basic, error_of
 from tests.zoomsim.world import App, User
 
 VERIFIER = "a-verifier-that-is-long-enough-for-the-rule-of-43-characters"

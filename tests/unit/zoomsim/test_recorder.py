@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from tests.unit.zoomsim.ground import REDIRECT, START, Ground, basic, until
+from tests.unit.zoomsim.simulator_harness import REDIRECT, START, Ground, basic, until
 from tests.zoomsim.faults import Fault
 from tests.zoomsim.recorder import Call, Recorder
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.unit.zoomsim.ground import START, Ground, until
+from tests.unit.zoomsim.simulator_harness import START, Ground, until
 from tests.zoomsim import webhooks
 from tests.zoomsim.webhooks import Delivery
 from tests.zoomsim.world import App, Occurrence

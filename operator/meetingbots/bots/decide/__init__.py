@@ -1,0 +1,1 @@
+"""Decides what a MeetingBot needs next. Pure functions; time is an argument."""

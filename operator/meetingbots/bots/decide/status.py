@@ -1,0 +1,269 @@
+"""How a bot's state is told: phase and conditions for people, `kubectl wait` and GitOps tools.
+
+Ready is True while a bot waits for its time, stages, joins, runs, succeeded or expired; False with a reason once
+something is in its way (Reconciling: it may heal; Stalled: it takes a person, or it is over).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from meetingbots.bots.decide.facts import BotFacts, Shortfall
+from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.schedule import join_time
+from meetingbots.bots.manifests.join_secret import Delivery
+from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenKind, TokenStatus
+from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
+
+_STILL_ACTS = {"suspend", "meetingEndPolicy", "leaveAfterMeetingEndSeconds", "ttlSecondsAfterFinished"}
+
+
+def fixed_spec_hash(bot: MeetingBot) -> str:
+    """A fingerprint of what an edit can no longer change once the bot joins.
+
+    Defaults are not in it: a field that a later version adds is not an edit.
+    """
+    spec = bot.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
+    fixed = {key: value for key, value in spec.items() if key not in _STILL_ACTS}
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def accounted(status: BotStatus) -> bool:
+    """Whether the attempt of ``status.podName`` has come to its end, so that a next one may follow."""
+    return status.last_attempt is not None and status.last_attempt.pod_name == status.pod_name
+
+
+def joined(status: BotStatus) -> bool:
+    """Whether the present attempt is told as having joined: from then on the spec is fixed."""
+    return status.spec_hash is not None and not accounted(status)
+
+
+def unchanged(facts: BotFacts) -> BotStatus:
+    """The status as it is; only that this generation of the bot was looked at is told."""
+    return facts.bot.status.model_copy(update={"observed_generation": facts.bot.metadata.generation})
+
+
+def staged(facts: BotFacts, pod_name: str) -> BotStatus:
+    """The status of a bot whose Pod is on its way to its gate, or waits there: the same, so that it is written once."""
+    return going_well(facts, BotPhase.STAGING, _preparing(facts, pod_name))
+
+
+def _preparing(facts: BotFacts, pod_name: str) -> str:
+    return f"Pod {pod_name} is being prepared; the bot joins from {join_time(facts.bot):%H:%M:%S} UTC on."
+
+
+def claimed(facts: BotFacts, *, pod_name: str) -> BotStatus:
+    """The status that claims a Pod's name for a new attempt; nothing of an earlier one's tokens is left in it."""
+    status = facts.bot.status
+    fresh = replace(facts, delivery=None, shortfall=None)
+    told = going_well(
+        fresh,
+        BotPhase.STAGING,
+        _preparing(facts, pod_name),
+        pod_name=pod_name,
+        attempts=status.attempts + 1,
+        token=None,
+        credential_name=None,
+        spec_hash=None,
+    )
+    conditions = remove(remove(told.conditions, ConditionType.TOKEN_ISSUED), ConditionType.SPEC_CHANGE_IGNORED)
+    return told.model_copy(update={"conditions": conditions})
+
+
+def going_well(
+    facts: BotFacts, phase: BotPhase, message: str, *, reason: BotReason | None = None, **changes: Any
+) -> BotStatus:
+    """The status of a bot with nothing in its way (or past it); Ready's reason is the phase, or else `reason`."""
+    status = _changed(facts, phase=phase, **changes)
+    conditions = _set(status.conditions, facts, ConditionType.READY, True, reason or phase.value, message)
+    conditions = remove(remove(conditions, ConditionType.RECONCILING), ConditionType.STALLED)
+    return status.model_copy(update={"conditions": _token_condition(conditions, facts)})
+
+
+def in_trouble(
+    facts: BotFacts, phase: BotPhase, reason: BotReason, message: str, *, mendable: bool = True, **changes: Any
+) -> BotStatus:
+    """The status of a bot that something holds up: Reconciling where it may heal, else Stalled."""
+    status = _changed(facts, phase=phase, **changes)
+    conditions = _set(status.conditions, facts, ConditionType.READY, False, reason, message)
+    present, absent = ConditionType.RECONCILING, ConditionType.STALLED
+    if not mendable:
+        present, absent = absent, present
+    if reason is BotReason.SUSPENDED:
+        conditions = remove(conditions, present)
+    else:
+        conditions = _set(conditions, facts, present, True, reason, message)
+    conditions = remove(conditions, absent)
+    return status.model_copy(update={"conditions": _token_condition(conditions, facts)})
+
+
+def failed(facts: BotFacts, reason: BotReason, message: str, **changes: Any) -> BotStatus:
+    """The status of a bot that has failed for good."""
+    changes.setdefault("completion_time", whole_seconds(facts.now))
+    changes.setdefault("next_attempt_time", None)
+    return in_trouble(facts, BotPhase.FAILED, reason, message, mendable=False, **changes)
+
+
+def spec_change(facts: BotFacts, status: BotStatus) -> BotStatus:
+    """`status` with `SpecChangeIgnored` while the spec differs from the one that the bot joined with."""
+    known = status.spec_hash
+    conditions = list(status.conditions)
+    if known is not None and known != fixed_spec_hash(facts.bot):
+        conditions = _set(
+            conditions,
+            facts,
+            ConditionType.SPEC_CHANGE_IGNORED,
+            True,
+            "AlreadyJoined",
+            "The spec was changed after the bot had joined; it goes on as it was. Only suspend, meetingEndPolicy, "
+            "leaveAfterMeetingEndSeconds and ttlSecondsAfterFinished still act.",
+        )
+    else:
+        conditions = remove(conditions, ConditionType.SPEC_CHANGE_IGNORED)
+    generation = facts.bot.metadata.generation
+    return status.model_copy(update={"conditions": conditions, "observed_generation": generation})
+
+
+def whole_seconds(moment: datetime) -> datetime:
+    """The moment as Kubernetes stores it."""
+    return moment.replace(microsecond=0)
+
+
+def unreadable(item: Mapping[str, Any], words: str, *, now: datetime) -> dict[str, Any] | None:
+    """The status of an object that does not have the shape of a MeetingBot (`item`); None if it is told already."""
+    generation = item["metadata"].get("generation")
+    known = item.get("status", {}).get("conditions", ())
+    if any(told.get("type") == ConditionType.READY and told.get("message") == words for told in known):
+        return None
+    common = {"reason": BotReason.CONFIG_ERROR, "message": words, "last_transition_time": whole_seconds(now)}
+    conditions = [
+        Condition(type=kind, status=status, observed_generation=generation, **common).to_dict()
+        for kind, status in (
+            (ConditionType.READY, ConditionStatus.FALSE),
+            (ConditionType.STALLED, ConditionStatus.TRUE),
+        )
+    ]
+    return {"conditions": conditions, "observedGeneration": generation}
+
+
+def _changed(facts: BotFacts, **changes: Any) -> BotStatus:
+    bot = facts.bot
+    update: dict[str, Any] = {"observed_generation": bot.metadata.generation}
+    if facts.delivery is None or accounted(bot.status):
+        # What an edit says after the delivery is not where the bot is.
+        known = facts.meeting.meeting_id if isinstance(facts.meeting, MeetingRef) else None
+        update["meeting_id"] = known or bot.status.meeting_id
+        update["scheduled_time"] = whole_seconds(join_time(bot))
+    if facts.delivery is not None:
+        update["token"] = token_status(facts.delivery)
+        update["credential_name"] = facts.delivery.credential or bot.status.credential_name
+    elif facts.shortfall is not None:
+        update["token"] = TokenStatus(reason=facts.shortfall.reason)
+    return bot.status.model_copy(update={**update, **changes})
+
+
+def token_status(delivery: Delivery) -> TokenStatus:
+    """A delivery as the status tells it."""
+    return TokenStatus(
+        kinds=list(delivery.kinds),
+        issued_time=whole_seconds(delivery.issued_at) if delivery.issued_at else None,
+        delivered_time=whole_seconds(delivery.delivered_at),
+        reason=delivery.reason or None,
+    )
+
+
+def _token_condition(conditions: list[Condition], facts: BotFacts) -> list[Condition]:
+    told = facts.delivery or facts.shortfall
+    if told is None:
+        return conditions
+    if isinstance(told, Shortfall):
+        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, told.reason, told.message)
+    if told.reason:
+        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, told.reason, told.message)
+    if not told.kinds:
+        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, "NotRequested", "The spec asks for no token.")
+    words = _issued(told.kinds, told.credential)
+    words = f"{words} Tried before: {told.message}" if told.message else words
+    return _set(conditions, facts, ConditionType.TOKEN_ISSUED, True, "Issued", words)
+
+
+def _issued(kinds: Sequence[TokenKind], credential: str | None) -> str:
+    return f"{', '.join(kinds)}, made with the ZoomCredential {credential}."
+
+
+def told_of_tokens(status: BotStatus, told: Condition | None) -> str:
+    """The words of a delivery that the condition TokenIssued (`told`) was made from."""
+    token = status.token
+    if token is None or told is None:
+        return ""
+    if token.reason:
+        return told.message
+    prefix = f"{_issued(token.kinds, status.credential_name)} Tried before: "
+    return told.message.removeprefix(prefix) if told.message.startswith(prefix) else ""
+
+
+def _set(
+    conditions: list[Condition], facts: BotFacts, kind: ConditionType, status: bool, reason: str, message: str
+) -> list[Condition]:
+    return set_condition(
+        conditions,
+        type=kind,
+        status=status,
+        reason=str(reason),
+        message=message,
+        generation=facts.bot.metadata.generation,
+        now=whole_seconds(facts.now),
+    )
+
+
+def ready(status: BotStatus) -> Condition | None:
+    """The Ready condition, if there is one."""
+    return find(status.conditions, ConditionType.READY)
+
+
+def present_trouble(status: BotStatus) -> str:
+    """What is in the bot's way at present, in words; empty if nothing is."""
+    told = ready(status)
+    return told.message if told is not None and told.status is ConditionStatus.FALSE else ""
+
+
+def is_suspended(status: BotStatus) -> bool:
+    """Whether the bot was last seen suspended."""
+    told = ready(status)
+    return told is not None and told.reason == BotReason.SUSPENDED
+
+
+def is_finished(status: BotStatus) -> bool:
+    """Whether the bot has come to its end."""
+    return status.phase is not None and status.phase.finished
+
+
+def without_token(facts: BotFacts) -> str:
+    """The sentence that tells that, and why, the bot goes without (all of) its tokens; empty if it has them."""
+    delivery = facts.delivery
+    if delivery is None or not delivery.reason:
+        return ""
+    if delivery.kinds:
+        return f" It goes with {', '.join(delivery.kinds)} only ({delivery.reason}: {delivery.message})"
+    return f" It goes without a token and asks the host ({delivery.reason}: {delivery.message})"
+
+
+def joined_with(facts: BotFacts) -> str:
+    """The fingerprint of the spec that the present attempt joined with."""
+    delivered = facts.delivery.spec_hash if facts.delivery is not None else ""
+    return facts.bot.status.spec_hash or delivered or fixed_spec_hash(facts.bot)
+
+
+def noted(facts: BotFacts, status: BotStatus, words: str) -> BotStatus:
+    """`status` with these words for people behind what Ready tells already; the same if there are none."""
+    told = ready(status)
+    if not words or told is None or words in told.message:
+        return status
+    well = told.status is ConditionStatus.TRUE
+    conditions = _set(status.conditions, facts, ConditionType.READY, well, told.reason, f"{told.message} {words}")
+    return status.model_copy(update={"conditions": conditions})

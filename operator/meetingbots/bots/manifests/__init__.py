@@ -1,0 +1,1 @@
+"""Builds a bot's Pod and its join-token Secret. Pure functions."""

@@ -1,0 +1,1 @@
+"""Reconciles MeetingBots: gather, decide, apply."""

@@ -1,0 +1,1 @@
+"""Serves a running bot that needs another join token."""

@@ -1,0 +1,109 @@
+"""The port where running bots ask for a further join token: ``POST`` or ``GET /token`` with the Pod's own token.
+
+| answer | when |
+| --- | --- |
+| 200, the token as plain text | |
+| 401 | no token was presented, or not a Pod's valid token for audience `meetingbots` |
+| 403 | not the present Pod of a bot in its meeting, or one without `tokenEndpoint` |
+| 404, `Reason: sentence` | there is no token; `Retry-After` where waiting may help |
+| 429, `Retry-After` | the Pod asks too often |
+| 503, `Retry-After` | this replica stands by, the bot has only just started, or Kubernetes is away |
+
+No request is quoted in a log, and no answer is to be kept by anybody.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+from pydantic import SecretStr
+
+from meetingbots.bots.manifests.rejoin_access import PATH
+from meetingbots.bots.rejoin.rules import NotAllowed, NoToken, NotYet
+from meetingbots.bots.rejoin.service import Granted, Outcome, Rejoins, TooOften, Unknown
+from meetingbots.kube.errors import KubeError
+
+_BEARER: Final = re.compile(r"Bearer +([\x21-\x7e]{1,8000})", re.IGNORECASE)
+_AGAIN_SECONDS: Final = 1.0
+_FINISH_SECONDS: Final = 5.0
+
+_log = logging.getLogger(__name__)
+# aiohttp's own complaints about broken requests quote them.
+_quiet = logging.getLogger("meetingbots.token_endpoint.http")
+_quiet.setLevel(logging.CRITICAL)
+
+
+@asynccontextmanager
+async def serve_tokens(
+    *, rejoins: Callable[[], Rejoins | None], port: int, host: str | None = None
+) -> AsyncIterator[int]:
+    """Serve while the context lasts; yields the port (0: any). `rejoins` gives None while this process stands by."""
+    application = web.Application(client_max_size=1024)
+    endpoint = _Endpoint(rejoins)
+    application.router.add_get(PATH, endpoint.answer, allow_head=False)
+    application.router.add_post(PATH, endpoint.answer)
+    runner = web.AppRunner(application, access_log=None, logger=_quiet, shutdown_timeout=_FINISH_SECONDS)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host=host, port=port)
+        await site.start()
+        yield site.port
+    finally:
+        await runner.cleanup()
+
+
+class _Endpoint:
+    """Answers requests."""
+
+    def __init__(self, rejoins: Callable[[], Rejoins | None]) -> None:
+        self._rejoins = rejoins
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """One request; whatever goes wrong, its values stay out of the log."""
+        presented = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+        if presented is None:
+            return _response(Unknown())
+        rejoins = self._rejoins()
+        if rejoins is None:
+            return _response(NotYet("This replica stands by; another one answers.", _AGAIN_SECONDS))
+        try:
+            return _response(await rejoins.token(SecretStr(presented[1])))
+        except KubeError as error:
+            _log.warning("token endpoint: %s", error)
+        except Exception as error:
+            _log.error("token endpoint: defect %s", type(error).__name__)
+        return _response(NotYet("Kubernetes cannot be asked at the moment.", _AGAIN_SECONDS))
+
+
+def _response(outcome: Outcome) -> web.Response:
+    match outcome:
+        case Granted(token):
+            return _plain(200, token.get_secret_value())
+        case Unknown():
+            return _plain(
+                401,
+                "Present the Pod's own token for audience meetingbots: Authorization: Bearer …\n",
+                **{"WWW-Authenticate": 'Bearer realm="meetingbots"'},
+            )
+        case NotAllowed(message):
+            return _plain(403, f"{message}\n")
+        case NoToken(reason, message, retry_after):
+            return _plain(404, f"{reason}: {message}\n", **_again(retry_after))
+        case TooOften(retry_after):
+            return _plain(429, "This Pod asks too often.\n", **_again(retry_after))
+        case NotYet(message, retry_after):
+            return _plain(503, f"{message}\n", **_again(retry_after))
+
+
+def _plain(status: int, text: str, **headers: str) -> web.Response:
+    return web.Response(status=status, text=text, headers={"Cache-Control": "no-store", **headers})
+
+
+def _again(seconds: float | None) -> dict[str, str]:
+    return {} if seconds is None else {"Retry-After": str(max(1, math.ceil(seconds)))}

@@ -1,0 +1,1 @@
+"""ZoomCredentials: consents, their tokens, and their state."""

@@ -1,0 +1,1 @@
+"""Decides what a ZoomCredential needs next. Pure functions; time is an argument."""

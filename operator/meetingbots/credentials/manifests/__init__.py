@@ -1,0 +1,1 @@
+"""Encodes and decodes the Secrets of credentials. Pure functions."""

@@ -1,0 +1,1 @@
+"""Reconciles ZoomCredentials: gather, decide, apply."""

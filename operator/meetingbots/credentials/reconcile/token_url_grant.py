@@ -1,0 +1,165 @@
+"""The grant accessTokenURL: the customer keeps the tokens, and an address of theirs answers with one as plain text.
+
+Somebody else's server decides what comes back, and a tenant which address is asked; so the address is asked behind the
+guards of `outside`, what it answers is never shown, and whose token it is says Zoom alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import orjson
+from pydantic import SecretStr
+
+from meetingbots.credentials.decide.facts import Absent, GrantUnserved
+from meetingbots.credentials.decide.token_state import mark_of
+from meetingbots.egress.allow_list import AllowedHosts, Target
+from meetingbots.egress.client import OutsideClient
+from meetingbots.egress.errors import NotAllowed, OutsideError
+from meetingbots.kube.client import Kube, Object
+from meetingbots.kube.secret_values import SecretValueError, read_secret, value_of
+from meetingbots.models import names
+from meetingbots.models.credential import AccessTokenURLGrant, GrantKind, ZoomCredential
+from meetingbots.runtime.settings import OperatorSettings
+from meetingbots.zoom.errors import Cause, Passing
+from meetingbots.zoom.oauth import AppCredentials, OAuthClient, TokenSet
+
+UNKNOWN_LIFE: Final = timedelta(minutes=5)
+"""How long a token counts as good that does not say when it ends."""
+_LONGEST_LIFE: Final = timedelta(days=1)
+_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_HEADER_VALUE: Final = re.compile(r"[\x20-\x7e\t]{0,8192}")
+_NOT_FOR_AUTHORS: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+
+@dataclass(frozen=True)
+class CustomersTokenGrant:
+    """An address to ask, with its headers: as often as one likes, and each answer may be anybody's."""
+
+    target: Target = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    client: OutsideClient
+    fingerprint: str
+    renewable: bool = True
+    any_user: bool = True
+    attempt: str = ""
+
+    async def redeem(self, *, oauth: OAuthClient, app: AppCredentials, now: datetime) -> TokenSet:  # noqa: ARG002
+        """Ask the customer's server. Raises `ZoomError`; it is never definite, for it is not Zoom who says it."""
+        try:
+            answer = await self.client.get(self.target, headers=self.headers)
+        except OutsideError as error:
+            raise _failure(error.message, status=error.status, retry_after=error.retry_after) from None
+        text = answer.body.strip()
+        if not text.isascii() or not _TOKEN.fullmatch(text.decode("ascii")):
+            raise _failure("its answer is not an access token as plain text", status=answer.status)
+        token = SecretStr(text.decode("ascii"))
+        expires = expiry_of(token, now=now)
+        if expires <= now:
+            raise _failure("the access token that it answers has run out", status=answer.status)
+        return TokenSet(
+            access_token=token,
+            refresh_token=None,
+            expires_at=expires,
+            token_type="bearer",  # noqa: S106 - a kind, not a token
+            scopes=(),
+            api_url="",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenURLs:
+    """Which addresses may be asked, and with what."""
+
+    hosts: AllowedHosts
+    client: OutsideClient
+
+    @classmethod
+    def allowed_by(cls, settings: OperatorSettings, *, client: OutsideClient) -> TokenURLs:
+        """As the operator's settings say."""
+        return cls(hosts=AllowedHosts(settings.allowed_token_url_hosts, name="allowed token URL hosts"), client=client)
+
+    async def grant(
+        self, kube: Kube, *, credential: ZoomCredential, wanted: AccessTokenURLGrant
+    ) -> CustomersTokenGrant | GrantUnserved | Absent:
+        """The grant with what its headers' Secret holds. Raises `KubeError`."""
+        try:
+            target = self.hosts.check(wanted.url)
+        except NotAllowed as error:
+            return GrantUnserved(message=f"spec.grant.accessTokenURL.url cannot be used: {error.message}.")
+        reference = wanted.headers_secret_ref
+        headers: Mapping[str, str] = {}
+        if reference is not None:
+            try:
+                headers = _headers(await read_secret(kube, namespace=credential.namespace, name=reference.name))
+            except SecretValueError as error:
+                return Absent(message=f"The headers for the access token URL cannot be sent: {error}")
+        mark = mark_of(SecretStr(str(target.url)))
+        return CustomersTokenGrant(
+            target=target, headers=headers, client=self.client, fingerprint=f"{GrantKind.ACCESS_TOKEN_URL}-{mark}"
+        )
+
+
+def expiry_of(token: SecretStr, *, now: datetime) -> datetime:
+    """When a token ends: as its payload says where it is a JWT (unverified: Zoom decides in the end), else soon."""
+    parts = token.get_secret_value().split(".")
+    if len(parts) != 3:
+        return now + UNKNOWN_LIFE
+    try:
+        payload = orjson.loads(base64.b64decode(parts[1] + "=" * (-len(parts[1]) % 4), altchars=b"-_", validate=True))
+        seconds = payload.get("exp") if isinstance(payload, dict) else None
+    except (binascii.Error, ValueError):
+        return now + UNKNOWN_LIFE
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < 2**40:
+        return now + UNKNOWN_LIFE
+    return min(datetime.fromtimestamp(seconds, tz=UTC), now + _LONGEST_LIFE)
+
+
+def _headers(secret: Object) -> Mapping[str, str]:
+    metadata = secret["metadata"]
+    name, labels = metadata["name"], metadata.get("labels") or {}
+    if labels.get(names.ALLOW_HEADERS_LABEL) != names.ALLOW_HEADERS:
+        raise SecretValueError(
+            f'Secret {name} lacks the label {names.ALLOW_HEADERS_LABEL}: "{names.ALLOW_HEADERS}", without which no '
+            "Secret is sent to anybody."
+        )
+    headers = {}
+    for key in secret.get("data") or {}:
+        value = value_of(secret, key=key).get_secret_value()
+        if key.lower() in _NOT_FOR_AUTHORS or not _HEADER_NAME.fullmatch(key):
+            raise SecretValueError(f"Key {key} of Secret {name} is not a header that may be set.")
+        if not _HEADER_VALUE.fullmatch(value):
+            raise SecretValueError(f"Key {key} of Secret {name} has characters that a header cannot have.")
+        headers[key] = value
+    return headers
+
+
+def _failure(message: str, *, status: int | None, retry_after: float | None = None) -> Passing:
+    return Passing(
+        Cause.UNAVAILABLE,
+        message=f"the access token URL gave no token: {message}",
+        http_status=status,
+        retry_after=retry_after,
+    )

@@ -1,0 +1,92 @@
+"""The hosts that the operator's settings allow a customer to name, and reading the address that a customer wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from yarl import URL
+
+from meetingbots.egress.errors import NotAllowed
+from meetingbots.egress.ip_ranges import Reach, reach_of
+
+_PRIVATE_PREFIX: Final = "private:"
+_HTTPS_PORT: Final = 443
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    host: str
+    port: int | None
+    private: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """An address that may be asked, as far as its text goes. `private`: it may be in a private network, too."""
+
+    url: URL
+    host: str
+    private: bool
+
+
+class AllowedHosts:
+    """The hosts of one setting.
+
+    An entry is a host name or IP address, with or without a port (without one, every port is allowed). With `private:`
+    before it, its addresses may be private ones and loopback; link-local addresses are allowed to nobody. `name` is how
+    people call the setting, for messages.
+    """
+
+    def __init__(self, entries: Iterable[str], *, name: str) -> None:
+        self._entries = tuple(map(_entry, entries))
+        self._name = name
+
+    def check(self, text: str) -> Target:
+        """Read an address. Raises `NotAllowed`, whose text names at most the host."""
+        try:
+            url = URL(text.strip())
+            host, port = (url.host or "").lower(), url.port
+        except ValueError:
+            raise NotAllowed("the address cannot be read as one") from None
+        if url.scheme != "https" or not host:
+            raise NotAllowed("the address must begin with https:// and name a host")
+        if url.user is not None or url.password is not None:
+            raise NotAllowed("the address must hold no user name and no password: use the headers' Secret")
+        entry = next((entry for entry in self._entries if _fits(entry, host=host, port=port)), None)
+        if entry is None:
+            raise NotAllowed(f"the host {host[:253]} is not among the {self._name} of the operator's settings")
+        target = Target(url=url.with_fragment(None), host=host, private=entry.private)
+        if _is_literal(host):
+            check_address(host, target=target)
+        return target
+
+
+def check_address(address: str, *, target: Target) -> None:
+    """Whether this address of the target's host may be connected to. Raises `NotAllowed`."""
+    reach = reach_of(address)
+    if reach is Reach.PUBLIC or (reach is Reach.PRIVATE and target.private):
+        return
+    raise NotAllowed(
+        f"the host {target.host[:253]} is at a private or link-local address, where the operator may not be sent"
+    )
+
+
+def _entry(text: str) -> _Entry:
+    private = text.startswith(_PRIVATE_PREFIX)
+    rest = text.removeprefix(_PRIVATE_PREFIX).strip()
+    host, colon, port = rest.rpartition(":")
+    if rest.count(":") > 1 and not rest.startswith("["):
+        host, colon, port = rest, "", ""  # an IPv6 address without brackets
+    elif not colon or not port.isdecimal():
+        host, port = rest, ""
+    return _Entry(host=host.strip("[]").lower(), port=int(port) if port else None, private=private)
+
+
+def _fits(entry: _Entry, *, host: str, port: int | None) -> bool:
+    return entry.host == host and entry.port in (None, port or _HTTPS_PORT)
+
+
+def _is_literal(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdecimal()

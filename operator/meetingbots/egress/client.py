@@ -1,0 +1,178 @@
+"""One guarded request to a customer's address: resolved once, connected to just what was checked, short and small.
+
+The host name is looked up here, every address of it is checked, and the connection goes to one of those very
+addresses, with TLS for the host name: what the name says a moment later does not matter. Redirects are not followed,
+answers are read up to a limit and not unpacked, and the whole exchange has a few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final, TypeAlias
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from meetingbots.egress.allow_list import Target, check_address
+from meetingbots.egress.errors import OutsideError
+
+Resolve: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
+"""From a host name and port to its addresses, as texts. Raises `OSError`."""
+
+MAX_ANSWER_BYTES: Final = 16 * 1024
+DEADLINE_SECONDS: Final = 5.0
+_MAX_RETRY_AFTER: Final = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutsideAnswer:
+    """A complete answer with a status from 200 to 299."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+
+async def resolve_by_system(host: str, port: int) -> list[str]:
+    """Look a name up as every other program does."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class OutsideClient:
+    """Sends guarded requests.
+
+    `tls` says which certificates are trusted (default: the usual authorities, or those in SSL_CERT_FILE). `resolve`
+    takes the place of the look-up, and `seconds` of the deadline, for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolve = resolve_by_system,
+        seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        self._tls = tls
+        self._resolve = resolve
+        self._seconds = seconds
+
+    async def get(self, target: Target, *, headers: Mapping[str, str]) -> OutsideAnswer:
+        """Ask. Raises `OutsideError`, and `NotAllowed` where the name leads to a place that we do not go to."""
+        return await self._ask("GET", target, headers=headers, body=None)
+
+    async def post(self, target: Target, *, headers: Mapping[str, str], body: bytes) -> OutsideAnswer:
+        """Tell. Raises as `get` does."""
+        return await self._ask("POST", target, headers=headers, body=body)
+
+    async def _ask(
+        self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes | None
+    ) -> OutsideAnswer:
+        failure = OutsideError("there was no answer")
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._exchange(method, target, headers=headers, body=body)
+        except OutsideError as error:
+            failure = error
+        except TimeoutError:
+            failure = OutsideError(f"there was no complete answer within {self._seconds:g} seconds")
+        except aiohttp.ClientConnectorCertificateError:
+            failure = OutsideError("the server's certificate is not trusted for this host")
+        except (aiohttp.ClientError, OSError, ValueError) as broken:
+            failure = OutsideError(f"it could not be asked ({type(broken).__name__})")
+        raise failure  # out here, so that no chained exception holds on to headers and address
+
+    async def _addresses(self, target: Target) -> list[str]:
+        try:
+            found = await self._resolve(target.host, target.url.port or 443)
+        except (OSError, UnicodeError):
+            raise OutsideError("the host's name is not known") from None
+        for address in found:
+            check_address(address, target=target)
+        return found
+
+    async def _exchange(
+        self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes | None
+    ) -> OutsideAnswer:
+        addresses = await self._addresses(target)
+        connector = aiohttp.TCPConnector(
+            resolver=_Known(addresses), use_dns_cache=False, force_close=True, ssl=self._tls or _usual_tls()
+        )
+        async with (
+            aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                timeout=aiohttp.ClientTimeout(total=self._seconds),
+            ) as session,
+            session.request(
+                method,
+                target.url,
+                headers={"user-agent": "meetingbots", "accept-encoding": "identity", **headers},
+                data=body,
+                allow_redirects=False,
+            ) as response,
+        ):
+            return await _read(response)
+
+
+@cache
+def _usual_tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
+
+
+class _Known(AbstractResolver):
+    """Gives out the addresses that were looked up and checked, whatever is asked for."""
+
+    def __init__(self, addresses: list[str]) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in self._addresses
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def _read(response: aiohttp.ClientResponse) -> OutsideAnswer:
+    status = response.status
+    if 300 <= status < 400:
+        raise OutsideError(f"it answered with a redirect (HTTP {status}), which is not followed", status=status)
+    if not 200 <= status < 300:
+        raise OutsideError(f"it answered HTTP {status}", status=status, retry_after=_retry_after(response))
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise OutsideError("its answer is packed, which was not asked for", status=status)
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            raise OutsideError(f"its answer is larger than {MAX_ANSWER_BYTES // 1024} KiB", status=status)
+    return OutsideAnswer(status=status, body=bytes(body))
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    text = response.headers.get("retry-after", "").strip()
+    if response.status not in (429, 503) or not text.isascii() or not text.isdecimal():
+        return None
+    return float(min(int(text[:9]), _MAX_RETRY_AFTER))

@@ -1,1 +1,0 @@
-"""Entry points: the command line, the kopf handlers, and the receiver of webhooks."""

@@ -1,1 +1,0 @@
-"""Pure construction of Kubernetes objects: Pods, Secrets, mappings, CRDs."""

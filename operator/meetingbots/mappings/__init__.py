@@ -1,0 +1,1 @@
+"""MeetingMappings: which credentials may create a join token for a meeting."""

@@ -1,0 +1,1 @@
+"""Decides how events and listings change a MeetingMapping. Pure functions; time is an argument."""

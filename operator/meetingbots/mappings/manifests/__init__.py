@@ -1,0 +1,1 @@
+"""Builds MeetingMapping objects and their patches. Pure functions."""

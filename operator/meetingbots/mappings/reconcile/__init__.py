@@ -1,0 +1,1 @@
+"""Keeps MeetingMappings up to date with Zoom's listings and removes expired ones."""

@@ -1,0 +1,116 @@
+"""The receiver's web server: its routes, its limits against the internet, and what it logs of a request."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+
+from meetingbots.zoom.webhooks.signature import REQUEST_ID_HEADER
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_KEEP_ALIVE_SECONDS: Final = 65.0
+"""Idle connections, and those whose headers do not come to an end. A little more than the 60 s of common proxies."""
+_LINGER_SECONDS: Final = 2.0
+"""How long the rest of a refused body is read and thrown away, so that its sender sees the answer."""
+_FINISH_SECONDS: Final = 10.0
+"""How long requests under way may take once the process is told to end."""
+_LINE_LIMIT: Final = 8190
+_MOST_HEADERS: Final = 64
+_BACKLOG: Final = 512
+_LONGEST_PATH_LOGGED: Final = 200
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+_access_log = logging.getLogger("meetingbots.receiver.access")
+_server_log = logging.getLogger("meetingbots.receiver.http")
+
+
+def application(
+    *,
+    webhook: Handler,
+    healthy: Callable[[], bool],
+    ready: Callable[[], bool],
+    pages: Iterable[web.RouteDef] = (),
+) -> web.Application:
+    """The routes. `ready` is False until the caches are filled, and again once the process is ending."""
+    app = web.Application()
+    app.router.add_post("/webhooks/{client_id}", webhook)
+    app.router.add_get("/healthz", _probe(healthy))
+    app.router.add_get("/readyz", _probe(ready))
+    app.router.add_routes(pages)
+    app.on_response_prepare.append(_name_no_version)
+    return app
+
+
+@asynccontextmanager
+async def serve(app: web.Application, *, host: str, port: int) -> AsyncIterator[int]:
+    """Serve while the context lasts; yields the port (port 0: any). At the end requests under way are finished."""
+    _server_log.addFilter(_without_values)
+    runner = web.AppRunner(
+        app,
+        access_log_class=AccessLog,
+        access_log=_access_log,
+        logger=_server_log,
+        keepalive_timeout=_KEEP_ALIVE_SECONDS,
+        lingering_time=_LINGER_SECONDS,
+        shutdown_timeout=_FINISH_SECONDS,
+        auto_decompress=False,
+        max_line_size=_LINE_LIMIT,
+        max_field_size=_LINE_LIMIT,
+        max_headers=_MOST_HEADERS,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host=host, port=port, backlog=_BACKLOG)
+        await site.start()
+        yield site.port
+    finally:
+        await runner.cleanup()
+        _server_log.removeFilter(_without_values)
+
+
+class AccessLog(AbstractAccessLogger):
+    """One line for each request: method, path, answer, seconds, Zoom's request id. Never a query, header or body."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anybody reads it."""
+        return self.logger.isEnabledFor(logging.INFO)
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """Write the line. The path is as it was sent, escaped, without its query."""
+        request_id = request.headers.get(REQUEST_ID_HEADER, "")
+        self.logger.info(
+            "%s %s %d %.3fs %s",
+            request.method[:16],
+            request.rel_url.raw_path[:_LONGEST_PATH_LOGGED],
+            response.status,
+            time,
+            request_id if _REQUEST_ID.fullmatch(request_id) else "-",
+        )
+
+
+async def _name_no_version(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "meetingbots"
+
+
+def _without_values(record: logging.LogRecord) -> bool:
+    # aiohttp's own complaints about broken requests quote them; that there was one is enough.
+    if record.exc_info and record.exc_info[0] is not None:
+        record.msg = f"{record.getMessage()}: {record.exc_info[0].__name__}"
+        record.args, record.exc_info, record.exc_text = (), None, None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
+
+
+def _probe(question: Callable[[], bool]) -> Handler:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n") if question() else web.Response(status=503, text="not now\n")
+
+    return answer

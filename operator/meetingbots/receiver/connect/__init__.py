@@ -1,0 +1,1 @@
+"""The connect pages, on which a person gives consent in a browser."""

@@ -1,0 +1,101 @@
+"""What the connect pages need to know: the credentials with grant connect, their apps' client ids, the signing keys.
+
+Fed by the same two watches as `directory`; what is not there yet is asked of the API server, for a link is handed out
+the moment it is in the status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, Final, TypeAlias
+
+from meetingbots.credentials.manifests.receiver_secret import AppName, Projection, parse_projection
+from meetingbots.credentials.manifests.signing_keys import Keyring
+from meetingbots.kube.client import Kube
+from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.models.base import ModelError
+from meetingbots.models.credential import ZoomCredential
+from meetingbots.models.names import RECEIVER_SECRET
+from meetingbots.runtime.object_cache import Key
+
+Object: TypeAlias = dict[str, Any]
+
+_READ_APART: Final = 1.0
+"""Seconds between two reads of the projected Secret that requests can bring about."""
+
+
+class ConnectDirectory:
+    """Credentials and keys. `namespaces` are those served (empty: all), `clock` is monotonic."""
+
+    def __init__(
+        self, *, kube: Kube, system_namespace: str, namespaces: Collection[str] = (), clock: Callable[[], float]
+    ) -> None:
+        self._kube = kube
+        self._system = system_namespace
+        self._namespaces = frozenset(namespaces)
+        self._clock = clock
+        self._credentials: dict[Key, ZoomCredential] = {}
+        self._projection = Projection(apps={})
+        self._read_at: float | None = None
+
+    # Fed by the watches.
+
+    def on_credential(self, namespace: str, name: str, item: Object | None) -> None:
+        """A ZoomCredential is so now, or is gone (None)."""
+        credential = _connecting(item)
+        if credential is None:
+            self._credentials.pop(Key(namespace, name), None)
+        else:
+            self._credentials[Key(namespace, name)] = credential
+
+    def on_projection(self, _namespace: str, _name: str, item: Object | None) -> None:
+        """The projected Secret is so now, or is gone (None)."""
+        self._projection = parse_projection(item) if item is not None else Projection(apps={})
+
+    # Asked by the routes.
+
+    @property
+    def keyring(self) -> Keyring:
+        """The signing keys."""
+        return self._projection.keyring
+
+    def find(self, namespace: str, name: str) -> ZoomCredential | None:
+        """The credential with grant connect of that name, as the watch has told it last."""
+        return self._credentials.get(Key(namespace, name))
+
+    def client_id(self, credential: ZoomCredential) -> str:
+        """The client id of the credential's app; empty while it is not known."""
+        app = self._projection.apps.get(AppName(credential.namespace, credential.spec.app_secret_ref.name))
+        return app.client_id if app is not None else ""
+
+    async def fresh(self, namespace: str, name: str) -> ZoomCredential | None:
+        """The same, asked of the API server. Raises `KubeError`."""
+        if self._namespaces and namespace not in self._namespaces:
+            return None
+        selector = f"metadata.name={name}"
+        async for item in self._kube.list(CREDENTIALS, namespace=namespace, field_selector=selector):
+            return _connecting(item)
+        return None
+
+    async def read_keys(self) -> bool:
+        """Ask the API server for the keys, at most once a second; whether they changed. Raises `KubeError`."""
+        now, before = self._clock(), self.keyring
+        if self._read_at is not None and now - self._read_at < _READ_APART:
+            return False
+        self._read_at = now
+        try:
+            item: Object | None = await self._kube.get(SECRETS, namespace=self._system, name=RECEIVER_SECRET)
+        except NotFoundError:
+            item = None
+        self.on_projection(self._system, RECEIVER_SECRET, item)
+        return self.keyring != before
+
+
+def _connecting(item: Object | None) -> ZoomCredential | None:
+    if item is None or ((item.get("spec") or {}).get("grant") or {}).get("connect") is None:
+        return None
+    try:
+        return ZoomCredential.from_object(item)
+    except ModelError:
+        return None  # the operator tells it where its author looks

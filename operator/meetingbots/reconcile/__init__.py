@@ -1,1 +1,0 @@
-"""The level-triggered middle: delay queues, and gather -> decide -> apply for each kind."""

@@ -1,0 +1,40 @@
+"""Whose app it is: the account_id that an app's Secret names, kept in memory as its readers come by it."""
+
+from __future__ import annotations
+
+from meetingbots.kube.client import Kube, Object
+from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.resources import SECRETS
+from meetingbots.kube.secret_values import SecretValueError, value_of
+from meetingbots.runtime.object_cache import Key, key_of
+
+_KEY = "account_id"
+
+
+class AppAccounts:
+    """The accounts of the owners of apps, by app Secret; empty for one that names none."""
+
+    def __init__(self) -> None:
+        self._known: dict[Key, str] = {}
+
+    def note(self, secret: Object) -> None:
+        """Remember what an app's Secret, just read, says."""
+        try:
+            self._known[key_of(secret)] = value_of(secret, key=_KEY).get_secret_value()
+        except SecretValueError:
+            self._known[key_of(secret)] = ""
+
+    def known(self, key: Key) -> str | None:
+        """The account; empty if the Secret names none; None while it was not read."""
+        return self._known.get(key)
+
+    async def of(self, kube: Kube, key: Key) -> str:
+        """The account; empty if the Secret names none or is missing. Asks at most once. Raises `KubeError`."""
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        try:
+            self.note(await kube.get(SECRETS, namespace=key.namespace, name=key.name))
+        except NotFoundError:
+            return ""
+        return self._known[key]

@@ -1,0 +1,55 @@
+"""The ports that machines look at: /metrics for Prometheus, /healthz and /readyz for the kubelet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from meetingbots.runtime.metrics import Metrics
+
+
+@asynccontextmanager
+async def serve_metrics(*, metrics: Metrics, port: int) -> AsyncIterator[None]:
+    """Serve /metrics on `port` while the context lasts; port 0 serves nothing."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    application = web.Application()
+    application.router.add_get("/metrics", answer)
+    async with _listen(application, port):
+        yield
+
+
+@asynccontextmanager
+async def serve_health(*, healthy: Callable[[], bool], ready: Callable[[], bool], port: int) -> AsyncIterator[None]:
+    """Serve /healthz and /readyz on `port` while the context lasts; port 0 serves nothing."""
+    application = web.Application()
+    application.router.add_get("/healthz", _answer(healthy))
+    application.router.add_get("/readyz", _answer(ready))
+    async with _listen(application, port):
+        yield
+
+
+def _answer(question: Callable[[], bool]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n") if question() else web.Response(status=503, text="not now\n")
+
+    return answer
+
+
+@asynccontextmanager
+async def _listen(application: web.Application, port: int) -> AsyncIterator[None]:
+    if port == 0:
+        yield
+        return
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, port=port).start()
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,211 @@
+"""Settings of both processes: flags, or environment variables that start with ``MEETINGBOTS_``."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
+
+from meetingbots.runtime.template_file import parse_template
+
+DEFAULT_API_URL = "https://api.zoom.us/v2"
+DEFAULT_OAUTH_URL = "https://zoom.us/oauth"
+_SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+_OBJECT_NAME = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """From which severity on log lines are written."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+def _own_namespace() -> str:
+    try:
+        return _SERVICE_ACCOUNT_NAMESPACE.read_text().strip()
+    except OSError:
+        return "meetingbots-system"
+
+
+def _base_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must be an http or https URL with a host, and without query, fragment and password")
+    return value.rstrip("/")
+
+
+class Settings(BaseSettings):
+    """What operator and receiver have in common."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MEETINGBOTS_",
+        cli_kebab_case=True,
+        cli_avoid_json=True,
+        cli_exit_on_error=False,
+        env_ignore_empty=True,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    namespace: Names = Field(default=(), description="serve this namespace only; may be given several times")
+    all_namespaces: CliImplicitFlag[bool] = Field(
+        default=False, description="serve all namespaces (what happens, too, where no namespace is named)"
+    )
+    system_namespace: str = Field(
+        default_factory=_own_namespace, description="namespace of the operator's own Secrets; default: where it runs"
+    )
+    public_url: str = Field(default="", description="base of the webhook and connect links, as Zoom and people see it")
+    log_level: LogLevel = Field(default=LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR")
+    log_format: LogFormat = Field(default=LogFormat.TEXT, description="text or json")
+    metrics_port: int = Field(default=9090, ge=0, le=65535, description="port of /metrics; 0 switches it off")
+
+    @field_validator("namespace", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Both ``a,b`` and repeated flags are lists of names."""
+        if isinstance(value, str):
+            value = [value]
+        parts = (part.strip() for item in value for part in str(item).split(","))
+        return tuple(dict.fromkeys(part for part in parts if part))
+
+    @field_validator("namespace")
+    @classmethod
+    def _namespaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _NAMESPACE.fullmatch(name):
+                raise ValueError(f"is not the name of a namespace: {name!r}")
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_base(cls, value: str) -> str:
+        return _base_url(value) if value else value
+
+    @model_validator(mode="after")
+    def _one_scope(self) -> Self:
+        if self.namespace and self.all_namespaces:
+            raise ValueError("give either --namespace or --all-namespaces, not both")
+        return self
+
+    @property
+    def namespaces(self) -> tuple[str | None, ...]:
+        """The namespaces to serve; ``(None,)`` means all of them."""
+        return self.namespace or (None,)
+
+
+class OperatorSettings(Settings):
+    """Settings of ``meetingbots operator``."""
+
+    zoom_api_url: str = Field(default=DEFAULT_API_URL, description="base of Zoom's REST API")
+    zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base of Zoom's OAuth endpoints")
+    bot_image: str = Field(default="", description="image of container bot where a MeetingBot's template names none")
+    bot_template_file: Path | None = Field(
+        default=None, description="YAML file with the Pod template that MeetingBots' own are merged into"
+    )
+    health_port: int = Field(default=8081, ge=0, le=65535, description="port of /healthz and /readyz; 0: off")
+    allowed_token_url_hosts: Names = Field(
+        default=(), description="hosts that accessTokenURL grants may name; none: such grants are refused"
+    )
+    allowed_notify_url_hosts: Names = Field(
+        default=(), description="hosts that a namespace's Secret meetingbots-notify may name; none: nobody is told"
+    )
+    token_port: int = Field(
+        default=0, ge=0, le=65535, description="port of the endpoint that gives running bots further tokens; 0: off"
+    )
+    token_url: str = Field(
+        default="", description="base of that endpoint as the bots' Pods see it, such as http://SERVICE.NAMESPACE:8082"
+    )
+    leader_elect: CliImplicitFlag[bool] = Field(
+        default=False, description="work only while holding a Lease, so that a second process can stand by"
+    )
+    lease_name: str = Field(
+        default="meetingbots-operator",
+        pattern=_OBJECT_NAME,
+        max_length=253,
+        description="name of that Lease in the system namespace",
+    )
+
+    @field_validator("allowed_token_url_hosts", "allowed_notify_url_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        return tuple(host.lower() for host in cls._split(value))
+
+    @field_validator("zoom_api_url", "zoom_oauth_url")
+    @classmethod
+    def _base(cls, value: str) -> str:
+        return _base_url(value)
+
+    @field_validator("bot_template_file")
+    @classmethod
+    def _template(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            try:
+                parse_template(value.read_bytes())
+            except OSError as error:
+                raise ValueError(f"cannot be read: {error.strerror}") from None
+        return value
+
+    @field_validator("token_url")
+    @classmethod
+    def _token_base(cls, value: str) -> str:
+        return _base_url(value) if value else value
+
+    @model_validator(mode="after")
+    def _whole_token_endpoint(self) -> Self:
+        if bool(self.token_port) != bool(self.token_url):
+            raise ValueError("--token-port and --token-url belong together: give both or neither")
+        return self
+
+
+class ReceiverSettings(Settings):
+    """Settings of ``meetingbots webhook``."""
+
+    host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a Pod's own address
+    port: int = Field(default=8080, ge=0, le=65535, description="port of the webhook and connect pages")
+    zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base of Zoom's OAuth endpoints")
+    allowed_return_url_hosts: Names = Field(
+        default=(), description="hosts that the connect pages may lead back to; none: they lead nowhere"
+    )
+
+    @field_validator("allowed_return_url_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        return tuple(host.lower() for host in cls._split(value))
+
+    @field_validator("zoom_oauth_url")
+    @classmethod
+    def _base(cls, value: str) -> str:
+        return _base_url(value)

@@ -1,0 +1,1 @@
+"""Sends requests to Zoom and classifies the responses."""

@@ -1,0 +1,219 @@
+"""The table from Zoom's error answers to what they mean. It is read from the top; the first row that fits decides.
+
+Sources: Zoom API reference (errors of each method), Zoom's OAuth error codes 4700-4741, and answers seen on live Zoom.
+What is in no row is passing: an answer that nobody knows must not cost anyone a consent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from meetingbots.zoom.errors import Cause
+from meetingbots.zoom.http.calls import Family
+from meetingbots.zoom.http.responses import Reading, Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One kind of answer. A field that is not given fits every answer; all that are given must fit."""
+
+    cause: Cause
+    says: str
+    """For people: what it means, without anything out of the answer."""
+    definite: bool = False
+    family: Family = Family.ANY
+    status: tuple[int, int] = (100, 999)
+    """First and last HTTP status."""
+    shape: Shape = Shape.OBJECT
+    codes: frozenset[str] = frozenset()
+    """Zoom's numbers."""
+    errors: frozenset[str] = frozenset()
+    """OAuth errors."""
+    words: re.Pattern[str] | None = None
+    """Found somewhere in Zoom's message."""
+    maybe_done: bool = False
+
+    def fits(self, reading: Reading, *, family: Family) -> bool:
+        """Tell whether this row is about that answer."""
+        return (
+            bool(self.family & family)
+            and self.status[0] <= reading.status <= self.status[1]
+            and bool(self.shape & reading.shape)
+            and (not self.codes or reading.code in self.codes)
+            and (not self.errors or reading.oauth_error in self.errors)
+            and (self.words is None or self.words.search(reading.text) is not None)
+        )
+
+
+def _passing(
+    cause: Cause,
+    says: str,
+    *,
+    family: Family = Family.ANY,
+    status: int | tuple[int, int] = (100, 999),
+    shape: Shape = Shape.OBJECT,
+    codes: str = "",
+    words: str = "",
+    maybe_done: bool = False,
+) -> Row:
+    return Row(
+        cause=cause,
+        says=says,
+        family=family,
+        status=(status, status) if isinstance(status, int) else status,
+        shape=shape,
+        codes=frozenset(codes.split()),
+        words=re.compile(words, re.IGNORECASE) if words else None,
+        maybe_done=maybe_done,
+    )
+
+
+def _definite(
+    cause: Cause,
+    says: str,
+    *,
+    family: Family,
+    status: tuple[int, int] = (400, 499),
+    codes: str = "",
+    errors: str = "",
+    words: str = "",
+) -> Row:
+    return Row(
+        cause=cause,
+        says=says,
+        definite=True,
+        family=family,
+        status=status,
+        codes=frozenset(codes.split()),
+        errors=frozenset(errors.split()),
+        words=re.compile(words, re.IGNORECASE) if words else None,
+    )
+
+
+_LIMITED = "Zoom's rate limit is reached"
+_AWAY = "Zoom cannot answer at the moment"
+_EXPIRED = "Zoom no longer takes the access token"
+_SCOPES = "the consent lacks scopes that this needs"
+_CLIENT = "Zoom does not accept the client ID and secret"
+_APP_TYPE = "the Zoom app is not of the type that has this kind of grant"
+_CODE = "Zoom does not accept the authorization code"
+_CODE_OLD = "the authorization code has expired"
+_REDIRECT = "the redirect URI is not the one that was used for the consent"
+_GRANT = "Zoom no longer accepts the refresh token"
+_ACCOUNT = "Zoom does not accept the account ID for this app"
+_REVOKED = "the consent was revoked, or replaced by a newer one"
+_NO_MEETING = "Zoom knows no such meeting, or none that this user may see"
+_NOT_HOST = "Zoom says that this user may not speak for the meeting's host"
+_NO_USER = "Zoom knows no such user in this account"
+_NO_FEATURE = "the Zoom account or its plan does not allow this"
+
+_GRANTS = Family.REFRESH | Family.CODE | Family.ACCOUNT_TOKEN
+_OF_MEETINGS = Family.JOIN_TOKEN | Family.MEETING | Family.ON_BEHALF
+_OF_USERS = Family.USER | Family.LISTS | Family.ZAK | Family.ON_BEHALF
+
+_NO_REAL_ANSWER: Final = (
+    _passing(Cause.RATE_LIMITED, _LIMITED, status=429, shape=Shape.ANY),
+    _passing(Cause.UNAVAILABLE, _AWAY, status=(500, 999), shape=Shape.ANY, maybe_done=True),
+    _passing(Cause.UNAVAILABLE, _AWAY, status=408, shape=Shape.ANY, maybe_done=True),
+    _passing(Cause.UNAVAILABLE, "Zoom answered with a redirect", status=(300, 399), shape=Shape.ANY, maybe_done=True),
+    _passing(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=401, shape=Shape.EMPTY),
+    _passing(Cause.UNAVAILABLE, "Zoom answered with a web page instead of data", shape=Shape.HTML, maybe_done=True),
+    _passing(Cause.UNAVAILABLE, "Zoom's answer was empty", shape=Shape.EMPTY, maybe_done=True),
+    _passing(Cause.UNAVAILABLE, "Zoom's answer could not be read", shape=Shape.GARBLED, maybe_done=True),
+    _passing(Cause.UNAVAILABLE, "Zoom's answer lacks what was asked for", status=(100, 299), maybe_done=True),
+    _passing(Cause.RATE_LIMITED, _LIMITED, codes="429"),
+)
+
+_OAUTH: Final = (
+    _definite(Cause.APP_INVALID, _CLIENT, family=Family.OAUTH, codes="4700 4702 4704"),
+    _definite(Cause.APP_INVALID, _APP_TYPE, family=_GRANTS, codes="4705"),
+    _definite(Cause.APP_DISABLED, "the Zoom app is disabled", family=Family.OAUTH, codes="4717"),
+    _definite(
+        Cause.DISABLED_BY_ADMIN, "the account's administrator disabled the app", family=Family.OAUTH, codes="4738"
+    ),
+    _definite(
+        Cause.USER_INACTIVE, "the Zoom user of this consent is deactivated or gone", family=Family.OAUTH, codes="4735"
+    ),
+    _definite(Cause.CONSENT_REVOKED, _REVOKED, family=Family.OAUTH, codes="4740 4741"),
+    _definite(Cause.REDIRECT_MISMATCH, _REDIRECT, family=Family.CODE, codes="4709"),
+    _definite(Cause.CODE_EXPIRED, _CODE_OLD, family=Family.CODE, codes="4733"),
+    _definite(Cause.CODE_INVALID, _CODE, family=Family.CODE, codes="4706 4711 4734"),
+    _definite(Cause.GRANT_INVALID, _ACCOUNT, family=Family.ACCOUNT_TOKEN, codes="4706"),
+    _definite(Cause.GRANT_INVALID, _GRANT, family=Family.REFRESH | Family.REVOKE, codes="4711 4737"),
+    _definite(Cause.APP_INVALID, _CLIENT, family=Family.OAUTH, errors="invalid_client"),
+    _definite(Cause.APP_INVALID, _APP_TYPE, family=_GRANTS, errors="unsupported_grant_type unauthorized_client"),
+    _definite(Cause.REDIRECT_MISMATCH, _REDIRECT, family=Family.CODE, words=r"redirect.?ur[il]"),
+    _definite(
+        Cause.CODE_EXPIRED, _CODE_OLD, family=Family.CODE, errors="invalid_grant invalid_request", words=r"expired"
+    ),
+    _definite(Cause.CODE_INVALID, _CODE, family=Family.CODE, errors="invalid_grant invalid_request"),
+    _definite(Cause.GRANT_INVALID, _ACCOUNT, family=Family.ACCOUNT_TOKEN, errors="invalid_grant invalid_request"),
+    _definite(Cause.GRANT_INVALID, _GRANT, family=Family.REFRESH | Family.REVOKE, errors="invalid_grant"),
+    _definite(
+        Cause.GRANT_INVALID,
+        _GRANT,
+        family=Family.REFRESH | Family.REVOKE,
+        errors="invalid_request",
+        words=r"invalid (refresh.?)?token",
+    ),
+)
+
+_TOKEN: Final = (
+    # Before the codes: 4711, 104 and 200 all come with these words.
+    _definite(Cause.SCOPES_MISSING, _SCOPES, family=Family.REST, words=r"(not|n't) contain (the )?(required )?scope"),
+    # Revoked or not, only a refresh decides over the consent: this may be an access token from before a newer one.
+    _passing(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=(400, 401), codes="4740 4741"),
+    _passing(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=401, codes="124"),
+    _passing(
+        Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, codes="124", words=r"expired|invalid access token|revoked"
+    ),
+    _definite(Cause.WRONG_TOKEN_KIND, "this call does not take a token of this kind", family=Family.REST, codes="124"),
+    _passing(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=401),
+    _passing(
+        Cause.PAGE_EXPIRED, "the list was interrupted for too long", family=Family.LISTS, words=r"next.?page.?token"
+    ),
+)
+
+_MEETING: Final = (
+    _definite(
+        Cause.USER_NOT_IN_MEETING,
+        "the user on whose behalf the bot would join is not in the meeting",
+        family=Family.ON_BEHALF,
+        words=r"\bnot (yet )?(in|join|present|part)|must (be in|join|have joined)|has ?n.t joined",
+    ),
+    _definite(Cause.IS_WEBINAR, "this is a webinar, not a meeting", family=_OF_MEETINGS, codes="3000", words="webinar"),
+    _definite(
+        Cause.IS_MEETING,
+        "this is a meeting, not a webinar",
+        family=_OF_MEETINGS,
+        codes="3000",
+        words="cannot access meeting",
+    ),
+    _definite(
+        Cause.LOCAL_RECORDING_DISABLED,
+        "local recording is switched off for the host or the account",
+        family=Family.RECORDING_TOKEN,
+        codes="3000",
+    ),
+    _definite(Cause.FEATURE_DISABLED, _NO_FEATURE, family=Family.OTHER_JOIN_TOKEN, codes="3000"),
+    _definite(Cause.FEATURE_DISABLED, _NO_FEATURE, family=Family.JOIN_TOKEN, codes="200", words=r"\bpaid\b|\bplan\b"),
+    _definite(Cause.NOT_THE_HOST, _NOT_HOST, family=_OF_MEETINGS, codes="200 3003 3161"),
+    _definite(Cause.MEETING_NOT_FOUND, _NO_MEETING, family=_OF_MEETINGS, codes="3001"),
+    _definite(Cause.MEETING_NOT_FOUND, _NO_MEETING, family=_OF_MEETINGS, status=(404, 404), codes="300"),
+    _definite(Cause.INVALID_MEETING, "Zoom does not take this meeting ID", family=_OF_MEETINGS, codes="300"),
+)
+
+_USER: Final = (
+    _definite(
+        Cause.USER_INACTIVE,
+        "the Zoom user is deactivated",
+        family=_OF_USERS | Family.MEETING | Family.JOIN_TOKEN,
+        words=r"\buser\b.*\b(inactive|not active|deactivated|disabled|locked)\b",
+    ),
+    _definite(Cause.USER_NOT_FOUND, _NO_USER, family=Family.REST, codes="1001 1010"),
+    _definite(Cause.NO_PERMISSION, "Zoom says that this user may not do this", family=_OF_USERS, codes="200"),
+)
+
+TABLE: Final[tuple[Row, ...]] = (*_NO_REAL_ANSWER, *_OAUTH, *_TOKEN, *_MEETING, *_USER)

@@ -1,0 +1,138 @@
+"""One request to Zoom and its answer: the one place where requests leave, are timed, and become data or a ZoomError."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import aiohttp
+import httpx
+
+from meetingbots.zoom.errors import Cause, Passing
+from meetingbots.zoom.http.calls import Call, CallObserver, Category, Limiter, RateReport
+from meetingbots.zoom.http.classify import classify
+from meetingbots.zoom.http.responses import Answer, Shape, rate_report, read
+from meetingbots.zoom.http.transport import AnswerTooLargeError, read_capped
+
+_log = logging.getLogger(__name__)
+_BROKEN: Final = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError, TimeoutError, AnswerTooLargeError)
+_NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+)
+
+
+class Exchange:
+    """Sends requests and reads answers. Has no state but what it is made of."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        deadline: float,
+        account: str = "",
+        on_call: CallObserver | None = None,
+        limiter: Limiter | None = None,
+    ) -> None:
+        self._http = http
+        self._deadline = deadline
+        self._account = account
+        self._on_call = on_call
+        self._limiter = limiter
+
+    async def ask(
+        self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None = None
+    ) -> tuple[Mapping[str, object], Answer]:
+        """Send one request; give the JSON object of its answer, and the answer itself.
+
+        Waits for the rate limiter first; the whole rest must be done within the deadline.
+
+        Raises:
+            ZoomError: any other outcome. No other exception but cancellation.
+
+        """
+        answer = await self._in_turn(request, call=call, auth=auth)
+        reading = read(answer)
+        if 200 <= answer.status < 300 and reading.shape is Shape.OBJECT:
+            return reading.fields, answer
+        raise classify(answer, call=call)
+
+    async def _in_turn(self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None) -> Answer:
+        if self._limiter is None or call.category is Category.NONE:
+            return await self._answer(request, call=call, auth=auth)
+        turn = await self._limiter.acquire(account=self._account, category=call.category, priority=call.priority)
+        rate: RateReport | None = None
+        try:
+            answer = await self._answer(request, call=call, auth=auth)
+            rate = rate_report(answer, category=call.category)
+        finally:
+            turn.end(rate)
+        return answer
+
+    async def _answer(self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None) -> Answer:
+        started = time.perf_counter()
+        outcome = "cancelled"
+        failure: Passing | None = None
+        try:
+            async with asyncio.timeout(self._deadline):
+                answer = await self._send(request, auth=auth)
+            outcome = str(answer.status)
+        except _BROKEN as broken:
+            outcome = _outcome(broken)
+            failure = _unavailable(broken, outcome=outcome)
+        finally:
+            seconds = time.perf_counter() - started
+            _log.debug("Zoom, %s: %s after %.3f s", call.name, outcome, seconds)
+            if self._on_call is not None:
+                self._on_call(call=call.name, code=outcome, seconds=seconds)
+        if failure is not None:
+            raise failure  # out here, so that no chained exception holds on to the request and its secrets
+        return replace(answer, seconds=seconds)
+
+    async def _send(self, request: httpx.Request, *, auth: httpx.Auth | None) -> Answer:
+        response = await self._http.send(request, auth=auth, stream=True, follow_redirects=False)
+        try:
+            return Answer(status=response.status_code, headers=response.headers, body=await read_capped(response))
+        finally:
+            await response.aclose()
+
+
+def _actual(broken: BaseException) -> BaseException:
+    """Give the aiohttp error beneath, where there is one.
+
+    The transport calls a connection that Zoom closed after it took the request a ConnectTimeout; aiohttp knows better.
+    """
+    return broken.__cause__ if isinstance(broken.__cause__, aiohttp.ClientError) else broken
+
+
+def _outcome(broken: BaseException) -> str:
+    actual = _actual(broken)
+    if isinstance(actual, _NEVER_SENT):
+        return "unreachable"
+    return "timeout" if isinstance(actual, (TimeoutError, httpx.TimeoutException)) else "broken"
+
+
+def _unavailable(broken: BaseException, *, outcome: str) -> Passing:
+    says = {
+        "unreachable": "Zoom cannot be reached",
+        "timeout": "Zoom did not answer in time",
+        "broken": "the connection to Zoom broke before its answer was complete",
+    }[outcome]
+    if isinstance(broken, AnswerTooLargeError):
+        says = "Zoom's answer is too large to be one"
+    return Passing(
+        Cause.UNAVAILABLE,
+        message=f"{says} ({type(_actual(broken)).__name__})",
+        maybe_done=outcome != "unreachable",
+    )

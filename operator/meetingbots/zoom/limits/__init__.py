@@ -1,0 +1,1 @@
+"""Keeps calls within Zoom's rate limits."""

@@ -1,0 +1,101 @@
+"""What is known of one account's limit in one category, and so the pace at which calls may leave now. Pure.
+
+It starts from what the credentials grant, and heeds what Zoom says: a lower limit than thought, what other apps of the
+account have just used up, a 429 (slower for some seconds, and not before Zoom asked for it), and the end of a day's
+calls.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from meetingbots.zoom.http.calls import Category, RateReport
+from meetingbots.zoom.limits.plans import Allowance, Pace, pace
+
+_SLOWER: Final = 0.7
+_SLOWEST: Final = 0.1
+_FASTER_EACH_SECOND: Final = 0.1
+_PAUSE_SECONDS: Final = 1.0
+_OTHERS_SECONDS: Final = 1.0
+
+
+class RateState:
+    """One category of one account. `now` is monotonic seconds, `utc` the time of day."""
+
+    def __init__(self, *, category: Category) -> None:
+        self._category = category
+        self._told_limit: int | None = None
+        self._others, self._others_until = 0, 0.0
+        self._slowed, self._slowed_at = 1.0, float("-inf")
+        self._day = date.min
+        self._today = 0
+        self.paused_until = float("-inf")
+        self.spent_until: datetime | None = None
+
+    def pace(self, allowance: Allowance, *, now: float) -> Pace:
+        """How many calls may be made in a window."""
+        limit = allowance.per_second(self._category)
+        if self._told_limit is not None:
+            limit = min(limit, self._told_limit)
+        granted = pace(limit=limit, share=allowance.share)
+        left = limit - self._others if now < self._others_until else limit
+        calls = min(int(granted.calls * self._factor(now) + 1e-9), left)
+        return Pace(max(1, calls), granted.seconds)
+
+    def spent(self, allowance: Allowance, *, utc: datetime) -> datetime | None:
+        """The moment at which there are calls again, if the day's are used up."""
+        if self.spent_until is not None and utc >= self.spent_until:
+            self.spent_until = None
+        most = allowance.per_day(self._category)
+        if self.spent_until is None and most is not None and self._day == utc.date() and self._today >= most:
+            return _midnight(utc)
+        return self.spent_until
+
+    def count(self, *, utc: datetime) -> None:
+        """A call is made."""
+        if self._day != utc.date():
+            self._day, self._today = utc.date(), 0
+        self._today += 1
+
+    def uncount(self) -> None:
+        """A call that was counted is not made after all."""
+        self._today = max(0, self._today - 1)
+
+    def learn(self, rate: RateReport, *, ours: int, now: float, utc: datetime) -> None:
+        """Heed what an answer says; `ours` are the calls of ours that Zoom may have counted at that time."""
+        if rate.daily:
+            if rate.limited or rate.remaining == 0:
+                self.spent_until = _moment(rate, utc=utc) or _midnight(utc)
+            return
+        if rate.limit:
+            self._told_limit = rate.limit
+        if rate.limit and rate.remaining is not None:
+            others = max(0, rate.limit - rate.remaining - ours)
+            if others >= self._others or now >= self._others_until:
+                self._others, self._others_until = others, now + _OTHERS_SECONDS
+        if rate.limited:
+            self._slow_down(rate, now=now, utc=utc)
+
+    def _slow_down(self, rate: RateReport, *, now: float, utc: datetime) -> None:
+        if now - self._slowed_at >= _PAUSE_SECONDS:
+            # Once for all the calls that were on their way together.
+            self._slowed = max(_SLOWEST, self._factor(now) * _SLOWER)
+            self._slowed_at = now
+        moment = _moment(rate, utc=utc)
+        pause = _PAUSE_SECONDS if moment is None else max(0.0, (moment - utc).total_seconds())
+        self.paused_until = max(self.paused_until, now + pause)
+
+    def _factor(self, now: float) -> float:
+        recovered = max(0.0, now - self._slowed_at - _PAUSE_SECONDS) * _FASTER_EACH_SECOND
+        return min(1.0, self._slowed + recovered)
+
+
+def _moment(rate: RateReport, *, utc: datetime) -> datetime | None:
+    if isinstance(rate.retry_after, datetime) or rate.retry_after is None:
+        return rate.retry_after
+    return utc + timedelta(seconds=rate.retry_after)
+
+
+def _midnight(utc: datetime) -> datetime:
+    return utc.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)

@@ -1,0 +1,171 @@
+"""What Zoom's REST API tells of users, meetings and join tokens, as far as the project needs it: no topic, no names.
+
+Fields that Zoom left out are None or ``""``; only what cannot be done without is an error.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from meetingbots.zoom.timestamps import iso_moment
+
+_MEETING_ID: Final = re.compile(r"[0-9]{9,11}")
+
+
+class JoinTokenKind(enum.StrEnum):
+    """What a join token allows the bot to do; the values are the last part of Zoom's path."""
+
+    LOCAL_RECORDING = "local_recording"
+    LIVE_STREAMING = "live_streaming"
+    LOCAL_ARCHIVING = "local_archiving"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinToken:
+    """A join token: single use, for one meeting."""
+
+    token: SecretStr = field(repr=False)
+    expires_in: float
+    """Seconds from the answer; 120 for a local recording token."""
+    asked_seconds: float = 0.0
+    """How long Zoom took: it was made at some time within these seconds before the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A Zoom user."""
+
+    id: str
+    account_id: str
+    email: str = field(repr=False)
+    pmi: str | None
+    """Personal meeting ID, digits."""
+    status: str
+    """``active``, ``inactive``, ``pending`` or ``""``."""
+    type: int | None
+    vanity_url: str
+
+    @property
+    def vanity(self) -> str:
+        """The personal link's name: ``alice`` of ``https://acme.zoom.us/my/alice``; ``""`` without one."""
+        _, _, name = urlsplit(self.vanity_url).path.partition("/my/")
+        return name.strip("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeetingSummary:
+    """A scheduled meeting in a user's list; all occurrences of a series are one."""
+
+    id: str
+    uuid: str
+    host_id: str
+    type: int | None
+    start_time: datetime | None
+    duration_minutes: int | None
+    pmi: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeetingDetail:
+    """One meeting."""
+
+    id: str
+    uuid: str
+    host_id: str
+    host_email: str = field(repr=False)
+    type: int | None
+    status: str
+    """``waiting``, ``started`` or ``""``."""
+    start_time: datetime | None
+    duration_minutes: int | None
+    pmi: str | None
+    use_pmi: bool
+    alternative_hosts: tuple[str, ...] = field(repr=False)
+    """E-mail addresses."""
+
+
+def user_of(fields: object) -> User | None:
+    """Read a user; None when it has no ID."""
+    if not isinstance(fields, Mapping) or not text_of(fields, "id"):
+        return None
+    return User(
+        id=text_of(fields, "id"),
+        account_id=text_of(fields, "account_id"),
+        email=text_of(fields, "email"),
+        pmi=meeting_id_of(fields.get("pmi")),
+        status=text_of(fields, "status"),
+        type=int_of(fields.get("type")),
+        vanity_url=text_of(fields, "vanity_url"),
+    )
+
+
+def summary_of(fields: object) -> MeetingSummary | None:
+    """Read a row of a meeting list; None when it has no meeting ID."""
+    if not isinstance(fields, Mapping):
+        return None
+    meeting_id = meeting_id_of(fields.get("id"))
+    if meeting_id is None:
+        return None
+    return MeetingSummary(
+        id=meeting_id,
+        uuid=text_of(fields, "uuid"),
+        host_id=text_of(fields, "host_id"),
+        type=int_of(fields.get("type")),
+        start_time=iso_moment(fields.get("start_time")),
+        duration_minutes=int_of(fields.get("duration")),
+        pmi=meeting_id_of(fields.get("pmi")),
+    )
+
+
+def detail_of(fields: Mapping[str, object], *, meeting_id: str) -> MeetingDetail:
+    """Read a meeting that was asked for by its ID."""
+    settings = fields.get("settings")
+    settings = settings if isinstance(settings, Mapping) else {}
+    return MeetingDetail(
+        id=meeting_id,
+        uuid=text_of(fields, "uuid"),
+        host_id=text_of(fields, "host_id"),
+        host_email=text_of(fields, "host_email"),
+        type=int_of(fields.get("type")),
+        status=text_of(fields, "status"),
+        start_time=iso_moment(fields.get("start_time")),
+        duration_minutes=int_of(fields.get("duration")),
+        pmi=meeting_id_of(fields.get("pmi")),
+        use_pmi=settings.get("use_pmi") is True,
+        alternative_hosts=addresses_of(settings.get("alternative_hosts")) or (),
+    )
+
+
+def meeting_id_of(value: object) -> str | None:
+    """Give a meeting ID as text, from Zoom's number or string; None when it is not 9 to 11 digits."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    text = str(value)
+    return text if _MEETING_ID.fullmatch(text) else None
+
+
+def addresses_of(value: object) -> tuple[str, ...] | None:
+    """Read Zoom's list of e-mail addresses, separated by semicolons (or commas), in lower case; None without a list."""
+    if not isinstance(value, str):
+        return None
+    parts = value.replace(",", ";").split(";")
+    return tuple(dict.fromkeys(part.strip().lower() for part in parts if part.strip()))
+
+
+def text_of(fields: Mapping[str, object], key: str) -> str:
+    """Give a text field; ``""`` when it is missing or something else."""
+    value = fields.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def int_of(value: object) -> int | None:
+    """Give an integer; None for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,1 @@
+"""Zoom's webhooks: signatures and events."""

@@ -1,0 +1,116 @@
+"""What an edit does before the bot has joined, and what happens between two attempts."""
+
+from typing import Any
+
+import pytest
+from meetingbots.bots.decide.facts import BotPlan, Commit, DeletePod, DeleteSecret
+from meetingbots.bots.decide.meeting import Problem
+from meetingbots.bots.decide.next_step import decide
+from meetingbots.models.bot import BotPhase, BotReason
+from meetingbots.models.conditions import Condition, find
+
+from tests.unit.bots.bot_builders import (
+    POD,
+    WAITS,
+    at,
+    bot,
+    delivery,
+    ended,
+    facts,
+    pod,
+    running,
+    staged,
+)
+
+INVALID = Problem(BotReason.TEMPLATE_INVALID, "no container bot")
+NO_SECRET = Problem(BotReason.CONFIG_ERROR, "Secret links does not exist.", mendable=True)
+SECOND = "standup-abcde-2"
+
+
+def ready(plan: BotPlan) -> Condition:
+    told = find(plan.status.conditions, "Ready")
+    assert told is not None
+    return told
+
+
+def accounted(**more: Any) -> dict[str, Any]:
+    return {"phase": "Staging", "podName": POD, "attempts": 1, "lastAttempt": {"podName": POD}, **more}
+
+
+# The author changes their mind before the bot joins.
+
+
+@pytest.mark.parametrize(
+    ("spec", "more"),
+    [
+        ({"suspend": True}, {}),
+        ({"joinAt": at(5000).isoformat()}, {}),
+        ({"displayName": "Other"}, {"pod_hash": "other"}),
+        ({}, {"template": INVALID}),
+        ({}, {"meeting": NO_SECRET}),
+    ],
+    ids=["suspended", "moved", "edited", "template", "meeting"],
+)
+def test_a_staged_pod_is_given_back_uncounted(spec: dict[str, Any], more: dict[str, Any]) -> None:
+    plan = decide(facts(staged(**spec), pod=pod(WAITS), **more))
+    assert plan.act == Commit()
+    assert (plan.status.attempts, plan.status.infrastructure_restarts) == (0, 0)
+    assert plan.status.last_attempt is not None
+    assert (plan.status.last_attempt.pod_name, plan.status.last_attempt.reason) == (POD, "Withdrawn")
+    for earlier, act in ((pod(WAITS), DeletePod(POD, f"uid-of-{POD}")), (pod(WAITS, deleted_at=1), None)):
+        following = decide(facts(staged(status=plan.status.to_dict(), **spec), previous_pod=earlier, **more))
+        assert following.act == act
+
+
+def test_a_problem_that_takes_a_pod_back_is_told_in_its_own_words() -> None:
+    plan = decide(facts(staged(), pod=pod(WAITS), template=INVALID))
+    assert plan.status.last_attempt is not None
+    assert plan.status.last_attempt.message == INVALID.message
+
+
+def test_a_bot_moved_within_its_lead_time_keeps_its_pod() -> None:
+    plan = decide(facts(staged(joinAt=at(60).isoformat()), pod=pod(WAITS)))
+    assert (plan.act, plan.again, plan.status.phase) == (None, 59, BotPhase.STAGING)
+
+
+def test_an_edit_of_a_replacement_keeps_its_own_deadline() -> None:
+    given = staged(status={"nextAttemptTime": at(5000).isoformat(), "podName": SECOND})
+    plan = decide(facts(given, after=5100, pod=pod(WAITS, name=SECOND), pod_hash="other"))
+    assert plan.status.next_attempt_time == at(5000)
+    following = decide(facts(staged(status=plan.status.to_dict()), after=5101))
+    assert (following.act, following.status.pod_name) == (Commit(), "standup-abcde-3")
+
+
+# Between two attempts.
+
+
+def test_the_next_attempt_waits_for_its_time_and_for_the_end_of_the_pod_before() -> None:
+    given = bot(status=accounted(nextAttemptTime=at(10).isoformat()))
+    early = decide(facts(given, after=5))
+    assert (early.act, early.again) == (None, 5)
+    for made in (pod(running(), phase="Running"), pod(WAITS)):
+        assert decide(facts(given, after=5, previous_pod=made)).act == DeletePod(POD, f"uid-of-{POD}")
+    ending = decide(facts(given, after=10, previous_pod=pod(running(), phase="Running", deleted_at=5)))
+    assert (ending.act, ending.again) == (None, 30)
+    for over in (None, pod(ended(1), phase="Failed")):
+        plan = decide(facts(given, after=10, previous_pod=over))
+        assert (plan.act, plan.status.pod_name, plan.status.attempts) == (Commit(), SECOND, 2)
+
+
+def test_what_was_delivered_to_the_attempt_before_is_removed() -> None:
+    given = bot(status=accounted(nextAttemptTime=at(10).isoformat()))
+    assert decide(facts(given, after=5, delivery=delivery())).act == DeleteSecret(POD)
+    assert decide(facts(given, after=5, delivery=delivery(), secret_gone=True)).act is None
+
+
+def test_this_generation_is_told_as_seen_while_waiting() -> None:
+    given = bot(status=accounted(nextAttemptTime=at(10).isoformat()), generation=7)
+    assert decide(facts(given, after=5)).status.observed_generation == 7
+    ending = decide(facts(given, after=15, previous_pod=pod(running(), phase="Running", deleted_at=5)))
+    assert ending.status.observed_generation == 7
+
+
+def test_a_staged_pod_that_someone_deletes_is_waited_for_and_then_lost() -> None:
+    plan = decide(facts(staged(generation=3), pod=pod(WAITS, deleted_at=1)))
+    assert (plan.act, plan.again, plan.status.observed_generation) == (None, 30, 3)
+    assert ready(decide(facts(staged(), pod_seen=True))).reason == "InfrastructureLost"

@@ -1,0 +1,61 @@
+from meetingbots.bots.manifests.environment import ALL, FROM_SECRET, environment, secret_values
+from meetingbots.models.bot import TokenKind
+from pydantic import SecretStr
+
+EVERY_NAME = [
+    "ZOOM_MEETING_ID",
+    "ZOOM_DISPLAY_NAME",
+    "ZOOM_MEETING_PASSCODE",
+    "ZOOM_REGISTRANT_TOKEN",
+    "ZOOM_JOIN_TOKEN",
+    "ZOOM_OBF_TOKEN",
+    "ZOOM_ZAK",
+    "ZOOM_LIVE_STREAMING_TOKEN",
+    "ZOOM_LOCAL_ARCHIVING_TOKEN",
+    "ZOOM_TOKEN_REASON",
+]
+OPEN = {"ZOOM_MEETING_ID", "ZOOM_DISPLAY_NAME"}
+
+
+def test_every_variable_is_set_and_what_is_secret_comes_from_the_secret() -> None:
+    env = environment(meeting_id="81234567890", display_name="Notetaker", secret_name="pod-zoom")
+    assert [item["name"] for item in env] == EVERY_NAME
+    for item in env:
+        if item["name"] in OPEN:
+            assert set(item) == {"name", "value"}
+        else:
+            assert item["valueFrom"] == {"secretKeyRef": {"name": "pod-zoom", "key": item["name"]}}
+    assert set(EVERY_NAME) == ALL
+    assert set(FROM_SECRET) == ALL - OPEN
+
+
+def test_a_display_name_is_shown_as_it_was_written() -> None:
+    for name, value in (("$(HOME) $$ 5$", "$$(HOME) $$$$ 5$$"), ("Ünï", "Ünï"), ("a b", "a b")):
+        env = environment(meeting_id="81234567890", display_name=name, secret_name="s")
+        assert env[1] == {"name": "ZOOM_DISPLAY_NAME", "value": value}
+
+
+def test_secret_values_has_every_key_empty_where_there_is_nothing() -> None:
+    values = secret_values(passcode=None, registrant_token=None, tokens={}, reason="")
+    assert list(values) == list(FROM_SECRET)
+    assert {value.get_secret_value() for value in values.values()} == {""}
+
+
+def test_secret_values_puts_each_where_it_belongs() -> None:
+    values = secret_values(
+        passcode=SecretStr("pass"),
+        registrant_token=SecretStr("tk"),
+        tokens={kind: SecretStr(f"token of {kind}") for kind in TokenKind},
+        reason="NotTheHost",
+    )
+    assert {key: value.get_secret_value() for key, value in values.items()} == {
+        "ZOOM_MEETING_PASSCODE": "pass",
+        "ZOOM_REGISTRANT_TOKEN": "tk",
+        "ZOOM_JOIN_TOKEN": "token of LocalRecording",
+        "ZOOM_OBF_TOKEN": "token of OnBehalf",
+        "ZOOM_ZAK": "token of ZAK",
+        "ZOOM_LIVE_STREAMING_TOKEN": "token of LiveStreaming",
+        "ZOOM_LOCAL_ARCHIVING_TOKEN": "token of LocalArchiving",
+        "ZOOM_TOKEN_REASON": "NotTheHost",
+    }
+    assert "pass" not in repr(values)

@@ -1,0 +1,84 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from meetingbots.bots.rejoin.rules import BURST, SECONDS_EACH, Allowance, NotAllowed, NoToken, NotYet, denial, take
+from meetingbots.models.bot import MeetingBot
+
+from tests.unit.bots.bot_builders import POD, ended, pod, running, staged
+
+
+def joined(phase: str = "Running", **spec: object) -> MeetingBot:
+    return staged(status={"phase": phase}, tokenEndpoint=True, **spec)
+
+
+@pytest.mark.parametrize("phase", ["Joining", "Running"])
+def test_a_bot_in_its_meeting_may_have_one(phase: str) -> None:
+    assert denial(joined(phase), pod(running()), has_access=True) is None
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Scheduled", "WaitingForUser", "Succeeded", "Failed", "Expired"])
+def test_a_bot_that_is_not_in_its_meeting_may_not(phase: str) -> None:
+    told = denial(joined(phase), pod(running()), has_access=True)
+    assert isinstance(told, NotAllowed)
+    assert phase in told.message
+
+
+def test_one_that_has_just_started_is_asked_to_wait() -> None:
+    told = denial(joined("Staging"), pod(running()), has_access=True)
+    assert isinstance(told, NotYet)
+    assert told.retry_after == 1
+
+
+def test_only_the_present_pod_may_and_only_if_it_was_made_so() -> None:
+    earlier = pod(running(), name="standup-abcde-0")
+    assert isinstance(denial(joined(), earlier, has_access=True), NotAllowed)
+    assert isinstance(denial(joined(), pod(running(), name=POD), has_access=False), NotAllowed)
+    assert isinstance(denial(joined(), pod(ended(1), phase="Failed"), has_access=True), NotAllowed)
+
+
+def test_one_that_is_to_leave_gets_none_with_the_reason() -> None:
+    told = denial(joined(suspend=True), pod(running()), has_access=True)
+    assert isinstance(told, NoToken)
+    assert (told.reason, told.retry_after) == ("Suspended", None)
+    told = denial(joined(), pod(running(), deleted_at=5), has_access=True)
+    assert isinstance(told, NoToken)
+    assert told.reason == "Leaving"
+
+
+def test_a_burst_and_then_one_each_ten_seconds() -> None:
+    allowance = None
+    for _ in range(BURST):
+        taken = take(allowance, now=100)
+        allowance = taken.allowance
+        assert taken.wait == 0
+    refused = take(allowance, now=104)
+    assert refused.wait == pytest.approx(6)
+    again = take(refused.allowance, now=110)
+    assert again.wait == 0
+    assert take(again.allowance, now=110).wait == pytest.approx(10)
+
+
+def test_who_waits_as_long_as_told_is_let_in_and_a_clock_going_back_gives_nothing() -> None:
+    empty = Allowance(left=0, at=50)
+    wait = take(empty, now=50).wait
+    assert take(empty, now=50 + wait).wait == 0
+    assert take(empty, now=40).wait == pytest.approx(SECONDS_EACH)
+
+
+def test_a_full_allowance_need_not_be_remembered() -> None:
+    taken = take(None, now=0).allowance
+    assert not taken.is_full(now=29)
+    assert taken.is_full(now=30)
+    empty = Allowance(left=0, at=0)
+    assert empty.is_full(now=30)
+    assert take(empty, now=30).allowance.left == BURST - 1
+
+
+@given(st.lists(st.floats(min_value=0, max_value=30), max_size=60))
+def test_never_more_than_the_burst_and_one_each_ten_seconds(pauses: list[float]) -> None:
+    allowance, now, granted = None, 0.0, 0
+    for pause in pauses:
+        now += pause
+        taken = take(allowance, now=now)
+        allowance, granted = taken.allowance, granted + (taken.wait == 0)
+    assert granted <= BURST + now / SECONDS_EACH + 1e-6

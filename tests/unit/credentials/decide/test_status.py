@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from meetingbots.credentials.decide.facts import CredentialFacts, GrantFound, GrantUnserved, Step
+from meetingbots.credentials.decide.ready import ready
+from meetingbots.credentials.decide.status import differs, previous_reason, status_of
+from meetingbots.credentials.decide.token_state import Rejection
+from meetingbots.models.credential import CredentialReason as Reason
+from meetingbots.zoom.resources import User
+
+from tests.unit.credentials.decide.credential_cases import NOW, credential, facts, healthy, tokens, trouble
+
+USER = User(id="u-1", account_id="a-1", email="a@b.test", pmi="5551234567", status="", type=2, vanity_url="")
+
+
+def told(given: CredentialFacts, *, user: User | None = None) -> dict[str, Any]:
+    return status_of(given, verdict=ready(given), next_refresh=given.now, user=user)
+
+
+def types(status: dict[str, Any]) -> dict[str, str]:
+    return {item["type"]: item["reason"] for item in status["conditions"]}
+
+
+def test_identity_comes_with_the_user_and_stays_with_the_status() -> None:
+    new = told(facts(credential=credential(status={})), user=USER)
+    assert (new["userId"], new["accountId"], new["email"], new["pmi"]) == ("u-1", "a-1", "a@b.test", "5551234567")
+    later = told(facts(credential=credential(status=new)))
+    assert (later["userId"], later["email"], later["pmi"]) == ("u-1", "a@b.test", "5551234567")
+    unknown = told(facts(credential=credential(status={})))
+    assert "userId" not in unknown
+    assert "email" not in unknown
+
+
+def test_another_users_identity_is_not_shown_as_the_credentials() -> None:
+    other = User(id="u-2", account_id="a-2", email="m@b.test", pmi=None, status="", type=2, vanity_url="")
+    shown = told(facts(credential=credential(status={"userId": "u-1", "email": "a@b.test"})), user=other)
+    assert (shown["userId"], shown["email"]) == ("u-1", "a@b.test")
+
+
+def test_times_mirror_the_secret() -> None:
+    status = told(facts())
+    assert status["expiresAt"] == "2026-11-24T12:50:00Z"
+    assert status["lastRefreshTime"] == "2026-11-24T11:50:00Z"
+    assert status["nextRefreshTime"] == "2026-11-24T12:00:00Z"
+    assert status["observedGeneration"] == 3
+
+
+def test_conditions_of_kstatus_are_there_only_while_true() -> None:
+    assert types(told(facts())) == {"Ready": "TokenValid"}
+    waiting = told(facts(secret=None, troubles={Step.GRANT: trouble()}))
+    assert types(waiting) == {"Ready": "ZoomUnavailable", "Reconciling": "ZoomUnavailable"}
+    unserved = told(facts(secret=None, grant=GrantUnserved(message="Not served.")))
+    assert types(unserved) == {"Ready": "AppInvalid", "Stalled": "AppInvalid"}
+    suspended = told(facts(credential=credential(suspend=True)))
+    assert types(suspended) == {"Ready": "Suspended"}
+    healed = told(facts(credential=credential(status=waiting)))
+    assert types(healed) == {"Ready": "TokenValid"}
+
+
+def test_transition_time_moves_only_with_the_status() -> None:
+    first = told(facts())
+    given = facts(credential=credential(status=first), now=NOW + timedelta(minutes=5))
+    second = told(given)
+    assert second["conditions"] == first["conditions"]
+    over = facts(healthy(tokens=tokens(left=-1)), credential=credential(status=first), now=NOW + timedelta(minutes=9))
+    assert told(over)["conditions"][0]["lastTransitionTime"] == "2026-11-24T12:09:00Z"
+
+
+def test_rejected_grant_is_told_beside_ready() -> None:
+    rejection = Rejection(mark="grant-2", client_id="client", reason=Reason.USER_MISMATCH, message="Another user.")
+    given = facts(healthy(rejected_grant=rejection), grant=GrantFound(fingerprint="grant-2"))
+    assert types(told(given)) == {"Ready": "TokenValid", "GrantRejected": "UserMismatch"}
+    back = facts(healthy(rejected_grant=rejection), grant=GrantFound(fingerprint="grant-1"))
+    assert types(told(back)) == {"Ready": "TokenValid"}
+    inactive = facts(grant=GrantFound(fingerprint="grant-2"), troubles={Step.GRANT: trouble(Reason.USER_INACTIVE)})
+    assert types(told(inactive)) == {"Ready": "TokenValid", "GrantRejected": "UserInactive"}
+    away = facts(grant=GrantFound(fingerprint="grant-2"), troubles={Step.GRANT: trouble()})
+    assert types(told(away)) == {"Ready": "TokenValid"}
+
+
+def test_a_grant_that_is_not_asked_with_is_told_while_the_earlier_tokens_live() -> None:
+    status = told(facts(grant=GrantUnserved(message="The host is not allowed.")))
+    assert types(status) == {"Ready": "TokenValid", "GrantRejected": "AppInvalid"}
+    [rejected] = [one for one in status["conditions"] if one["type"] == "GrantRejected"]
+    words = "The grant is not asked with: The host is not allowed. The tokens of the earlier consent go on being used."
+    assert rejected["message"] == words
+
+
+def test_differs_looks_at_the_owned_part_only() -> None:
+    wanted = told(facts())
+    others = {"type": "WebhookReceiving", "status": "True", "reason": "Receiving", "message": ""}
+    present = {**wanted, "conditions": [*wanted["conditions"], others], "meetings": {"count": 3}}
+    assert not differs(wanted, present)
+    assert differs(wanted, {**present, "lastError": {"reason": "X"}})
+    assert differs(wanted, {**present, "expiresAt": "2026-11-24T12:51:00Z"})
+    stale = {"type": "Stalled", "status": "True", "reason": "X", "message": ""}
+    assert differs(wanted, {**present, "conditions": [*present["conditions"], stale]})
+    assert differs(wanted, {})
+
+
+def test_what_is_too_long_for_the_status_is_cut() -> None:
+    scopes = " ".join(f"scope{number}:{'x' * 300}" for number in range(600))
+    status = told(facts(healthy(tokens=tokens(scope=scopes), user_id="u" * 200), credential=credential(status={})))
+    assert len(status["grantedScopes"]) == 512
+    assert max(map(len, status["grantedScopes"])) == 256
+
+
+def test_previous_reason() -> None:
+    assert previous_reason(facts()) == ""
+    assert previous_reason(facts(credential=credential(status=told(facts())))) == "TokenValid"

@@ -1,0 +1,286 @@
+"""A user who removes the app at Zoom: what the receiver told is acted on, once, and a new consent heals it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from meetingbots.credentials.sessions.access_tokens import NotReady
+from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.models.base import format_time
+
+from tests.unit.credentials.reconcile.credential_harness import KEY, SECRET_NAME, Bench, Killed
+from tests.unit.fake_kube import Call
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    yield bench
+    await bench.close()
+
+
+async def tell(bench: Bench, *, seconds_ago: float = 0, retention: bool | None = False) -> None:
+    """What the receiver writes when Zoom tells it."""
+    bench.clock.forward(seconds_ago)
+    told: dict[str, Any] = {"time": format_time(bench.clock.now)}
+    if retention is not None:
+        told["userDataRetention"] = retention
+    bench.clock.forward(-seconds_ago)
+    await bench.kube.apply(
+        CREDENTIALS,
+        namespace=KEY.namespace,
+        name=KEY.name,
+        body={"status": {"deauthorization": told}},
+        manager="meetingbots-receiver",
+        subresource="status",
+    )
+
+
+def remove_at_zoom(bench: Bench) -> None:
+    bench.zoom.users.clear()
+    bench.zoom.access.clear()
+
+
+def message(bench: Bench) -> str:
+    condition = bench.condition()
+    assert condition is not None
+    return str(condition["message"])
+
+
+async def settled(bench: Bench, operator: Any = None) -> None:
+    operator = operator or bench.operator()
+    for _ in range(4):
+        await operator.look()
+        bench.clock.forward(1)
+
+
+async def deauthorized(bench: Bench, **told: Any) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    assert bench.ready
+    bench.clock.forward(100)
+    remove_at_zoom(bench)
+    await tell(bench, **told)
+    await settled(bench, operator)
+
+
+@pytest.mark.parametrize(
+    ("retention", "says"),
+    [
+        (False, "data must be gone within 10 days (user_data_retention: false)"),
+        (True, "allows the user's data to be kept (user_data_retention: true)"),
+        (None, "did not say"),
+    ],
+)
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+async def test_everything_of_the_user_goes(bench: Bench, retention: bool | None, says: str, policy: str) -> None:
+    bench.consent()
+    bench.put_credential(tokenDeletionPolicy=policy)
+    await bench.operator().look()
+    bench.clock.forward(100)
+    remove_at_zoom(bench)
+    await tell(bench, retention=retention)
+    await settled(bench)
+    assert bench.reason == "Deauthorized"
+    assert says in message(bench)
+    assert "put the new grant into the grant's Secret" in message(bench)
+    assert bench.kube.peek(SECRETS, namespace=KEY.namespace, name=SECRET_NAME) is None
+    for field in ("userId", "accountId", "email", "pmi", "expiresAt", "nextRefreshTime", "lastRefreshTime"):
+        assert field not in bench.status, field
+    assert bench.status["grantedScopes"] == []
+    assert "u-alice" not in str(bench.status)
+
+
+async def test_the_spent_grant_is_not_asked_with_again(bench: Bench) -> None:
+    await deauthorized(bench)
+    before = len(bench.zoom.asked)
+    for _ in range(3):
+        bench.clock.forward(700)
+        await settled(bench)
+    assert len(bench.zoom.asked) == before
+    assert bench.reason == "Deauthorized"
+    assert bench.kube.peek(SECRETS, namespace=KEY.namespace, name=SECRET_NAME) is None
+
+
+async def test_a_new_consent_heals_it(bench: Bench) -> None:
+    await deauthorized(bench)
+    bench.consent()
+    await settled(bench)
+    assert bench.ready
+    assert bench.works()
+    assert bench.status["email"] == "u-alice@example.test"
+    assert "endedGrant" not in bench.status
+    bench.clock.forward(2400)
+    await settled(bench)
+    assert bench.ready, "the old event stays in the status and does no harm"
+
+
+async def test_a_new_consent_that_zoom_refuses_is_told(bench: Bench) -> None:
+    await deauthorized(bench)
+    bench.put_grant("never-given")
+    await settled(bench)
+    assert bench.reason == "ReauthorizationRequired"
+    before = len(bench.zoom.asked)
+    bench.clock.forward(100)
+    await settled(bench)
+    assert len(bench.zoom.asked) == before
+    bench.consent()
+    await settled(bench)
+    assert bench.ready
+
+
+async def test_an_event_from_before_the_present_consent_changes_nothing(bench: Bench) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    await tell(bench, seconds_ago=-60)
+    await settled(bench, operator)
+    assert bench.ready
+    assert bench.works()
+
+
+async def test_zoom_away_during_the_new_consent(bench: Bench) -> None:
+    await deauthorized(bench)
+
+    async def away(_: str) -> Any:
+        raise TimeoutError
+
+    bench.consent()
+    bench.zoom.before = away
+    await settled(bench)
+    assert bench.reason == "Deauthorized"
+    bench.zoom.before = None
+    bench.clock.forward(60)
+    await settled(bench)
+    assert bench.ready
+
+
+async def test_nobody_gets_the_token_any_more(bench: Bench) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    bench.clock.forward(100)
+    await tell(bench)
+    item = bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
+    assert item is not None
+    operator.services.caches.credentials.put(item)
+    assert isinstance(await operator.tokens.get(KEY), NotReady), "before it is dealt with"
+    await settled(bench, operator)
+    told = await operator.tokens.get(KEY)
+    assert isinstance(told, NotReady)
+    assert told.reason == "Deauthorized"
+    assert told.message.startswith("ZoomCredential alice: The Zoom user removed the app")
+
+
+async def test_killed_at_any_call(bench: Bench) -> None:
+    """Whatever is interrupted, in the end all is gone and the spent grant was not asked with again."""
+    for number in range(1, 12):
+        for moment in ("before", "after"):
+            one = Bench()
+            one.consent()
+            one.put_credential()
+            await one.operator().look()
+            one.clock.forward(100)
+            remove_at_zoom(one)
+            await tell(one)
+            asked = len(one.zoom.asked)
+            count = 0
+
+            async def hook(call: Call, number: int = number, moment: str = moment) -> None:
+                nonlocal count
+                count += call.moment == "before"
+                if (count, call.moment) == (number, moment):
+                    raise Killed
+
+            one.kube.hook = hook
+            with contextlib.suppress(Killed):
+                await settled(one)
+
+            async def calm(_: Call) -> None: ...
+
+            one.kube.hook = calm
+            await settled(one)
+            assert one.reason == "Deauthorized"
+            assert one.kube.peek(SECRETS, namespace=KEY.namespace, name=SECRET_NAME) is None
+            assert len(one.zoom.asked) == asked
+            await one.close()
+
+
+async def test_suspended_it_is_dealt_with_all_the_same(bench: Bench) -> None:
+    bench.consent()
+    bench.put_credential()
+    await bench.operator().look()
+    bench.clock.forward(100)
+    bench.put_credential(suspend=True)
+    await tell(bench)
+    asked = len(bench.zoom.asked)
+    await settled(bench)
+    assert bench.reason == "Suspended"
+    assert bench.kube.peek(SECRETS, namespace=KEY.namespace, name=SECRET_NAME) is None
+    assert "email" not in bench.status
+    assert len(bench.zoom.asked) == asked
+
+
+async def test_the_newer_of_two_credentials_of_one_user_tells_it(bench: Bench) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    older = bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
+    assert older is not None
+    older["metadata"]["name"] = "first"
+    older["metadata"]["uid"] = "uid-first"
+    older["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    younger = bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
+    assert younger is not None
+    younger["metadata"]["creationTimestamp"] = "2026-02-01T00:00:00Z"
+    bench.kube.put(CREDENTIALS, younger)
+    operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, older))
+    await operator.look()
+    assert bench.ready
+    assert "ZoomCredential first has the same Zoom user's consent" in message(bench)
+    older["spec"]["appSecretRef"]["name"] = "another-app"
+    operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, older))
+    await operator.look()
+    assert "ZoomCredential first" not in message(bench), "another app's consent is another consent"
+
+
+# Our clock is ahead of Zoom's: the removal seems to be from before the last renewal.
+
+
+async def test_a_removal_that_seems_older_than_the_renewal_is_asked_of_zoom(bench: Bench) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    remove_at_zoom(bench)
+    await tell(bench, seconds_ago=-100)
+    await settled(bench, operator)
+    assert bench.ready, "the renewal was a moment ago"
+    bench.clock.forward(120)
+    await settled(bench, operator)
+    assert bench.reason == "Deauthorized"
+    assert bench.kube.peek(SECRETS, namespace=KEY.namespace, name=SECRET_NAME) is None
+    assert "u-alice" not in str(bench.status)
+
+
+async def test_a_consent_that_was_given_again_meanwhile_lives_on(bench: Bench) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    await tell(bench, seconds_ago=-100)
+    for _ in range(40):
+        bench.clock.forward(30)
+        await settled(bench, operator)
+        assert bench.ready
+    assert bench.works()
+    renewals = bench.zoom.asked.count("/oauth/token")
+    assert 2 <= renewals <= 4, "asked until there is no doubt, and not for ever"

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from meetingbots.credentials.manifests.receiver_secret import (
+    AppName,
+    ProjectedApp,
+    Projection,
+    UnreadableApp,
+    parse_projection,
+)
+from meetingbots.credentials.reconcile.receiver_projection import ReceiverProjection
+from meetingbots.kube.errors import ConflictError
+from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.models.names import RECEIVER_SECRET
+from meetingbots.runtime.context import Services
+from meetingbots.runtime.object_cache import Key
+
+from tests.unit.credentials.reconcile.credential_harness import Bench
+from tests.unit.fake_kube import Call
+
+APP = Key("team", "zoom-app")
+NAME = AppName("team", "zoom-app")
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    yield bench
+    await bench.close()
+
+
+def services(bench: Bench, *, cached: bool = True) -> Services:
+    made = bench.operator().services
+    item = bench.kube.peek(CREDENTIALS, namespace="team", name="alice")
+    if cached and item is not None:
+        made.caches.credentials.put(item)
+    return made
+
+
+def projection(bench: Bench) -> Projection:
+    secret = bench.kube.peek(SECRETS, namespace="system", name=RECEIVER_SECRET)
+    assert secret is not None
+    return parse_projection(secret)
+
+
+async def test_app_in_use_is_projected_without_its_client_secret(bench: Bench) -> None:
+    bench.put_credential()
+    after = await ReceiverProjection(services=services(bench)).reconcile(APP)
+    assert after == 20
+    app = projection(bench)[NAME]
+    assert isinstance(app, ProjectedApp)
+    assert app.client_id == "client"
+    assert app.webhook_secret_token.get_secret_value() == "hook"
+    secret = bench.kube.peek(SECRETS, namespace="system", name=RECEIVER_SECRET)
+    assert secret is not None
+    assert b"app-secret" not in base64.b64decode(secret["data"]["team.zoom-app"])
+
+
+async def test_missing_app_is_unreadable_and_looked_at_again_soon(bench: Bench) -> None:
+    bench.put_credential()
+    bench.kube.remove(SECRETS, namespace="team", name="zoom-app")
+    reconciler = ReceiverProjection(services=services(bench))
+    assert await reconciler.reconcile(APP) == 30
+    assert isinstance(projection(bench)[NAME], UnreadableApp)
+    bench.put_app()
+    assert await reconciler.reconcile(APP) == 20
+    assert isinstance(projection(bench)[NAME], ProjectedApp)
+
+
+async def test_unchanged_is_not_written(bench: Bench) -> None:
+    bench.put_credential()
+    reconciler = ReceiverProjection(services=services(bench))
+    await reconciler.reconcile(APP)
+    await reconciler.reconcile(APP)
+    assert bench.kube.count("create", SECRETS) == 1
+    assert bench.kube.count("patch", SECRETS) == 0
+
+
+async def test_entry_goes_with_the_last_credential(bench: Bench) -> None:
+    bench.put_credential()
+    made = services(bench)
+    reconciler = ReceiverProjection(services=made)
+    await reconciler.reconcile(APP)
+    bench.kube.remove(CREDENTIALS, namespace="team", name="alice")
+    made.caches.credentials.drop(Key("team", "alice"))
+    assert await reconciler.reconcile(APP) is None
+    assert dict(projection(bench)) == {}
+
+
+async def test_empty_cache_removes_nothing(bench: Bench) -> None:
+    bench.put_credential()
+    await ReceiverProjection(services=services(bench)).reconcile(APP)
+    assert await ReceiverProjection(services=services(bench, cached=False)).reconcile(APP) == 20
+    assert NAME in projection(bench)
+
+
+async def test_stray_entries_get_their_turn(bench: Bench) -> None:
+    bench.put_credential(appSecretRef={"name": "older"})
+    await ReceiverProjection(services=services(bench)).reconcile(Key("team", "older"))
+    bench.put_credential()
+    made = services(bench)
+    reconciler = ReceiverProjection(services=made)
+    await reconciler.reconcile(APP)
+    assert len(made.queues.receiver) == 1
+    await reconciler.reconcile(Key("team", "older"))
+    assert set(projection(bench)) == {NAME}
+
+
+async def test_other_releases_namespaces_are_left_alone(bench: Bench) -> None:
+    bench.put_credential()
+    made = services(bench)
+    await ReceiverProjection(services=made).reconcile(APP)
+    narrow = replace(made, settings=made.settings.model_copy(update={"namespace": ("elsewhere",)}))
+    bench.kube.remove(CREDENTIALS, namespace="team", name="alice")
+    made.caches.credentials.drop(Key("team", "alice"))
+    assert await ReceiverProjection(services=narrow).reconcile(APP) is None
+    assert NAME in projection(bench)
+
+
+async def test_conflicting_writers_both_get_in(bench: Bench) -> None:
+    bench.put_credential()
+    bench.put_secret("second-app", client_id="two", client_secret="x", webhook_secret_token="y")
+    made = services(bench)
+    reconciler = ReceiverProjection(services=made)
+    await reconciler.reconcile(APP)
+    bench.put_credential(appSecretRef={"name": "second-app"})
+    other = ReceiverProjection(services=services(bench))
+    raced = False
+
+    async def race(call: Call) -> None:
+        nonlocal raced
+        if call.moment == "before" and call.verb == "patch" and not raced:
+            raced = True
+            await other.reconcile(Key("team", "second-app"))
+
+    bench.kube.hook = race
+    bench.put_app()
+    bench.put_secret("zoom-app", client_id="changed", client_secret="x", webhook_secret_token="hook")
+    await reconciler.reconcile(APP)
+    assert raced
+    assert set(projection(bench)) == {NAME, AppName("team", "second-app")}
+
+
+async def test_endless_conflicts_are_raised_for_the_queue(bench: Bench) -> None:
+    bench.put_credential()
+    reconciler = ReceiverProjection(services=services(bench))
+    await reconciler.reconcile(APP)
+    bench.put_secret("zoom-app", client_id="changed", client_secret="x", webhook_secret_token="hook")
+
+    async def busy(call: Call) -> None:
+        if call.moment == "before" and call.verb == "patch":
+            raise ConflictError("busy", status=409)
+
+    bench.kube.hook = busy
+    with pytest.raises(ConflictError):
+        await reconciler.reconcile(APP)
+
+
+async def test_a_changed_webhook_secret_is_taken_at_the_next_look(bench: Bench) -> None:
+    bench.put_credential()
+    reconciler = ReceiverProjection(services=services(bench))
+    after = await reconciler.reconcile(APP)
+    assert after is not None
+    assert after < 30
+    bench.put_secret("zoom-app", client_id="client", webhook_secret_token="next", previous_webhook_secret_token="hook")
+    bench.clock.forward(after)
+    await reconciler.reconcile(APP)
+    app = projection(bench)[NAME]
+    assert isinstance(app, ProjectedApp)
+    assert app.webhook_secret_token.get_secret_value() == "next"
+
+
+async def test_a_look_is_one_read_and_the_receivers_secret_is_looked_at_now_and_then(bench: Bench) -> None:
+    bench.put_credential()
+    reconciler = ReceiverProjection(services=services(bench))
+    await reconciler.reconcile(APP)
+    before = bench.kube.count("get", SECRETS)
+    bench.clock.forward(20)
+    await reconciler.reconcile(APP)
+    assert bench.kube.count("get", SECRETS) == before + 1
+    bench.kube.remove(SECRETS, namespace="system", name=RECEIVER_SECRET)
+    bench.clock.forward(600)
+    await reconciler.reconcile(APP)
+    assert isinstance(projection(bench)[NAME], ProjectedApp)
+
+
+async def test_many_apps_are_read_at_a_bounded_rate(bench: Bench) -> None:
+    made, after = services(bench), None
+    for number in range(1000):
+        item = bench.put_credential()
+        item["metadata"]["namespace"] = f"n{number}"
+        made.caches.credentials.put(item)
+    reconciler = ReceiverProjection(services=made)
+    for number in range(1000):
+        after = await reconciler.reconcile(Key(f"n{number}", "zoom-app"))
+    assert after == 1000 / 20
+
+
+async def test_one_app_cannot_fill_the_secret_of_all(bench: Bench) -> None:
+    bench.put_credential()
+    bench.put_secret("zoom-app", client_id="client", client_secret="s", webhook_secret_token="x" * 600_000)
+    await ReceiverProjection(services=services(bench)).reconcile(APP)
+    app = projection(bench)[NAME]
+    assert isinstance(app, UnreadableApp)
+    assert app.why == "Key webhook_secret_token of Secret zoom-app is longer than 512 characters."
+    secret = bench.kube.peek(SECRETS, namespace="system", name=RECEIVER_SECRET)
+    assert len(str(secret)) < 2000

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from meetingbots.kube.resources import CREDENTIALS
+from meetingbots.models.base import format_time
+from meetingbots.receiver.app_directory import Directory
+from meetingbots.receiver.webhook_reporter import ReceptionReporter
+
+from tests.unit.credentials.reconcile.credential_harness import KEY, START, Bench
+from tests.unit.fake_kube import Call
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    bench.consent()
+    bench.put_credential()
+    yield bench
+    await bench.close()
+
+
+def last_webhook(bench: Bench, before: timedelta) -> None:
+    item = bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
+    assert item is not None
+    status = item.setdefault("status", {})
+    status["lastWebhookTime"] = format_time(START - before)
+    bench.kube.put(CREDENTIALS, item)
+
+
+def condition(bench: Bench) -> dict[str, Any]:
+    return dict(bench.condition("WebhookReceiving") or {})
+
+
+async def test_silence_is_told_beside_the_other_conditions(bench: Bench) -> None:
+    last_webhook(bench, timedelta(hours=77))
+    operator = bench.operator()
+    await operator.look()
+    assert (condition(bench)["status"], condition(bench)["reason"]) == ("False", "NothingReceived")
+    assert "/webhooks/client " in condition(bench)["message"]
+    assert {one["type"] for one in bench.status["conditions"]} == {"Ready", "MeetingsSynced", "WebhookReceiving"}
+    writes = bench.kube.count("patch", CREDENTIALS)
+    await operator.look()
+    assert bench.kube.count("patch", CREDENTIALS) == writes
+    assert bench.ready
+
+
+async def test_while_something_comes_nothing_is_told(bench: Bench) -> None:
+    last_webhook(bench, timedelta(hours=75))
+    await bench.operator().look()
+    assert condition(bench) == {}
+
+
+async def test_the_receiver_has_the_last_word(bench: Bench) -> None:
+    last_webhook(bench, timedelta(hours=77))
+    operator = bench.operator()
+    await operator.look()
+    directory = Directory()
+    directory.on_credential(
+        KEY.namespace, KEY.name, bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
+    )
+    reception = ReceptionReporter(kube=bench.kube, directory=directory, clock=bench.clock)
+    reception.note([KEY])
+    await reception.write_next()
+    assert condition(bench)["status"] == "True"
+    await operator.look()
+    assert condition(bench)["status"] == "True"
+
+
+async def test_a_word_that_came_in_between_is_not_overwritten(bench: Bench) -> None:
+    last_webhook(bench, timedelta(hours=77))
+
+    async def a_webhook_comes(call: Call) -> None:
+        if call.verb == "patch" and call.plural == CREDENTIALS.plural and call.moment == "before":
+            bench.kube.hook = quiet
+            last_webhook(bench, timedelta(0))
+
+    async def quiet(_: Call) -> None: ...
+
+    bench.kube.hook = a_webhook_comes
+    await bench.operator().look()
+    assert condition(bench) == {}

@@ -1,0 +1,406 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from meetingbots.kube.errors import UnavailableError
+from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
+from meetingbots.mappings.reconcile.sweeper import MappingTidying, first_sweeps
+from meetingbots.models.base import format_time
+from meetingbots.runtime.object_cache import Key
+
+from tests.unit.credentials.reconcile.credential_harness import KEY, START, Bench, Operator
+from tests.unit.fake_kube import Call
+
+SWEEP = Key("", "")
+MEETING = "81234567890"
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    bench.consent()
+    bench.put_credential()
+    yield bench
+    await bench.close()
+
+
+def milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def entry(name: str = "alice", source: str = "Webhook") -> dict[str, str]:
+    return {"name": name, "role": "Host", "source": source}
+
+
+def put(
+    bench: Bench,
+    name: str = MEETING,
+    *entries: dict[str, str],
+    people: tuple[str, ...] = (),
+    ago: timedelta = timedelta(0),
+    **status: Any,
+) -> None:
+    told = {"phase": "Scheduled", "eventTimes": {"existence": milliseconds(START - ago)}, **status}
+    found = list(entries or (entry(),))
+    bench.kube.put(
+        MAPPINGS,
+        {
+            "metadata": {
+                "name": name,
+                "namespace": "team",
+                "labels": {f"credential.meetingbots.dev/{one['name']}": "" for one in found},
+                "ownerReferences": [],
+            },
+            "spec": {"meetingId": name, "credentials": [{"name": one} for one in people]},
+            "status": {"credentials": found, **told},
+        },
+    )
+
+
+def entries(bench: Bench, name: str = MEETING) -> list[str] | None:
+    item = bench.kube.peek(MAPPINGS, namespace="team", name=name)
+    return None if item is None else [one["name"] for one in item["status"].get("credentials", [])]
+
+
+def tidying(operator: Operator) -> MappingTidying:
+    return MappingTidying(services=operator.services, access_tokens=operator.tokens, jitter=lambda: 0.5)
+
+
+async def seen(bench: Bench) -> tuple[Operator, MappingTidying]:
+    """An operator that knows alice, whose consent works."""
+    operator = bench.operator()
+    await operator.look()
+    return operator, tidying(operator)
+
+
+def say(bench: Bench, operator: Operator, **status: Any) -> None:
+    """The receiver writes into the status, and the watch tells of it."""
+    item = bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
+    assert item is not None
+    item["status"] |= status
+    operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, item))
+
+
+async def test_all_namespaces_are_one_sweep_and_each_served_one_its_own() -> None:
+    assert first_sweeps((None,)) == (SWEEP,)
+    assert first_sweeps(("a", "b")) == (Key("a", ""), Key("b", ""))
+
+
+async def test_a_credential_that_is_gone_takes_its_entries_along(bench: Bench) -> None:
+    operator, tidy = await seen(bench)
+    put(bench, "81111111111")
+    put(bench, "82222222222", entry(), entry("bob"))
+    put(bench, "83333333333", entry("bob"))
+    put(bench, "84444444444", people=("dora",))
+    bench.kube.remove(CREDENTIALS, namespace="team", name="alice")
+    operator.services.caches.credentials.drop(KEY)
+    assert await tidy.reconcile(KEY) is None
+    assert [entries(bench, f"8{digit * 10}") for digit in "1234"] == [None, ["bob"], ["bob"], []]
+    people = bench.kube.peek(MAPPINGS, namespace="team", name="84444444444")
+    assert people is not None
+    assert people["spec"] == {"meetingId": "84444444444", "credentials": [{"name": "dora"}]}
+
+
+async def test_a_credential_that_came_back_keeps_them(bench: Bench) -> None:
+    operator, tidy = await seen(bench)
+    put(bench)
+    operator.services.caches.credentials.drop(KEY)
+    await tidy.reconcile(KEY)
+    assert entries(bench) == ["alice"]
+
+
+@pytest.mark.parametrize("word", ["deauthorization", "userRemoval"])
+async def test_a_consent_that_ended_takes_its_entries_along_once(bench: Bench, word: str) -> None:
+    operator, tidy = await seen(bench)
+    put(bench)
+    say(bench, operator, **{word: {"time": format_time(START + timedelta(seconds=5))}})
+    await tidy.reconcile(KEY)
+    assert entries(bench) is None
+    lists = bench.kube.count("list", MAPPINGS)
+    await tidy.reconcile(KEY)
+    assert bench.kube.count("list", MAPPINGS) == lists
+
+
+async def test_the_word_of_an_older_consents_end_takes_nothing(bench: Bench) -> None:
+    operator, tidy = await seen(bench)
+    put(bench)
+    say(bench, operator, deauthorization={"time": format_time(START - timedelta(seconds=5))})
+    await tidy.reconcile(KEY)
+    await tidy.reconcile(SWEEP)
+    assert entries(bench) == ["alice"]
+
+
+def zoom_says(bench: Bench, status: str) -> list[str]:
+    """What Zoom answers to the question who the token's user is."""
+    asked: list[str] = []
+
+    async def me(path: str) -> httpx.Response | None:
+        if path != "/v2/users/me":
+            return None
+        asked.append(path)
+        fields = {"id": "u-alice", "account_id": "acc", "email": "a@example.test", "pmi": 5551234567, "status": status}
+        return httpx.Response(200, json=fields)
+
+    bench.zoom.before = me
+    return asked
+
+
+async def removed(bench: Bench) -> tuple[Operator, MappingTidying]:
+    """Alice's meetings were mapped, and she was deactivated just now."""
+    bench.put_credential(meetingSync={"enabled": True})
+    operator, tidy = await seen(bench)
+    assert entries(bench, "5551234567") == ["alice"]
+    bench.clock.forward(60)
+    say(bench, operator, userRemoval={"time": format_time(bench.clock.now), "kind": "Deactivated"})
+    return operator, tidy
+
+
+async def test_while_a_user_is_not_active_nothing_is_read_though_tokens_are_renewed(bench: Bench) -> None:
+    operator, tidy = await removed(bench)
+    asked = zoom_says(bench, "inactive")
+    assert await tidy.reconcile(KEY) == 60
+    assert asked == [], "Zoom's own answers may lag behind"
+    for seconds, pause in ((60, 60), (3_000, 306), (100_000, 600)):
+        bench.clock.forward(seconds)
+        await operator.look()
+        assert await tidy.reconcile(KEY) == pytest.approx(pause)
+    assert bench.reason == "UserInactive"
+    assert bench.works(), "its tokens are renewed all the same"
+    assert "userRemoval" in bench.status
+    assert entries(bench, "5551234567") is None
+    assert (bench.condition("MeetingsSynced") or {})["reason"] == "CredentialNotReady"
+
+
+async def test_when_the_user_is_active_again_the_meetings_are_read_anew(bench: Bench) -> None:
+    operator, tidy = await removed(bench)
+    await tidy.reconcile(KEY)
+    zoom_says(bench, "active")
+    bench.clock.forward(60)
+    assert await tidy.reconcile(KEY) is None
+    assert "userRemoval" not in bench.status
+    await operator.look()
+    assert entries(bench, "5551234567") == ["alice"]
+    assert bench.ready
+
+
+async def test_that_a_user_went_is_told_at_once_and_ends_with_the_word_that_it_is_back(bench: Bench) -> None:
+    operator, tidy = await removed(bench)
+    await operator.look()
+    condition = bench.condition()
+    assert condition is not None
+    assert (bench.ready, condition["reason"]) == (False, "UserInactive")
+    assert condition["message"].startswith("Zoom says that the user was deactivated (2026-11-24T12:01:00Z).")
+    await tidy.reconcile(KEY)
+    assert entries(bench, "5551234567") is None
+    # The receiver takes it back at `user.activated`.
+    item = bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
+    assert item is not None
+    del item["status"]["userRemoval"]
+    bench.kube.put(CREDENTIALS, item)
+    await operator.look()
+    assert bench.ready
+    assert entries(bench, "5551234567") == ["alice"], "its meetings are read at once"
+
+
+async def test_on_demand_there_is_a_token_to_ask_zoom_with(bench: Bench) -> None:
+    bench.put_credential(refreshPolicy="OnDemand")
+    operator, tidy = await seen(bench)
+    bench.clock.forward(4000)
+    say(bench, operator, userRemoval={"time": format_time(bench.clock.now), "kind": "Deactivated"})
+    zoom_says(bench, "active")
+    bench.clock.forward(60)
+    await operator.look()
+    assert await tidy.reconcile(KEY) is None
+    assert "userRemoval" not in bench.status
+
+
+async def test_a_token_that_died_with_its_user_tells_the_credential(bench: Bench) -> None:
+    operator, tidy = await removed(bench)
+    bench.zoom.revoke_access()
+    bench.zoom.users.clear()
+    bench.clock.forward(60)
+    assert await tidy.reconcile(KEY) == 60
+    await operator.look()
+    assert not bench.ready
+
+
+async def test_the_sweep_clears_away_what_has_had_its_time(bench: Bench) -> None:
+    _, tidy = await seen(bench)
+    day = timedelta(days=1)
+    put(bench, "81111111111", phase="Deleted", ago=day)
+    put(bench, "82222222222", phase="Deleted", ago=day - timedelta(seconds=2))
+    put(bench, "83333333333", phase="Ended", uuid="a", eventTimes={"live": milliseconds(START - day)})
+    put(
+        bench, "84444444444", phase="Live", uuid="a", eventTimes={"live": milliseconds(START - 2 * day), "existence": 1}
+    )
+    put(bench, "85555555555", phase="Live", uuid="a", eventTimes={"live": milliseconds(START - day)})
+    await tidy.reconcile(SWEEP)
+    assert [entries(bench, f"8{digit * 10}") for digit in "12345"] == [None, ["alice"], None, ["alice"], ["alice"]]
+    ended = bench.kube.peek(MAPPINGS, namespace="team", name="84444444444")
+    assert ended is not None
+    assert ended["status"]["phase"] == "Ended"
+
+
+async def test_the_sweep_finds_the_entries_of_credentials_that_went_unseen(bench: Bench) -> None:
+    _, tidy = await seen(bench)
+    put(bench, "81111111111", entry("long-gone"))
+    put(bench, "82222222222", entry("long-gone"), entry())
+    await tidy.reconcile(SWEEP)
+    assert entries(bench, "81111111111") is None
+    assert entries(bench, "82222222222") == ["alice"]
+    asked = [call.name for call in bench.kube.calls if (call.moment, call.verb) == ("before", "get")]
+    assert asked.count("long-gone") == 1, "asked once for all mappings"
+
+
+async def test_a_sweep_that_kubernetes_breaks_off_is_made_again(bench: Bench) -> None:
+    _, tidy = await seen(bench)
+    put(bench, phase="Deleted", ago=timedelta(days=1))
+
+    async def refuse(call: Call) -> None:
+        if call.verb == "delete":
+            raise UnavailableError("away", status=503)
+
+    bench.kube.hook = refuse
+    with pytest.raises(UnavailableError):
+        await tidy.reconcile(SWEEP)
+    assert entries(bench) == ["alice"]
+
+
+async def test_a_mapping_that_cannot_be_read_is_left_alone(bench: Bench) -> None:
+    _, tidy = await seen(bench)
+    bench.kube.put(
+        MAPPINGS,
+        {"metadata": {"name": MEETING, "namespace": "team"}, "spec": {"meetingId": 5}, "status": {"phase": "Odd"}},
+    )
+    await tidy.reconcile(SWEEP)
+    assert bench.kube.peek(MAPPINGS, namespace="team", name=MEETING) is not None
+
+
+async def test_small_installations_are_swept_often_and_large_ones_hourly(bench: Bench) -> None:
+    _, tidy = await seen(bench)
+    assert await tidy.reconcile(SWEEP) == pytest.approx(300)
+    for number in range(20_000):
+        name = f"8{number:010d}"
+        bench.kube.put(MAPPINGS, {"metadata": {"name": name, "namespace": "team"}, "spec": {"meetingId": name}})
+    assert await tidy.reconcile(SWEEP) == pytest.approx(720)
+
+
+# Meetings of which nothing was heard for a month.
+
+
+@contextmanager
+def zoom_knows(bench: Bench, answer: httpx.Response) -> Iterator[list[str]]:
+    asked: list[str] = []
+
+    async def meeting(path: str) -> httpx.Response | None:
+        if not path.startswith("/v2/meetings/"):
+            return None
+        asked.append(path)
+        return answer
+
+    bench.zoom.before = meeting
+    yield asked
+    bench.zoom.before = None
+
+
+NO_MEETING = httpx.Response(404, json={"code": 3001, "message": "Meeting does not exist."})
+A_MEETING = httpx.Response(200, json={"id": int(MEETING), "host_id": "u-alice", "type": 2})
+MONTH = timedelta(days=31)
+
+
+async def test_an_idle_meeting_that_zoom_has_forgotten_goes(bench: Bench) -> None:
+    _, tidy = await seen(bench)
+    put(bench, ago=MONTH)
+    with zoom_knows(bench, NO_MEETING) as asked:
+        await tidy.reconcile(SWEEP)
+    assert asked == [f"/v2/meetings/{MEETING}"]
+    assert entries(bench) is None
+
+
+async def test_an_idle_meeting_that_is_still_there_is_asked_for_once_a_month(bench: Bench) -> None:
+    _, tidy = await seen(bench)
+    put(bench, ago=MONTH)
+    with zoom_knows(bench, A_MEETING) as asked:
+        await tidy.reconcile(SWEEP)
+        await tidy.reconcile(SWEEP)
+    assert len(asked) == 1
+    assert entries(bench) == ["alice"]
+
+
+async def test_what_a_sync_reads_is_not_asked_for(bench: Bench) -> None:
+    bench.put_credential(meetingSync={"enabled": True})
+    _, tidy = await seen(bench)
+    put(bench, MEETING, entry(source="Sync"), ago=MONTH)
+    with zoom_knows(bench, NO_MEETING) as asked:
+        await tidy.reconcile(SWEEP)
+    assert asked == []
+    assert entries(bench) == ["alice"]
+
+
+async def read_at(bench: Bench, after: timedelta) -> MappingTidying:
+    """An operator that read alice's meetings so long after the tests' beginning."""
+    bench.put_credential(meetingSync={"enabled": True})
+    bench.clock.forward(after.total_seconds())
+    operator = bench.operator()
+    await operator.look()
+    return tidying(operator)
+
+
+async def test_a_meeting_to_come_that_the_list_does_not_have_is_asked_for(bench: Bench) -> None:
+    tidy = await read_at(bench, timedelta(hours=2))
+    put(bench, startTime=format_time(START + timedelta(days=5)))
+    with zoom_knows(bench, A_MEETING) as asked:
+        await tidy.reconcile(SWEEP)
+        await tidy.reconcile(SWEEP)
+    assert (len(asked), entries(bench)) == (1, ["alice"])
+    put(bench, startTime=format_time(START + timedelta(days=5)))
+    with zoom_knows(bench, NO_MEETING):
+        await tidy.reconcile(SWEEP)
+    assert entries(bench) is None
+
+
+async def test_a_meeting_that_is_newer_than_the_list_is_not_asked_for(bench: Bench) -> None:
+    tidy = await read_at(bench, timedelta(minutes=30))
+    put(bench, startTime=format_time(START + timedelta(days=5)))
+    with zoom_knows(bench, NO_MEETING) as asked:
+        await tidy.reconcile(SWEEP)
+    assert (asked, entries(bench)) == ([], ["alice"])
+
+
+async def test_a_past_meeting_that_the_list_does_not_have_goes_unasked(bench: Bench) -> None:
+    tidy = await read_at(bench, timedelta(hours=30))
+    put(bench, startTime=format_time(START + timedelta(hours=1)))
+    with zoom_knows(bench, A_MEETING) as asked:
+        await tidy.reconcile(SWEEP)
+    assert (asked, entries(bench)) == ([], None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(502, text="<html>bad gateway</html>"),
+        httpx.Response(429, json={"code": 429, "message": "too many"}),
+        httpx.Response(400, json={"code": 200, "message": "No permission."}),
+    ],
+    ids=["away", "limited", "no permission"],
+)
+async def test_no_answer_is_no_reason_to_forget(bench: Bench, answer: httpx.Response) -> None:
+    _, tidy = await seen(bench)
+    put(bench, ago=MONTH)
+    with zoom_knows(bench, answer):
+        await tidy.reconcile(SWEEP)
+    assert entries(bench) == ["alice"]
+
+
+async def test_zoom_is_asked_a_few_times_only_in_each_sweep(bench: Bench) -> None:
+    _, tidy = await seen(bench)
+    for number in range(150):
+        put(bench, f"8{number:010d}", ago=MONTH)
+    with zoom_knows(bench, A_MEETING) as asked:
+        await tidy.reconcile(SWEEP)
+    assert len(asked) == 100

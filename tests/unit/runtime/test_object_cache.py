@@ -1,0 +1,98 @@
+"""The cache of watched objects: newest state wins, a namesake is another object, index kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from meetingbots.runtime.object_cache import Cache, Key, Object, key_of
+
+A = Key("ns", "a")
+
+
+def thing(name: str = "a", *, version: str = "1", uid: str = "u1", meeting: str | None = None) -> Object:
+    return {"metadata": {"namespace": "ns", "name": name, "resourceVersion": version, "uid": uid}, "meeting": meeting}
+
+
+def by_meeting(item: Object) -> str | None:
+    meeting: Any = item["meeting"]
+    return None if meeting is None else str(meeting)
+
+
+def test_keys_read_as_namespace_and_name() -> None:
+    assert str(key_of(thing())) == "ns/a"
+    assert sorted([Key("b", "a"), Key("a", "b")]) == [Key("a", "b"), Key("b", "a")]
+
+
+@pytest.mark.parametrize(
+    ("known", "late", "kept"),
+    [
+        ("9", "10", "10"),  # as numbers, not as texts
+        ("10", "9", "10"),  # our own write is already here, the watch lags behind
+        ("10", "10", "10"),
+        ("opaque", "9", "9"),  # what cannot be compared is taken
+    ],
+)
+def test_the_newest_state_of_an_object_is_kept(known: str, late: str, kept: str) -> None:
+    cache = Cache()
+    cache.put(thing(version=known))
+    cache.put(thing(version=late))
+    assert cache.get(A) == thing(version=kept)
+    assert len(cache) == 1
+
+
+def test_what_is_news_is_told() -> None:
+    cache = Cache()
+    assert cache.put(thing(version="9"))
+    assert cache.put(thing(version="10"))
+    assert not cache.put(thing(version="10")), "the echo of our own write"
+    assert not cache.put(thing(version="9")), "an event that comes late"
+    assert cache.put(thing(version="3", uid="u2"))
+    unversioned = thing(version="")
+    assert cache.put(unversioned)
+    assert cache.put(unversioned)
+
+
+def test_another_object_of_the_same_name_replaces_it() -> None:
+    cache = Cache()
+    cache.put(thing(version="10", uid="old"))
+    cache.put(thing(version="9", uid="new"))
+    assert cache.get(A) == thing(version="9", uid="new")
+
+
+def test_drop_forgets_only_the_object_that_was_meant() -> None:
+    cache = Cache(index=by_meeting)
+    cache.put(thing(uid="new", meeting="m"))
+    cache.drop(A, uid="old")  # a late word about its predecessor
+    assert cache.get(A) is not None
+    cache.drop(A, uid="new")
+    assert cache.get(A) is None
+    assert cache.indexed("m") == ()
+    cache.drop(A)
+    cache.put(thing())
+    cache.drop(A)
+    assert len(cache) == 0
+
+
+def test_the_index_follows_changes() -> None:
+    cache = Cache(index=by_meeting)
+    cache.put(thing("a", meeting=None))
+    cache.put(thing("b", meeting="m1"))
+    assert cache.indexed("m1") == (Key("ns", "b"),)
+    cache.put(thing("a", version="2", meeting="m1"))
+    assert set(cache.indexed("m1")) == {A, Key("ns", "b")}
+    cache.put(thing("a", version="3", meeting="m2"))
+    assert cache.indexed("m1") == (Key("ns", "b"),)
+    assert cache.indexed("m2") == (A,)
+    cache.put(thing("a", version="2", meeting="m1"))  # an old state does not come back through the index
+    assert cache.indexed("m1") == (Key("ns", "b"),)
+    assert cache.indexed("unknown") == ()
+
+
+def test_it_can_change_while_its_keys_are_gone_through() -> None:
+    cache = Cache()
+    for name in "abc":
+        cache.put(thing(name))
+    for key in cache:
+        cache.drop(key)
+    assert len(cache) == 0

@@ -1,0 +1,74 @@
+"""What an account's credentials grant together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from meetingbots.runtime.object_cache import Cache, Key
+from meetingbots.runtime.rate_budgets import AccountRates, account_of, allowance_of
+from meetingbots.zoom.limits.plans import Allowance, Plan
+
+
+def credential(name: str, *, account: str = "", namespace: str = "team", **granted: Any) -> dict[str, Any]:
+    status = {"accountId": account} if account else {}
+    return {
+        "metadata": {"namespace": namespace, "name": name, "uid": name, "resourceVersion": "1"},
+        "spec": {"rateLimit": granted},
+        "status": status,
+    }
+
+
+def rates(*credentials: dict[str, Any]) -> AccountRates:
+    return AccountRates(credentials=cache(*credentials))
+
+
+def cache(*credentials: dict[str, Any]) -> Cache:
+    made = Cache(index=account_of)
+    for item in credentials:
+        made.put(item)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, Allowance(plan=Plan.PRO, share=0.5)),
+        ({"rateLimit": {"plan": "Business", "sharePercent": 80}}, Allowance(plan=Plan.BUSINESS, share=0.8)),
+        ({"rateLimit": {"plan": "Free"}}, Allowance(plan=Plan.FREE, share=0.5)),
+        ({"rateLimit": {"plan": "a new one"}}, Allowance(plan=Plan.FREE, share=0.5)),
+    ],
+)
+def test_what_one_credential_grants(spec: dict[str, Any], expected: Allowance) -> None:
+    assert allowance_of({"spec": spec}) == expected
+
+
+def test_the_lowest_of_an_account_s_credentials_hold_in_whatever_namespace() -> None:
+    found = rates(
+        credential("a", account="acme", plan="Business", sharePercent=20),
+        credential("b", account="acme", plan="Pro", sharePercent=90, namespace="other"),
+        credential("c", account="another", plan="Free", sharePercent=1),
+    )
+    assert found.allowance("acme") == Allowance(plan=Plan.PRO, share=0.2)
+
+
+def test_an_account_that_no_status_tells_is_granted_what_its_askers_grant() -> None:
+    credentials = cache(credential("new", plan="Free", sharePercent=30))
+    found = AccountRates(credentials=credentials)
+    assert found.allowance("acme") == Allowance(plan=Plan.PRO, share=0.5)
+    found.note(Key("team", "new"), account="acme")
+    assert found.allowance("acme") == Allowance(plan=Plan.FREE, share=0.3)
+    told = credential("new", account="acme", plan="Pro", sharePercent=40)
+    told["metadata"]["resourceVersion"] = "2"
+    credentials.put(told)
+    assert found.allowance("acme") == Allowance(plan=Plan.PRO, share=0.4)
+    credentials.drop(Key("team", "new"))
+    assert found.allowance("acme") == Allowance(plan=Plan.PRO, share=0.5)
+
+
+def test_a_credential_that_is_gone_grants_nothing_any_more() -> None:
+    credentials = cache(credential("new", plan="Free", sharePercent=30))
+    found = AccountRates(credentials=credentials)
+    found.note(Key("team", "new"), account="?app")
+    credentials.drop(Key("team", "new"))
+    assert found.allowance("?app") == Allowance(plan=Plan.PRO, share=0.5)

@@ -1,0 +1,132 @@
+"""Settings from the environment and as arguments; what is wrong is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from meetingbots.runtime import settings as module
+from meetingbots.runtime.settings import LogFormat, LogLevel, OperatorSettings, ReceiverSettings, Settings
+from pydantic import SecretBytes, SecretStr, ValidationError
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting comes from the machine that this runs on."""
+    for kind in (OperatorSettings, ReceiverSettings):
+        for name in kind.model_fields:
+            monkeypatch.delenv(f"MEETINGBOTS_{name.upper()}", raising=False)
+    monkeypatch.setattr(module, "_SERVICE_ACCOUNT_NAMESPACE", tmp_path / "namespace")
+
+
+def test_defaults() -> None:
+    settings = OperatorSettings()
+    assert settings.namespaces == (None,)
+    assert settings.system_namespace == "meetingbots-system"
+    assert settings.zoom_api_url == "https://api.zoom.us/v2"
+    assert settings.zoom_oauth_url == "https://zoom.us/oauth"
+    assert (settings.log_level, settings.log_format) == (LogLevel.INFO, LogFormat.TEXT)
+    assert (settings.metrics_port, settings.health_port) == (9090, 8081)
+    assert settings.allowed_token_url_hosts == ()
+    assert (settings.public_url, settings.bot_image) == ("", "")
+    assert (ReceiverSettings().port, ReceiverSettings().metrics_port) == (8080, 9090)
+
+
+ENVIRONMENT = [
+    (OperatorSettings, "ZOOM_API_URL", "http://127.0.0.1:9/v2/", "zoom_api_url", "http://127.0.0.1:9/v2"),
+    (OperatorSettings, "ZOOM_OAUTH_URL", "http://127.0.0.1:9/oauth", "zoom_oauth_url", "http://127.0.0.1:9/oauth"),
+    (OperatorSettings, "PUBLIC_URL", "https://bots.example/", "public_url", "https://bots.example"),
+    (OperatorSettings, "SYSTEM_NAMESPACE", "ours", "system_namespace", "ours"),
+    (OperatorSettings, "LOG_LEVEL", "debug", "log_level", LogLevel.DEBUG),
+    (OperatorSettings, "LOG_FORMAT", "json", "log_format", LogFormat.JSON),
+    (OperatorSettings, "LOG_FORMAT", "JSON", "log_format", LogFormat.JSON),
+    (OperatorSettings, "BOT_IMAGE", "registry.example/bot:1", "bot_image", "registry.example/bot:1"),
+    (OperatorSettings, "METRICS_PORT", "0", "metrics_port", 0),
+    (OperatorSettings, "HEALTH_PORT", "1234", "health_port", 1234),
+    (OperatorSettings, "ALLOWED_TOKEN_URL_HOSTS", "A.example, b.io", "allowed_token_url_hosts", ("a.example", "b.io")),
+    (OperatorSettings, "ALLOWED_NOTIFY_URL_HOSTS", "private:A.b:1", "allowed_notify_url_hosts", ("private:a.b:1",)),
+    (OperatorSettings, "NAMESPACE", "a,b", "namespace", ("a", "b")),
+    (OperatorSettings, "NAMESPACE", " a , ,b,a,", "namespace", ("a", "b")),
+    (OperatorSettings, "NAMESPACE", "", "namespaces", (None,)),
+    (OperatorSettings, "ALL_NAMESPACES", "true", "all_namespaces", True),
+    (ReceiverSettings, "PORT", "8443", "port", 8443),
+    (ReceiverSettings, "HOST", "127.0.0.1", "host", "127.0.0.1"),
+    (ReceiverSettings, "PUBLIC_URL", "https://bots.example", "public_url", "https://bots.example"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "variable", "text", "field", "value"), ENVIRONMENT)
+def test_environment(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Settings], variable: str, text: str, field: str, value: object
+) -> None:
+    monkeypatch.setenv(f"MEETINGBOTS_{variable}", text)
+    assert getattr(kind(), field) == value
+
+
+def test_variables_without_our_prefix_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAMESPACE", "other")
+    monkeypatch.setenv("PORT", "1")
+    assert ReceiverSettings().namespace == ()
+    assert ReceiverSettings().port == 8080
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"namespace": "a", "all_namespaces": True}, "either --namespace or --all-namespaces, not both"),
+        ({"namespace": "Team"}, "not the name of a namespace: 'Team'"),
+        ({"namespace": "team-*"}, "not the name of a namespace"),
+        ({"namespace": "x" * 64}, "not the name of a namespace"),
+        ({"zoom_api_url": "ftp://api.zoom.us"}, "http or https URL"),
+        ({"zoom_api_url": "api.zoom.us/v2"}, "http or https URL"),
+        ({"zoom_api_url": ""}, "http or https URL"),
+        ({"zoom_api_url": "https://"}, "http or https URL"),
+        ({"zoom_api_url": "https://[::1"}, "http or https URL"),
+        ({"zoom_api_url": "https://x:port/"}, "http or https URL"),
+        ({"zoom_oauth_url": "https://zoom.us/oauth?a=b"}, "without query"),
+        ({"zoom_oauth_url": "https://zoom.us/oauth#a"}, "fragment"),
+        ({"public_url": "bots.example"}, "http or https URL"),
+        ({"public_url": "https://user:word@bots.example"}, "password"),
+        ({"log_level": "loud"}, "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ({"log_format": "xml"}, "'text' or 'json'"),
+        ({"metrics_port": "many"}, "valid integer"),
+        ({"metrics_port": -1}, "greater than or equal to 0"),
+        ({"health_port": 65536}, "less than or equal to 65535"),
+    ],
+)
+def test_what_is_wrong_is_refused_without_quoting_urls(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        OperatorSettings(**wrong)
+    assert words in str(caught.value)
+    assert "word@" not in str(caught.value)
+
+
+def test_the_own_namespace_is_that_of_the_service_account(tmp_path: Path) -> None:
+    (tmp_path / "namespace").write_text("where-it-runs\n")
+    assert OperatorSettings().system_namespace == "where-it-runs"
+
+
+def test_they_cannot_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        OperatorSettings().bot_image = "x"  # type: ignore[misc]
+
+
+def test_no_secret_is_a_setting() -> None:
+    """Secrets live in Secrets: what is here is in the Deployment, and may be printed."""
+    for kind in (OperatorSettings, ReceiverSettings):
+        for name, field in kind.model_fields.items():
+            assert field.annotation not in (SecretStr, SecretBytes)
+            assert not {"secret", "password", "key", "credential"} & set(name.split("_"))
+
+
+def test_the_token_endpoint_has_a_port_and_an_address_or_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (OperatorSettings().token_port, OperatorSettings().token_url) == (0, "")
+    monkeypatch.setenv("MEETINGBOTS_TOKEN_PORT", "8082")
+    with pytest.raises(ValidationError, match="belong together"):
+        OperatorSettings()
+    monkeypatch.setenv("MEETINGBOTS_TOKEN_URL", "http://tokens.meetingbots-system:8082/")
+    assert OperatorSettings().token_url == "http://tokens.meetingbots-system:8082"
+    monkeypatch.setenv("MEETINGBOTS_TOKEN_URL", "tokens.meetingbots-system:8082")
+    with pytest.raises(ValidationError, match="must be an http or https URL"):
+        OperatorSettings()

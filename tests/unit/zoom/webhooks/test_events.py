@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from meetingbots.zoom.webhooks.events import (
+    MEETING_ACTIONS,
+    USER_ACTIONS,
+    AppDeauthorized,
+    Event,
+    MalformedEvent,
+    MeetingEvent,
+    UrlValidation,
+    UserEvent,
+    parse_event,
+)
+
+TS = 1795521600123
+HOST = "hostAAAAAAAAAAAAAAAA_-"
+CREATED: dict[str, Any] = {
+    "event": "meeting.created",
+    "event_ts": TS,
+    "payload": {
+        "account_id": "acme",
+        "operator": "assistant@acme.example",
+        "operator_id": "assistant",
+        "operation": "all",
+        "object": {
+            "uuid": "a/b+c==",
+            "id": 81234567890,
+            "host_id": HOST,
+            "topic": "Secret plans",
+            "type": 2,
+            "start_time": "2026-11-24T12:00:00Z",
+            "duration": 45,
+            "pmi": "1234567890",
+            "password": "hush4242",
+            "settings": {"use_pmi": False, "alternative_hosts": "A@acme.example;b@acme.example"},
+        },
+    },
+}
+
+
+def body(event: str, payload: object, **more: object) -> bytes:
+    return json.dumps({"event": event, "event_ts": TS, "payload": payload, **more}).encode()
+
+
+def meeting(event: str, fields: dict[str, Any], **payload: object) -> MeetingEvent:
+    parsed = parse_event(body(event, {"account_id": "acme", "object": {"id": 81234567890, **fields}, **payload}))
+    assert isinstance(parsed, MeetingEvent)
+    return parsed
+
+
+def test_created() -> None:
+    event = parse_event(json.dumps(CREATED).encode())
+    assert isinstance(event, MeetingEvent)
+    assert (event.name, event.action, event.event_ts, event.account_id) == ("meeting.created", "created", TS, "acme")
+    assert event.time == datetime(2026, 11, 24, 12, 0, 0, 123000, tzinfo=UTC)
+    assert (event.meeting_id, event.uuid, event.host_id, event.operator_id) == (
+        "81234567890",
+        "a/b+c==",
+        HOST,
+        "assistant",
+    )
+    assert (event.meeting_type, event.duration_minutes, event.pmi, event.use_pmi) == (2, 45, "1234567890", False)
+    assert event.start_time == datetime(2026, 11, 24, 12, tzinfo=UTC)
+    assert event.alternative_hosts == ("a@acme.example", "b@acme.example")
+    assert not event.webinar
+    assert not event.single_occurrence
+    for unkept in ("Secret plans", "hush4242", "acme.example"):
+        assert unkept not in repr(event)
+
+
+def test_started_and_ended_have_string_ids() -> None:
+    event = meeting("meeting.ended", {"id": "912345678", "uuid": "u", "end_time": "2026-11-24T13:00:00Z", "type": 4})
+    assert (event.meeting_id, event.meeting_type) == ("912345678", 4)
+    assert event.end_time == datetime(2026, 11, 24, 13, tzinfo=UTC)
+
+
+def test_an_update_tells_only_what_changed() -> None:
+    event = meeting("meeting.updated", {}, scope="all", old_object={"host_id": "before"})
+    assert (event.host_id, event.alternative_hosts, event.use_pmi, event.start_time) == (None, None, None, None)
+    assert (event.scope, event.old_host_id) == ("all", "before")
+    removed = meeting("meeting.updated", {"settings": {"alternative_hosts": ""}})
+    assert removed.alternative_hosts == ()
+
+
+def test_one_occurrence_deleted() -> None:
+    assert meeting("meeting.deleted", {}, operation="single").single_occurrence
+
+
+@pytest.mark.parametrize(("zoom_id", "user_id"), [("alice", "alice"), ("", None), (None, None)])
+def test_participants(zoom_id: object, user_id: str | None) -> None:
+    joined = {"id": zoom_id, "email": "Alice@acme.example", "join_time": "2026-11-24T12:01:00Z", "user_name": "A"}
+    event = meeting("meeting.participant_joined", {"participant": joined})
+    assert event.participant is not None
+    assert (event.participant.user_id, event.participant.email) == (user_id, "alice@acme.example")
+    assert event.participant.time == datetime(2026, 11, 24, 12, 1, tzinfo=UTC)
+    left = meeting("webinar.participant_left", {"participant": {"leave_time": "2026-11-24T12:02:00Z"}})
+    assert left.participant is not None
+    assert left.participant.time == datetime(2026, 11, 24, 12, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("action", sorted(MEETING_ACTIONS))
+def test_webinars_alike(action: str) -> None:
+    assert meeting(f"webinar.{action}", {}).webinar
+    assert not meeting(f"meeting.{action}", {}).webinar
+
+
+@pytest.mark.parametrize("action", sorted(USER_ACTIONS))
+def test_users(action: str) -> None:
+    user = {"id": "alice", "email": "Alice@acme.example", "pmi": 1234567890, "use_pmi": True}
+    event = parse_event(
+        body(f"user.{action}", {"account_id": "acme", "object": user, "old_object": {"pmi": "9234567890"}})
+    )
+    assert isinstance(event, UserEvent)
+    assert (event.user_id, event.email, event.pmi) == ("alice", "alice@acme.example", "1234567890")
+    assert (event.old_pmi, event.use_pmi) == ("9234567890", True)
+
+
+def test_a_user_with_an_id_only() -> None:
+    payload = {"account_id": "acme", "object": {"id": "alice"}, "operation": "sign_out_from_all_devices"}
+    event = parse_event(body("user.updated", payload))
+    assert isinstance(event, UserEvent)
+    assert (event.pmi, event.use_pmi, event.operation) == (None, None, "sign_out_from_all_devices")
+
+
+@pytest.mark.parametrize(
+    ("retention", "expected"), [("false", False), ("true", True), (False, False), (None, None), ("odd", None)]
+)
+def test_deauthorized(retention: object, expected: bool | None) -> None:
+    payload = {
+        "account_id": "acme",
+        "user_id": "alice",
+        "client_id": "client",
+        "deauthorization_time": "2026-11-24T12:00:00.632Z",
+        "signature": "hush4242",
+        "user_data_retention": retention,
+    }
+    event = parse_event(body("app_deauthorized", payload))
+    assert isinstance(event, AppDeauthorized)
+    assert (event.user_id, event.client_id, event.user_data_retention) == ("alice", "client", expected)
+    assert event.deauthorization_time == datetime(2026, 11, 24, 12, 0, 0, 632000, tzinfo=UTC)
+    assert "hush4242" not in repr(event)
+
+
+def test_url_validation() -> None:
+    event = parse_event(b'{"event":"endpoint.url_validation","payload":{"plainToken":"hush4242"}}')
+    assert isinstance(event, UrlValidation)
+    assert event.plain_token == "hush4242"
+    assert "hush4242" not in repr(event)
+
+
+@pytest.mark.parametrize("name", ["meeting.sharing_started", "user.signed_in", "recording.completed", "zoomroom.alert"])
+def test_events_of_no_interest(name: str) -> None:
+    event = parse_event(body(name, {"account_id": "acme", "object": {"id": "anything at all"}}))
+    assert type(event) is Event
+    assert (event.name, event.account_id) == (name, "acme")
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b"{}", "event"),
+        (b'{"event": 5}', "event"),
+        (b'{"event": "<script>"}', "event"),
+        (b'{"event": "meeting.started"}', "payload"),
+        (body("meeting.started", []), "payload"),
+        (body("meeting.started", {"account_id": "a"}), "payload.object"),
+        (body("meeting.started", {"account_id": "a", "object": {}}), "payload.object.id"),
+        (body("meeting.started", {"object": {"id": 81234567890}}), "payload.account_id"),
+        (body("meeting.started", {"account_id": {}, "object": {"id": 81234567890}}), "payload.account_id"),
+        (body("meeting.started", {"account_id": "a", "object": {"id": 81234567890}}, event_ts="x"), "event_ts"),
+        (body("meeting.started", {"account_id": "a", "object": {"id": 81234567890}}, event_ts=None), "event_ts"),
+        (body("meeting.started", {"account_id": "a", "object": {"id": 81234567890}}, event_ts=10**16), "event_ts"),
+        (body("user.updated", {"account_id": "a", "object": {"id": "../x"}}), "payload.object.id"),
+        (body("user.updated", {"account_id": "a", "object": {"id": 5}}), "payload.object.id"),
+        (body("app_deauthorized", {"account_id": "a"}), "payload.user_id"),
+        (body("endpoint.url_validation", {}), "plainToken"),
+    ],
+)
+def test_malformed(raw: bytes, says: str) -> None:
+    with pytest.raises(MalformedEvent) as caught:
+        parse_event(raw)
+    assert says in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "zoom_id",
+    [12345678, 123456789012, -81234567890, True, 81234567890.5, "8123456789x", " 81234567890", "", None, [], 2**70],
+)
+def test_meeting_ids_of_the_wrong_shape(zoom_id: object) -> None:
+    with pytest.raises(MalformedEvent, match=r"^payload\.object\.id"):
+        meeting("meeting.started", {"id": zoom_id})
+
+
+@pytest.mark.parametrize("key", ["host_id", "uuid"])
+@pytest.mark.parametrize("value", [5, ["x"], "has blank", "x" * 200])
+def test_other_ids_of_the_wrong_shape(key: str, value: object) -> None:
+    with pytest.raises(MalformedEvent, match=rf"^payload\.object\.{key}"):
+        meeting("meeting.started", {key: value})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(
+    [
+        "endpoint.url_validation",
+        "app_deauthorized",
+        "meeting.created",
+        "webinar.ended",
+        "user.updated",
+        "x.y",
+        "meeting.x",
+    ]
+)
+KEYS = [
+    "id", "uuid", "host_id", "type", "start_time", "end_time", "duration", "pmi", "settings", "participant", "email",
+]  # fmt: skip
+OBJECTS = JSON | st.dictionaries(st.sampled_from(KEYS), JSON | st.just(81234567890))
+PAYLOADS = JSON | st.fixed_dictionaries(
+    {"account_id": JSON | st.just("a"), "object": OBJECTS},
+    optional={
+        "old_object": JSON,
+        "operation": JSON,
+        "operator_id": JSON,
+        "plainToken": JSON,
+        "user_id": JSON | st.just("u"),
+        "user_data_retention": JSON,
+        "deauthorization_time": JSON,
+    },
+)
+
+
+@given(NAMES | JSON, JSON | st.just(TS), PAYLOADS)
+def test_fuzzed_fields_are_an_event_or_malformed(name: object, event_ts: object, payload: object) -> None:
+    raw = json.dumps({"event": name, "event_ts": event_ts, "payload": payload}).encode()
+    try:
+        event = parse_event(raw)
+    except MalformedEvent:
+        return
+    assert event.name == name
+    assert event.time.tzinfo is UTC
+    if isinstance(event, MeetingEvent):
+        assert 9 <= len(event.meeting_id) <= 11
+
+
+@given(st.binary(max_size=200))
+def test_fuzzed_bytes_are_malformed(raw: bytes) -> None:
+    try:
+        parse_event(raw)
+    except MalformedEvent:
+        return
+    assert isinstance(json.loads(raw), dict)
