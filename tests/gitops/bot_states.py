@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.facts import BotFacts, Shortfall
+from meetingbots.bots.decide.facts import BotFacts, TokenFailure
 from meetingbots.bots.decide.gate import START_AFTER_DELIVERY_SECONDS
 from meetingbots.bots.decide.meeting import Problem
 from meetingbots.bots.decide.next_step import decide
-from meetingbots.bots.decide.tokens import Person
+from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.models.base import format_time
 from meetingbots.models.bot import BotPhase, BotReason
 
@@ -40,7 +40,7 @@ JOINED = {
     "startTime": format_time(at(1)),
     "specHash": bot_status.fixed_spec_hash(bot()),
 }
-ABSENT = Person("alice", present=False, since=at(0))
+ABSENT = OnBehalfUser("alice", present=False, since=at(0))
 IMAGE = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
 CONFIG = {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "own" not found'}}
 FULL = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes fit"}]
@@ -150,7 +150,7 @@ def _staging() -> Iterator[State]:
 def _without_token() -> Iterator[State]:
     required = staged(tokenPolicy="Required")
     for reason in OF_ZOOM:
-        passing = Shortfall(reason=reason, message="no", passing=True, first_try_at=at(1), next_try_at=at(9))
+        passing = TokenFailure(reason=reason, message="no", passing=True, first_try_at=at(1), next_try_at=at(9))
         waits = facts(staged(), pod=pod(WAITS), shortfall=passing)
         yield _state(f"no token yet: {reason}", waits, BotPhase.STAGING, BOT_REASONS[reason], reason=reason)
         refused = facts(required, pod=pod(WAITS), shortfall=replace(passing, passing=False))

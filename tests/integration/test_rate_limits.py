@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 from meetingbots.zoom.api import ZoomAPI
-from meetingbots.zoom.errors import Passing
+from meetingbots.zoom.errors import TransientError
 from meetingbots.zoom.http.transport import new_http_client
 from meetingbots.zoom.limits.limiter import AccountLimiter
 from meetingbots.zoom.limits.plans import Allowance, Plan
@@ -131,7 +131,7 @@ async def test_a_credential_that_promises_too_much_costs_few_refusals_and_no_tok
         async def bot() -> None:
             nonlocal got
             while True:
-                with contextlib.suppress(Passing):
+                with contextlib.suppress(TransientError):
                     await zoom.join_token()
                     got += 1
                     return
@@ -145,12 +145,12 @@ async def test_a_credential_that_promises_too_much_costs_few_refusals_and_no_tok
 async def test_a_free_account_s_daily_limit_is_not_asked_about_again() -> None:
     async with line(plan=Plan.PRO, share=1.0) as zoom:
         zoom.sim.faults.add(Fault(call="meetings.jointoken", kind="rate_limited", header="iso", count=1))
-        with pytest.raises(Passing) as refused:
+        with pytest.raises(TransientError) as refused:
             await zoom.join_token()
         assert refused.value.daily
         asked = len(zoom.sim.recorder.calls)
         for _ in range(20):
-            with pytest.raises(Passing) as again:
+            with pytest.raises(TransientError) as again:
                 await zoom.join_token()
             assert again.value.daily
             assert again.value.retry_at(datetime.now(UTC)) == refused.value.retry_at(datetime.now(UTC))

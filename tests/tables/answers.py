@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meetingbots.credentials.decide.retry import MENDABLE_SECONDS, is_final, reason_of
-from meetingbots.zoom.errors import Cause, Definite, Passing, ZoomError
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
 from meetingbots.zoom.http.calls import Family
 from meetingbots.zoom.http.error_table import TABLE, Row
 from meetingbots.zoom.http.responses import Shape
@@ -42,7 +42,7 @@ def in_document(text: str) -> str:
 
 
 def _line(row: Row) -> str:
-    kind = Definite if row.definite else Passing
+    kind = PermanentError if row.definite else TransientError
     error = kind(row.cause, message=row.says, maybe_done=row.maybe_done)
     family = row.family & _OF_CREDENTIALS
     renewable = family == Family.ACCOUNT_TOKEN
@@ -50,9 +50,11 @@ def _line(row: Row) -> str:
 
 
 def _without_answer() -> Iterator[str]:
-    unreachable = Passing(Cause.UNAVAILABLE, message="Zoom cannot be reached")
-    lost = Passing(Cause.UNAVAILABLE, message="Zoom did not answer in time, or the connection broke", maybe_done=True)
-    unknown = Passing(Cause.UNKNOWN, message="Zoom gave an answer that is not known here")
+    unreachable = TransientError(Cause.UNAVAILABLE, message="Zoom cannot be reached")
+    lost = TransientError(
+        Cause.UNAVAILABLE, message="Zoom did not answer in time, or the connection broke", maybe_done=True
+    )
+    unknown = TransientError(Cause.UNKNOWN, message="Zoom gave an answer that is not known here")
     yield _cells("anything", "nothing: no connection", unreachable)
     yield _cells("anything", "nothing: time-out, connection closed", lost)
     yield _cells("anything", "any other answer", unknown)

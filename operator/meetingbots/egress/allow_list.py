@@ -9,7 +9,7 @@ from typing import Final
 from yarl import URL
 
 from meetingbots.egress.errors import NotAllowed
-from meetingbots.egress.ip_ranges import Reach, reach_of
+from meetingbots.egress.ip_ranges import AddressClass, reach_of
 
 _PRIVATE_PREFIX: Final = "private:"
 _HTTPS_PORT: Final = 443
@@ -66,7 +66,7 @@ class AllowedHosts:
 def check_address(address: str, *, target: Target) -> None:
     """Whether this address of the target's host may be connected to. Raises `NotAllowed`."""
     reach = reach_of(address)
-    if reach is Reach.PUBLIC or (reach is Reach.PRIVATE and target.private):
+    if reach is AddressClass.PUBLIC or (reach is AddressClass.PRIVATE and target.private):
         return
     raise NotAllowed(
         f"the host {target.host[:253]} is at a private or link-local address, where the operator may not be sent"

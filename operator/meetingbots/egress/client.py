@@ -20,7 +20,7 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from meetingbots.egress.allow_list import Target, check_address
-from meetingbots.egress.errors import OutsideError
+from meetingbots.egress.errors import EgressError
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
 """From a host name and port to its addresses, as texts. Raises `OSError`."""
@@ -31,7 +31,7 @@ _MAX_RETRY_AFTER: Final = 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutsideAnswer:
+class EgressResponse:
     """A complete answer with a status from 200 to 299."""
 
     status: int
@@ -44,7 +44,7 @@ async def resolve_by_system(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-class OutsideClient:
+class EgressClient:
     """Sends guarded requests.
 
     `tls` says which certificates are trusted (default: the usual authorities, or those in SSL_CERT_FILE). `resolve`
@@ -62,43 +62,43 @@ class OutsideClient:
         self._resolve = resolve
         self._seconds = seconds
 
-    async def get(self, target: Target, *, headers: Mapping[str, str]) -> OutsideAnswer:
+    async def get(self, target: Target, *, headers: Mapping[str, str]) -> EgressResponse:
         """Ask. Raises `OutsideError`, and `NotAllowed` where the name leads to a place that we do not go to."""
         return await self._ask("GET", target, headers=headers, body=None)
 
-    async def post(self, target: Target, *, headers: Mapping[str, str], body: bytes) -> OutsideAnswer:
+    async def post(self, target: Target, *, headers: Mapping[str, str], body: bytes) -> EgressResponse:
         """Tell. Raises as `get` does."""
         return await self._ask("POST", target, headers=headers, body=body)
 
     async def _ask(
         self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes | None
-    ) -> OutsideAnswer:
-        failure = OutsideError("there was no answer")
+    ) -> EgressResponse:
+        failure = EgressError("there was no answer")
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._exchange(method, target, headers=headers, body=body)
-        except OutsideError as error:
+        except EgressError as error:
             failure = error
         except TimeoutError:
-            failure = OutsideError(f"there was no complete answer within {self._seconds:g} seconds")
+            failure = EgressError(f"there was no complete answer within {self._seconds:g} seconds")
         except aiohttp.ClientConnectorCertificateError:
-            failure = OutsideError("the server's certificate is not trusted for this host")
+            failure = EgressError("the server's certificate is not trusted for this host")
         except (aiohttp.ClientError, OSError, ValueError) as broken:
-            failure = OutsideError(f"it could not be asked ({type(broken).__name__})")
+            failure = EgressError(f"it could not be asked ({type(broken).__name__})")
         raise failure  # out here, so that no chained exception holds on to headers and address
 
     async def _addresses(self, target: Target) -> list[str]:
         try:
             found = await self._resolve(target.host, target.url.port or 443)
         except (OSError, UnicodeError):
-            raise OutsideError("the host's name is not known") from None
+            raise EgressError("the host's name is not known") from None
         for address in found:
             check_address(address, target=target)
         return found
 
     async def _exchange(
         self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes | None
-    ) -> OutsideAnswer:
+    ) -> EgressResponse:
         addresses = await self._addresses(target)
         connector = aiohttp.TCPConnector(
             resolver=_Known(addresses), use_dns_cache=False, force_close=True, ssl=self._tls or _usual_tls()
@@ -155,20 +155,20 @@ class _Known(AbstractResolver):
         """Nothing is open."""
 
 
-async def _read(response: aiohttp.ClientResponse) -> OutsideAnswer:
+async def _read(response: aiohttp.ClientResponse) -> EgressResponse:
     status = response.status
     if 300 <= status < 400:
-        raise OutsideError(f"it answered with a redirect (HTTP {status}), which is not followed", status=status)
+        raise EgressError(f"it answered with a redirect (HTTP {status}), which is not followed", status=status)
     if not 200 <= status < 300:
-        raise OutsideError(f"it answered HTTP {status}", status=status, retry_after=_retry_after(response))
+        raise EgressError(f"it answered HTTP {status}", status=status, retry_after=_retry_after(response))
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise OutsideError("its answer is packed, which was not asked for", status=status)
+        raise EgressError("its answer is packed, which was not asked for", status=status)
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
         if len(body) > MAX_ANSWER_BYTES:
-            raise OutsideError(f"its answer is larger than {MAX_ANSWER_BYTES // 1024} KiB", status=status)
-    return OutsideAnswer(status=status, body=bytes(body))
+            raise EgressError(f"its answer is larger than {MAX_ANSWER_BYTES // 1024} KiB", status=status)
+    return EgressResponse(status=status, body=bytes(body))
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float | None:

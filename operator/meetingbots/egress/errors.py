@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class OutsideError(Exception):
+class EgressError(Exception):
     """Nothing usable came back. `retry_after` is the pause in seconds that the other side asked for, if it did."""
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
@@ -13,5 +13,5 @@ class OutsideError(Exception):
         self.retry_after = retry_after
 
 
-class NotAllowed(OutsideError):  # noqa: N818 - reads as what it says
+class NotAllowed(EgressError):  # noqa: N818 - reads as what it says
     """The address is one that we do not ask: nothing was sent."""

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 Address: TypeAlias = IPv4Address | IPv6Address
 
 
-class Reach(StrEnum):
+class AddressClass(StrEnum):
     """What an address belongs to."""
 
     PUBLIC = "public"
@@ -50,15 +50,15 @@ _NAT64: Final = ip_network("64:ff9b::/96")
 _LOW_32_BITS: Final = 0xFFFFFFFF
 
 
-def reach_of(text: str) -> Reach:
+def reach_of(text: str) -> AddressClass:
     """What an address is; a text that is none is forbidden. IPv4 inside IPv6 counts as the IPv4 that it leads to."""
     try:
         return max((_reach(address) for address in _meant(ip_address(text.partition("%")[0]))), key=_SEVERITY.index)
     except ValueError:
-        return Reach.FORBIDDEN
+        return AddressClass.FORBIDDEN
 
 
-_SEVERITY: Final = (Reach.PUBLIC, Reach.PRIVATE, Reach.FORBIDDEN)
+_SEVERITY: Final = (AddressClass.PUBLIC, AddressClass.PRIVATE, AddressClass.FORBIDDEN)
 
 
 def _meant(address: Address) -> tuple[Address, ...]:
@@ -77,10 +77,10 @@ def _meant(address: Address) -> tuple[Address, ...]:
     return (address,)
 
 
-def _reach(address: Address) -> Reach:
+def _reach(address: Address) -> AddressClass:
     if any(address in network for network in _NEVER):
-        return Reach.FORBIDDEN
+        return AddressClass.FORBIDDEN
     if any(address in network for network in _PRIVATE):
-        return Reach.PRIVATE
+        return AddressClass.PRIVATE
     ordinary = address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
-    return Reach.PUBLIC if ordinary else Reach.FORBIDDEN
+    return AddressClass.PUBLIC if ordinary else AddressClass.FORBIDDEN

@@ -26,7 +26,7 @@ _NOTE_LIMIT = 1024  # bytes; events.k8s.io/v1, Event.note
 _NAME_LIMIT = 253 - 17  # Kubernetes, "Object Names and IDs"; the rest makes the name unique
 
 
-class Recorder:
+class EventRecorder:
     """Posts events.k8s.io/v1 Events about our objects; `note` is one sentence for people without anything secret.
 
     `busy` says whether there is work that goes before them.

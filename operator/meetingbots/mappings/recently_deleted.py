@@ -17,7 +17,7 @@ KEPT_SECONDS: Final = 120.0
 _MOST: Final = 1000
 
 
-class GoneMappings:
+class RecentlyDeletedMappings:
     """Remembers them for two minutes of `clock` (monotonic seconds), and at most the last thousand."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:

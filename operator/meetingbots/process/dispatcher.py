@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from meetingbots.models import names
-from meetingbots.runtime.context import Caches, Queues
-from meetingbots.runtime.object_cache import Cache, Key, Object, key_of
+from meetingbots.runtime.context import ObjectCaches, Queues
+from meetingbots.runtime.object_cache import Key, Object, ObjectCache, key_of
 
 _MOST_GONE: Final = 10_000
 
 
-class Intake:
+class Dispatcher:
     """Feeds the caches and queues. It decides nothing: each queue's worker looks at the whole state again."""
 
-    def __init__(self, *, caches: Caches, queues: Queues) -> None:
+    def __init__(self, *, caches: ObjectCaches, queues: Queues) -> None:
         self._caches = caches
         self._queues = queues
         self._gone: dict[Key, None] = {}
@@ -101,7 +101,7 @@ def _app_of(credential: Object | None) -> Key | None:
     return Key(credential["metadata"]["namespace"], app) if app else None
 
 
-def _remember(cache: Cache, item: Object, *, deleted: bool) -> bool:
+def _remember(cache: ObjectCache, item: Object, *, deleted: bool) -> bool:
     """Whether it is news."""
     if not deleted:
         return cache.put(item)

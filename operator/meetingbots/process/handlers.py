@@ -13,7 +13,7 @@ import kopf
 from meetingbots.kube.connection import Connection
 from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS, PODS, Resource
 from meetingbots.models import names
-from meetingbots.process.dispatcher import Intake
+from meetingbots.process.dispatcher import Dispatcher
 from meetingbots.process.kopf_stores import NoDifferences, NoProgress
 
 _REQUEST_TIMEOUT = 30.0
@@ -23,7 +23,7 @@ _CONNECT_TIMEOUT = 5.0
 _RETRIES = (1, 1, 2, *([3] * 100))
 
 
-def registry(*, connection: Connection, intake: Intake) -> kopf.OperatorRegistry:
+def registry(*, connection: Connection, intake: Dispatcher) -> kopf.OperatorRegistry:
     """The handlers of one operator process, which feed `intake`."""
     handlers = kopf.OperatorRegistry()
 

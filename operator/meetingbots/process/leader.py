@@ -94,7 +94,7 @@ def decide(*, seen: Sighting | None, identity: str, leading: bool) -> Decision:
     return Decision(step=Step.WAIT, after=min(RENEW_SECONDS, left))
 
 
-class Election:
+class LeaderElection:
     """One process's part in it. `clock` gives the time for the Lease's own fields, which only people read.
 
     `leading` is set once the Lease is held, `answered` once the API server has told anything about it at all.

@@ -17,32 +17,32 @@ from uuid import uuid4
 
 import kopf
 
-from meetingbots.bots.reconcile.live_label import LiveMeetings
+from meetingbots.bots.reconcile.live_label import LiveLabelReconciler
 from meetingbots.bots.reconcile.reconciler import BotReconciler
 from meetingbots.bots.rejoin.endpoint import serve_tokens
-from meetingbots.bots.rejoin.service import Rejoins
+from meetingbots.bots.rejoin.service import RejoinService
 from meetingbots.credentials.reconcile.notifier import Notifier
 from meetingbots.credentials.reconcile.receiver_projection import ReceiverProjection
 from meetingbots.credentials.reconcile.reconciler import CredentialReconciler
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.kube.client import Kube
 from meetingbots.kube.connection import Connection, find_cluster
-from meetingbots.kube.event_recorder import Recorder
+from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import Resource
-from meetingbots.mappings.reconcile.manual_entries import PeopleEntries
-from meetingbots.mappings.reconcile.sweeper import MappingTidying, first_sweeps
+from meetingbots.mappings.reconcile.manual_entries import ManualEntries
+from meetingbots.mappings.reconcile.sweeper import MappingSweeper, first_sweeps
 from meetingbots.process import handlers
-from meetingbots.process.dispatcher import Intake
-from meetingbots.process.leader import Election
+from meetingbots.process.dispatcher import Dispatcher
+from meetingbots.process.leader import LeaderElection
 from meetingbots.process.preflight import tell_if_missing
 from meetingbots.runtime import gc_tuning as garbage_collection
-from meetingbots.runtime.context import Caches, Queues, Services
+from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.probes import serve_health, serve_metrics
-from meetingbots.runtime.rate_budgets import AccountRates
+from meetingbots.runtime.rate_budgets import RateBudgets
 from meetingbots.runtime.settings import OperatorSettings
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.worker_slots import lent
 from meetingbots.runtime.workers import Workers
 from meetingbots.zoom.api import ZoomAPI
@@ -78,7 +78,7 @@ async def run_operator(settings: OperatorSettings) -> int:
 class _Process:
     """The tasks of a running operator."""
 
-    def __init__(self, *, services: Services, connection: Connection, settings: OperatorSettings) -> None:
+    def __init__(self, *, services: OperatorContext, connection: Connection, settings: OperatorSettings) -> None:
         self._services = services
         self._connection = connection
         self._settings = settings
@@ -86,7 +86,7 @@ class _Process:
         self._stop_kopf = asyncio.Event()
         self._started = asyncio.Event()
         self._kopf: asyncio.Task[None] | None = None
-        self._rejoins: Rejoins | None = None
+        self._rejoins: RejoinService | None = None
         self._election = _election(services) if settings.leader_elect else None
         services.metrics.leading.set_function(self.leads)
 
@@ -98,7 +98,7 @@ class _Process:
         """Whether the watches still run (that this answers at all shows that the loop does)."""
         return self._kopf is None or not self._kopf.done()
 
-    def rejoins(self) -> Rejoins | None:
+    def rejoins(self) -> RejoinService | None:
         """What gives running bots further tokens; None while this process stands by or ends."""
         return self._rejoins if self.leads() and self._started.is_set() and not self._stop.is_set() else None
 
@@ -177,7 +177,7 @@ class _Process:
         _log.info("serving %s as %s", ", ".join(self._settings.namespace) or "all namespaces", self._services.instance)
 
     async def _watch(self) -> None:
-        intake = Intake(caches=self._services.caches, queues=self._services.queues)
+        intake = Dispatcher(caches=self._services.caches, queues=self._services.queues)
         await kopf.operator(
             registry=handlers.registry(connection=self._connection, intake=intake),
             settings=handlers.settings(),
@@ -193,9 +193,11 @@ class _Process:
         tokens = AccessTokens(services=services)
         credentials = CredentialReconciler(services=services, access_tokens=tokens, syncs=services.queues.syncs)
         bots = BotReconciler(services=services, access_tokens=tokens)
-        self._rejoins = Rejoins(services=services, access_tokens=tokens, monotonic=asyncio.get_running_loop().time)
+        self._rejoins = RejoinService(
+            services=services, access_tokens=tokens, monotonic=asyncio.get_running_loop().time
+        )
         receiver = ReceiverProjection(services=services)
-        tidying = MappingTidying(services=services, access_tokens=tokens)
+        tidying = MappingSweeper(services=services, access_tokens=tokens)
         for place in first_sweeps(self._settings.namespaces):
             services.queues.tidying.add(place, after=_FIRST_SWEEP_SECONDS)
         # What takes long and can be broken off anywhere does not hold up the end.
@@ -208,7 +210,7 @@ class _Process:
             )
         ]
         breakable += [
-            asyncio.create_task(PeopleEntries(services=services, namespace=namespace).run(), name="people's entries")
+            asyncio.create_task(ManualEntries(services=services, namespace=namespace).run(), name="people's entries")
             for namespace in self._settings.namespaces
         ]
         try:
@@ -229,7 +231,7 @@ class _Process:
             for kind, queue, reconcile, count in (
                 ("ZoomCredential", services.queues.credentials, credentials.reconcile, 16),
                 ("MeetingBot", services.queues.bots, bots.reconcile, 64),
-                ("MeetingMapping", services.queues.meetings, LiveMeetings(services=services).reconcile, 4),
+                ("MeetingMapping", services.queues.meetings, LiveLabelReconciler(services=services).reconcile, 4),
                 ("Receiver", services.queues.receiver, receiver.reconcile, 1),
             ):
                 workers = self._workers(kind, queue, reconcile, count)
@@ -238,15 +240,15 @@ class _Process:
     def _workers(
         self,
         kind: str,
-        queue: DelayQueue[Key],
+        queue: WorkQueue[Key],
         reconcile: Callable[[Key], Awaitable[float | None]],
         count: int,
     ) -> Workers[Key]:
         return Workers(kind=kind, queue=queue, reconcile=reconcile, count=count, metrics=self._services.metrics)
 
 
-def _election(services: Services) -> Election:
-    return Election(
+def _election(services: OperatorContext) -> LeaderElection:
+    return LeaderElection(
         kube=services.kube,
         namespace=services.settings.system_namespace,
         name=services.settings.lease_name,
@@ -257,7 +259,7 @@ def _election(services: Services) -> Election:
 
 
 @asynccontextmanager
-async def _services(settings: OperatorSettings, connection: Connection) -> AsyncIterator[Services]:
+async def _services(settings: OperatorSettings, connection: Connection) -> AsyncIterator[OperatorContext]:
     metrics = Metrics()
 
     def count(verb: str, resource: Resource, status: int) -> None:
@@ -273,9 +275,9 @@ async def _services(settings: OperatorSettings, connection: Connection) -> Async
         new_http_client(timeout=_ZOOM_TIMEOUT, user_agent="meetingbots") as http,
     ):
         kube = Kube(session=session, server=connection.server, on_call=count)
-        queues = Queues(**{one.name: DelayQueue(clock=monotonic) for one in fields(Queues)})
-        caches = Caches()
-        rates = AccountRates(credentials=caches.credentials)
+        queues = Queues(**{one.name: WorkQueue(clock=monotonic) for one in fields(Queues)})
+        caches = ObjectCaches()
+        rates = RateBudgets(credentials=caches.credentials)
         limiter = AccountLimiter(
             allowance=rates.allowance, clock=monotonic, utc=clock, on_wait=metrics.on_rate_limit_wait, waiting=lent
         )
@@ -284,14 +286,14 @@ async def _services(settings: OperatorSettings, connection: Connection) -> Async
             on_call = metrics.on_zoom_call
             return ZoomAPI(http, api_url=api_url, deadline=_ZOOM_TIMEOUT, on_call=on_call, limiter=limiter)
 
-        yield Services(
+        yield OperatorContext(
             kube=kube,
             oauth=OAuthClient(http, oauth_url=settings.zoom_oauth_url, on_call=metrics.on_zoom_call),
             api=api_at(settings.zoom_api_url),
             api_at=api_at,
             settings=settings,
             clock=clock,
-            recorder=Recorder(kube=kube, clock=clock, instance=instance, busy=lambda: queues.bots.ready > 0),
+            recorder=EventRecorder(kube=kube, clock=clock, instance=instance, busy=lambda: queues.bots.ready > 0),
             metrics=metrics,
             instance=instance,
             queues=queues,

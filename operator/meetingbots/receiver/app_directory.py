@@ -29,7 +29,7 @@ _NOBODY: Final[dict[str, KnownCredential]] = {}
 
 
 @dataclass(frozen=True)
-class Door:
+class WebhookKey:
     """One webhook secret of a client id, and the app Secrets that have it: what it verifies, they verify."""
 
     secret: SecretStr = field(repr=False)
@@ -53,7 +53,7 @@ class Directory:
         self._namespaces = frozenset(namespaces)
         self._apps: dict[Key, ProjectedApp] = {}
         self._unreadable: dict[Key, UnreadableApp] = {}
-        self._doors: dict[str, tuple[Door, ...]] = {}
+        self._doors: dict[str, tuple[WebhookKey, ...]] = {}
         self._people: dict[Key, KnownCredential] = {}
         self._receptions: dict[Key, Reception] = {}
         self._by_account: dict[tuple[Key, str], dict[str, KnownCredential]] = {}
@@ -98,7 +98,7 @@ class Directory:
         """Whether there is an app with this client id."""
         return client_id in self._doors
 
-    def doors(self, client_id: str) -> tuple[Door, ...]:
+    def doors(self, client_id: str) -> tuple[WebhookKey, ...]:
         """The webhook secrets of an app; empty when the client id is not known."""
         return self._doors.get(client_id, ())
 
@@ -173,7 +173,7 @@ def _reception(item: Object) -> Reception:
     )
 
 
-def _doors(apps: dict[Key, ProjectedApp]) -> dict[str, tuple[Door, ...]]:
+def _doors(apps: dict[Key, ProjectedApp]) -> dict[str, tuple[WebhookKey, ...]]:
     # By value: the same app in 300 namespaces costs one HMAC for each request, not 300.
     holders: dict[str, dict[str, set[Key]]] = {}
     for key, app in apps.items():
@@ -182,7 +182,7 @@ def _doors(apps: dict[Key, ProjectedApp]) -> dict[str, tuple[Door, ...]]:
             if value:
                 holders.setdefault(app.client_id, {}).setdefault(value, set()).add(key)
     found = {
-        client_id: tuple(Door(secret=SecretStr(value), apps=frozenset(keys)) for value, keys in by_value.items())
+        client_id: tuple(WebhookKey(secret=SecretStr(value), apps=frozenset(keys)) for value, keys in by_value.items())
         for client_id, by_value in holders.items()
     }
     # An app without a webhook secret is known, too: nothing verifies there.

@@ -14,7 +14,7 @@ from meetingbots.mappings.writer import Decide, MappingWriter
 from meetingbots.models.mapping import MappingStatus
 from meetingbots.receiver.app_directory import Directory
 from meetingbots.receiver.live_lookup import LiveLookup
-from meetingbots.receiver.revocations import ConsentEnds
+from meetingbots.receiver.revocations import RevocationWriter
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.webhooks.events import AppDeauthorized, Event, MeetingEvent, UserEvent
 
@@ -48,7 +48,7 @@ class EventWriter:
         directory: Directory,
         lookup: LiveLookup,
         writer: MappingWriter,
-        consents: ConsentEnds,
+        consents: RevocationWriter,
         current: Callable[[], bool] = lambda: True,
     ) -> None:
         """`current` tells whether the directory is known to be up to date, and not only filled."""

@@ -23,9 +23,9 @@ from meetingbots.receiver.connect.handover import ConsentWriter
 from meetingbots.receiver.connect.routes import Connect
 from meetingbots.receiver.event_writer import EventWriter
 from meetingbots.receiver.live_lookup import LiveLookup
-from meetingbots.receiver.revocations import ConsentEnds
+from meetingbots.receiver.revocations import RevocationWriter
 from meetingbots.receiver.webhook import DEADLINE_SECONDS, WebhookReceiver
-from meetingbots.receiver.webhook_reporter import ReceptionReporter
+from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime import gc_tuning as garbage_collection
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.probes import serve_metrics
@@ -86,13 +86,13 @@ class _Process:
                 on_change=_both(directory.on_projection, invited.on_projection),
             ),
         ]
-        self._reception = ReceptionReporter(kube=kube, directory=directory, clock=_now)
+        self._reception = WebhookReporter(kube=kube, directory=directory, clock=_now)
         self._webhook = WebhookReceiver(
             directory=directory,
             events=EventWriter(
                 directory=directory,
                 lookup=LiveLookup(kube=kube, everywhere=not settings.namespace),
-                consents=ConsentEnds(kube=kube),
+                consents=RevocationWriter(kube=kube),
                 writer=MappingWriter(kube=kube, clock=monotonic, patience=DEADLINE_SECONDS),
                 current=self._current,
             ),

@@ -30,7 +30,7 @@ _REMOVALS: Final = {
 }
 
 
-class ConsentEnds:
+class RevocationWriter:
     """Writes such an event into the statuses of the credentials that it is about."""
 
     def __init__(self, *, kube: Kube) -> None:

@@ -20,9 +20,9 @@ from pydantic import SecretStr
 from meetingbots.kube.errors import KubeError
 from meetingbots.mappings.decide.event_times import milliseconds
 from meetingbots.models.base import ModelError
-from meetingbots.receiver.app_directory import Directory, Door
+from meetingbots.receiver.app_directory import Directory, WebhookKey
 from meetingbots.receiver.event_writer import EventWriter
-from meetingbots.receiver.webhook_reporter import ReceptionReporter
+from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.webhooks.events import (
@@ -91,7 +91,7 @@ class WebhookReceiver:
         *,
         directory: Directory,
         events: EventWriter,
-        reception: ReceptionReporter,
+        reception: WebhookReporter,
         metrics: Metrics,
         ready: Callable[[], bool],
         clock: Callable[[], datetime],
@@ -155,7 +155,7 @@ class WebhookReceiver:
         case.result = outcome.result
         return web.Response(status=204)
 
-    def _doors(self, client_id: str) -> tuple[Door, ...]:
+    def _doors(self, client_id: str) -> tuple[WebhookKey, ...]:
         if not self._ready():
             raise _Refusal(503, "not_ready", "not ready yet")
         if not self._directory.knows(client_id):
@@ -165,7 +165,7 @@ class WebhookReceiver:
         return self._directory.doors(client_id)
 
 
-async def _verified(request: web.Request, doors: tuple[Door, ...], *, now: datetime) -> _Verified:
+async def _verified(request: web.Request, doors: tuple[WebhookKey, ...], *, now: datetime) -> _Verified:
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         # Zoom signs and sends plain bytes; what unpacks to a gigabyte is not even looked at.
         raise _Refusal(415, "encoded", "compressed bodies are not taken")

@@ -28,7 +28,7 @@ _TRY_AGAIN: Final = timedelta(minutes=1)
 _PAUSE_SECONDS: Final = 1.0
 
 
-class ReceptionReporter:
+class WebhookReporter:
     """Notes which credentials got something from Zoom, and writes it down when it is news."""
 
     def __init__(

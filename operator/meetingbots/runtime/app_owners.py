@@ -11,7 +11,7 @@ from meetingbots.runtime.object_cache import Key, key_of
 _KEY = "account_id"
 
 
-class AppAccounts:
+class AppOwners:
     """The accounts of the owners of apps, by app Secret; empty for one that names none."""
 
     def __init__(self) -> None:

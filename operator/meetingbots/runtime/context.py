@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from meetingbots.egress.client import OutsideClient
+from meetingbots.egress.client import EgressClient
 from meetingbots.kube.client import Kube
-from meetingbots.kube.event_recorder import Recorder
-from meetingbots.mappings.recently_deleted import GoneMappings
-from meetingbots.runtime.app_owners import AppAccounts
+from meetingbots.kube.event_recorder import EventRecorder
+from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
+from meetingbots.runtime.app_owners import AppOwners
 from meetingbots.runtime.metrics import Metrics
-from meetingbots.runtime.object_cache import Cache, Key, Object
-from meetingbots.runtime.rate_budgets import AccountRates, account_of
+from meetingbots.runtime.object_cache import Key, Object, ObjectCache
+from meetingbots.runtime.rate_budgets import RateBudgets, account_of
 from meetingbots.runtime.settings import OperatorSettings
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.zoom.api import ZoomAPI, followed_api_url
 from meetingbots.zoom.oauth import OAuthClient
 
@@ -24,17 +24,17 @@ from meetingbots.zoom.oauth import OAuthClient
 class Queues:
     """One delay queue for each kind of work; adding a key is how one part asks another to look again."""
 
-    credentials: DelayQueue[Key]
-    bots: DelayQueue[Key]
-    meetings: DelayQueue[Key]
+    credentials: WorkQueue[Key]
+    bots: WorkQueue[Key]
+    meetings: WorkQueue[Key]
     """Keys are mappings of running meetings, and of those that have just ended."""
-    receiver: DelayQueue[Key]
+    receiver: WorkQueue[Key]
     """Keys are app Secrets whose projection for the receiver may have to change."""
-    syncs: DelayQueue[Key]
+    syncs: WorkQueue[Key]
     """Keys are credentials whose meetings are to be read: a long read holds up nobody's refresh."""
-    notices: DelayQueue[Key]
+    notices: WorkQueue[Key]
     """Keys are credentials whose namespace's webhook may have to be told something."""
-    tidying: DelayQueue[Key]
+    tidying: WorkQueue[Key]
     """Keys are credentials that mappings may have to let go; without a name, namespaces (empty: all) to be swept."""
 
 
@@ -45,20 +45,20 @@ def meeting_of(bot: Object) -> str | None:
 
 
 @dataclass(frozen=True)
-class Caches:
+class ObjectCaches:
     """The newest known objects of the watched kinds."""
 
-    credentials: Cache = field(default_factory=lambda: Cache(index=account_of))
-    bots: Cache = field(default_factory=lambda: Cache(index=meeting_of))
-    pods: Cache = field(default_factory=Cache)
-    gone_pods: Cache = field(default_factory=Cache)
+    credentials: ObjectCache = field(default_factory=lambda: ObjectCache(index=account_of))
+    bots: ObjectCache = field(default_factory=lambda: ObjectCache(index=meeting_of))
+    pods: ObjectCache = field(default_factory=ObjectCache)
+    gone_pods: ObjectCache = field(default_factory=ObjectCache)
     """Pods of present attempts as they were when they went, until that is written down."""
-    live_mappings: Cache = field(default_factory=Cache)
-    gone_mappings: GoneMappings = field(default_factory=GoneMappings)
+    live_mappings: ObjectCache = field(default_factory=ObjectCache)
+    gone_mappings: RecentlyDeletedMappings = field(default_factory=RecentlyDeletedMappings)
 
 
 @dataclass(frozen=True)
-class Services:
+class OperatorContext:
     """Everything a reconciliation needs from outside. `instance` names this process in claims and Events."""
 
     kube: Kube
@@ -66,16 +66,16 @@ class Services:
     api: ZoomAPI
     settings: OperatorSettings
     clock: Callable[[], datetime]
-    recorder: Recorder
+    recorder: EventRecorder
     metrics: Metrics
     instance: str
     queues: Queues
-    caches: Caches
+    caches: ObjectCaches
     api_at: Callable[[str], ZoomAPI]
-    app_accounts: AppAccounts = field(default_factory=AppAccounts)
-    rates: AccountRates | None = None
+    app_accounts: AppOwners = field(default_factory=AppOwners)
+    rates: RateBudgets | None = None
     """What the limiter within `api` asks for accounts' allowances; None: nothing is limited."""
-    outside: OutsideClient = field(default_factory=OutsideClient)
+    outside: EgressClient = field(default_factory=EgressClient)
 
     def zoom_api(self, api_url: str, *, account: str, asker: Key | None = None) -> ZoomAPI:
         """The REST client for a credential whose tokens came with this `api_url` (empty: the configured base).

@@ -30,7 +30,7 @@ def key_of(item: Object) -> Key:
     return Key(item["metadata"]["namespace"], item["metadata"]["name"])
 
 
-class Cache:
+class ObjectCache:
     """The newest known state of each object of one kind, with one optional index (`index(object)` gives its value)."""
 
     def __init__(self, *, index: Callable[[Object], str | None] | None = None) -> None:

@@ -6,17 +6,17 @@ from collections import defaultdict
 from typing import Final
 
 from meetingbots.models.credential import RateLimit
-from meetingbots.runtime.object_cache import Cache, Key, Object
+from meetingbots.runtime.object_cache import Key, Object, ObjectCache
 from meetingbots.zoom.limits.plans import Allowance, Plan, lowest
 
 _PLANS: Final = {plan.name: plan for plan in Plan}
 _DEFAULT: Final = RateLimit()
 
 
-class AccountRates:
+class RateBudgets:
     """Answers for an account; `credentials` is the cache of ZoomCredentials, indexed by their status's account."""
 
-    def __init__(self, *, credentials: Cache) -> None:
+    def __init__(self, *, credentials: ObjectCache) -> None:
         self._credentials = credentials
         self._noted: defaultdict[str, set[Key]] = defaultdict(set)
 

@@ -16,7 +16,7 @@ K = TypeVar("K", bound=Hashable)
 _LEFTOVERS = 1000
 
 
-class DelayQueue(Generic[K]):
+class WorkQueue(Generic[K]):
     """A deduplicating queue of keys with due times; `clock` gives monotonic seconds (an event loop's `time`)."""
 
     def __init__(self, *, clock: Callable[[], float]) -> None:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from meetingbots.kube.errors import KubeError
 from meetingbots.runtime.metrics import Metrics
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.worker_slots import Slots
 
 K = TypeVar("K", bound=Hashable)
@@ -32,7 +32,7 @@ class Workers(Generic[K]):
         self,
         *,
         kind: str,
-        queue: DelayQueue[K],
+        queue: WorkQueue[K],
         reconcile: Callable[[K], Awaitable[float | None]],
         count: int,
         metrics: Metrics,

@@ -14,12 +14,12 @@ from urllib.parse import quote, urlsplit
 import httpx
 from pydantic import SecretStr
 
-from meetingbots.zoom.errors import Cause, Definite, Passing
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError
 from meetingbots.zoom.http import calls
 from meetingbots.zoom.http.calls import Call, CallObserver, Limiter
 from meetingbots.zoom.http.classify import classify
 from meetingbots.zoom.http.exchange import Exchange
-from meetingbots.zoom.http.responses import Answer
+from meetingbots.zoom.http.responses import ZoomResponse
 from meetingbots.zoom.resources import (
     JoinToken,
     JoinTokenKind,
@@ -215,14 +215,14 @@ class ZoomAPI:
             if not following:
                 return
             page_token = following
-        raise Passing(Cause.UNAVAILABLE, message="Zoom's list does not end")
+        raise TransientError(Cause.UNAVAILABLE, message="Zoom's list does not end")
 
     async def _get(
         self, path: str, *, call: Call, token: SecretStr, query: Mapping[str, str] | None = None
-    ) -> tuple[Mapping[str, object], Answer]:
+    ) -> tuple[Mapping[str, object], ZoomResponse]:
         bearer = token.get_secret_value().strip()
         if not _TOKEN.fullmatch(bearer):
-            raise Passing(Cause.TOKEN_EXPIRED, message="the access token is empty, or not a token")
+            raise TransientError(Cause.TOKEN_EXPIRED, message="the access token is empty, or not a token")
         request = self._http.build_request(
             "GET", f"{self._api_url}/{path}", params=query or None, headers={"authorization": f"Bearer {bearer}"}
         )
@@ -232,11 +232,11 @@ class ZoomAPI:
 def _checked(meeting_id: str) -> str:
     number = meeting_id_of(meeting_id)
     if number is None:
-        raise Definite(Cause.INVALID_MEETING, message="a meeting ID has 9 to 11 digits")
+        raise PermanentError(Cause.INVALID_MEETING, message="a meeting ID has 9 to 11 digits")
     return number
 
 
-def _token(fields: Mapping[str, object], *, answer: Answer, call: Call) -> SecretStr:
+def _token(fields: Mapping[str, object], *, answer: ZoomResponse, call: Call) -> SecretStr:
     value = fields.get("token")
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         raise classify(answer, call=call)

@@ -71,7 +71,7 @@ class Cause(enum.StrEnum):
 
 
 class ZoomError(Exception):
-    """A call to Zoom that did not succeed; always a :class:`Definite` or a :class:`Passing`.
+    """A call to Zoom that did not succeed; always a :class:`PermanentError` or a :class:`TransientError`.
 
     ``str()`` is fit for people, logs and statuses: our own words, the HTTP status and Zoom's code; never a request's
     secret, and never a quoted body.
@@ -130,11 +130,11 @@ class ZoomError(Exception):
         return f"{type(self).__name__}({self.kind.value}, code={self.code!r}, http_status={self.http_status})"
 
 
-class Definite(ZoomError):  # noqa: N818 - reads as what it says
+class PermanentError(ZoomError):
     """Zoom has decided: nothing changes until a person (or another token) acts."""
 
     definite = True
 
 
-class Passing(ZoomError):  # noqa: N818 - reads as what it says
+class TransientError(ZoomError):
     """It may go away by itself: network, time-out, 429, 5xx, an HTML page, an answer that nobody knows."""

@@ -16,12 +16,12 @@ import httpx
 from pydantic import SecretStr
 
 from meetingbots.zoom.authorize import authorize_url, new_code_verifier, pkce_challenge
-from meetingbots.zoom.errors import Cause, Definite
+from meetingbots.zoom.errors import Cause, PermanentError
 from meetingbots.zoom.http import calls
 from meetingbots.zoom.http.calls import Call, CallObserver
 from meetingbots.zoom.http.classify import classify
 from meetingbots.zoom.http.exchange import Exchange
-from meetingbots.zoom.http.responses import Answer
+from meetingbots.zoom.http.responses import ZoomResponse
 
 __all__ = ["AppCredentials", "OAuthClient", "TokenSet", "authorize_url", "new_code_verifier", "pkce_challenge"]
 
@@ -90,7 +90,7 @@ class OAuthClient:
         """
         token = _stripped(refresh_token)
         if not token.get_secret_value():
-            raise Definite(Cause.GRANT_INVALID, message="the refresh token is empty")
+            raise PermanentError(Cause.GRANT_INVALID, message="the refresh token is empty")
         form = {"grant_type": "refresh_token", "refresh_token": token.get_secret_value()}
         return await self._tokens(calls.REFRESH, app=app, form=form, now=now)
 
@@ -106,7 +106,7 @@ class OAuthClient:
         """Spend an authorization code (single use, five minutes) for the first tokens of a consent."""
         stripped = _stripped(code)
         if not stripped.get_secret_value():
-            raise Definite(Cause.CODE_INVALID, message="the authorization code is empty")
+            raise PermanentError(Cause.CODE_INVALID, message="the authorization code is empty")
         form = {
             "grant_type": "authorization_code",
             "code": stripped.get_secret_value(),
@@ -119,7 +119,7 @@ class OAuthClient:
     async def account_token(self, app: AppCredentials, *, account_id: str, now: datetime) -> TokenSet:
         """Ask for an account's token as a server-to-server app. Earlier tokens stay alive."""
         if not account_id.strip():
-            raise Definite(Cause.GRANT_INVALID, message="the account ID is empty")
+            raise PermanentError(Cause.GRANT_INVALID, message="the account ID is empty")
         form = {"grant_type": "account_credentials", "account_id": account_id.strip()}
         return await self._tokens(calls.ACCOUNT_TOKEN, app=app, form=form, now=now)
 
@@ -150,9 +150,9 @@ class OAuthClient:
 
     async def _post(
         self, path: str, *, call: Call, app: AppCredentials, form: Mapping[str, str]
-    ) -> tuple[Mapping[str, object], Answer]:
+    ) -> tuple[Mapping[str, object], ZoomResponse]:
         if not app.client_id or not app.client_secret.get_secret_value():
-            raise Definite(Cause.APP_INVALID, message="the client ID or the client secret is empty")
+            raise PermanentError(Cause.APP_INVALID, message="the client ID or the client secret is empty")
         # A fresh connection each time: one that Zoom closed while idle would leave it unclear whether a token is spent.
         request = self._http.build_request(
             "POST", f"{self._oauth_url}/{path}", data=dict(form), headers={"connection": "close"}

@@ -14,13 +14,13 @@ from meetingbots.credentials.reconcile.reconciler import CredentialReconciler
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.kube.client import Kube
 from meetingbots.kube.connection import find_cluster
-from meetingbots.kube.event_recorder import Recorder
+from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import CREDENTIALS
-from meetingbots.runtime.context import Caches, Queues, Services
+from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.settings import OperatorSettings
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.http.transport import new_http_client
 from meetingbots.zoom.oauth import OAuthClient
@@ -75,7 +75,7 @@ async def _work(order: Order) -> None:
                 await asyncio.sleep(min(after, 0.2))
 
 
-def _services(order: Order, *, kube: Kube, http: httpx.AsyncClient) -> Services:
+def _services(order: Order, *, kube: Kube, http: httpx.AsyncClient) -> OperatorContext:
     settings = OperatorSettings(
         zoom_api_url=f"{order.zoom_url}/v2", zoom_oauth_url=f"{order.zoom_url}/oauth", system_namespace="default"
     )
@@ -88,16 +88,16 @@ def _services(order: Order, *, kube: Kube, http: httpx.AsyncClient) -> Services:
         return datetime.now(UTC)
 
     monotonic = asyncio.get_running_loop().time
-    return Services(
+    return OperatorContext(
         kube=kube,
         oauth=OAuthClient(http, oauth_url=settings.zoom_oauth_url),
         api=api_at(settings.zoom_api_url),
         api_at=api_at,
         settings=settings,
         clock=clock,
-        recorder=Recorder(kube=kube, clock=clock, instance=instance),
+        recorder=EventRecorder(kube=kube, clock=clock, instance=instance),
         metrics=Metrics(),
         instance=instance,
-        queues=Queues(**{one.name: DelayQueue(clock=monotonic) for one in fields(Queues)}),
-        caches=Caches(),
+        queues=Queues(**{one.name: WorkQueue(clock=monotonic) for one in fields(Queues)}),
+        caches=ObjectCaches(),
     )

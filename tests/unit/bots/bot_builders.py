@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from meetingbots.bots.decide.facts import BotFacts, Shortfall
+from meetingbots.bots.decide.facts import BotFacts, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.pod_state import PodState, pod_state
 from meetingbots.bots.manifests.join_secret import Delivery
@@ -130,9 +130,9 @@ def delivery(*, after: float = 1, reason: str = "", message: str = "") -> Delive
     )
 
 
-def shortfall(*, passing: bool, first: float = 1, following: float = 2) -> Shortfall:
+def shortfall(*, passing: bool, first: float = 1, following: float = 2) -> TokenFailure:
     """A try without a token."""
     reason = BotReason.ZOOM_UNAVAILABLE if passing else BotReason.NOT_THE_HOST
-    return Shortfall(
+    return TokenFailure(
         reason=reason, message="alice (Host): no.", passing=passing, first_try_at=at(first), next_try_at=at(following)
     )

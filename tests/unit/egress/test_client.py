@@ -7,8 +7,8 @@ import zlib
 import pytest
 from aiohttp import web
 from meetingbots.egress.allow_list import AllowedHosts, Target
-from meetingbots.egress.client import OutsideClient
-from meetingbots.egress.errors import NotAllowed, OutsideError
+from meetingbots.egress.client import EgressClient
+from meetingbots.egress.errors import EgressError, NotAllowed
 
 from tests.unit.egress.customer import NAME, Customer, plain
 
@@ -18,12 +18,12 @@ def target(customer: Customer, *, private: bool = True) -> Target:
     return AllowedHosts([entry], name="allowed hosts").check(customer.url)
 
 
-def client(customer: Customer, *, seconds: float = 5.0) -> OutsideClient:
-    return OutsideClient(tls=customer.trust(), resolve=customer.resolve, seconds=seconds)
+def client(customer: Customer, *, seconds: float = 5.0) -> EgressClient:
+    return EgressClient(tls=customer.trust(), resolve=customer.resolve, seconds=seconds)
 
 
-async def refusal(customer: Customer, *, private: bool = True, seconds: float = 5.0) -> OutsideError:
-    with pytest.raises(OutsideError) as caught:
+async def refusal(customer: Customer, *, private: bool = True, seconds: float = 5.0) -> EgressError:
+    with pytest.raises(EgressError) as caught:
         await client(customer, seconds=seconds).get(target(customer, private=private), headers={})
     assert caught.value.__context__ is None, "a chained exception would keep headers and address"
     return caught.value
@@ -69,12 +69,10 @@ async def test_the_name_is_looked_up_once_and_the_checked_address_is_the_one_tha
 
 
 async def test_the_certificate_must_be_the_hosts(customer: Customer) -> None:
-    with pytest.raises(OutsideError, match="certificate is not trusted"):
-        await OutsideClient(tls=ssl.create_default_context(), resolve=customer.resolve).get(
-            target(customer), headers={}
-        )
+    with pytest.raises(EgressError, match="certificate is not trusted"):
+        await EgressClient(tls=ssl.create_default_context(), resolve=customer.resolve).get(target(customer), headers={})
     other = AllowedHosts(["private:other.test"], name="hosts").check(f"https://other.test:{customer.port}/")
-    with pytest.raises(OutsideError, match="certificate is not trusted"):
+    with pytest.raises(EgressError, match="certificate is not trusted"):
         await client(customer).get(other, headers={})
     assert not customer.asked
 
@@ -153,16 +151,16 @@ async def test_a_slow_look_up_has_its_time_too(customer: Customer) -> None:
         await asyncio.sleep(30)
         return ["127.0.0.1"]
 
-    with pytest.raises(OutsideError, match=r"within 0\.1 seconds"):
-        await OutsideClient(tls=customer.trust(), resolve=slow, seconds=0.1).get(target(customer), headers={})
+    with pytest.raises(EgressError, match=r"within 0\.1 seconds"):
+        await EgressClient(tls=customer.trust(), resolve=slow, seconds=0.1).get(target(customer), headers={})
 
 
 async def test_nobody_there(customer: Customer) -> None:
     async def unknown(host: str, port: int) -> list[str]:
         raise OSError("no such host")
 
-    with pytest.raises(OutsideError, match="the host's name is not known"):
-        await OutsideClient(tls=customer.trust(), resolve=unknown).get(target(customer), headers={})
+    with pytest.raises(EgressError, match="the host's name is not known"):
+        await EgressClient(tls=customer.trust(), resolve=unknown).get(target(customer), headers={})
     customer.addresses = ["127.0.0.9"]
     assert "could not be asked (ClientConnector" in (await refusal(customer)).message
 

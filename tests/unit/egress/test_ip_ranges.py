@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from meetingbots.egress.ip_ranges import Reach, reach_of
+from meetingbots.egress.ip_ranges import AddressClass, reach_of
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 PRIVATE = [
@@ -56,10 +56,10 @@ FORBIDDEN = [
 @pytest.mark.parametrize(
     ("address", "reach"),
     [
-        *((address, Reach.PUBLIC) for address in PUBLIC),
-        *((address, Reach.PRIVATE) for address in PRIVATE),
-        *((address, Reach.FORBIDDEN) for address in FORBIDDEN),
+        *((address, AddressClass.PUBLIC) for address in PUBLIC),
+        *((address, AddressClass.PRIVATE) for address in PRIVATE),
+        *((address, AddressClass.FORBIDDEN) for address in FORBIDDEN),
     ],
 )
-def test_reach(address: str, reach: Reach) -> None:
+def test_reach(address: str, reach: AddressClass) -> None:
     assert reach_of(address) is reach

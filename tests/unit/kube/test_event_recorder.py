@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import KubeError, UnavailableError
-from meetingbots.kube.event_recorder import Recorder
+from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import EVENTS, Resource
 
 from tests.unit.virtual_time import run, turns
@@ -59,8 +59,8 @@ def recorded(*, regarding: Object = BOT, **event: Any) -> Object:
     return run(main())
 
 
-def new_recorder(kube: Kube) -> Recorder:
-    return Recorder(kube=kube, clock=lambda: NOW, instance="host-1")
+def new_recorder(kube: Kube) -> EventRecorder:
+    return EventRecorder(kube=kube, clock=lambda: NOW, instance="host-1")
 
 
 def test_an_event_says_who_what_and_when() -> None:
@@ -169,7 +169,7 @@ def test_events_are_held_while_there_is_other_work_but_not_for_long() -> None:
     async def main() -> tuple[list[float], int]:
         kube, busy = Posted(), True
         time = asyncio.get_running_loop().time
-        recorder = Recorder(kube=kube, clock=lambda: NOW, instance="host-1", busy=lambda: busy)
+        recorder = EventRecorder(kube=kube, clock=lambda: NOW, instance="host-1", busy=lambda: busy)
         task = asyncio.create_task(recorder.run())
         began, moments = time(), []
         recorder.event(BOT, reason="A", note="a")

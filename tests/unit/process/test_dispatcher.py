@@ -6,24 +6,24 @@ import asyncio
 from dataclasses import dataclass, field, fields
 
 from meetingbots.models import names
-from meetingbots.process.dispatcher import Intake
-from meetingbots.runtime.context import Caches, Queues
+from meetingbots.process.dispatcher import Dispatcher
+from meetingbots.runtime.context import ObjectCaches, Queues
 from meetingbots.runtime.object_cache import Key, Object
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 
 
-def _queue() -> DelayQueue[Key]:
-    return DelayQueue(clock=lambda: 0.0)
+def _queue() -> WorkQueue[Key]:
+    return WorkQueue(clock=lambda: 0.0)
 
 
 @dataclass
 class World:
     queues: Queues = field(default_factory=lambda: Queues(**{one.name: _queue() for one in fields(Queues)}))
-    caches: Caches = field(default_factory=Caches)
+    caches: ObjectCaches = field(default_factory=ObjectCaches)
 
     @property
-    def intake(self) -> Intake:
-        return Intake(caches=self.caches, queues=self.queues)
+    def intake(self) -> Dispatcher:
+        return Dispatcher(caches=self.caches, queues=self.queues)
 
     def turns(self) -> dict[str, set[str]]:
         """The keys that wait in the queues that are not empty; afterwards all are."""
@@ -31,7 +31,7 @@ class World:
         return {name: keys for name, keys in turns.items() if keys}
 
 
-def drain(queue: DelayQueue[Key]) -> set[str]:
+def drain(queue: WorkQueue[Key]) -> set[str]:
     taken = set()
     while queue.ready:
         key = asyncio.run(queue.get())

@@ -12,7 +12,7 @@ from kopf._cogs.structs.references import Resource as Kind
 from kopf._core.intents.causes import Activity
 from meetingbots.kube.connection import Connection
 from meetingbots.process import handlers
-from meetingbots.process.dispatcher import Intake
+from meetingbots.process.dispatcher import Dispatcher
 from meetingbots.runtime.object_cache import Object
 
 KINDS = {
@@ -28,7 +28,7 @@ OTHERS = [
 ]
 
 
-class Remembered(Intake):
+class Remembered(Dispatcher):
     """Keeps what it is fed."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def parts(registry: kopf.OperatorRegistry) -> Mapping[str, list[Any]]:
     return {name.strip("_"): list(part._handlers) for name, part in vars(registry).items()}
 
 
-def new_registry(intake: Intake | None = None) -> kopf.OperatorRegistry:
+def new_registry(intake: Dispatcher | None = None) -> kopf.OperatorRegistry:
     return handlers.registry(connection=Opened(), intake=intake or Remembered())
 
 

@@ -11,7 +11,7 @@ from meetingbots.process.leader import (
     LEASE_SECONDS,
     RENEW_SECONDS,
     Decision,
-    Election,
+    LeaderElection,
     Lease,
     Sighting,
     Step,
@@ -54,8 +54,8 @@ def kube() -> FakeKube:
     return FakeKube()
 
 
-def election(kube: FakeKube, time: Time, identity: str) -> Election:
-    return Election(
+def election(kube: FakeKube, time: Time, identity: str) -> LeaderElection:
+    return LeaderElection(
         kube=kube,
         namespace="system",
         name=NAME,
@@ -78,7 +78,7 @@ def holder(kube: FakeKube) -> str:
     return name
 
 
-async def until_leading(one: Election, time: Time, *, limit: float) -> float:
+async def until_leading(one: LeaderElection, time: Time, *, limit: float) -> float:
     """Seconds until it leads."""
     start = time.now
     while not one.leading.is_set():

@@ -9,9 +9,9 @@ from meetingbots.receiver.app import application
 from meetingbots.receiver.app_directory import Directory
 from meetingbots.receiver.event_writer import EventWriter
 from meetingbots.receiver.live_lookup import LiveLookup
-from meetingbots.receiver.revocations import ConsentEnds
+from meetingbots.receiver.revocations import RevocationWriter
 from meetingbots.receiver.webhook import WebhookReceiver
-from meetingbots.receiver.webhook_reporter import ReceptionReporter
+from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
 
 from tests.unit.fake_kube import FakeKube
@@ -31,13 +31,13 @@ async def empty() -> AsyncIterator[Ground]:
 
     async def no_pause(_: float) -> None: ...
 
-    reception = ReceptionReporter(kube=kube, directory=directory, clock=lambda: clock[0], sleep=no_pause)
+    reception = WebhookReporter(kube=kube, directory=directory, clock=lambda: clock[0], sleep=no_pause)
     receiver = WebhookReceiver(
         directory=directory,
         events=EventWriter(
             directory=directory,
             lookup=LiveLookup(kube=kube, everywhere=True),
-            consents=ConsentEnds(kube=kube),
+            consents=RevocationWriter(kube=kube),
             writer=MappingWriter(kube=kube, clock=seconds),
             current=lambda: current[0],
         ),

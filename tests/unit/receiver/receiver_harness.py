@@ -13,7 +13,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.receiver.app_directory import Directory
-from meetingbots.receiver.webhook_reporter import ReceptionReporter
+from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.zoom.webhooks.signature import sign
 from pydantic import SecretStr
@@ -63,7 +63,7 @@ class Ground:
 
     kube: FakeKube
     directory: Directory
-    reception: ReceptionReporter
+    reception: WebhookReporter
     metrics: Metrics
     client: TestClient[Any, Any]
     clock: list[datetime]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from meetingbots.runtime.object_cache import Cache, Key, Object, key_of
+from meetingbots.runtime.object_cache import Key, Object, ObjectCache, key_of
 
 A = Key("ns", "a")
 
@@ -34,7 +34,7 @@ def test_keys_read_as_namespace_and_name() -> None:
     ],
 )
 def test_the_newest_state_of_an_object_is_kept(known: str, late: str, kept: str) -> None:
-    cache = Cache()
+    cache = ObjectCache()
     cache.put(thing(version=known))
     cache.put(thing(version=late))
     assert cache.get(A) == thing(version=kept)
@@ -42,7 +42,7 @@ def test_the_newest_state_of_an_object_is_kept(known: str, late: str, kept: str)
 
 
 def test_what_is_news_is_told() -> None:
-    cache = Cache()
+    cache = ObjectCache()
     assert cache.put(thing(version="9"))
     assert cache.put(thing(version="10"))
     assert not cache.put(thing(version="10")), "the echo of our own write"
@@ -54,14 +54,14 @@ def test_what_is_news_is_told() -> None:
 
 
 def test_another_object_of_the_same_name_replaces_it() -> None:
-    cache = Cache()
+    cache = ObjectCache()
     cache.put(thing(version="10", uid="old"))
     cache.put(thing(version="9", uid="new"))
     assert cache.get(A) == thing(version="9", uid="new")
 
 
 def test_drop_forgets_only_the_object_that_was_meant() -> None:
-    cache = Cache(index=by_meeting)
+    cache = ObjectCache(index=by_meeting)
     cache.put(thing(uid="new", meeting="m"))
     cache.drop(A, uid="old")  # a late word about its predecessor
     assert cache.get(A) is not None
@@ -75,7 +75,7 @@ def test_drop_forgets_only_the_object_that_was_meant() -> None:
 
 
 def test_the_index_follows_changes() -> None:
-    cache = Cache(index=by_meeting)
+    cache = ObjectCache(index=by_meeting)
     cache.put(thing("a", meeting=None))
     cache.put(thing("b", meeting="m1"))
     assert cache.indexed("m1") == (Key("ns", "b"),)
@@ -90,7 +90,7 @@ def test_the_index_follows_changes() -> None:
 
 
 def test_it_can_change_while_its_keys_are_gone_through() -> None:
-    cache = Cache()
+    cache = ObjectCache()
     for name in "abc":
         cache.put(thing(name))
     for key in cache:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from meetingbots.runtime.object_cache import Cache, Key
-from meetingbots.runtime.rate_budgets import AccountRates, account_of, allowance_of
+from meetingbots.runtime.object_cache import Key, ObjectCache
+from meetingbots.runtime.rate_budgets import RateBudgets, account_of, allowance_of
 from meetingbots.zoom.limits.plans import Allowance, Plan
 
 
@@ -19,12 +19,12 @@ def credential(name: str, *, account: str = "", namespace: str = "team", **grant
     }
 
 
-def rates(*credentials: dict[str, Any]) -> AccountRates:
-    return AccountRates(credentials=cache(*credentials))
+def rates(*credentials: dict[str, Any]) -> RateBudgets:
+    return RateBudgets(credentials=cache(*credentials))
 
 
-def cache(*credentials: dict[str, Any]) -> Cache:
-    made = Cache(index=account_of)
+def cache(*credentials: dict[str, Any]) -> ObjectCache:
+    made = ObjectCache(index=account_of)
     for item in credentials:
         made.put(item)
     return made
@@ -54,7 +54,7 @@ def test_the_lowest_of_an_account_s_credentials_hold_in_whatever_namespace() -> 
 
 def test_an_account_that_no_status_tells_is_granted_what_its_askers_grant() -> None:
     credentials = cache(credential("new", plan="Free", sharePercent=30))
-    found = AccountRates(credentials=credentials)
+    found = RateBudgets(credentials=credentials)
     assert found.allowance("acme") == Allowance(plan=Plan.PRO, share=0.5)
     found.note(Key("team", "new"), account="acme")
     assert found.allowance("acme") == Allowance(plan=Plan.FREE, share=0.3)
@@ -68,7 +68,7 @@ def test_an_account_that_no_status_tells_is_granted_what_its_askers_grant() -> N
 
 def test_a_credential_that_is_gone_grants_nothing_any_more() -> None:
     credentials = cache(credential("new", plan="Free", sharePercent=30))
-    found = AccountRates(credentials=credentials)
+    found = RateBudgets(credentials=credentials)
     found.note(Key("team", "new"), account="?app")
     credentials.drop(Key("team", "new"))
     assert found.allowance("?app") == Allowance(plan=Plan.PRO, share=0.5)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 
 from tests.unit.virtual_time import run, turns
 
 
-def new_queue() -> DelayQueue[str]:
-    return DelayQueue(clock=asyncio.get_running_loop().time)
+def new_queue() -> WorkQueue[str]:
+    return WorkQueue(clock=asyncio.get_running_loop().time)
 
 
 def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def next_key(queue: DelayQueue[str]) -> str | None:
+async def next_key(queue: WorkQueue[str]) -> str | None:
     """The next key and its end at once, as a quick worker does it."""
     key = await queue.get()
     if key is not None:
@@ -253,7 +253,7 @@ def test_a_key_rouses_one_idle_worker_not_all() -> None:
     async def main() -> None:
         turns_taken = 0
 
-        class Counting(DelayQueue[str]):
+        class Counting(WorkQueue[str]):
             def _pop(self) -> tuple[str | None, float | None]:
                 nonlocal turns_taken
                 turns_taken += 1

@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 
 from tests.unit.virtual_time import run
 
@@ -21,7 +21,7 @@ class QueueModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.queue: DelayQueue[str] = DelayQueue(clock=lambda: self.now)
+        self.queue: WorkQueue[str] = WorkQueue(clock=lambda: self.now)
         self.wanted: dict[str, float] = {}
         self.working: set[str] = set()
 
@@ -89,7 +89,7 @@ def test_each_wish_is_followed_by_a_visit(
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        queue: DelayQueue[str] = DelayQueue(clock=loop.time)
+        queue: WorkQueue[str] = WorkQueue(clock=loop.time)
         visits: list[tuple[float, str]] = []
         inside: set[str] = set()
 

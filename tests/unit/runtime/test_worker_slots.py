@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from meetingbots.runtime.metrics import Metrics
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.worker_slots import Slots, lent
 from meetingbots.runtime.workers import Workers
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
@@ -34,7 +34,7 @@ class Ground:
         self.at_work -= 1
 
     async def serve(self, reconcile: Callable[[str], Awaitable[None]], *, keys: list[str], seconds: float) -> None:
-        queue: DelayQueue[str] = DelayQueue(clock=asyncio.get_running_loop().time)
+        queue: WorkQueue[str] = WorkQueue(clock=asyncio.get_running_loop().time)
 
         async def once(key: str) -> float | None:
             self.begins()

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 from meetingbots.kube.errors import ConflictError, UnavailableError
 from meetingbots.runtime.metrics import Metrics
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.workers import Workers
 
 from tests.unit.virtual_time import run, turns
@@ -38,9 +38,9 @@ class Scripted:
 
 async def serve(
     reconcile: Reconcile, *, keys: Sequence[str] = ("a",), seconds: float = 10_000.0, count: int = 1
-) -> DelayQueue[str]:
+) -> WorkQueue[str]:
     """Run workers for so long (of told time) and end them."""
-    queue: DelayQueue[str] = DelayQueue(clock=asyncio.get_running_loop().time)
+    queue: WorkQueue[str] = WorkQueue(clock=asyncio.get_running_loop().time)
     workers = Workers(kind="Thing", queue=queue, reconcile=reconcile, count=count, metrics=Metrics())
     task = asyncio.create_task(workers.run())
     for key in keys:
@@ -161,7 +161,7 @@ def test_an_event_during_work_brings_the_key_again_at_once() -> None:
     visits = 0
 
     async def main() -> None:
-        queue: DelayQueue[str] = DelayQueue(clock=asyncio.get_running_loop().time)
+        queue: WorkQueue[str] = WorkQueue(clock=asyncio.get_running_loop().time)
 
         async def reconcile(key: str) -> float | None:
             nonlocal visits
@@ -189,7 +189,7 @@ def test_metrics_count_durations_and_waiting_keys() -> None:
         return metrics.registry.get_sample_value("meetingbots_queue_depth", {"kind": "Thing"})
 
     async def main() -> None:
-        queue: DelayQueue[str] = DelayQueue(clock=asyncio.get_running_loop().time)
+        queue: WorkQueue[str] = WorkQueue(clock=asyncio.get_running_loop().time)
         workers = Workers(kind="Thing", queue=queue, reconcile=Scripted(), count=1, metrics=metrics)
         queue.add("a")
         queue.add("b", after=5.0)

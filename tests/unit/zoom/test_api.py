@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from meetingbots.zoom.api import DEFAULT_API_URL, JoinTokenKind, MeetingSummary, ZoomAPI, followed_api_url
-from meetingbots.zoom.errors import Cause, Definite, Passing, ZoomError
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
 from pydantic import SecretStr
 
 from tests.unit.zoom.conftest import Observed, ScriptedZoom
@@ -53,7 +53,7 @@ async def test_a_user_with_next_to_nothing(api: ZoomAPI, zoom: ScriptedZoom) -> 
 
 async def test_an_answer_without_the_user_is_none(api: ZoomAPI, zoom: ScriptedZoom) -> None:
     zoom.says(answer({"hello": "world"}))
-    with pytest.raises(Passing) as caught:
+    with pytest.raises(TransientError) as caught:
         await api.me(TOKEN)
     assert caught.value.kind is Cause.UNAVAILABLE
 
@@ -124,7 +124,7 @@ async def test_a_list_that_goes_wrong_is_not_taken_for_whole(
     api: ZoomAPI, zoom: ScriptedZoom, second: dict[str, Any]
 ) -> None:
     zoom.says(answer({"next_page_token": "p2", "meetings": []}), answer(second))
-    with pytest.raises(Passing):
+    with pytest.raises(TransientError):
         _ = [meeting async for meeting in api.meetings(TOKEN)]
     assert len(zoom.asked) == 2
 
@@ -227,7 +227,7 @@ async def test_join_token_without_a_life(api: ZoomAPI, zoom: ScriptedZoom, life:
 
 async def test_join_token_without_a_token(api: ZoomAPI, zoom: ScriptedZoom) -> None:
     zoom.says(answer({"expire_in": 120}))
-    with pytest.raises(Passing):
+    with pytest.raises(TransientError):
         await api.join_token(TOKEN, meeting_id="81234567890")
 
 
@@ -249,7 +249,7 @@ async def test_on_behalf_and_zak(api: ZoomAPI, zoom: ScriptedZoom) -> None:
 @pytest.mark.parametrize("meeting_id", ["", "12345678", "123456789012", "81234567890/../x", "8123 456 7890"])
 async def test_a_wrong_meeting_id_is_not_sent(api: ZoomAPI, zoom: ScriptedZoom, meeting_id: str) -> None:
     for ask in (api.meeting, api.join_token, api.on_behalf_token):
-        with pytest.raises(Definite) as caught:
+        with pytest.raises(PermanentError) as caught:
             await ask(TOKEN, meeting_id=meeting_id)
         assert caught.value.kind is Cause.INVALID_MEETING
     assert zoom.asked == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from meetingbots.zoom.errors import Cause, Definite, Passing
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -20,13 +20,13 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
     ],
 )
 def test_when_to_ask_again(retry_after: float | datetime | None, daily: bool, expected: datetime | None) -> None:
-    error = Passing(Cause.RATE_LIMITED, message="limited", retry_after=retry_after, daily=daily)
+    error = TransientError(Cause.RATE_LIMITED, message="limited", retry_after=retry_after, daily=daily)
     assert error.retry_at(NOW) == expected
 
 
 def test_class_and_text() -> None:
-    error = Definite(Cause.MEETING_NOT_FOUND, message="no such meeting", code="3001", http_status=404)
+    error = PermanentError(Cause.MEETING_NOT_FOUND, message="no such meeting", code="3001", http_status=404)
     assert error.definite
-    assert not Passing(Cause.UNKNOWN, message="?").definite
+    assert not TransientError(Cause.UNKNOWN, message="?").definite
     assert str(error) == "no such meeting"
-    assert repr(error) == "Definite(MeetingNotFound, code='3001', http_status=404)"
+    assert repr(error) == "PermanentError(MeetingNotFound, code='3001', http_status=404)"

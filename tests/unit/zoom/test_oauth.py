@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import pytest
-from meetingbots.zoom.errors import Cause, Definite, Passing
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError
 from meetingbots.zoom.oauth import AppCredentials, OAuthClient, authorize_url, new_code_verifier, pkce_challenge
 from pydantic import SecretStr
 
@@ -59,7 +59,7 @@ async def test_refresh(oauth: OAuthClient, zoom: ScriptedZoom, observed: Observe
 
 async def test_a_spent_refresh_token_is_asked_for_once_only(oauth: OAuthClient, zoom: ScriptedZoom) -> None:
     zoom.says(httpx.Response(401, json={"reason": "Invalid Token!", "error": "invalid_grant"}))
-    with pytest.raises(Definite) as caught:
+    with pytest.raises(PermanentError) as caught:
         await oauth.refresh(APP, refresh_token=SecretStr("r"), now=NOW)
     assert caught.value.kind is Cause.GRANT_INVALID
     assert len(zoom.asked) == 1
@@ -70,7 +70,7 @@ async def test_a_lost_answer_is_told_and_not_tried_again(
     oauth: OAuthClient, zoom: ScriptedZoom, broken: httpx.Response | Exception
 ) -> None:
     zoom.says(broken)
-    with pytest.raises(Passing) as caught:
+    with pytest.raises(TransientError) as caught:
         await oauth.refresh(APP, refresh_token=SecretStr("r"), now=NOW)
     assert caught.value.maybe_done
     assert len(zoom.asked) == 1
@@ -103,7 +103,7 @@ async def test_check_app(oauth: OAuthClient, zoom: ScriptedZoom) -> None:
     )
     await oauth.check_app(APP, now=NOW)
     assert form(zoom.asked[0]) == {"grant_type": "client_credentials"}
-    with pytest.raises(Definite) as caught:
+    with pytest.raises(PermanentError) as caught:
         await oauth.check_app(APP, now=NOW)
     assert caught.value.kind is Cause.APP_INVALID
 
@@ -113,19 +113,19 @@ async def test_revoke(oauth: OAuthClient, zoom: ScriptedZoom) -> None:
     await oauth.revoke(APP, token=SecretStr("a\n"))
     assert str(zoom.asked[0].url) == "https://zoom.us/oauth/revoke"
     assert form(zoom.asked[0]) == {"token": "a"}
-    with pytest.raises(Passing):
+    with pytest.raises(TransientError):
         await oauth.revoke(APP, token=SecretStr("a"))
 
 
 async def test_what_is_empty_is_not_sent(oauth: OAuthClient, zoom: ScriptedZoom) -> None:
     empty = SecretStr(" \n")
-    with pytest.raises(Definite) as refresh:
+    with pytest.raises(PermanentError) as refresh:
         await oauth.refresh(APP, refresh_token=empty, now=NOW)
-    with pytest.raises(Definite) as code:
+    with pytest.raises(PermanentError) as code:
         await oauth.redeem_code(APP, code=empty, redirect_uri="x", code_verifier=None, now=NOW)
-    with pytest.raises(Definite) as account:
+    with pytest.raises(PermanentError) as account:
         await oauth.account_token(APP, account_id=" ", now=NOW)
-    with pytest.raises(Definite) as app:
+    with pytest.raises(PermanentError) as app:
         await oauth.check_app(AppCredentials("id", empty), now=NOW)
     kinds = [caught.value.kind for caught in (refresh, code, account, app)]
     assert kinds == [Cause.GRANT_INVALID, Cause.CODE_INVALID, Cause.GRANT_INVALID, Cause.APP_INVALID]
@@ -154,7 +154,7 @@ async def test_odd_lifetimes(oauth: OAuthClient, zoom: ScriptedZoom, expires_in:
 @pytest.mark.parametrize("access", [None, "", 5, "has blank", "line\nend", "ünicode", ["a"]])
 async def test_no_token_in_a_good_answer(oauth: OAuthClient, zoom: ScriptedZoom, access: object) -> None:
     zoom.says(httpx.Response(200, json={"access_token": access, "refresh_token": "next"}))
-    with pytest.raises(Passing) as caught:
+    with pytest.raises(TransientError) as caught:
         await oauth.refresh(APP, refresh_token=SecretStr("r"), now=NOW)
     assert (caught.value.kind, caught.value.maybe_done) == (Cause.UNAVAILABLE, True)
 

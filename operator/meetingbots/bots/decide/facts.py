@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
 from meetingbots.bots.decide.pod_state import PodState
-from meetingbots.bots.decide.tokens import Person
+from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.bots.manifests.join_secret import Delivery
 from meetingbots.models.bot import BotReason, BotStatus, MeetingBot
 
 
 @dataclass(frozen=True)
-class Shortfall:
+class TokenFailure:
     """The last try to get tokens ended without: why, and whether it may pass by itself."""
 
     reason: BotReason
@@ -59,13 +59,13 @@ class BotFacts:
     doubtful: bool = False
     refused: Problem | None = None
     delivery: Delivery | None = None
-    shortfall: Shortfall | None = None
+    shortfall: TokenFailure | None = None
     touches: int = 0
     touched_at: datetime | None = None
     secret_gone: bool = False
     prepared: bool = True
     meeting_ended_at: datetime | None = None
-    person: Person | None = None
+    person: OnBehalfUser | None = None
     absent_credentials: tuple[str, ...] = ()
     done_before: bool = False
 

@@ -17,7 +17,7 @@ from meetingbots.bots.decide.facts import (
     DeliverWithout,
     IssueTokens,
     PrepareTokens,
-    Shortfall,
+    TokenFailure,
     TouchPod,
 )
 from meetingbots.bots.decide.pod_state import PodState
@@ -81,7 +81,7 @@ def _wait_end(facts: BotFacts) -> datetime:
     return shifted(bot_attempts.waits_since(bot) or attempt_due(bot), seconds=bot.spec.on_behalf.wait_seconds)
 
 
-def waited_before(bot: MeetingBot, *, now: datetime) -> Shortfall | None:
+def waited_before(bot: MeetingBot, *, now: datetime) -> TokenFailure | None:
     """What the tries of an operator that is gone ended with, if it waited for the bot's user; else None.
 
     A restart asks Zoom no sooner for it: the tries go on in steps of `retrySeconds` from the first one on.
@@ -92,7 +92,7 @@ def waited_before(bot: MeetingBot, *, now: datetime) -> Shortfall | None:
         return None
     first, step = told.last_transition_time, bot.spec.on_behalf.retry_seconds
     steps = 1 + math.floor(max(0.0, (now - first).total_seconds()) / step)
-    return Shortfall(
+    return TokenFailure(
         reason=BotReason.USER_NOT_IN_MEETING,
         message=told.message,
         passing=True,
@@ -141,7 +141,7 @@ def _person_given_up(facts: BotFacts, name: str, words: str, *, end: datetime) -
     return BotPlan(status=told, again=until(facts, min(limit, shortfall.next_try_at)))
 
 
-def _refused_for_absence(shortfall: Shortfall) -> bool:
+def _refused_for_absence(shortfall: TokenFailure) -> bool:
     """Whether Zoom was asked, and said so; what was not asked for as nobody is there does not pass."""
     return shortfall.passing and shortfall.reason is BotReason.USER_NOT_IN_MEETING
 
@@ -150,7 +150,7 @@ def _known_absent(facts: BotFacts) -> bool:
     return facts.person is not None and facts.person.present is False
 
 
-def _next_try(facts: BotFacts, shortfall: Shortfall) -> datetime:
+def _next_try(facts: BotFacts, shortfall: TokenFailure) -> datetime:
     """When Zoom may be asked again: at once if the person has come since the last try."""
     person, tried = facts.person, shortfall.tried_at
     came = person is not None and person.present is True and person.since is not None
@@ -159,7 +159,7 @@ def _next_try(facts: BotFacts, shortfall: Shortfall) -> datetime:
     return shortfall.next_try_at
 
 
-def _without(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
+def _without(facts: BotFacts, name: str, shortfall: TokenFailure) -> BotPlan:
     """What is missing will not come: go with what there is, if the author allows that."""
     bot = facts.bot
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
@@ -170,7 +170,7 @@ def _without(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
     return BotPlan(status=bot.status, act=DeliverWithout(name, shortfall.reason, shortfall.message))
 
 
-def _try_again(facts: BotFacts, name: str, shortfall: Shortfall) -> BotPlan:
+def _try_again(facts: BotFacts, name: str, shortfall: TokenFailure) -> BotPlan:
     bot, limit, words = facts.bot, gate_deadline(facts), shortfall.message
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
         # A mapping is waited for a few seconds only, whatever the deadline.

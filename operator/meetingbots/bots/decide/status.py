@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from meetingbots.bots.decide.facts import BotFacts, Shortfall
+from meetingbots.bots.decide.facts import BotFacts, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.schedule import join_time
 from meetingbots.bots.manifests.join_secret import Delivery
@@ -181,7 +181,7 @@ def _token_condition(conditions: list[Condition], facts: BotFacts) -> list[Condi
     told = facts.delivery or facts.shortfall
     if told is None:
         return conditions
-    if isinstance(told, Shortfall):
+    if isinstance(told, TokenFailure):
         return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, told.reason, told.message)
     if told.reason:
         return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, told.reason, told.message)

@@ -14,7 +14,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Person:
+class OnBehalfUser:
     """The user on whose behalf the bot comes, by their ZoomCredential.
 
     `present` is None where nobody told whether they are in the meeting; `since` is when that was last told.
@@ -36,16 +36,16 @@ def wanted_tokens(bot: MeetingBot, *, meeting_account: str, app_account: str) ->
     return (*kinds, TokenKind.ON_BEHALF) if bot.tokens_defaulted and foreign else kinds
 
 
-def person_in(mapping: MeetingMapping | None, *, credential: str) -> Person:
+def person_in(mapping: MeetingMapping | None, *, credential: str) -> OnBehalfUser:
     """What is known of the presence of this credential's user in the meeting."""
     if mapping is None:
-        return Person(credential)
+        return OnBehalfUser(credential)
     told = next((one for one in mapping.status.presence if one.name == credential), None)
     if told is None:
-        return Person(credential)
+        return OnBehalfUser(credential)
     # Nobody is in a meeting that is over; until it begins again, they are waited for.
     present = told.present and mapping.status.phase is not MappingPhase.ENDED
-    return Person(credential, present=present, since=_EPOCH + timedelta(milliseconds=told.event_time))
+    return OnBehalfUser(credential, present=present, since=_EPOCH + timedelta(milliseconds=told.event_time))
 
 
 def named_reason(refusals: Sequence[Refusal], *, had: Sequence[TokenKind]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from meetingbots.bots.decide.facts import BotFacts, Shortfall
+from meetingbots.bots.decide.facts import BotFacts, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
 from meetingbots.bots.decide.pod_state import pod_state
 from meetingbots.bots.decide.status import fixed_spec_hash
@@ -23,7 +23,7 @@ from meetingbots.kube.errors import AlreadyExistsError, ForbiddenError, InvalidE
 from meetingbots.kube.resources import SECRETS
 from meetingbots.mappings.reader import read_mapping
 from meetingbots.models.bot import BotReason, MeetingBot, TokenDelivery, TokenKind
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 
 _REFUSED_SECONDS = 15.0
@@ -35,7 +35,7 @@ _MAPPING_LIFE = timedelta(seconds=60)
 class BotDelivery:
     """The acts on tokens and their Secret; what they find out goes into the bot's memory."""
 
-    def __init__(self, *, services: Services, issuer: TokenIssuer) -> None:
+    def __init__(self, *, services: OperatorContext, issuer: TokenIssuer) -> None:
         self._services = services
         self._issuer = issuer
 
@@ -206,7 +206,7 @@ class BotDelivery:
         first = earlier.first_try_at if earlier and not waited_for_user else now
         waited = (now - first).total_seconds()
         pause = min(_LAST_RETRY_SECONDS, max(_FIRST_RETRY_SECONDS, waited))
-        attempt.shortfall = Shortfall(
+        attempt.shortfall = TokenFailure(
             reason=outcome.reason,
             message=outcome.message,
             passing=outcome.passing,

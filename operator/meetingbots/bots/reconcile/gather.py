@@ -18,7 +18,7 @@ from meetingbots.bots.manifests.join_secret import Delivery, join_secret_name, r
 from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION, TemplateError, bot_pod, pod_name, spec_hash
 from meetingbots.bots.reconcile.default_template import DefaultTemplate
 from meetingbots.bots.reconcile.memory import AttemptMemory, BotMemory
-from meetingbots.bots.reconcile.on_behalf import Persons
+from meetingbots.bots.reconcile.on_behalf import OnBehalfUsers
 from meetingbots.bots.reconcile.personal_links import PersonalLinks
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.kube.client import Object
@@ -29,7 +29,7 @@ from meetingbots.mappings.reader import read_mapping
 from meetingbots.models.bot import BotReason, BotStatus, MeetingBot
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.metadata import SecretKeyReference
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 
 _SECRET_LIFE = timedelta(seconds=150)
@@ -41,11 +41,13 @@ _DELETED_POD_LIFE = timedelta(seconds=30)
 class BotGatherer:
     """Reads caches first, the API server only for what they cannot know."""
 
-    def __init__(self, *, services: Services, access_tokens: AccessTokens, default_template: DefaultTemplate) -> None:
+    def __init__(
+        self, *, services: OperatorContext, access_tokens: AccessTokens, default_template: DefaultTemplate
+    ) -> None:
         self._services = services
         self._default_template = default_template
         self._personal_links = PersonalLinks(services=services, access_tokens=access_tokens)
-        self._persons = Persons(services=services)
+        self._persons = OnBehalfUsers(services=services)
 
     async def gather(self, bot: MeetingBot, memory: BotMemory, *, now: datetime) -> BotFacts:
         """The facts at `now`. Raises `KubeError`."""

@@ -12,7 +12,7 @@ from meetingbots.models import names
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.mapping import MeetingMapping
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 
 _ALL_BOTS_ARE_KNOWN_AFTER = timedelta(seconds=15)
@@ -20,10 +20,10 @@ _ALL_BOTS_ARE_KNOWN_AFTER = timedelta(seconds=15)
 _AFTER_A_CONFLICT = 1.0
 
 
-class LiveMeetings:
+class LiveLabelReconciler:
     """Takes the label of running meetings off where a meeting's end has been dealt with."""
 
-    def __init__(self, *, services: Services) -> None:
+    def __init__(self, *, services: OperatorContext) -> None:
         self._services = services
         self._started_at = services.clock()
 

@@ -22,9 +22,9 @@ from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
 from meetingbots.models.credential import Level, ZoomCredential
 from meetingbots.models.mapping import MeetingMapping
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
-from meetingbots.zoom.errors import Cause, Passing, ZoomError
+from meetingbots.zoom.errors import Cause, TransientError, ZoomError
 from meetingbots.zoom.resources import MeetingDetail
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ _HAVE_IT: Final = frozenset({Cause.IS_WEBINAR})
 class MeetingLookup:
     """Asks whose meeting it is, and remembers for a short while whose it is not."""
 
-    def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
+    def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens) -> None:
         self._services = services
         self._access_tokens = access_tokens
         self._writer = MappingWriter(kube=services.kube, clock=lambda: services.clock().timestamp())
@@ -70,7 +70,7 @@ class MeetingLookup:
         """What Zoom says of the meeting to this credential. Raises `ZoomError` and `KubeError`."""
         access = await self._access_tokens.get(key)
         if isinstance(access, NotReady):
-            raise Passing(Cause.UNAVAILABLE, message=access.message)
+            raise TransientError(Cause.UNAVAILABLE, message=access.message)
         return await self._ask(access, meeting_id, webinar=webinar)
 
     async def _ask(self, access: AccessToken, meeting_id: str, *, webinar: bool = False) -> MeetingDetail:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 
 from meetingbots.bots.decide.candidates import Candidates, candidates
-from meetingbots.bots.decide.tokens import Person, person_in, wanted_tokens
+from meetingbots.bots.decide.tokens import OnBehalfUser, person_in, wanted_tokens
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import MeetingBot, TokenKind
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.mapping import MeetingMapping
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 
 
-class Persons:
+class OnBehalfUsers:
     """Finds them in the caches, and asks for an app's Secret at most once."""
 
-    def __init__(self, *, services: Services) -> None:
+    def __init__(self, *, services: OperatorContext) -> None:
         self._services = services
 
-    async def of(self, bot: MeetingBot, mapping: MeetingMapping | None) -> Person | None:
+    async def of(self, bot: MeetingBot, mapping: MeetingMapping | None) -> OnBehalfUser | None:
         """The user; None if the bot comes on nobody's behalf, or it is not known on whose. Raises `KubeError`."""
         if TokenKind.ON_BEHALF not in bot.requested_tokens and not bot.tokens_defaulted:
             return None

@@ -16,7 +16,7 @@ from meetingbots.credentials.sessions.access_tokens import AccessTokens, NotRead
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.credential import Level, ZoomCredential
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import ZoomError
 from meetingbots.zoom.links import MeetingLink
@@ -39,7 +39,7 @@ class _Known:
 class PersonalLinks:
     """Finds the meeting ID of a personal link."""
 
-    def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
+    def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens) -> None:
         self._services = services
         self._access_tokens = access_tokens
         self._known: dict[Key, _Known] = {}

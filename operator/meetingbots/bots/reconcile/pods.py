@@ -29,7 +29,7 @@ from meetingbots.kube.errors import (
 from meetingbots.kube.resources import PODS
 from meetingbots.models import names
 from meetingbots.models.bot import BotReason, MeetingBot
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 
 _log = logging.getLogger(__name__)
 _REFUSED_SECONDS = 5.0
@@ -43,7 +43,7 @@ _NO_DRY_RUN = "does not support dry run"
 class BotPods:
     """The acts on Pods; what they find out goes into the bot's memory."""
 
-    def __init__(self, *, services: Services, default_template: DefaultTemplate) -> None:
+    def __init__(self, *, services: OperatorContext, default_template: DefaultTemplate) -> None:
         self._services = services
         self._default_template = default_template
         self._taken: dict[tuple[str, str], datetime] = {}

@@ -23,7 +23,7 @@ from meetingbots.kube.merge_patch import merge_patch
 from meetingbots.kube.resources import BOTS
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotPhase, BotStatus, MeetingBot
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key, key_of
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ _MOST_STEPS = 12
 class BotReconciler:
     """Brings one MeetingBot as far as it can go now."""
 
-    def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
+    def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens) -> None:
         self._services = services
         template = DefaultTemplate(services.settings.bot_template_file)
         issuer = TokenIssuer(services=services, access_tokens=access_tokens)

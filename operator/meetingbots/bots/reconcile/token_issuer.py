@@ -16,7 +16,7 @@ from meetingbots.bots.reconcile.token_requests import Minted, TokenMint
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind, TokenPolicy
 from meetingbots.models.mapping import MeetingMapping
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 
 _MAPPING_MAY_STILL_COME = timedelta(seconds=3)
 """Zoom's webhook for a meeting that was made together with its bot arrives about a second later."""
@@ -56,7 +56,7 @@ class NotIssued:
 class TokenIssuer:
     """Gets tokens for bots."""
 
-    def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
+    def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens) -> None:
         self._services = services
         self._lookup = MeetingLookup(services=services, access_tokens=access_tokens)
         self._mint = TokenMint(services=services, access_tokens=access_tokens, lookup=self._lookup)

@@ -17,7 +17,7 @@ from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTo
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind, TokenPolicy
 from meetingbots.models.credential import Level, ZoomCredential
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.api import JoinTokenKind
 from meetingbots.zoom.errors import Cause, ZoomError
@@ -54,7 +54,7 @@ class Fresh:
 class TokenMint:
     """Asks Zoom for tokens."""
 
-    def __init__(self, *, services: Services, access_tokens: AccessTokens, lookup: MeetingLookup) -> None:
+    def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens, lookup: MeetingLookup) -> None:
         self._services = services
         self._access_tokens = access_tokens
         self._lookup = lookup

@@ -26,7 +26,7 @@ from pydantic import SecretStr
 
 from meetingbots.bots.manifests.rejoin_access import PATH
 from meetingbots.bots.rejoin.rules import NotAllowed, NoToken, NotYet
-from meetingbots.bots.rejoin.service import Granted, Outcome, Rejoins, TooOften, Unknown
+from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService, TooOften, Unknown
 from meetingbots.kube.errors import KubeError
 
 _BEARER: Final = re.compile(r"Bearer +([\x21-\x7e]{1,8000})", re.IGNORECASE)
@@ -41,7 +41,7 @@ _quiet.setLevel(logging.CRITICAL)
 
 @asynccontextmanager
 async def serve_tokens(
-    *, rejoins: Callable[[], Rejoins | None], port: int, host: str | None = None
+    *, rejoins: Callable[[], RejoinService | None], port: int, host: str | None = None
 ) -> AsyncIterator[int]:
     """Serve while the context lasts; yields the port (0: any). `rejoins` gives None while this process stands by."""
     application = web.Application(client_max_size=1024)
@@ -61,7 +61,7 @@ async def serve_tokens(
 class _Endpoint:
     """Answers requests."""
 
-    def __init__(self, rejoins: Callable[[], Rejoins | None]) -> None:
+    def __init__(self, rejoins: Callable[[], RejoinService | None]) -> None:
         self._rejoins = rejoins
 
     async def answer(self, request: web.Request) -> web.Response:

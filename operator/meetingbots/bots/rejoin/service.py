@@ -30,8 +30,8 @@ from meetingbots.models import names
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind
 from meetingbots.models.metadata import NameReference
-from meetingbots.runtime.context import Services
-from meetingbots.runtime.object_cache import Cache, Key
+from meetingbots.runtime.context import OperatorContext
+from meetingbots.runtime.object_cache import Key, ObjectCache
 
 _log = logging.getLogger(__name__)
 _MANY_PODS: Final = 1000
@@ -67,10 +67,12 @@ class _Caller:
     item: Object
 
 
-class Rejoins:
+class RejoinService:
     """Gives further join tokens to the Pods of bots that run. `monotonic` gives seconds for the limit of each Pod."""
 
-    def __init__(self, *, services: Services, access_tokens: AccessTokens, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, *, services: OperatorContext, access_tokens: AccessTokens, monotonic: Callable[[], float]
+    ) -> None:
         self._services = services
         self._issuer = TokenIssuer(services=services, access_tokens=access_tokens)
         self._identities = PodIdentities(kube=services.kube, monotonic=monotonic)
@@ -124,7 +126,7 @@ class Rejoins:
         state = pod_state(pod, spec_hash_annotation=SPEC_HASH_ANNOTATION)
         return denial(bot, state, has_access=rejoin_access.is_given(pod)) or _Caller(bot, item)
 
-    async def _find(self, resource: Resource, cache: Cache, key: Key, *, uid: str | None = None) -> Object | None:
+    async def _find(self, resource: Resource, cache: ObjectCache, key: Key, *, uid: str | None = None) -> Object | None:
         item = cache.get(key)
         if item is None or (uid is not None and item["metadata"]["uid"] != uid):
             # The watch may lag behind.

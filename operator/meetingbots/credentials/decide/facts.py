@@ -82,7 +82,7 @@ class Absent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
+class Failure:
     """The last answer of Zoom's to one step was not what was asked for.
 
     `time` is when it was asked last, `retry_at` when it may be asked again, `failures` how often in a row it failed.
@@ -118,7 +118,7 @@ class CredentialFacts:
     unsaved: Unsaved | None = None
     unsaved_problem: str = ""
     unsaved_retry_at: datetime | None = None
-    troubles: Mapping[Step, Trouble] = field(default_factory=lambda: MappingProxyType({}))
+    troubles: Mapping[Step, Failure] = field(default_factory=lambda: MappingProxyType({}))
     last_error: CredentialError | None = None
     refused_token: str = ""
     wanted: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.credentials.decide.facts import Trouble
+from meetingbots.credentials.decide.facts import Failure
 from meetingbots.models.credential import CredentialError, CredentialReason
 from meetingbots.zoom.errors import Cause, ZoomError
 
@@ -57,7 +57,7 @@ def reason_of(error: ZoomError, *, renewable: bool = False) -> CredentialReason:
     return _REASONS.get(error.kind, CredentialReason.ZOOM_UNAVAILABLE)
 
 
-def trouble_after(error: ZoomError, *, before: Trouble | None, now: datetime, renewable: bool = False) -> Trouble:
+def trouble_after(error: ZoomError, *, before: Failure | None, now: datetime, renewable: bool = False) -> Failure:
     """What is known after one more failure at `now`.
 
     A definite refusal that is the same as before does not count again, so that a status does not change every half
@@ -69,7 +69,7 @@ def trouble_after(error: ZoomError, *, before: Trouble | None, now: datetime, re
     again = retry_at(error, failures=failures, now=now)
     if before is not None and same and error.definite and error.kind in _IN_THE_TOKEN:
         again = now + min(2 * (before.retry_at - before.time), timedelta(seconds=_LONGEST_SECONDS))
-    return Trouble(
+    return Failure(
         reason=reason,
         definite=error.definite,
         code=code_of(error),

@@ -33,11 +33,11 @@ from meetingbots.credentials.manifests.signing_keys import Keyring
 from meetingbots.credentials.reconcile.gather import Gathered
 from meetingbots.credentials.reconcile.grants import read_consent
 from meetingbots.credentials.reconcile.link_keys import LinkKeys
-from meetingbots.credentials.reconcile.memory import CredentialMemory
+from meetingbots.credentials.reconcile.memory import CredentialMemories
 from meetingbots.kube.errors import ConflictError, KubeError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models.credential import HandledConsent, ReceivedConsent
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 
 _log = logging.getLogger(__name__)
 _NO_ADDRESS: Final = (
@@ -78,7 +78,7 @@ class ShownLink:
 class Connecting:
     """Serves grant connect; credentials with another grant pass through untouched."""
 
-    def __init__(self, *, services: Services, memory: CredentialMemory) -> None:
+    def __init__(self, *, services: OperatorContext, memory: CredentialMemories) -> None:
         self._services = services
         self._memory = memory
         self._keys = LinkKeys(services=services)

@@ -12,17 +12,17 @@ from meetingbots.credentials.decide.facts import (
     Absent,
     AppFound,
     CredentialFacts,
+    Failure,
     GrantAwaited,
     GrantFound,
     GrantUnserved,
     Step,
-    Trouble,
 )
 from meetingbots.credentials.decide.retry import MENDABLE_SECONDS, backoff
 from meetingbots.credentials.manifests.receiver_secret import too_long
 from meetingbots.credentials.manifests.token_secret import SecretConflict, TokenSecret, read_token_secret
 from meetingbots.credentials.reconcile.grants import Grant, read_grant
-from meetingbots.credentials.reconcile.memory import CredentialMemory, Recollection
+from meetingbots.credentials.reconcile.memory import CredentialMemories, CredentialMemory
 from meetingbots.credentials.reconcile.token_url_grant import TokenURLs
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.kube.client import Kube, Object
@@ -30,8 +30,8 @@ from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.kube.secret_values import SecretValueError, value_of
 from meetingbots.models.credential import CredentialError, CredentialReason, ZoomCredential
-from meetingbots.runtime.app_owners import AppAccounts
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.app_owners import AppOwners
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.oauth import AppCredentials
 
@@ -52,7 +52,7 @@ class Gathered:
 class CredentialGatherer:
     """Reads what is so."""
 
-    def __init__(self, *, services: Services, access_tokens: AccessTokens, memory: CredentialMemory) -> None:
+    def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens, memory: CredentialMemories) -> None:
         self._services = services
         self._access_tokens = access_tokens
         self._memory = memory
@@ -136,7 +136,7 @@ def _age(item: Object) -> tuple[str, str]:
 
 
 async def read_app(
-    kube: Kube, *, credential: ZoomCredential, accounts: AppAccounts | None = None
+    kube: Kube, *, credential: ZoomCredential, accounts: AppOwners | None = None
 ) -> AppCredentials | Absent:
     """The app's id and secret, or what is missing; whose app it is goes into `accounts`. Raises `KubeError`."""
     name = credential.spec.app_secret_ref.name
@@ -166,7 +166,7 @@ async def read_secret(kube: Kube, *, credential: ZoomCredential) -> TokenSecret 
     return read_token_secret(item, credential=credential)
 
 
-def _recall(memory: Recollection, facts: CredentialFacts) -> None:
+def _recall(memory: CredentialMemory, facts: CredentialFacts) -> None:
     """Take over from the status what another process, or this one before its start, was told by Zoom.
 
     So a restart does not hammer Zoom, and two processes do not contradict each other in the status. What was mended
@@ -189,7 +189,7 @@ def _recall(memory: Recollection, facts: CredentialFacts) -> None:
         memory.troubles.pop(Step.IDENTITY, None)
 
 
-def _recalled(error: CredentialError, facts: CredentialFacts) -> dict[Step, Trouble]:
+def _recalled(error: CredentialError, facts: CredentialFacts) -> dict[Step, Failure]:
     try:
         reason = CredentialReason(error.reason)
     except ValueError:
@@ -199,7 +199,7 @@ def _recalled(error: CredentialError, facts: CredentialFacts) -> dict[Step, Trou
     step = _step(facts)
     wait = timedelta(seconds=MENDABLE_SECONDS) if definite else backoff(status.consecutive_failures)
     planned = None if definite or step is Step.IDENTITY else status.next_refresh_time
-    trouble = Trouble(
+    trouble = Failure(
         reason=reason,
         definite=definite,
         code=error.code,

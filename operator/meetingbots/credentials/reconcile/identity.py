@@ -13,11 +13,11 @@ from meetingbots.credentials.decide.facts import Step
 from meetingbots.credentials.decide.retry import error_for_status, trouble_after
 from meetingbots.credentials.decide.token_state import Rejection, Slot, TokenState, identified, refused
 from meetingbots.credentials.reconcile.gather import Gathered
-from meetingbots.credentials.reconcile.memory import CredentialMemory
+from meetingbots.credentials.reconcile.memory import CredentialMemories
 from meetingbots.credentials.reconcile.token_store import TokenStore
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.models.credential import ConnectGrant, CredentialReason
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.zoom.errors import Cause, ZoomError
 from meetingbots.zoom.jwt_claims import claimed_account
 from meetingbots.zoom.resources import User
@@ -27,7 +27,7 @@ class Identification:
     """Asks Zoom whose tokens they are and draws the conclusion in the token Secret. Raises `KubeError` only."""
 
     def __init__(
-        self, *, services: Services, access_tokens: AccessTokens, memory: CredentialMemory, store: TokenStore
+        self, *, services: OperatorContext, access_tokens: AccessTokens, memory: CredentialMemories, store: TokenStore
     ) -> None:
         self._services = services
         self._access_tokens = access_tokens

@@ -19,7 +19,7 @@ from meetingbots.credentials.manifests.signing_keys import Keyring, renewal_due,
 from meetingbots.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models import names
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 
 _FRESH: Final = timedelta(seconds=20)
 _TRIES: Final = 5
@@ -28,7 +28,7 @@ _TRIES: Final = 5
 class LinkKeys:
     """Reads the keys at most every 20 s, and makes a new one where it is due."""
 
-    def __init__(self, *, services: Services) -> None:
+    def __init__(self, *, services: OperatorContext) -> None:
         self._services = services
         self._keyring = Keyring()
         self._read: datetime | None = None

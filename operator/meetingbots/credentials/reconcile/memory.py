@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from meetingbots.credentials.decide.facts import Step, Trouble
+from meetingbots.credentials.decide.facts import Failure, Step
 from meetingbots.credentials.decide.token_state import Claim, Unsaved
 from meetingbots.models.credential import CredentialError, ZoomCredential
 from meetingbots.runtime.object_cache import Key
@@ -17,7 +17,7 @@ _BURST_TIME = timedelta(seconds=10)
 
 
 @dataclass
-class Recollection:
+class CredentialMemory:
     """What is remembered of one credential.
 
     `unsaved` is the only copy of tokens that Zoom gave, with the credential they belong to (`nowhere`: their namespace
@@ -30,7 +30,7 @@ class Recollection:
     unsaved_retry_at: datetime | None = None
     nowhere: bool = False
     credential: ZoomCredential | None = None
-    troubles: dict[Step, Trouble] = field(default_factory=dict)
+    troubles: dict[Step, Failure] = field(default_factory=dict)
     last_error: CredentialError | None = None
     claim_id: str = ""
     claim_seen: datetime | None = None
@@ -58,13 +58,13 @@ class Recollection:
         return len(self.told) < _BURST or now - self.told[0] > _BURST_TIME
 
 
-class CredentialMemory:
+class CredentialMemories:
     """The recollections of all credentials."""
 
     def __init__(self) -> None:
-        self._of: defaultdict[Key, Recollection] = defaultdict(Recollection)
+        self._of: defaultdict[Key, CredentialMemory] = defaultdict(CredentialMemory)
 
-    def of(self, key: Key) -> Recollection:
+    def of(self, key: Key) -> CredentialMemory:
         """What is remembered of this one; empty at first."""
         return self._of[key]
 

@@ -22,7 +22,7 @@ from meetingbots.credentials.manifests.notification_request import (
     signing_key,
 )
 from meetingbots.egress.allow_list import AllowedHosts, Target
-from meetingbots.egress.errors import NotAllowed, OutsideError
+from meetingbots.egress.errors import EgressError, NotAllowed
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
@@ -30,7 +30,7 @@ from meetingbots.kube.secret_values import SecretValueError, value_of
 from meetingbots.models import names
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import Notification, ZoomCredential
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class _Wrong:
 class Notifier:
     """Tells what there is to tell about one credential."""
 
-    def __init__(self, *, services: Services) -> None:
+    def __init__(self, *, services: OperatorContext) -> None:
         self._services = services
         self._hosts = AllowedHosts(services.settings.allowed_notify_url_hosts, name="allowed notify URL hosts")
         self._known: dict[str, tuple[datetime, _Receiver | _Wrong | None]] = {}
@@ -84,20 +84,18 @@ class Notifier:
 
     async def _tell(
         self, receiver: _Receiver | _Wrong, notice: Notice, *, credential: ZoomCredential, message_id: str
-    ) -> OutsideError | None:
+    ) -> EgressError | None:
         if isinstance(receiver, _Wrong):
-            return OutsideError(receiver.message)
+            return EgressError(receiver.message)
         body = notice_body(notice, credential=credential)
         headers = signed_headers(body, message_id=message_id, keys=receiver.keys, now=self._services.clock())
         try:
             await self._services.outside.post(receiver.target, headers=headers, body=body)
-        except OutsideError as error:
+        except EgressError as error:
             return error
         return None
 
-    def _failed(
-        self, key: Key, item: Object, notice: Notice, *, failure: OutsideError, message_id: str
-    ) -> float | None:
+    def _failed(self, key: Key, item: Object, notice: Notice, *, failure: EgressError, message_id: str) -> float | None:
         known, count = self._failures.get(key, ("", 0))
         failures = count + 1 if known == message_id else 1
         self._failures[key] = (message_id, failures)

@@ -17,7 +17,7 @@ from meetingbots.kube.errors import ConflictError, NotFoundError
 from meetingbots.kube.resources import CREDENTIALS
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import ZoomCredential
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import Cause, ZoomError
 
@@ -29,10 +29,10 @@ _SHARE: Final = 0.1
 _ACTIVE: Final = frozenset({"active", ""})
 
 
-class UserReturns:
+class UserReactivation:
     """Looks whether a removed user is back: often at first, every ten minutes in the end."""
 
-    def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
+    def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens) -> None:
         self._services = services
         self._access_tokens = access_tokens
 

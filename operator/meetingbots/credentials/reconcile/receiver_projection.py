@@ -27,7 +27,7 @@ from meetingbots.kube.client import Object
 from meetingbots.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models import names
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ _TRIES: Final = 5
 class ReceiverProjection:
     """Reconciles one app Secret's entry at a time."""
 
-    def __init__(self, *, services: Services) -> None:
+    def __init__(self, *, services: OperatorContext) -> None:
         self._services = services
         self._told: dict[AppName, tuple[str, datetime]] = {}
         self._user: dict[Key, Key] = {}

@@ -19,7 +19,7 @@ from meetingbots.credentials.manifests.token_secret import TokenSecret
 from meetingbots.credentials.reconcile.consents import Connecting, Connection
 from meetingbots.credentials.reconcile.gather import CredentialGatherer, Gathered
 from meetingbots.credentials.reconcile.identity import Identification
-from meetingbots.credentials.reconcile.memory import CredentialMemory
+from meetingbots.credentials.reconcile.memory import CredentialMemories
 from meetingbots.credentials.reconcile.rotation import Rotation
 from meetingbots.credentials.reconcile.token_store import TokenStore
 from meetingbots.credentials.reconcile.webhook_health import tell_silence
@@ -27,12 +27,12 @@ from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import CREDENTIALS
-from meetingbots.mappings.reconcile.sync import MeetingSyncTurn
+from meetingbots.mappings.reconcile.sync import MeetingSyncReconciler
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import TokenDeletionPolicy, ZoomCredential
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 
 _log = logging.getLogger(__name__)
 FIELD_MANAGER: Final = "meetingbots-operator"
@@ -51,9 +51,9 @@ class CredentialReconciler:
     def __init__(
         self,
         *,
-        services: Services,
+        services: OperatorContext,
         access_tokens: AccessTokens,
-        syncs: DelayQueue[Key] | None = None,
+        syncs: WorkQueue[Key] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -61,7 +61,7 @@ class CredentialReconciler:
         self._access_tokens = access_tokens
         self._syncs = syncs
         self._sleep = sleep
-        self._memory = CredentialMemory()
+        self._memory = CredentialMemories()
         self._gatherer = CredentialGatherer(services=services, access_tokens=access_tokens, memory=self._memory)
         self._store = TokenStore(kube=services.kube, sleep=sleep)
         self._rotation = Rotation(services=services, memory=self._memory, store=self._store, jitter=jitter)
@@ -69,7 +69,7 @@ class CredentialReconciler:
         self._identification = Identification(
             services=services, access_tokens=access_tokens, memory=self._memory, store=self._store
         )
-        self.meeting_sync = MeetingSyncTurn(
+        self.meeting_sync = MeetingSyncReconciler(
             services=services, access_tokens=access_tokens, memory=self._memory, jitter=jitter
         )
 

@@ -36,13 +36,13 @@ from meetingbots.credentials.decide.token_state import (
 from meetingbots.credentials.manifests.token_secret import TokenSecret
 from meetingbots.credentials.reconcile.gather import Gathered
 from meetingbots.credentials.reconcile.grants import Grant
-from meetingbots.credentials.reconcile.memory import CredentialMemory, Recollection
+from meetingbots.credentials.reconcile.memory import CredentialMemories, CredentialMemory
 from meetingbots.credentials.reconcile.token_store import NotStoredError, TokenStore
 from meetingbots.kube.errors import KubeError
 from meetingbots.models.credential import CredentialReason
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
-from meetingbots.zoom.errors import Cause, Definite, Passing, ZoomError
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
 from meetingbots.zoom.oauth import AppCredentials, TokenSet
 
 _log = logging.getLogger(__name__)
@@ -79,8 +79,8 @@ class Rotation:
     def __init__(
         self,
         *,
-        services: Services,
-        memory: CredentialMemory,
+        services: OperatorContext,
+        memory: CredentialMemories,
         store: TokenStore,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -176,18 +176,18 @@ class Rotation:
         if not asking.renewable or asking.slot is not Slot.CURRENT:
             return
         if mark_of(got.access_token) == facts.refused_token:
-            raise Passing(Cause.TOKEN_EXPIRED, message="the access token that came is one that Zoom refuses")
+            raise TransientError(Cause.TOKEN_EXPIRED, message="the access token that came is one that Zoom refuses")
         checked = bool(facts.state.user_id) or facts.taken_back is not None
         if asking.grant is None or not asking.grant.any_user or not checked:
             return
         api = self._services.zoom_api(got.api_url, account=facts.state.account_id)
         user = await api.me(got.access_token)
         if facts.state.user_id and user.id != facts.state.user_id:
-            raise Definite(
+            raise PermanentError(
                 Cause.OTHER_USER, message="the access token that came is another Zoom user's than the first one"
             )
 
-    async def _claim(self, gathered: Gathered, asking: _Asking, *, memory: Recollection) -> TokenSecret | None:
+    async def _claim(self, gathered: Gathered, asking: _Asking, *, memory: CredentialMemory) -> TokenSecret | None:
         facts = gathered.facts
         secret = facts.secret if isinstance(facts.secret, TokenSecret) else None
         claim_id = uuid4().hex
@@ -203,7 +203,7 @@ class Rotation:
         memory.ended_claim = claim_id
         return await self._store.replace(secret, state, credential=facts.credential)
 
-    async def _save(self, memory: Recollection, *, claim: TokenSecret | None) -> None:
+    async def _save(self, memory: CredentialMemory, *, claim: TokenSecret | None) -> None:
         if memory.unsaved is None or memory.credential is None:
             return
         try:

@@ -20,14 +20,14 @@ from pydantic import SecretStr
 from meetingbots.credentials.decide.facts import Absent, GrantUnserved
 from meetingbots.credentials.decide.token_state import mark_of
 from meetingbots.egress.allow_list import AllowedHosts, Target
-from meetingbots.egress.client import OutsideClient
-from meetingbots.egress.errors import NotAllowed, OutsideError
+from meetingbots.egress.client import EgressClient
+from meetingbots.egress.errors import EgressError, NotAllowed
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.secret_values import SecretValueError, read_secret, value_of
 from meetingbots.models import names
 from meetingbots.models.credential import AccessTokenURLGrant, GrantKind, ZoomCredential
 from meetingbots.runtime.settings import OperatorSettings
-from meetingbots.zoom.errors import Cause, Passing
+from meetingbots.zoom.errors import Cause, TransientError
 from meetingbots.zoom.oauth import AppCredentials, OAuthClient, TokenSet
 
 UNKNOWN_LIFE: Final = timedelta(minutes=5)
@@ -60,7 +60,7 @@ class CustomersTokenGrant:
 
     target: Target = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
-    client: OutsideClient
+    client: EgressClient
     fingerprint: str
     renewable: bool = True
     any_user: bool = True
@@ -70,7 +70,7 @@ class CustomersTokenGrant:
         """Ask the customer's server. Raises `ZoomError`; it is never definite, for it is not Zoom who says it."""
         try:
             answer = await self.client.get(self.target, headers=self.headers)
-        except OutsideError as error:
+        except EgressError as error:
             raise _failure(error.message, status=error.status, retry_after=error.retry_after) from None
         text = answer.body.strip()
         if not text.isascii() or not _TOKEN.fullmatch(text.decode("ascii")):
@@ -94,10 +94,10 @@ class TokenURLs:
     """Which addresses may be asked, and with what."""
 
     hosts: AllowedHosts
-    client: OutsideClient
+    client: EgressClient
 
     @classmethod
-    def allowed_by(cls, settings: OperatorSettings, *, client: OutsideClient) -> TokenURLs:
+    def allowed_by(cls, settings: OperatorSettings, *, client: EgressClient) -> TokenURLs:
         """As the operator's settings say."""
         return cls(hosts=AllowedHosts(settings.allowed_token_url_hosts, name="allowed token URL hosts"), client=client)
 
@@ -156,8 +156,8 @@ def _headers(secret: Object) -> Mapping[str, str]:
     return headers
 
 
-def _failure(message: str, *, status: int | None, retry_after: float | None = None) -> Passing:
-    return Passing(
+def _failure(message: str, *, status: int | None, retry_after: float | None = None) -> TransientError:
+    return TransientError(
         Cause.UNAVAILABLE,
         message=f"the access token URL gave no token: {message}",
         http_status=status,

@@ -13,11 +13,11 @@ from meetingbots.kube.errors import ConflictError, NotFoundError
 from meetingbots.kube.resources import CREDENTIALS
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.credential import ZoomCredential
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 
 
-async def tell_silence(services: Services, key: Key, *, client_id: str) -> None:
+async def tell_silence(services: OperatorContext, key: Key, *, client_id: str) -> None:
     """Turn WebhookReceiving False if nothing has come for too long. Raises `KubeError`."""
     item = services.caches.credentials.get(key)
     if item is None:

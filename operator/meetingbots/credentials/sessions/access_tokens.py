@@ -23,7 +23,7 @@ from meetingbots.kube.resources import SECRETS
 from meetingbots.models.base import ModelError
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.credential import CredentialReason, ZoomCredential
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.jwt_claims import claimed_account
 
@@ -74,7 +74,7 @@ class AccessTokens:
     def __init__(
         self,
         *,
-        services: Services,
+        services: OperatorContext,
         patience: float = _PATIENCE_SECONDS,
         wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
     ) -> None:

@@ -18,7 +18,7 @@ from meetingbots.kube.resources import MAPPINGS
 from meetingbots.mappings.manifests.mapping import owner_uids
 from meetingbots.mappings.writer import MappingWriter, unchanged
 from meetingbots.models.base import ModelError
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import key_of
 
 _log = logging.getLogger(__name__)
@@ -26,13 +26,13 @@ _FIRST_PAUSE: Final = 0.5
 _LAST_PAUSE: Final = 10.0
 
 
-class PeopleEntries:
+class ManualEntries:
     """Follows the mappings of one namespace (None: of all)."""
 
     def __init__(
         self,
         *,
-        services: Services,
+        services: OperatorContext,
         namespace: str | None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:

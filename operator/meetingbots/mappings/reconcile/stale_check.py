@@ -15,7 +15,7 @@ from meetingbots.mappings.decide.listing import FROM_LISTS, Remove
 from meetingbots.mappings.decide.retention import Known, is_idle, still_there, unlisted
 from meetingbots.mappings.writer import Decide
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import Cause, ZoomError
 
@@ -24,10 +24,10 @@ _MOST_IN_A_SWEEP: Final = 100
 _FORGOTTEN: Final = frozenset({Cause.MEETING_NOT_FOUND, Cause.USER_NOT_FOUND})
 
 
-class IdleMeetings:
+class StaleMeetingCheck:
     """Asks Zoom, a few times in each sweep."""
 
-    def __init__(self, *, services: Services, access_tokens: AccessTokens) -> None:
+    def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens) -> None:
         self._services = services
         self._access_tokens = access_tokens
         self._asked = 0

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from meetingbots.credentials.decide.revocation import consent_end
-from meetingbots.credentials.reconcile.reactivation import UserReturns
+from meetingbots.credentials.reconcile.reactivation import UserReactivation
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
@@ -23,12 +23,12 @@ from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.mappings.decide.listing import Remove
 from meetingbots.mappings.decide.retention import Known, tidied
 from meetingbots.mappings.manifests.mapping import credential_label, owners_patch
-from meetingbots.mappings.reconcile.stale_check import IdleMeetings
+from meetingbots.mappings.reconcile.stale_check import StaleMeetingCheck
 from meetingbots.mappings.writer import Decide, MappingWriter, unchanged
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 
 _log = logging.getLogger(__name__)
@@ -44,16 +44,16 @@ def first_sweeps(namespaces: tuple[str | None, ...]) -> tuple[Key, ...]:
     return tuple(Key(namespace or "", "") for namespace in namespaces)
 
 
-class MappingTidying:
+class MappingSweeper:
     """Clears mappings away. `jitter` (0 to 1) spreads the sweeps."""
 
     def __init__(
-        self, *, services: Services, access_tokens: AccessTokens, jitter: Callable[[], float] = random.random
+        self, *, services: OperatorContext, access_tokens: AccessTokens, jitter: Callable[[], float] = random.random
     ) -> None:
         self._services = services
         self._jitter = jitter
-        self._idle = IdleMeetings(services=services, access_tokens=access_tokens)
-        self._returns = UserReturns(services=services, access_tokens=access_tokens)
+        self._idle = StaleMeetingCheck(services=services, access_tokens=access_tokens)
+        self._returns = UserReactivation(services=services, access_tokens=access_tokens)
         self._writer = MappingWriter(kube=services.kube, clock=asyncio.get_running_loop().time)
         self._dealt_with: dict[Key, tuple[str, datetime | None]] = {}
         self._adopted: dict[Key, str] = {}
@@ -220,7 +220,7 @@ class _Person:
 class _People:
     """The credentials, each looked up once during one sweep."""
 
-    def __init__(self, tidying: MappingTidying) -> None:
+    def __init__(self, tidying: MappingSweeper) -> None:
         self._tidying = tidying
         self._found: dict[Key, _Person] = {}
 

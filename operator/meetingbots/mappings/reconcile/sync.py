@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.credentials.reconcile.memory import CredentialMemory
+from meetingbots.credentials.reconcile.memory import CredentialMemories
 from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTokens, NotReady
 from meetingbots.kube.errors import KubeError, NotFoundError
 from meetingbots.kube.resources import CREDENTIALS
@@ -31,9 +31,9 @@ from meetingbots.mappings.reconcile.sync_diff import SyncResult, sync_meetings
 from meetingbots.models.base import ModelError
 from meetingbots.models.conditions import ConditionType, set_condition
 from meetingbots.models.credential import MeetingsStatus, SyncProgress, SyncReason, ZoomCredential
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
-from meetingbots.zoom.errors import Cause, Passing, ZoomError
+from meetingbots.zoom.errors import Cause, TransientError, ZoomError
 from meetingbots.zoom.resources import User
 
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class CredentialTokens:
         first, self._first = self._first, None
         access = first or await self._access_tokens.get(self._key)
         if isinstance(access, NotReady):
-            raise Passing(Cause.UNAVAILABLE, message=access.message)
+            raise TransientError(Cause.UNAVAILABLE, message=access.message)
         return access
 
     def refuse(self, access: AccessToken) -> None:
@@ -65,15 +65,15 @@ class CredentialTokens:
         self._access_tokens.invalidate(self._key, access)
 
 
-class MeetingSyncTurn:
+class MeetingSyncReconciler:
     """Reads meetings when it is time. `jitter` (0 to 1) spreads the daily reads."""
 
     def __init__(
         self,
         *,
-        services: Services,
+        services: OperatorContext,
         access_tokens: AccessTokens,
-        memory: CredentialMemory,
+        memory: CredentialMemories,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._services = services
@@ -137,7 +137,7 @@ class MeetingSyncTurn:
         except KubeError as error:
             if error.status in (401, 404):
                 raise  # the namespace or our rights went: not about meetings
-            lost = Passing(Cause.UNAVAILABLE, message=f"mappings could not be written (HTTP {error.status})")
+            lost = TransientError(Cause.UNAVAILABLE, message=f"mappings could not be written (HTTP {error.status})")
             return await self._failed(key, credential, access, lost)
         return await self._done(key, credential, result)
 

@@ -23,7 +23,7 @@ from meetingbots.mappings.reconcile.zoom_lists import MeetingLists, TokenSource
 from meetingbots.mappings.writer import Decide, MappingWriter, unchanged
 from meetingbots.models.credential import Level, SyncProgress, ZoomCredential
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 
 _log = logging.getLogger(__name__)
 _AT_ONCE: Final = 8
@@ -47,7 +47,7 @@ class SyncResult:
 
 async def sync_meetings(
     *,
-    services: Services,
+    services: OperatorContext,
     credential: ZoomCredential,
     tokens: TokenSource,
     now: datetime,
@@ -103,7 +103,7 @@ class _Differences:
 class _Sync:
     """One credential's differences between Zoom's list and the mappings, found and then written."""
 
-    def __init__(self, *, services: Services, credential: ZoomCredential, start: datetime) -> None:
+    def __init__(self, *, services: OperatorContext, credential: ZoomCredential, start: datetime) -> None:
         self._kube = services.kube
         self._credential = credential
         self._reader = Reader(
@@ -202,7 +202,7 @@ class _Sync:
         return done
 
 
-def _others(services: Services, credential: ZoomCredential) -> dict[str, str]:
+def _others(services: OperatorContext, credential: ZoomCredential) -> dict[str, str]:
     """The other credentials of the app and account in the namespace that speak for one user, with the users' ids."""
     found, cache = {}, services.caches.credentials
     for key in cache:

@@ -14,7 +14,7 @@ from meetingbots.credentials.sessions.access_tokens import AccessToken
 from meetingbots.mappings.decide.listing import Listed
 from meetingbots.models.credential import SyncProgress
 from meetingbots.models.mapping import Source
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.zoom.api import MeetingSummary, User, ZoomAPI
 from meetingbots.zoom.errors import Cause, ZoomError
 
@@ -37,7 +37,7 @@ class MeetingLists:
     def __init__(
         self,
         *,
-        services: Services,
+        services: OperatorContext,
         tokens: TokenSource,
         progress: Callable[[SyncProgress], Awaitable[None]],
         start: datetime,

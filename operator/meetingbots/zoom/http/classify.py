@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from meetingbots.zoom.errors import Cause, Definite, Passing, ZoomError
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
 from meetingbots.zoom.http.calls import Call
 from meetingbots.zoom.http.error_table import TABLE, Row
-from meetingbots.zoom.http.responses import Answer, Reading, is_daily, plain_words, read, retry_after
+from meetingbots.zoom.http.responses import Reading, ZoomResponse, is_daily, plain_words, read, retry_after
 
 _SCOPE_LIST: Final = re.compile(r"scopes?\s*:?\s*\[([^\]]*)\]", re.IGNORECASE)
 _SCOPE: Final = re.compile(r"[a-z_]{1,40}(?::[a-z_]{1,40}){1,4}")
 _UNKNOWN: Final = Row(cause=Cause.UNKNOWN, says="Zoom gave an answer that is not known here")
 
 
-def classify(answer: Answer, *, call: Call) -> ZoomError:
+def classify(answer: ZoomResponse, *, call: Call) -> ZoomError:
     """Tell what an error answer (or an answer without what was asked for) means; to be raised by the caller."""
     reading = read(answer)
     row = next((row for row in TABLE if row.fits(reading, family=call.family)), _UNKNOWN)
-    kind = Definite if row.definite else Passing
+    kind = PermanentError if row.definite else TransientError
     scopes = missing_scopes(reading.text) if row.cause is Cause.SCOPES_MISSING else ()
     return kind(
         row.cause,

@@ -12,14 +12,14 @@ from typing import Final
 import aiohttp
 import httpx
 
-from meetingbots.zoom.errors import Cause, Passing
+from meetingbots.zoom.errors import Cause, TransientError
 from meetingbots.zoom.http.calls import Call, CallObserver, Category, Limiter, RateReport
 from meetingbots.zoom.http.classify import classify
-from meetingbots.zoom.http.responses import Answer, Shape, rate_report, read
-from meetingbots.zoom.http.transport import AnswerTooLargeError, read_capped
+from meetingbots.zoom.http.responses import Shape, ZoomResponse, rate_report, read
+from meetingbots.zoom.http.transport import ResponseTooLargeError, read_capped
 
 _log = logging.getLogger(__name__)
-_BROKEN: Final = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError, TimeoutError, AnswerTooLargeError)
+_BROKEN: Final = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError, TimeoutError, ResponseTooLargeError)
 _NEVER_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -53,7 +53,7 @@ class Exchange:
 
     async def ask(
         self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None = None
-    ) -> tuple[Mapping[str, object], Answer]:
+    ) -> tuple[Mapping[str, object], ZoomResponse]:
         """Send one request; give the JSON object of its answer, and the answer itself.
 
         Waits for the rate limiter first; the whole rest must be done within the deadline.
@@ -68,7 +68,7 @@ class Exchange:
             return reading.fields, answer
         raise classify(answer, call=call)
 
-    async def _in_turn(self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None) -> Answer:
+    async def _in_turn(self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None) -> ZoomResponse:
         if self._limiter is None or call.category is Category.NONE:
             return await self._answer(request, call=call, auth=auth)
         turn = await self._limiter.acquire(account=self._account, category=call.category, priority=call.priority)
@@ -80,10 +80,10 @@ class Exchange:
             turn.end(rate)
         return answer
 
-    async def _answer(self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None) -> Answer:
+    async def _answer(self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None) -> ZoomResponse:
         started = time.perf_counter()
         outcome = "cancelled"
-        failure: Passing | None = None
+        failure: TransientError | None = None
         try:
             async with asyncio.timeout(self._deadline):
                 answer = await self._send(request, auth=auth)
@@ -100,10 +100,10 @@ class Exchange:
             raise failure  # out here, so that no chained exception holds on to the request and its secrets
         return replace(answer, seconds=seconds)
 
-    async def _send(self, request: httpx.Request, *, auth: httpx.Auth | None) -> Answer:
+    async def _send(self, request: httpx.Request, *, auth: httpx.Auth | None) -> ZoomResponse:
         response = await self._http.send(request, auth=auth, stream=True, follow_redirects=False)
         try:
-            return Answer(status=response.status_code, headers=response.headers, body=await read_capped(response))
+            return ZoomResponse(status=response.status_code, headers=response.headers, body=await read_capped(response))
         finally:
             await response.aclose()
 
@@ -123,15 +123,15 @@ def _outcome(broken: BaseException) -> str:
     return "timeout" if isinstance(actual, (TimeoutError, httpx.TimeoutException)) else "broken"
 
 
-def _unavailable(broken: BaseException, *, outcome: str) -> Passing:
+def _unavailable(broken: BaseException, *, outcome: str) -> TransientError:
     says = {
         "unreachable": "Zoom cannot be reached",
         "timeout": "Zoom did not answer in time",
         "broken": "the connection to Zoom broke before its answer was complete",
     }[outcome]
-    if isinstance(broken, AnswerTooLargeError):
+    if isinstance(broken, ResponseTooLargeError):
         says = "Zoom's answer is too large to be one"
-    return Passing(
+    return TransientError(
         Cause.UNAVAILABLE,
         message=f"{says} ({type(_actual(broken)).__name__})",
         maybe_done=outcome != "unreachable",

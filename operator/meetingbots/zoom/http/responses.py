@@ -37,7 +37,7 @@ class Shape(enum.Flag):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ZoomResponse:
     """An HTTP answer, read to its end. Body and fields may hold tokens, so they are in no repr."""
 
     status: int
@@ -62,7 +62,7 @@ class Reading:
     """Zoom's own words; may hold anything, so it is matched against but never shown."""
 
 
-def read(answer: Answer) -> Reading:
+def read(answer: ZoomResponse) -> Reading:
     """Read an answer; never raises."""
     shape, fields = _json_object(answer)
     words = [fields.get(key) for key in ("message", "reason", "errorMessage", "error_description")]
@@ -77,7 +77,7 @@ def read(answer: Answer) -> Reading:
     )
 
 
-def _json_object(answer: Answer) -> tuple[Shape, Mapping[str, object]]:
+def _json_object(answer: ZoomResponse) -> tuple[Shape, Mapping[str, object]]:
     body = answer.body.strip()
     if not body:
         return Shape.EMPTY, {}
@@ -130,7 +130,7 @@ def _epoch_moment(text: str) -> datetime | None:
     return datetime.fromtimestamp(int(text[:10]), tz=UTC)
 
 
-def rate_report(answer: Answer, *, category: Category) -> RateReport:
+def rate_report(answer: ZoomResponse, *, category: Category) -> RateReport:
     """Read what the headers say about the account's limit (Zoom API, Rate limits)."""
     named = answer.headers.get("x-ratelimit-category", "").strip().capitalize()
     return RateReport(

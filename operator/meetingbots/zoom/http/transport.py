@@ -19,7 +19,7 @@ MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 _KEEPALIVE_SECONDS: Final = 15.0
 
 
-class AnswerTooLargeError(Exception):
+class ResponseTooLargeError(Exception):
     """An answer is longer than :data:`MAX_ANSWER_BYTES`."""
 
 
@@ -74,6 +74,6 @@ async def read_capped(response: httpx.Response) -> bytes:
     async for piece in response.aiter_bytes():
         size += len(piece)
         if size > MAX_ANSWER_BYTES:
-            raise AnswerTooLargeError
+            raise ResponseTooLargeError
         pieces.append(piece)
     return b"".join(pieces)

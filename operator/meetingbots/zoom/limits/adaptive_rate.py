@@ -20,7 +20,7 @@ _PAUSE_SECONDS: Final = 1.0
 _OTHERS_SECONDS: Final = 1.0
 
 
-class RateState:
+class AdaptiveRate:
     """One category of one account. `now` is monotonic seconds, `utc` the time of day."""
 
     def __init__(self, *, category: Category) -> None:

@@ -18,9 +18,9 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from meetingbots.zoom.errors import Cause, Passing
+from meetingbots.zoom.errors import Cause, TransientError
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
-from meetingbots.zoom.limits.adaptive_rate import RateState
+from meetingbots.zoom.limits.adaptive_rate import AdaptiveRate
 from meetingbots.zoom.limits.plans import Allowance, Pace
 from meetingbots.zoom.limits.sliding_window import Window
 
@@ -149,7 +149,7 @@ class _Gate:
         self._enter_waiting = waiting
         self._patience = patience
         self._window = Window()
-        self._state = RateState(category=category)
+        self._state = AdaptiveRate(category=category)
         self._waiting: dict[Priority, deque[_Waiter]] = {priority: deque() for priority in Priority}
         self._timer: asyncio.TimerHandle | None = None
         self._allowance = allowance()
@@ -224,7 +224,7 @@ class _Gate:
             while queue:
                 try:
                     self._check(priority, now=now)
-                except Passing as error:
+                except TransientError as error:
                     _settle(queue.popleft(), error)
                     continue
                 if not self._is_free(now):
@@ -238,7 +238,7 @@ class _Gate:
         """Raise where waiting is of no use."""
         spent_until = self._state.spent(self._granted(now), utc=self._utc())
         if spent_until is not None:
-            raise Passing(
+            raise TransientError(
                 Cause.RATE_LIMITED,
                 message="the Zoom account's calls of this day are used up",
                 retry_after=spent_until,
@@ -283,13 +283,13 @@ class _Gate:
         return self._allowance
 
 
-def _settle(waiter: _Waiter, error: Passing) -> None:
+def _settle(waiter: _Waiter, error: TransientError) -> None:
     if not waiter.done():
         waiter.set_exception(error)
 
 
-def _limited(seconds: float) -> Passing:
-    return Passing(
+def _limited(seconds: float) -> TransientError:
+    return TransientError(
         Cause.RATE_LIMITED,
         message="the share of the Zoom account's rate limit that may be used is used up",
         retry_after=max(1.0, seconds),

@@ -4,28 +4,28 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.facts import BotPlan, Commit, DeliverWithout, IssueTokens, Shortfall
+from meetingbots.bots.decide.facts import BotPlan, Commit, DeliverWithout, IssueTokens, TokenFailure
 from meetingbots.bots.decide.next_step import decide
-from meetingbots.bots.decide.tokens import Person
+from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.models.bot import BotPhase, BotReason
 from meetingbots.models.conditions import Condition, find
 
 from tests.unit.bots.bot_builders import CREATING, POD, WAITS, at, facts, pod, shortfall, staged
 
-ABSENT = Person("bob", present=False, since=at(-60))
-UNKNOWN = Person("bob")
+ABSENT = OnBehalfUser("bob", present=False, since=at(-60))
+UNKNOWN = OnBehalfUser("bob")
 ASK = IssueTokens(POD)
 LAST = IssueTokens(POD, absent=True, settle=True)
 
 
 def gate(
-    person: Person | None, *, after: float, told: Shortfall | None = None, status: Any = None, **spec: Any
+    person: OnBehalfUser | None, *, after: float, told: TokenFailure | None = None, status: Any = None, **spec: Any
 ) -> BotPlan:
     given = staged(tokens=["LocalRecording", "OnBehalf"], status=status or {}, **spec)
     return decide(facts(given, after=after, pod=pod(WAITS), person=person, shortfall=told))
 
 
-def refused(*, tried: float, following: float) -> Shortfall:
+def refused(*, tried: float, following: float) -> TokenFailure:
     told = shortfall(passing=True, first=1, following=following)
     return replace(told, reason=BotReason.USER_NOT_IN_MEETING, tried_at=at(tried))
 
@@ -37,7 +37,7 @@ def ready(plan: BotPlan) -> Condition:
 
 
 def test_somebody_who_is_there_or_of_whom_nothing_is_known_is_not_waited_for() -> None:
-    for person in (None, UNKNOWN, Person("bob", present=True, since=at(0))):
+    for person in (None, UNKNOWN, OnBehalfUser("bob", present=True, since=at(0))):
         assert gate(person, after=1).act == ASK
 
 
@@ -86,7 +86,7 @@ def test_zooms_refusal_is_tried_again_with_space_between_and_until_the_wait_is_o
 
 @pytest.mark.parametrize(("since", "act"), [(30, ASK), (0.5, None)])
 def test_who_came_since_the_last_try_is_tried_for_at_once(since: float, act: IssueTokens | None) -> None:
-    came = Person("bob", present=True, since=at(since))
+    came = OnBehalfUser("bob", present=True, since=at(since))
     assert gate(came, after=31, told=refused(tried=1, following=61)).act == act
 
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from meetingbots.bots.decide.token_errors import Refusal, explain, refusal_of
 from meetingbots.models.bot import BotReason, TokenKind
-from meetingbots.zoom.errors import Cause, Definite, Passing
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError
 
 from tests.unit.bots.bot_builders import NOW
 
@@ -26,7 +26,7 @@ from tests.unit.bots.bot_builders import NOW
     ],
 )
 def test_definite_answers(cause: Cause, reason: BotReason) -> None:
-    refusal = refusal_of("alice", TokenKind.LOCAL_RECORDING, Definite(cause, message="no"), now=NOW)
+    refusal = refusal_of("alice", TokenKind.LOCAL_RECORDING, PermanentError(cause, message="no"), now=NOW)
     assert (refusal.reason, refusal.passing, refusal.credential) == (reason, False, "alice")
     assert refusal.message == "LocalRecording: no"
 
@@ -41,18 +41,18 @@ def test_definite_answers(cause: Cause, reason: BotReason) -> None:
     ],
 )
 def test_passing_answers(cause: Cause, reason: BotReason) -> None:
-    refusal = refusal_of("alice", TokenKind.ZAK, Passing(cause, message="later"), now=NOW)
+    refusal = refusal_of("alice", TokenKind.ZAK, TransientError(cause, message="later"), now=NOW)
     assert (refusal.reason, refusal.passing) == (reason, True)
 
 
 def test_a_person_who_is_not_there_yet_may_come() -> None:
-    error = Definite(Cause.USER_NOT_IN_MEETING, message="not in the meeting")
+    error = PermanentError(Cause.USER_NOT_IN_MEETING, message="not in the meeting")
     refusal = refusal_of("bob", TokenKind.ON_BEHALF, error, now=NOW)
     assert (refusal.reason, refusal.passing) == (BotReason.USER_NOT_IN_MEETING, True)
 
 
 def test_when_zoom_says_when() -> None:
-    error = Passing(Cause.RATE_LIMITED, message="slow down", retry_after=7.0)
+    error = TransientError(Cause.RATE_LIMITED, message="slow down", retry_after=7.0)
     assert refusal_of("alice", TokenKind.ZAK, error, now=NOW).retry_at == NOW + timedelta(seconds=7)
 
 

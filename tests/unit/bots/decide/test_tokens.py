@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from meetingbots.bots.decide.token_errors import Refusal
-from meetingbots.bots.decide.tokens import Person, named_reason, person_in, wanted_tokens
+from meetingbots.bots.decide.tokens import OnBehalfUser, named_reason, person_in, wanted_tokens
 from meetingbots.mappings.decide.lookup import looked_up
 from meetingbots.models.bot import BotReason, TokenKind
 from meetingbots.models.mapping import MappingPhase, MeetingMapping, Role, Source
@@ -46,9 +46,9 @@ def test_presence_is_what_events_told_last(phase: str, told: bool, present: bool
     presence = [{"name": "bob", "present": told, "eventTime": 1_800_000_000_000, "uuid": "run-1"}]
     known = mapping({"phase": phase, "uuid": "run-1", "presence": presence})
     since = datetime.fromtimestamp(1_800_000_000, UTC)
-    assert person_in(known, credential="bob") == Person("bob", present=present, since=since)
-    assert person_in(known, credential="alice") == Person("alice")
-    assert person_in(None, credential="alice") == Person("alice")
+    assert person_in(known, credential="bob") == OnBehalfUser("bob", present=present, since=since)
+    assert person_in(known, credential="alice") == OnBehalfUser("alice")
+    assert person_in(None, credential="alice") == OnBehalfUser("alice")
 
 
 def refusal(kind: TokenKind | None, reason: BotReason) -> Refusal:

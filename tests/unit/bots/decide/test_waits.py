@@ -6,14 +6,14 @@ import pytest
 from meetingbots.bots.decide.facts import BotPlan
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.pod_state import PodState
-from meetingbots.bots.decide.tokens import Person
+from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.models.bot import BotPhase
 from meetingbots.models.conditions import find
 
 from tests.unit.bots.bot_builders import POD, WAITS, at, bot, delivery, ended, facts, pod, staged
 
 BEHALF: dict[str, Any] = {"tokens": ["OnBehalf"], "onBehalf": {"retrySeconds": 60, "waitSeconds": 900}}
-ABSENT = Person("bob", present=False, since=at(-60))
+ABSENT = OnBehalfUser("bob", present=False, since=at(-60))
 LEFT = {"podName": POD, "reason": "UserNotInMeeting"}
 
 

@@ -16,16 +16,16 @@ import httpx
 from meetingbots.bots.reconcile.reconciler import BotReconciler
 from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTokens, NotReady
 from meetingbots.kube.client import Object
-from meetingbots.kube.event_recorder import Recorder
+from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS, PODS, SECRETS
 from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.credential import CredentialReason
-from meetingbots.runtime.context import Caches, Queues, Services
+from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
 from meetingbots.runtime.metrics import Metrics
-from meetingbots.runtime.object_cache import Cache, Key, key_of
+from meetingbots.runtime.object_cache import Key, ObjectCache, key_of
 from meetingbots.runtime.settings import OperatorSettings
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.http.transport import new_http_client
 from meetingbots.zoom.oauth import OAuthClient
@@ -80,7 +80,7 @@ class Zoom:
 class Tokens(AccessTokens):
     """Access tokens of credentials, without the credentials' own life."""
 
-    def __init__(self, *, services: Services) -> None:
+    def __init__(self, *, services: OperatorContext) -> None:
         super().__init__(services=services)
         self.not_ready: set[str] = set()
         self.reasons: dict[str, CredentialReason] = {}
@@ -110,7 +110,7 @@ class Operator:
     """One operator process. A second one on the same bench is another process, or the first after a restart."""
 
     cluster: Cluster
-    services: Services
+    services: OperatorContext
     tokens: Tokens
     bots: BotReconciler
 
@@ -142,7 +142,7 @@ def _statuses(pod: Object) -> list[Object]:
     return found
 
 
-def _fill(cache: Cache, items: list[Object]) -> None:
+def _fill(cache: ObjectCache, items: list[Object]) -> None:
     present = {key_of(item): item["metadata"]["uid"] for item in items}
     for key in cache:
         if key not in present:
@@ -189,18 +189,18 @@ class Bench:
         api = ZoomAPI(http, api_url="https://zoom.test/v2")
         metrics = Metrics()
         self.metrics.append(metrics)
-        services = Services(
+        services = OperatorContext(
             kube=self.cluster,
             oauth=OAuthClient(http, oauth_url="https://zoom.test/oauth"),
             api=api,
             api_at=lambda _: api,
             settings=OperatorSettings(_cli_parse_args=False, zoom_api_url="https://zoom.test/v2", **settings),
             clock=self.clock,
-            recorder=Recorder(kube=self.cluster, clock=self.clock, instance="test"),
+            recorder=EventRecorder(kube=self.cluster, clock=self.clock, instance="test"),
             metrics=metrics,
             instance="test",
-            queues=Queues(**{one.name: DelayQueue(clock=self.clock.seconds) for one in fields(Queues)}),
-            caches=Caches(),
+            queues=Queues(**{one.name: WorkQueue(clock=self.clock.seconds) for one in fields(Queues)}),
+            caches=ObjectCaches(),
         )
         tokens = Tokens(services=services)
         return Operator(self.cluster, services, tokens, BotReconciler(services=services, access_tokens=tokens))

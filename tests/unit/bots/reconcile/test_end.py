@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from meetingbots.bots.reconcile.live_label import LiveMeetings
+from meetingbots.bots.reconcile.live_label import LiveLabelReconciler
 from meetingbots.kube.resources import BOTS, MAPPINGS, PODS
 from meetingbots.models import names
 from meetingbots.models.base import format_time
@@ -166,7 +166,7 @@ def ended_mapping(end: datetime) -> dict[str, Any]:
 
 async def test_the_label_goes_when_the_last_bot_has_left() -> None:
     bench, operator = await start()
-    meetings = LiveMeetings(services=operator.services)
+    meetings = LiveLabelReconciler(services=operator.services)
     bench.clock.forward(20)
     assert await meetings.reconcile(PLACE) is None
     assert is_live(bench)
@@ -184,7 +184,7 @@ async def test_the_label_goes_when_the_last_bot_has_left() -> None:
 async def test_a_new_process_waits_for_its_watches_before_it_says_that_nobody_is_there() -> None:
     bench = Bench()
     operator = bench.operator()
-    meetings = LiveMeetings(services=operator.services)
+    meetings = LiveLabelReconciler(services=operator.services)
     tell(bench, operator, end=1)
     assert await meetings.reconcile(PLACE) == 15
     assert is_live(bench)
@@ -196,7 +196,7 @@ async def test_a_new_process_waits_for_its_watches_before_it_says_that_nobody_is
 async def test_a_meeting_that_began_again_meanwhile_keeps_its_label() -> None:
     bench = Bench()
     operator = bench.operator()
-    meetings = LiveMeetings(services=operator.services)
+    meetings = LiveLabelReconciler(services=operator.services)
     tell(bench, operator, end=1)
     old = operator.services.caches.live_mappings.get(PLACE)
     assert old is not None
@@ -212,7 +212,7 @@ async def test_a_bot_of_a_later_time_does_not_keep_the_label() -> None:
     bench = Bench()
     bench.put_bot(joinAt=format_time(at(0) + timedelta(days=7)))
     operator = bench.operator()
-    meetings = LiveMeetings(services=operator.services)
+    meetings = LiveLabelReconciler(services=operator.services)
     await operator.look()
     tell(bench, operator, end=60)
     bench.clock.forward(60)

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from meetingbots.bots.rejoin.endpoint import serve_tokens
 from meetingbots.bots.rejoin.rules import NotAllowed, NoToken, NotYet
-from meetingbots.bots.rejoin.service import Granted, Outcome, Rejoins, TooOften, Unknown
+from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService, TooOften, Unknown
 from meetingbots.kube.errors import UnavailableError
 from pydantic import SecretStr
 
@@ -34,7 +34,7 @@ async def ask(
     told: Told | None, *, method: str = "POST", path: str = "/token", headers: dict[str, str] | None = None
 ) -> tuple[int, str, dict[str, str]]:
     async with (
-        serve_tokens(rejoins=lambda: cast("Rejoins | None", told), port=0, host="127.0.0.1") as port,
+        serve_tokens(rejoins=lambda: cast("RejoinService | None", told), port=0, host="127.0.0.1") as port,
         aiohttp.ClientSession() as session,
         session.request(
             method, f"http://127.0.0.1:{port}{path}", headers=HEADERS if headers is None else headers

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from meetingbots.bots.rejoin.pod_identity import identity
 from meetingbots.bots.rejoin.rules import NotAllowed, NoToken, NotYet
-from meetingbots.bots.rejoin.service import Granted, Outcome, Rejoins, TooOften, Unknown
+from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService, TooOften, Unknown
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import ForbiddenError, KubeError
 from meetingbots.kube.resources import BOTS, MAPPINGS, PODS, TOKEN_REVIEWS, Resource
@@ -29,7 +29,7 @@ class Ground:
 
     bench: Bench
     operator: Operator
-    rejoins: Rejoins
+    rejoins: RejoinService
     review: dict[str, Any]
     reviewed: list[Object] = field(default_factory=list)
     refusal: KubeError | None = None
@@ -56,7 +56,7 @@ async def ground(monkeypatch: pytest.MonkeyPatch, *, settings: dict[str, Any] | 
     bench.put_mapping()
     operator = bench.operator(token_url=BASE, token_port=8082, **(settings or {}))
     await bench.live(operator, until=bench.running)
-    rejoins = Rejoins(services=operator.services, access_tokens=operator.tokens, monotonic=bench.clock.seconds)
+    rejoins = RejoinService(services=operator.services, access_tokens=operator.tokens, monotonic=bench.clock.seconds)
     told = status()
     [pod] = bench.cluster.all(PODS)
     told["user"]["extra"]["authentication.kubernetes.io/pod-uid"] = [pod["metadata"]["uid"]]
@@ -212,7 +212,7 @@ async def test_one_that_is_told_to_leave_while_zoom_is_asked_gets_nothing(monkey
 async def test_what_the_watch_has_not_told_yet_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     here = await ground(monkeypatch)
     fresh = here.bench.operator(token_url=BASE, token_port=8082)
-    rejoins = Rejoins(services=fresh.services, access_tokens=fresh.tokens, monotonic=here.bench.clock.seconds)
+    rejoins = RejoinService(services=fresh.services, access_tokens=fresh.tokens, monotonic=here.bench.clock.seconds)
     assert isinstance(await rejoins.token(PRESENTED), Granted)
     here.bench.cluster.remove(BOTS, namespace="team", name="standup")
     assert isinstance(await rejoins.token(PRESENTED), NotAllowed)

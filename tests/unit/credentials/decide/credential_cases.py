@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from meetingbots.credentials.decide.facts import AppFound, CredentialFacts, GrantFound, Trouble
+from meetingbots.credentials.decide.facts import AppFound, CredentialFacts, Failure, GrantFound
 from meetingbots.credentials.decide.token_state import Claim, Slot, Tokens, TokenState, Unsaved
 from meetingbots.credentials.manifests.token_secret import TokenSecret
 from meetingbots.models.credential import CredentialReason, ZoomCredential
@@ -81,8 +81,8 @@ def claim(*, holder: str = "other", mark: str = "", open: bool = True, interrupt
 
 def trouble(
     reason: CredentialReason = CredentialReason.ZOOM_UNAVAILABLE, *, wait: float = 60, definite: bool | None = None
-) -> Trouble:
-    return Trouble(
+) -> Failure:
+    return Failure(
         reason=reason,
         definite=reason is not CredentialReason.ZOOM_UNAVAILABLE if definite is None else definite,
         code="503",

@@ -14,7 +14,7 @@ from meetingbots.credentials.decide.retry import (
     trouble_after,
 )
 from meetingbots.models.credential import CredentialReason as Reason
-from meetingbots.zoom.errors import Cause, Definite, Passing, ZoomError
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ def test_backoff(failures: int, seconds: float) -> None:
 
 @pytest.mark.parametrize("cause", list(Cause))
 def test_passing_failures_never_cost_a_consent(cause: Cause) -> None:
-    error = Passing(cause, message="x")
+    error = TransientError(cause, message="x")
     assert reason_of(error) is Reason.ZOOM_UNAVAILABLE
     assert not is_final(error)
 
@@ -52,24 +52,24 @@ def test_passing_failures_never_cost_a_consent(cause: Cause) -> None:
     ],
 )
 def test_definite_answers(cause: Cause, reason: Reason, final: bool) -> None:
-    error = Definite(cause, message="x")
+    error = PermanentError(cause, message="x")
     assert reason_of(error) is reason
     assert is_final(error) is final
 
 
 def test_account_that_zoom_does_not_take_is_the_apps_setting() -> None:
-    assert reason_of(Definite(Cause.GRANT_INVALID, message="x"), renewable=True) is Reason.APP_INVALID
+    assert reason_of(PermanentError(Cause.GRANT_INVALID, message="x"), renewable=True) is Reason.APP_INVALID
 
 
 @pytest.mark.parametrize(
     ("error", "seconds"),
     [
-        (Passing(Cause.UNAVAILABLE, message="x"), 20),
-        (Passing(Cause.RATE_LIMITED, message="x", retry_after=2.0), 2),
-        (Passing(Cause.RATE_LIMITED, message="x", retry_after=900.0), 900),
-        (Passing(Cause.RATE_LIMITED, message="x", retry_after=NOW + timedelta(hours=3)), 10_800),
-        (Passing(Cause.RATE_LIMITED, message="x", daily=True), 43_200),
-        (Definite(Cause.APP_INVALID, message="x"), 30),
+        (TransientError(Cause.UNAVAILABLE, message="x"), 20),
+        (TransientError(Cause.RATE_LIMITED, message="x", retry_after=2.0), 2),
+        (TransientError(Cause.RATE_LIMITED, message="x", retry_after=900.0), 900),
+        (TransientError(Cause.RATE_LIMITED, message="x", retry_after=NOW + timedelta(hours=3)), 10_800),
+        (TransientError(Cause.RATE_LIMITED, message="x", daily=True), 43_200),
+        (PermanentError(Cause.APP_INVALID, message="x"), 30),
     ],
 )
 def test_zooms_own_time_wins(error: ZoomError, seconds: float) -> None:
@@ -77,11 +77,11 @@ def test_zooms_own_time_wins(error: ZoomError, seconds: float) -> None:
 
 
 def test_failures_count_but_not_the_same_refusal_again() -> None:
-    away = Passing(Cause.UNAVAILABLE, message="away", http_status=503)
+    away = TransientError(Cause.UNAVAILABLE, message="away", http_status=503)
     first = trouble_after(away, before=None, now=NOW)
     second = trouble_after(away, before=first, now=NOW)
     assert (first.failures, second.failures) == (1, 2)
-    no = Definite(Cause.APP_INVALID, message="wrong", code="invalid_client")
+    no = PermanentError(Cause.APP_INVALID, message="wrong", code="invalid_client")
     third = trouble_after(no, before=second, now=NOW)
     fourth = trouble_after(no, before=third, now=NOW + timedelta(seconds=30))
     assert (third.failures, fourth.failures) == (3, 3)
@@ -89,18 +89,18 @@ def test_failures_count_but_not_the_same_refusal_again() -> None:
 
 
 def test_error_for_the_status_keeps_its_time_while_a_refusal_is_the_same() -> None:
-    no = Definite(Cause.APP_INVALID, message="wrong", code="invalid_client")
+    no = PermanentError(Cause.APP_INVALID, message="wrong", code="invalid_client")
     first = error_for_status(no, reason="AppInvalid", before=None, now=NOW)
     later = NOW + timedelta(seconds=30)
     assert error_for_status(no, reason="AppInvalid", before=first, now=later) == first
     assert error_for_status(no, reason="Other", before=first, now=later).time == later
-    away = Passing(Cause.UNAVAILABLE, message="away")
+    away = TransientError(Cause.UNAVAILABLE, message="away")
     before = error_for_status(away, reason="ZoomUnavailable", before=None, now=NOW)
     assert error_for_status(away, reason="ZoomUnavailable", before=before, now=later).time == later
 
 
 def test_words() -> None:
-    assert sentence(Passing(Cause.UNAVAILABLE, message="the app is away")) == "The app is away."
-    assert code_of(Passing(Cause.UNAVAILABLE, message="x", http_status=503)) == "503"
-    assert code_of(Definite(Cause.APP_INVALID, message="x", code="4702", http_status=400)) == "4702"
-    assert code_of(Passing(Cause.UNAVAILABLE, message="x")) == ""
+    assert sentence(TransientError(Cause.UNAVAILABLE, message="the app is away")) == "The app is away."
+    assert code_of(TransientError(Cause.UNAVAILABLE, message="x", http_status=503)) == "503"
+    assert code_of(PermanentError(Cause.APP_INVALID, message="x", code="4702", http_status=400)) == "4702"
+    assert code_of(TransientError(Cause.UNAVAILABLE, message="x")) == ""

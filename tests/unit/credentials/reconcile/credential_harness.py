@@ -15,15 +15,15 @@ from meetingbots.credentials.decide.token_state import TokenState
 from meetingbots.credentials.manifests.token_secret import read_state
 from meetingbots.credentials.reconcile.reconciler import CredentialReconciler
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
-from meetingbots.egress.client import OutsideClient
+from meetingbots.egress.client import EgressClient
 from meetingbots.kube.client import Object
-from meetingbots.kube.event_recorder import Recorder
+from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
-from meetingbots.runtime.context import Caches, Queues, Services
+from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.settings import OperatorSettings
-from meetingbots.runtime.work_queue import DelayQueue
+from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.http.transport import new_http_client
 from meetingbots.zoom.oauth import OAuthClient
@@ -177,7 +177,7 @@ class FakeZoom:
 class Operator:
     """One operator process. A second one on the same bench is another process, or the first after a restart."""
 
-    services: Services
+    services: OperatorContext
     tokens: AccessTokens
     credentials: CredentialReconciler
     http: httpx.AsyncClient
@@ -203,7 +203,7 @@ class Bench:
         self.kube = FakeKube()
         self.zoom = FakeZoom()
         self.operators: list[Operator] = []
-        self.outside = OutsideClient()
+        self.outside = EgressClient()
         self.token_url_hosts: tuple[str, ...] = ()
         self.notify_url_hosts: tuple[str, ...] = ()
         self.put_app()
@@ -268,18 +268,18 @@ class Bench:
         )
         name = instance or f"operator-{len(self.operators) + 1}"
         seconds = self.clock.now.timestamp
-        services = Services(
+        services = OperatorContext(
             kube=self.kube,
             oauth=OAuthClient(http, oauth_url=settings.zoom_oauth_url),
             api=ZoomAPI(http, api_url=settings.zoom_api_url),
             api_at=lambda url: ZoomAPI(http, api_url=url),
             settings=settings,
             clock=self.clock,
-            recorder=Recorder(kube=self.kube, clock=self.clock, instance=name),
+            recorder=EventRecorder(kube=self.kube, clock=self.clock, instance=name),
             metrics=Metrics(),
             instance=name,
-            queues=Queues(**{one.name: DelayQueue(clock=seconds) for one in fields(Queues)}),
-            caches=Caches(),
+            queues=Queues(**{one.name: WorkQueue(clock=seconds) for one in fields(Queues)}),
+            caches=ObjectCaches(),
             outside=self.outside,
         )
         tokens = AccessTokens(services=services, wait=no_wait)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from meetingbots.credentials.reconcile.notifier import Notifier
-from meetingbots.egress.client import OutsideClient
+from meetingbots.egress.client import EgressClient
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, Bench, Operator
 from tests.unit.egress.customer import NAME, Customer, make_certificate, plain, serving
@@ -33,7 +33,7 @@ async def customer(certificate: Path) -> AsyncIterator[Customer]:
 @pytest.fixture
 async def bench(customer: Customer) -> AsyncIterator[Bench]:
     bench = Bench()
-    bench.outside = OutsideClient(tls=customer.trust(), resolve=customer.resolve)
+    bench.outside = EgressClient(tls=customer.trust(), resolve=customer.resolve)
     bench.notify_url_hosts = (f"private:{NAME}",)
     bench.consent()
     bench.put_credential()

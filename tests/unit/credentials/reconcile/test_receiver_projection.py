@@ -16,7 +16,7 @@ from meetingbots.credentials.reconcile.receiver_projection import ReceiverProjec
 from meetingbots.kube.errors import ConflictError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.names import RECEIVER_SECRET
-from meetingbots.runtime.context import Services
+from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 
 from tests.unit.credentials.reconcile.credential_harness import Bench
@@ -33,7 +33,7 @@ async def bench() -> AsyncIterator[Bench]:
     await bench.close()
 
 
-def services(bench: Bench, *, cached: bool = True) -> Services:
+def services(bench: Bench, *, cached: bool = True) -> OperatorContext:
     made = bench.operator().services
     item = bench.kube.peek(CREDENTIALS, namespace="team", name="alice")
     if cached and item is not None:

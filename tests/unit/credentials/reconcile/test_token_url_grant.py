@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from meetingbots.credentials.decide.notifications import notice_for
 from meetingbots.credentials.reconcile.token_url_grant import expiry_of
-from meetingbots.egress.client import OutsideClient
+from meetingbots.egress.client import EgressClient
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.credential import ZoomCredential
 from pydantic import SecretStr
@@ -36,7 +36,7 @@ async def customer(certificate: Path) -> AsyncIterator[Customer]:
 @pytest.fixture
 async def bench(customer: Customer) -> AsyncIterator[Bench]:
     bench = Bench()
-    bench.outside = OutsideClient(tls=customer.trust(), resolve=customer.resolve)
+    bench.outside = EgressClient(tls=customer.trust(), resolve=customer.resolve)
     bench.token_url_hosts = (f"private:{NAME}",)
     yield bench
     await bench.close()

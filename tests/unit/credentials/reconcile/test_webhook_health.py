@@ -8,7 +8,7 @@ import pytest
 from meetingbots.kube.resources import CREDENTIALS
 from meetingbots.models.base import format_time
 from meetingbots.receiver.app_directory import Directory
-from meetingbots.receiver.webhook_reporter import ReceptionReporter
+from meetingbots.receiver.webhook_reporter import WebhookReporter
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, START, Bench
 from tests.unit.fake_kube import Call
@@ -62,7 +62,7 @@ async def test_the_receiver_has_the_last_word(bench: Bench) -> None:
     directory.on_credential(
         KEY.namespace, KEY.name, bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
     )
-    reception = ReceptionReporter(kube=bench.kube, directory=directory, clock=bench.clock)
+    reception = WebhookReporter(kube=bench.kube, directory=directory, clock=bench.clock)
     reception.note([KEY])
     await reception.write_next()
     assert condition(bench)["status"] == "True"

@@ -22,7 +22,7 @@ from meetingbots.models.credential import (
     UserRemoval,
     ZoomCredential,
 )
-from meetingbots.zoom.errors import Cause, Definite, Passing
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError
 
 from tests.unit.credentials.decide.credential_cases import credential
 
@@ -148,13 +148,13 @@ def test_next_read_is_spread() -> None:
 
 
 def test_failures() -> None:
-    scopes = Definite(Cause.SCOPES_MISSING, message="scopes lack", scopes=("a:b",))
+    scopes = PermanentError(Cause.SCOPES_MISSING, message="scopes lack", scopes=("a:b",))
     assert failed(scopes).reason is SyncReason.SCOPES_MISSING
     assert retry_after(scopes, failures=1, now=NOW) == NOW + timedelta(minutes=10)
-    away = Passing(Cause.UNAVAILABLE, message="away")
+    away = TransientError(Cause.UNAVAILABLE, message="away")
     assert failed(away).reason is SyncReason.SYNC_FAILED
     assert retry_after(away, failures=2, now=NOW) == NOW + timedelta(seconds=10)
-    limited = Passing(Cause.RATE_LIMITED, message="x", retry_after=77.0)
+    limited = TransientError(Cause.RATE_LIMITED, message="x", retry_after=77.0)
     assert retry_after(limited, failures=2, now=NOW) == NOW + timedelta(seconds=77)
 
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meetingbots.credentials.sessions.access_tokens import AccessToken
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
-from meetingbots.mappings.reconcile.sweeper import MappingTidying
+from meetingbots.mappings.reconcile.sweeper import MappingSweeper
 from meetingbots.mappings.reconcile.sync_diff import sync_meetings
 from meetingbots.mappings.writer import MappingWriter
 from meetingbots.models.base import format_time
@@ -25,8 +25,8 @@ from meetingbots.models.credential import SyncProgress, ZoomCredential
 from meetingbots.receiver.app_directory import Directory
 from meetingbots.receiver.event_writer import EventWriter
 from meetingbots.receiver.live_lookup import LiveLookup
-from meetingbots.receiver.revocations import ConsentEnds
-from meetingbots.runtime.context import Caches, Queues, Services
+from meetingbots.receiver.revocations import RevocationWriter
+from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.settings import OperatorSettings
@@ -157,7 +157,7 @@ class Cluster:
 
     kube: FakeKube = field(default_factory=FakeKube)
     directory: Directory = field(default_factory=Directory)
-    caches: Caches = field(default_factory=Caches)
+    caches: ObjectCaches = field(default_factory=ObjectCaches)
 
     def __post_init__(self) -> None:
         for user, name in OURS.items():
@@ -171,12 +171,12 @@ class Cluster:
             directory=self.directory,
             lookup=LiveLookup(kube=self.kube, everywhere=True),
             writer=MappingWriter(kube=self.kube, clock=lambda: 0.0),
-            consents=ConsentEnds(kube=self.kube),
+            consents=RevocationWriter(kube=self.kube),
         )
         for body in arriving:
             await events.apply(parse_event(json.dumps(body).encode()), client_id=CLIENT, apps=[APP])
 
-    async def sync(self, services: Services) -> None:
+    async def sync(self, services: OperatorContext) -> None:
         async def progress(_: SyncProgress) -> None: ...
 
         for user, name in OURS.items():
@@ -190,9 +190,9 @@ class Cluster:
                 progress=progress,
             )
 
-    def services(self, http: httpx.AsyncClient) -> Services:
+    def services(self, http: httpx.AsyncClient) -> OperatorContext:
         api = ZoomAPI(http)
-        return Services(
+        return OperatorContext(
             kube=self.kube,
             oauth=cast("Any", None),
             api=api,
@@ -231,7 +231,7 @@ async def after(story: Story, arriving: list[dict[str, Any]], *, sweep: bool) ->
         services = cluster.services(http)
         await cluster.sync(services)
         if sweep:
-            tidying = MappingTidying(services=services, access_tokens=cast("Any", Tokens()), jitter=lambda: 0.5)
+            tidying = MappingSweeper(services=services, access_tokens=cast("Any", Tokens()), jitter=lambda: 0.5)
             await tidying.reconcile(Key("", ""))
     return cluster
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from meetingbots.kube.errors import ExpiredError, UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
-from meetingbots.mappings.recently_deleted import KEPT_SECONDS, GoneMappings
-from meetingbots.mappings.reconcile.manual_entries import PeopleEntries
+from meetingbots.mappings.recently_deleted import KEPT_SECONDS, RecentlyDeletedMappings
+from meetingbots.mappings.reconcile.manual_entries import ManualEntries
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.runtime.object_cache import Key
 
@@ -181,7 +181,7 @@ async def test_the_removal_of_a_credentials_entries_ends_when_it_is_back(bench: 
 
 def test_what_is_gone_is_remembered_for_two_minutes() -> None:
     now = [0.0]
-    gone = GoneMappings(clock=lambda: now[0])
+    gone = RecentlyDeletedMappings(clock=lambda: now[0])
     item = {"metadata": {"namespace": "team", "name": MEETING, "ownerReferences": [OLD]}}
     assert gone.note(item) == {KEY: "uid-before"}
     assert gone.note({"metadata": {"namespace": "team", "name": "1"}}) == {}
@@ -247,7 +247,7 @@ async def test_owners_go_once_people_have_a_say(bench: Bench) -> None:
         pauses.append(seconds)
 
     with pytest.raises(Stop):
-        await PeopleEntries(services=operator.services, namespace=None, sleep=sleep).run()
+        await ManualEntries(services=operator.services, namespace=None, sleep=sleep).run()
     assert uids(kube) == []
     assert uids(kube, "82222222222") == ["uid-before"]
     assert kube.positions[-1] == "9", "it goes on where it was"

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
-from meetingbots.mappings.reconcile.sweeper import MappingTidying, first_sweeps
+from meetingbots.mappings.reconcile.sweeper import MappingSweeper, first_sweeps
 from meetingbots.models.base import format_time
 from meetingbots.runtime.object_cache import Key
 
@@ -67,11 +67,11 @@ def entries(bench: Bench, name: str = MEETING) -> list[str] | None:
     return None if item is None else [one["name"] for one in item["status"].get("credentials", [])]
 
 
-def tidying(operator: Operator) -> MappingTidying:
-    return MappingTidying(services=operator.services, access_tokens=operator.tokens, jitter=lambda: 0.5)
+def tidying(operator: Operator) -> MappingSweeper:
+    return MappingSweeper(services=operator.services, access_tokens=operator.tokens, jitter=lambda: 0.5)
 
 
-async def seen(bench: Bench) -> tuple[Operator, MappingTidying]:
+async def seen(bench: Bench) -> tuple[Operator, MappingSweeper]:
     """An operator that knows alice, whose consent works."""
     operator = bench.operator()
     await operator.look()
@@ -150,7 +150,7 @@ def zoom_says(bench: Bench, status: str) -> list[str]:
     return asked
 
 
-async def removed(bench: Bench) -> tuple[Operator, MappingTidying]:
+async def removed(bench: Bench) -> tuple[Operator, MappingSweeper]:
     """Alice's meetings were mapped, and she was deactivated just now."""
     bench.put_credential(meetingSync={"enabled": True})
     operator, tidy = await seen(bench)
@@ -342,7 +342,7 @@ async def test_what_a_sync_reads_is_not_asked_for(bench: Bench) -> None:
     assert entries(bench) == ["alice"]
 
 
-async def read_at(bench: Bench, after: timedelta) -> MappingTidying:
+async def read_at(bench: Bench, after: timedelta) -> MappingSweeper:
     """An operator that read alice's meetings so long after the tests' beginning."""
     bench.put_credential(meetingSync={"enabled": True})
     bench.clock.forward(after.total_seconds())

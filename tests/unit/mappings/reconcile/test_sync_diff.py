@@ -12,11 +12,11 @@ from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import MAPPINGS
 from meetingbots.mappings.reconcile.sync_diff import SyncResult, sync_meetings
 from meetingbots.models.credential import SyncProgress, ZoomCredential
-from meetingbots.runtime.context import Caches, Queues, Services
+from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.zoom.api import ZoomAPI
-from meetingbots.zoom.errors import Passing
+from meetingbots.zoom.errors import TransientError
 from meetingbots.zoom.http.transport import new_http_client
 from pydantic import SecretStr
 
@@ -109,7 +109,7 @@ class Ground:
         now = START + after
         async with new_http_client(timeout=5, user_agent="tests", transport=httpx.MockTransport(self.zoom)) as http:
             api = ZoomAPI(http)
-            services = Services(
+            services = OperatorContext(
                 kube=self.kube,
                 oauth=cast("Any", None),
                 api=api,
@@ -119,7 +119,7 @@ class Ground:
                 metrics=Metrics(),
                 instance="tests",
                 queues=cast("Queues", None),
-                caches=Caches(),
+                caches=ObjectCaches(),
                 api_at=lambda _: api,
             )
             access = AccessToken(
@@ -231,7 +231,7 @@ async def test_a_list_that_breaks_off_changes_nothing(ground: Ground) -> None:
     ground.zoom.meetings = ids([*range(1, 400), 900])
     ground.zoom.broken = {1: httpx.Response(502, text="<html>bad gateway</html>")}
     counted = ground.counted()
-    with pytest.raises(Passing):
+    with pytest.raises(TransientError):
         await ground.sync(after=timedelta(days=1))
     assert counted.made == {}
 
@@ -372,7 +372,7 @@ async def test_a_walk_that_breaks_off_removes_nothing(account: Ground) -> None:
     account.zoom.account["U2"] = []
     account.zoom.broken = {0: httpx.Response(502, text="<html>bad gateway</html>")}
     counted = account.counted()
-    with pytest.raises(Passing):
+    with pytest.raises(TransientError):
         await account.sync(after=timedelta(days=1))
     assert counted.made == {}
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from meetingbots.zoom.errors import Cause, Definite, Passing
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError
 from meetingbots.zoom.http import calls
 from meetingbots.zoom.http.calls import Call
 from meetingbots.zoom.http.classify import classify, missing_scopes
 from meetingbots.zoom.http.error_table import TABLE, Row
-from meetingbots.zoom.http.responses import Answer, read
+from meetingbots.zoom.http.responses import ZoomResponse, read
 
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
@@ -28,9 +28,9 @@ class Example:
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> ZoomResponse:
         body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
-        return Answer(status=self.status, headers=self.headers, body=body)
+        return ZoomResponse(status=self.status, headers=self.headers, body=body)
 
     def __str__(self) -> str:
         return f"{self.call.name}-{self.status}-{self.body!r:.60}"
@@ -155,7 +155,7 @@ EXAMPLES = [*NO_REAL_ANSWER, *OAUTH, *REST]
 def test_each_answer_has_its_meaning(example: Example) -> None:
     error = classify(example.answer, call=example.call)
     assert (error.kind, error.definite) == (example.cause, example.definite)
-    assert isinstance(error, Definite if example.definite else Passing)
+    assert isinstance(error, PermanentError if example.definite else TransientError)
     assert error.maybe_done is example.maybe_done
     assert error.http_status == example.status
     assert example.code is None or error.code == example.code
@@ -176,11 +176,13 @@ def test_every_row_of_the_table_decides_an_example() -> None:
 @pytest.mark.parametrize("body", [HTML, b"", b"{", b"null", b'{"error":"invalid_grant"}', b'{"code":3001}'])
 @pytest.mark.parametrize("call", [calls.REFRESH, calls.RECORDING_TOKEN, calls.USER])
 def test_limits_and_server_errors_are_passing_whatever_the_body_says(call: Call, body: bytes, status: int) -> None:
-    assert not classify(Answer(status=status, headers={}, body=body), call=call).definite
+    assert not classify(ZoomResponse(status=status, headers={}, body=body), call=call).definite
 
 
 def test_missing_scopes_are_named() -> None:
-    error = classify(Answer(status=400, headers={}, body=json.dumps(rest(4711, LACKING)).encode()), call=calls.MEETINGS)
+    error = classify(
+        ZoomResponse(status=400, headers={}, body=json.dumps(rest(4711, LACKING)).encode()), call=calls.MEETINGS
+    )
     assert error.scopes == ("meeting:read:list_meetings", "user:read:user")
     assert "meeting:read:list_meetings, user:read:user" in str(error)
 
@@ -219,7 +221,7 @@ def test_scope_lists(text: str, scopes: tuple[str, ...]) -> None:
     ],
 )
 def test_retry_after_in_each_form(headers: dict[str, str], expected: float | datetime | None) -> None:
-    error = classify(Answer(status=429, headers=headers, body=b"{}"), call=calls.MEETING)
+    error = classify(ZoomResponse(status=429, headers=headers, body=b"{}"), call=calls.MEETING)
     assert error.retry_after == expected
 
 
@@ -234,15 +236,17 @@ def test_retry_after_in_each_form(headers: dict[str, str], expected: float | dat
 )
 def test_daily_limits_are_told_apart(headers: dict[str, str], message: str, daily: bool) -> None:
     body = json.dumps(rest(429, message)).encode()
-    assert classify(Answer(status=429, headers=headers, body=body), call=calls.MEETING).daily is daily
+    assert classify(ZoomResponse(status=429, headers=headers, body=body), call=calls.MEETING).daily is daily
 
 
 def test_a_definite_answer_names_no_time_to_try_again() -> None:
-    answer = Answer(status=404, headers={"retry-after": "5"}, body=json.dumps(rest(3001)).encode())
+    answer = ZoomResponse(status=404, headers={"retry-after": "5"}, body=json.dumps(rest(3001)).encode())
     assert classify(answer, call=calls.MEETING).retry_after is None
 
 
 def test_an_unknown_answer_is_shown_in_plain_words_only() -> None:
     words = "Sorry alice@example.com token eyJhbGciOiJIUzI1NiJ9.e30.x and Zk93bQ8 is bad, see 4242 or 81234567890"
-    error = classify(Answer(status=400, headers={}, body=json.dumps(rest(77, words)).encode()), call=calls.MEETING)
+    error = classify(
+        ZoomResponse(status=400, headers={}, body=json.dumps(rest(77, words)).encode()), call=calls.MEETING
+    )
     assert str(error).endswith(": Sorry … token … and … is bad, see 4242 or …")

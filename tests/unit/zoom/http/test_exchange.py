@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import httpx
 import pytest
-from meetingbots.zoom.errors import Cause, Passing, ZoomError
+from meetingbots.zoom.errors import Cause, TransientError, ZoomError
 from meetingbots.zoom.http import calls
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
 from meetingbots.zoom.http.exchange import Exchange
@@ -88,7 +88,7 @@ async def failure(
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     assert caught.value.kind is Cause.UNAVAILABLE
-    assert isinstance(caught.value, Passing)
+    assert isinstance(caught.value, TransientError)
     return caught.value
 
 
@@ -270,7 +270,7 @@ async def test_the_limiter_is_asked_before_and_told_after(http: httpx.AsyncClien
     headers = {"X-RateLimit-Category": "Heavy", "X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "29"}
     zoom.says(httpx.Response(200, json={}, headers=headers), httpx.Response(429, headers={"Retry-After": "1"}))
     await exchange.ask(http.build_request("GET", "https://api.zoom.us/v2"), call=calls.RECORDING_TOKEN)
-    with pytest.raises(Passing):
+    with pytest.raises(TransientError):
         await exchange.ask(http.build_request("GET", "https://api.zoom.us/v2"), call=calls.MEETINGS)
     refresh = http.build_request("POST", "https://zoom.us/oauth/token")
     zoom.says(httpx.Response(200, content=json.dumps({})))
@@ -289,7 +289,7 @@ async def test_a_turn_ends_also_where_no_answer_comes(http: httpx.AsyncClient, z
     limiter = RecordingLimiter()
     exchange = Exchange(http, deadline=5, account="acme", limiter=limiter)
     zoom.says(httpx.ConnectError("no route"))
-    with pytest.raises(Passing):
+    with pytest.raises(TransientError):
         await exchange.ask(http.build_request("GET", "https://api.zoom.us/v2"), call=calls.USER)
     assert limiter.reported == [None]
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from meetingbots.zoom.http.calls import Category, RateReport
-from meetingbots.zoom.limits.adaptive_rate import RateState
+from meetingbots.zoom.limits.adaptive_rate import AdaptiveRate
 from meetingbots.zoom.limits.plans import Allowance, Pace, Plan
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -11,16 +11,16 @@ MIDNIGHT = datetime(2026, 11, 25, tzinfo=UTC)
 BUSINESS = Allowance(plan=Plan.BUSINESS, share=0.5)
 
 
-def told(state: RateState, *, now: float = 0.0, ours: int = 0, utc: datetime = NOON, **says: object) -> None:
+def told(state: AdaptiveRate, *, now: float = 0.0, ours: int = 0, utc: datetime = NOON, **says: object) -> None:
     state.learn(RateReport(category=Category.LIGHT, **says), ours=ours, now=now, utc=utc)  # type: ignore[arg-type]
 
 
 def test_it_begins_with_what_is_granted() -> None:
-    assert RateState(category=Category.LIGHT).pace(BUSINESS, now=0.0) == Pace(40, 1.0)
+    assert AdaptiveRate(category=Category.LIGHT).pace(BUSINESS, now=0.0) == Pace(40, 1.0)
 
 
 def test_a_lower_limit_than_the_credential_says_is_heeded_and_a_higher_one_is_not() -> None:
-    state = RateState(category=Category.LIGHT)
+    state = AdaptiveRate(category=Category.LIGHT)
     told(state, limit=30)
     assert state.pace(BUSINESS, now=0.0).calls == 15
     told(state, limit=200)
@@ -28,7 +28,7 @@ def test_a_lower_limit_than_the_credential_says_is_heeded_and_a_higher_one_is_no
 
 
 def test_what_other_apps_have_used_in_this_second_is_left_to_them() -> None:
-    state = RateState(category=Category.LIGHT)
+    state = AdaptiveRate(category=Category.LIGHT)
     told(state, limit=80, remaining=20, ours=0)
     assert state.pace(BUSINESS, now=0.5).calls == 20
     assert state.pace(BUSINESS, now=1.0).calls == 40
@@ -37,7 +37,7 @@ def test_what_other_apps_have_used_in_this_second_is_left_to_them() -> None:
 
 
 def test_a_429_pauses_and_then_goes_on_more_slowly_until_it_has_recovered() -> None:
-    state = RateState(category=Category.LIGHT)
+    state = AdaptiveRate(category=Category.LIGHT)
     for _ in range(5):  # all that were on their way together
         told(state, limited=True, now=10.0)
     assert state.paused_until == 11.0
@@ -50,7 +50,7 @@ def test_a_429_pauses_and_then_goes_on_more_slowly_until_it_has_recovered() -> N
 
 
 def test_zoom_says_how_long_to_wait_in_seconds_or_as_a_moment() -> None:
-    state = RateState(category=Category.LIGHT)
+    state = AdaptiveRate(category=Category.LIGHT)
     told(state, limited=True, retry_after=7.0)
     assert state.paused_until == 7.0
     told(state, limited=True, retry_after=NOON + timedelta(seconds=9), now=1.0)
@@ -60,7 +60,7 @@ def test_zoom_says_how_long_to_wait_in_seconds_or_as_a_moment() -> None:
 
 
 def test_a_daily_limit_holds_until_zoom_says_or_until_midnight() -> None:
-    state = RateState(category=Category.LIGHT)
+    state = AdaptiveRate(category=Category.LIGHT)
     assert state.spent(BUSINESS, utc=NOON) is None
     told(state, limited=True, daily=True, retry_after=NOON + timedelta(hours=3))
     assert state.spent(BUSINESS, utc=NOON) == NOON + timedelta(hours=3)
@@ -71,7 +71,7 @@ def test_a_daily_limit_holds_until_zoom_says_or_until_midnight() -> None:
 
 
 def test_the_last_call_of_the_day_ends_it() -> None:
-    state = RateState(category=Category.LIGHT)
+    state = AdaptiveRate(category=Category.LIGHT)
     told(state, daily=True, limit=6000, remaining=1)
     assert state.spent(BUSINESS, utc=NOON) is None
     told(state, daily=True, limit=6000, remaining=0)
@@ -79,7 +79,7 @@ def test_the_last_call_of_the_day_ends_it() -> None:
 
 
 def test_a_free_account_has_its_share_of_6000_light_calls_a_day() -> None:
-    free, state = Allowance(plan=Plan.FREE, share=0.5), RateState(category=Category.LIGHT)
+    free, state = Allowance(plan=Plan.FREE, share=0.5), AdaptiveRate(category=Category.LIGHT)
     for _ in range(2999):
         state.count(utc=NOON)
     assert state.spent(free, utc=NOON) is None

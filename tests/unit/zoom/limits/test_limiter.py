@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meetingbots.zoom.errors import Cause, Passing
+from meetingbots.zoom.errors import Cause, TransientError
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
 from meetingbots.zoom.limits.limiter import AccountLimiter, Turn
 from meetingbots.zoom.limits.plans import Allowance, Plan
@@ -91,7 +91,7 @@ def test_whatever_the_calls_travel_no_second_sees_more_than_the_share(
 
         async def one(after: float, there: float, back: float) -> None:
             await asyncio.sleep(after)
-            with contextlib.suppress(Passing):  # a turn that would have come too late
+            with contextlib.suppress(TransientError):  # a turn that would have come too late
                 await zoom.call(there=there, back=back)
 
         await asyncio.gather(*(one(*call) for call in calls))
@@ -208,7 +208,7 @@ def test_a_turn_that_would_come_too_late_is_refused_at_once_with_the_time_to_com
         begin = asyncio.get_running_loop().time()
         waiting = [asyncio.create_task(take(limiter)) for _ in range(11)]
         await turns()
-        with pytest.raises(Passing) as refused:
+        with pytest.raises(TransientError) as refused:
             await take(limiter)
         assert asyncio.get_running_loop().time() == begin
         assert refused.value.kind is Cause.RATE_LIMITED
@@ -226,7 +226,7 @@ def test_who_waited_for_too_long_is_told_so() -> None:
         limiter = new_limiter(plan=Plan.FREE, share=0.25)
         never_answered = await take(limiter)
         begin = asyncio.get_running_loop().time()
-        with pytest.raises(Passing) as refused:
+        with pytest.raises(TransientError) as refused:
             await take(limiter)
         assert asyncio.get_running_loop().time() - begin == pytest.approx(10.0)
         assert refused.value.retry_after == pytest.approx(1.0)
@@ -245,7 +245,7 @@ def test_a_429_holds_everybody_back_for_as_long_as_zoom_says() -> None:
         turn = await take(limiter)
         assert asyncio.get_running_loop().time() - begin == pytest.approx(3.0)
         turn.end(answered(limited=True, retry_after=300.0))
-        with pytest.raises(Passing) as refused:
+        with pytest.raises(TransientError) as refused:
             await take(limiter)
         assert refused.value.retry_after == pytest.approx(300.0)
         await asyncio.sleep(300)
@@ -262,7 +262,7 @@ def test_who_waits_when_the_pause_gets_too_long_is_sent_away_at_once() -> None:
         await turns()
         first.end(answered(limited=True, retry_after=60.0))
         begin = asyncio.get_running_loop().time()
-        with pytest.raises(Passing) as refused:
+        with pytest.raises(TransientError) as refused:
             await waiting
         assert asyncio.get_running_loop().time() == begin
         assert refused.value.retry_after == pytest.approx(60.0)
@@ -278,7 +278,7 @@ def test_a_used_up_day_is_told_at_once_until_it_is_over() -> None:
         await turns()
         first.end(answered(limited=True, daily=True, retry_after=NOON + timedelta(hours=2)))
         for late in (waiting, asyncio.create_task(take(limiter))):
-            with pytest.raises(Passing) as refused:
+            with pytest.raises(TransientError) as refused:
                 await late
             assert refused.value.daily
             assert refused.value.retry_after == NOON + timedelta(hours=2)
@@ -294,7 +294,7 @@ def test_a_free_account_s_day_ends_with_its_share_of_6000_light_calls() -> None:
         limiter = new_limiter(plan=Plan.FREE, share=0.25)
         for _ in range(1500):
             (await take(limiter)).end(answered())
-        with pytest.raises(Passing) as refused:
+        with pytest.raises(TransientError) as refused:
             await take(limiter)
         assert refused.value.daily
         assert refused.value.retry_after == datetime(2026, 11, 25, tzinfo=UTC)
