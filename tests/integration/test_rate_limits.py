@@ -14,7 +14,7 @@ from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.errors import TransientError
 from meetingbots.zoom.http.transport import new_http_client
 from meetingbots.zoom.limits.limiter import AccountLimiter
-from meetingbots.zoom.limits.plans import Allowance, Plan
+from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan
 from pydantic import SecretStr
 
 from tests.zoomsim.faults import Fault
@@ -55,7 +55,7 @@ class Line:
 
 @asynccontextmanager
 async def line(
-    *, plan: Plan = Plan.BUSINESS, share: float = 0.5, really: SimPlan = "Business", headers: bool = True
+    *, plan: RatePlan = RatePlan.BUSINESS, share: float = 0.5, really: SimPlan = "Business", headers: bool = True
 ) -> AsyncIterator[Line]:
     settings = Settings(latency_seconds=0.02, limit_headers=headers)
     async with (
@@ -73,7 +73,7 @@ async def line(
             ),
         )
         limiter = AccountLimiter(
-            allowance=lambda _: Allowance(plan=plan, share=share),
+            allowance=lambda _: AccountAllowance(plan=plan, share=share),
             clock=asyncio.get_running_loop().time,
             utc=lambda: datetime.now(UTC),
         )
@@ -103,7 +103,7 @@ async def test_300_bots_at_once_use_their_half_of_a_business_account_and_no_more
 
 
 async def test_all_of_an_account_is_used_without_one_refusal() -> None:
-    async with line(plan=Plan.PRO, share=1.0, really="Pro") as zoom:
+    async with line(plan=RatePlan.PRO, share=1.0, really="Pro") as zoom:
         await asyncio.gather(*(zoom.join_token() for _ in range(180)))
         print(f"limiter: {used_share(zoom.times(), a_second=30):.1%} of a whole account's limit used")
         assert len(zoom.times()) == 180
@@ -143,7 +143,7 @@ async def test_a_credential_that_promises_too_much_costs_few_refusals_and_no_tok
 
 
 async def test_a_free_account_s_daily_limit_is_not_asked_about_again() -> None:
-    async with line(plan=Plan.PRO, share=1.0) as zoom:
+    async with line(plan=RatePlan.PRO, share=1.0) as zoom:
         zoom.sim.faults.add(Fault(call="meetings.jointoken", kind="rate_limited", header="iso", count=1))
         with pytest.raises(TransientError) as refused:
             await zoom.join_token()

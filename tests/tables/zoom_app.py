@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from meetingbots.zoom.scopes import FEATURES, NEEDS, Feature, Level, Needs
+from meetingbots.zoom.scopes import FEATURES, NEEDS, Feature, Needs, ScopeLevel
 from meetingbots.zoom.webhooks.events import MEETING_ACTIONS, USER_ACTIONS
 
 from tests.tables.places import with_table
@@ -53,7 +53,7 @@ WITHOUT_EFFECT: Final = frozenset({"user.created"})
 
 def scopes_table() -> str:
     """The scopes of each feature, as Markdown."""
-    columns = [f"level {level}, {family}" for level in Level for family in ("granular", "classic")]
+    columns = [f"level {level}, {family}" for level in ScopeLevel for family in ("granular", "classic")]
     head = [f"| for | {' | '.join(columns)} | told as missing |", "| --- " * (len(columns) + 2) + "|"]
     return "\n".join([*head, *(_row(feature, NEEDS[feature]) for feature in FOR)])
 
@@ -71,7 +71,7 @@ def in_document(text: str) -> str:
 def _row(feature: Feature, needs: Needs) -> str:
     user_level = (needs.granular, needs.classic) if needs.classic != needs.classic_admin else ("", "")
     scopes = [f"`{scope}`" if scope else "" for scope in (*user_level, needs.granular_admin, needs.classic_admin)]
-    missed = ", ".join(level for level in Level if feature in FEATURES[level])
+    missed = ", ".join(level for level in ScopeLevel if feature in FEATURES[level])
     return f"| {FOR[feature]} | {' | '.join(scopes)} | {missed} |"
 
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from meetingbots.models.credential import RateLimit
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache
-from meetingbots.zoom.limits.plans import Allowance, Plan, lowest
+from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan, lowest
 
-_PLANS: Final = {plan.name: plan for plan in Plan}
+_PLANS: Final = {plan.name: plan for plan in RatePlan}
 _DEFAULT: Final = RateLimit()
 
 
@@ -24,7 +24,7 @@ class RateBudgets:
         """A credential is about to call for this account, which its status does not tell (yet)."""
         self._noted[account].add(key)
 
-    def allowance(self, account: str) -> Allowance:
+    def allowance(self, account: str) -> AccountAllowance:
         """What may be used of the account's limits. One that no credential is known for has a new credential's."""
         keys = {*self._credentials.indexed(account), *self._still_there(account)}
         items = (self._credentials.get(key) for key in keys)
@@ -50,9 +50,9 @@ def account_of(credential: Object) -> str | None:
     return found or None
 
 
-def allowance_of(credential: Object) -> Allowance:
+def allowance_of(credential: Object) -> AccountAllowance:
     """What one ZoomCredential, as the API server sends it, grants; what it does not say is the default."""
     granted = (credential.get("spec") or {}).get("rateLimit") or {}
-    plan = _PLANS.get(str(granted.get("plan", _DEFAULT.plan)).upper(), Plan.FREE)
+    plan = _PLANS.get(str(granted.get("plan", _DEFAULT.plan)).upper(), RatePlan.FREE)
     percent = granted.get("sharePercent", _DEFAULT.share_percent)
-    return Allowance(plan=plan, share=percent / 100)
+    return AccountAllowance(plan=plan, share=percent / 100)

@@ -23,7 +23,7 @@ class InvalidLink(ValueError):  # noqa: N818 - reads as what it says
     """What was given is no meeting link or ID. The text says why and quotes no passcode or registrant's token."""
 
 
-class MeetingKind(enum.StrEnum):
+class LinkKind(enum.StrEnum):
     """What an ID belongs to."""
 
     MEETING = "Meeting"
@@ -42,13 +42,13 @@ class MeetingLink:
     """``tk`` of the link, which admits a registered person."""
     vanity: str | None = None
     """Name of a personal link: ``alice`` of ``https://acme.zoom.us/my/alice``."""
-    kind: MeetingKind | None = None
+    kind: LinkKind | None = None
     """None when the form of the link does not tell."""
     host: str = "zoom.us"
 
     def url(self) -> str:
         """Make the link that :func:`parse_meeting` reads as this; **holds the passcode**."""
-        form = {MeetingKind.MEETING: "j", MeetingKind.WEBINAR: "w", None: "wc/join"}[self.kind]
+        form = {LinkKind.MEETING: "j", LinkKind.WEBINAR: "w", None: "wc/join"}[self.kind]
         path = f"my/{quote(self.vanity, safe='')}" if self.vanity is not None else f"{form}/{self.meeting_id}"
         secrets = (("pwd", self.passcode), ("tk", self.registrant_token))
         query = "&".join(f"{key}={quote(value.get_secret_value(), safe='')}" for key, value in secrets if value)
@@ -142,12 +142,12 @@ def _of_web_link(parts: SplitResult, *, host: str) -> MeetingLink:
     )
 
 
-def _path(pieces: tuple[str, ...]) -> tuple[str | None, str | None, MeetingKind | None]:
+def _path(pieces: tuple[str, ...]) -> tuple[str | None, str | None, LinkKind | None]:
     match pieces:
         case ("j" | "s", number):
-            return parse_meeting_id(number), None, MeetingKind.MEETING
+            return parse_meeting_id(number), None, LinkKind.MEETING
         case ("w", number):
-            return parse_meeting_id(number), None, MeetingKind.WEBINAR
+            return parse_meeting_id(number), None, LinkKind.WEBINAR
         case ("my", name) if _VANITY.fullmatch(name):
             return None, name, None
         case ("my", *_):

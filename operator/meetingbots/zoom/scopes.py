@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 
-class Level(enum.StrEnum):
+class ScopeLevel(enum.StrEnum):
     """Whose meetings a consent is for."""
 
     USER = "User"
@@ -88,8 +88,8 @@ _USUAL: Final = (
     Feature.ZAK,
     Feature.ON_BEHALF,
 )
-FEATURES: Final[Mapping[Level, tuple[Feature, ...]]] = MappingProxyType(
-    {Level.USER: _USUAL, Level.ACCOUNT: (*_USUAL, Feature.USERS_LIST)}
+FEATURES: Final[Mapping[ScopeLevel, tuple[Feature, ...]]] = MappingProxyType(
+    {ScopeLevel.USER: _USUAL, ScopeLevel.ACCOUNT: (*_USUAL, Feature.USERS_LIST)}
 )
 """What a credential of that level is looked at for, unless told otherwise."""
 
@@ -105,7 +105,7 @@ _INCLUDED: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def missing(
-    granted: Collection[str], *, level: Level, features: Collection[Feature] | None = None
+    granted: Collection[str], *, level: ScopeLevel, features: Collection[Feature] | None = None
 ) -> dict[Feature, tuple[str, ...]]:
     """Tell which features a consent does not allow, each with the scopes to add in the app.
 
@@ -123,19 +123,19 @@ def missing(
     }
 
 
-def allows(granted: Collection[str], *, level: Level, feature: Feature) -> bool:
+def allows(granted: Collection[str], *, level: ScopeLevel, feature: Feature) -> bool:
     """Tell whether a consent allows one feature."""
     return not missing(granted, level=level, features=(feature,))
 
 
-def _allows(needs: Needs, *, level: Level, held: Collection[str]) -> bool:
+def _allows(needs: Needs, *, level: ScopeLevel, held: Collection[str]) -> bool:
     admin = needs.classic_admin in held or needs.granular_admin in held
-    return admin or (level is Level.USER and (needs.classic in held or needs.granular in held))
+    return admin or (level is ScopeLevel.USER and (needs.classic in held or needs.granular in held))
 
 
-def _to_add(needs: Needs, *, level: Level, held: Collection[str]) -> str:
+def _to_add(needs: Needs, *, level: ScopeLevel, held: Collection[str]) -> str:
     classic, granular = (
-        (needs.classic, needs.granular) if level is Level.USER else (needs.classic_admin, needs.granular_admin)
+        (needs.classic, needs.granular) if level is ScopeLevel.USER else (needs.classic_admin, needs.granular_admin)
     )
     return classic if _is_classic(held) else granular
 

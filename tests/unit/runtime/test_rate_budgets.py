@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from meetingbots.runtime.object_cache import Key, ObjectCache
 from meetingbots.runtime.rate_budgets import RateBudgets, account_of, allowance_of
-from meetingbots.zoom.limits.plans import Allowance, Plan
+from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan
 
 
 def credential(name: str, *, account: str = "", namespace: str = "team", **granted: Any) -> dict[str, Any]:
@@ -33,13 +33,13 @@ def cache(*credentials: dict[str, Any]) -> ObjectCache:
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
-        ({}, Allowance(plan=Plan.PRO, share=0.5)),
-        ({"rateLimit": {"plan": "Business", "sharePercent": 80}}, Allowance(plan=Plan.BUSINESS, share=0.8)),
-        ({"rateLimit": {"plan": "Free"}}, Allowance(plan=Plan.FREE, share=0.5)),
-        ({"rateLimit": {"plan": "a new one"}}, Allowance(plan=Plan.FREE, share=0.5)),
+        ({}, AccountAllowance(plan=RatePlan.PRO, share=0.5)),
+        ({"rateLimit": {"plan": "Business", "sharePercent": 80}}, AccountAllowance(plan=RatePlan.BUSINESS, share=0.8)),
+        ({"rateLimit": {"plan": "Free"}}, AccountAllowance(plan=RatePlan.FREE, share=0.5)),
+        ({"rateLimit": {"plan": "a new one"}}, AccountAllowance(plan=RatePlan.FREE, share=0.5)),
     ],
 )
-def test_what_one_credential_grants(spec: dict[str, Any], expected: Allowance) -> None:
+def test_what_one_credential_grants(spec: dict[str, Any], expected: AccountAllowance) -> None:
     assert allowance_of({"spec": spec}) == expected
 
 
@@ -49,21 +49,21 @@ def test_the_lowest_of_an_account_s_credentials_hold_in_whatever_namespace() -> 
         credential("b", account="acme", plan="Pro", sharePercent=90, namespace="other"),
         credential("c", account="another", plan="Free", sharePercent=1),
     )
-    assert found.allowance("acme") == Allowance(plan=Plan.PRO, share=0.2)
+    assert found.allowance("acme") == AccountAllowance(plan=RatePlan.PRO, share=0.2)
 
 
 def test_an_account_that_no_status_tells_is_granted_what_its_askers_grant() -> None:
     credentials = cache(credential("new", plan="Free", sharePercent=30))
     found = RateBudgets(credentials=credentials)
-    assert found.allowance("acme") == Allowance(plan=Plan.PRO, share=0.5)
+    assert found.allowance("acme") == AccountAllowance(plan=RatePlan.PRO, share=0.5)
     found.note(Key("team", "new"), account="acme")
-    assert found.allowance("acme") == Allowance(plan=Plan.FREE, share=0.3)
+    assert found.allowance("acme") == AccountAllowance(plan=RatePlan.FREE, share=0.3)
     told = credential("new", account="acme", plan="Pro", sharePercent=40)
     told["metadata"]["resourceVersion"] = "2"
     credentials.put(told)
-    assert found.allowance("acme") == Allowance(plan=Plan.PRO, share=0.4)
+    assert found.allowance("acme") == AccountAllowance(plan=RatePlan.PRO, share=0.4)
     credentials.drop(Key("team", "new"))
-    assert found.allowance("acme") == Allowance(plan=Plan.PRO, share=0.5)
+    assert found.allowance("acme") == AccountAllowance(plan=RatePlan.PRO, share=0.5)
 
 
 def test_a_credential_that_is_gone_grants_nothing_any_more() -> None:
@@ -71,4 +71,4 @@ def test_a_credential_that_is_gone_grants_nothing_any_more() -> None:
     found = RateBudgets(credentials=credentials)
     found.note(Key("team", "new"), account="?app")
     credentials.drop(Key("team", "new"))
-    assert found.allowance("?app") == Allowance(plan=Plan.PRO, share=0.5)
+    assert found.allowance("?app") == AccountAllowance(plan=RatePlan.PRO, share=0.5)

@@ -12,7 +12,7 @@ from meetingbots.runtime.worker_slots import Slots, lent
 from meetingbots.runtime.workers import Workers
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
 from meetingbots.zoom.limits.limiter import AccountLimiter
-from meetingbots.zoom.limits.plans import Allowance, Plan
+from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan
 
 from tests.unit.virtual_time import run, turns
 
@@ -80,7 +80,7 @@ def test_one_accounts_burst_does_not_delay_another_accounts_bot() -> None:
     async def main() -> None:
         clock = asyncio.get_running_loop().time
         limiter = AccountLimiter(
-            allowance=lambda _: Allowance(plan=Plan.PRO, share=0.5),
+            allowance=lambda _: AccountAllowance(plan=RatePlan.PRO, share=0.5),
             clock=clock,
             utc=lambda: datetime(2026, 11, 24, 12, tzinfo=UTC),
             waiting=lent,

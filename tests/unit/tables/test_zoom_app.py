@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from meetingbots.zoom.scopes import NEEDS, Level, missing
+from meetingbots.zoom.scopes import NEEDS, ScopeLevel, missing
 
 from tests.tables.places import NoPlaceError, with_table
 from tests.tables.zoom_app import FOR, events_table, in_document, scopes_table, uncovered
@@ -21,13 +21,15 @@ def test_every_feature_is_in_the_table() -> None:
     assert len(scopes_table().splitlines()) == 2 + len(NEEDS)
 
 
-@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("level", ScopeLevel)
 @pytest.mark.parametrize("column", [0, 1], ids=["granular", "classic"])
-def test_who_ticks_all_of_a_column_lacks_nothing(level: Level, column: int) -> None:
-    place = 2 + column + (2 if level is Level.ACCOUNT else 0)
+def test_who_ticks_all_of_a_column_lacks_nothing(level: ScopeLevel, column: int) -> None:
+    place = 2 + column + (2 if level is ScopeLevel.ACCOUNT else 0)
     rows = [line.split("|") for line in scopes_table().splitlines()[2:]]
     ticked = {row[place].strip(" `") for row in rows} - {""}
-    of_level = [feature for feature in NEEDS if level is Level.ACCOUNT or "list_users" not in NEEDS[feature].granular]
+    of_level = [
+        feature for feature in NEEDS if level is ScopeLevel.ACCOUNT or "list_users" not in NEEDS[feature].granular
+    ]
     assert missing(ticked, level=level, features=of_level) == {}
     for scope in ticked:
         assert missing(ticked - {scope}, level=level, features=of_level), f"{scope} is not needed"

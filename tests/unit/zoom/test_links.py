@@ -5,7 +5,7 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetingbots.zoom.links import InvalidLink, MeetingKind, MeetingLink, parse_meeting, parse_meeting_id
+from meetingbots.zoom.links import InvalidLink, LinkKind, MeetingLink, parse_meeting, parse_meeting_id
 from pydantic import SecretStr
 
 ID = "81234567890"
@@ -17,7 +17,7 @@ def link(
     pwd: str | None = None,
     tk: str | None = None,
     vanity: str | None = None,
-    kind: MeetingKind | None = MeetingKind.MEETING,
+    kind: LinkKind | None = LinkKind.MEETING,
     host: str = "zoom.us",
 ) -> MeetingLink:
     return MeetingLink(
@@ -49,7 +49,7 @@ def link(
         (f"https://zoom.us:443/j/{ID}", link()),
         (
             f"https://acme.zoom.us/w/{ID}?tk=t.k&pwd=p",
-            link(tk="t.k", pwd="p", kind=MeetingKind.WEBINAR, host="acme.zoom.us"),
+            link(tk="t.k", pwd="p", kind=LinkKind.WEBINAR, host="acme.zoom.us"),
         ),
         (f"https://zoom.us/s/{ID}?zak=z", link()),
         (f"https://zoom.us/wc/join/{ID}?pwd=p", link(pwd="p", kind=None)),
@@ -142,7 +142,7 @@ MEETINGS = st.builds(
     meeting_id=IDS,
     passcode=SECRETS,
     registrant_token=SECRETS,
-    kind=st.sampled_from([None, *MeetingKind]),
+    kind=st.sampled_from([None, *LinkKind]),
     host=HOSTS,
 )
 PERSONAL = st.builds(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from meetingbots.zoom.scopes import FEATURES, Feature, Level, allows, missing
+from meetingbots.zoom.scopes import FEATURES, Feature, ScopeLevel, allows, missing
 
 CLASSIC_USER = ["meeting:read", "meeting_token:read:local_recording", "user:read", "user_zak:read"]
 CLASSIC_ACCOUNT = [
@@ -24,14 +24,14 @@ GRANULAR_ACCOUNT = [f"{scope}:admin" for scope in [*GRANULAR_USER, "user:read:li
 @pytest.mark.parametrize(
     ("granted", "level", "expected"),
     [
-        (GRANULAR_USER, Level.USER, {}),
-        (GRANULAR_ACCOUNT, Level.ACCOUNT, {}),
-        (GRANULAR_ACCOUNT, Level.USER, {}),
-        (CLASSIC_USER, Level.USER, {}),
-        (CLASSIC_ACCOUNT, Level.ACCOUNT, {}),
+        (GRANULAR_USER, ScopeLevel.USER, {}),
+        (GRANULAR_ACCOUNT, ScopeLevel.ACCOUNT, {}),
+        (GRANULAR_ACCOUNT, ScopeLevel.USER, {}),
+        (CLASSIC_USER, ScopeLevel.USER, {}),
+        (CLASSIC_ACCOUNT, ScopeLevel.ACCOUNT, {}),
         (
             ["meeting:read", "user:read"],
-            Level.USER,
+            ScopeLevel.USER,
             {
                 Feature.JOIN_TOKEN: ("meeting_token:read:local_recording",),
                 Feature.ZAK: ("user_zak:read",),
@@ -39,7 +39,7 @@ GRANULAR_ACCOUNT = [f"{scope}:admin" for scope in [*GRANULAR_USER, "user:read:li
         ),
         (
             ["user:read:user"],
-            Level.USER,
+            ScopeLevel.USER,
             {
                 Feature.JOIN_TOKEN: ("meeting:read:local_recording_token",),
                 Feature.MEETING_LIST: ("meeting:read:list_meetings",),
@@ -50,28 +50,28 @@ GRANULAR_ACCOUNT = [f"{scope}:admin" for scope in [*GRANULAR_USER, "user:read:li
         ),
     ],
 )
-def test_missing(granted: list[str], level: Level, expected: dict[Feature, tuple[str, ...]]) -> None:
+def test_missing(granted: list[str], level: ScopeLevel, expected: dict[Feature, tuple[str, ...]]) -> None:
     assert missing(granted, level=level) == expected
 
 
 def test_a_users_scopes_do_not_serve_an_account() -> None:
-    lacking = missing(GRANULAR_USER, level=Level.ACCOUNT)
-    assert set(lacking) == set(FEATURES[Level.ACCOUNT])
+    lacking = missing(GRANULAR_USER, level=ScopeLevel.ACCOUNT)
+    assert set(lacking) == set(FEATURES[ScopeLevel.ACCOUNT])
     assert all(scope.endswith(":admin") for scopes in lacking.values() for scope in scopes)
 
 
 def test_nothing_granted_names_granular_scopes() -> None:
-    assert missing([], level=Level.USER)[Feature.JOIN_TOKEN] == ("meeting:read:local_recording_token",)
+    assert missing([], level=ScopeLevel.USER)[Feature.JOIN_TOKEN] == ("meeting:read:local_recording_token",)
 
 
 def test_to_manage_is_also_to_see() -> None:
-    assert allows(["meeting:write"], level=Level.USER, feature=Feature.MEETING_LIST)
-    assert not allows(["meeting:write"], level=Level.ACCOUNT, feature=Feature.MEETING_LIST)
-    assert allows(["user:write:admin"], level=Level.ACCOUNT, feature=Feature.USERS_LIST)
+    assert allows(["meeting:write"], level=ScopeLevel.USER, feature=Feature.MEETING_LIST)
+    assert not allows(["meeting:write"], level=ScopeLevel.ACCOUNT, feature=Feature.MEETING_LIST)
+    assert allows(["user:write:admin"], level=ScopeLevel.ACCOUNT, feature=Feature.USERS_LIST)
 
 
 @pytest.mark.parametrize("feature", list(Feature))
-@pytest.mark.parametrize("level", list(Level))
-def test_adding_what_is_missing_helps(feature: Feature, level: Level) -> None:
+@pytest.mark.parametrize("level", list(ScopeLevel))
+def test_adding_what_is_missing_helps(feature: Feature, level: ScopeLevel) -> None:
     lacking = missing([], level=level, features=[feature])
     assert allows(lacking[feature], level=level, feature=feature)

@@ -64,5 +64,5 @@ def lacks_all_tokens(credential: ZoomCredential, tokens: Tokens | None) -> bool:
     return len(scopes.missing(granted, level=_level(credential), features=_OF_BOTS)) == len(_OF_BOTS)
 
 
-def _level(credential: ZoomCredential) -> scopes.Level:
-    return scopes.Level(credential.spec.level.value)
+def _level(credential: ZoomCredential) -> scopes.ScopeLevel:
+    return scopes.ScopeLevel(credential.spec.level.value)

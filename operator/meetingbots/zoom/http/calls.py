@@ -89,7 +89,7 @@ class RateReport:
     retry_after: float | datetime | None = None
 
 
-class Turn(Protocol):
+class Permit(Protocol):
     """The right to send one request."""
 
     def end(self, rate: RateReport | None) -> None:
@@ -99,7 +99,7 @@ class Turn(Protocol):
 class Limiter(Protocol):
     """Shares out the rate limit of Zoom accounts, which all their apps have in common."""
 
-    async def acquire(self, *, account: str, category: Category, priority: Priority) -> Turn:
+    async def acquire(self, *, account: str, category: Category, priority: Priority) -> Permit:
         """Wait for the turn of one request. May raise a :class:`meetingbots.zoom.errors.Passing` instead of waiting."""
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from meetingbots.zoom.http.calls import Category, RateReport
-from meetingbots.zoom.limits.plans import Allowance, Pace, pace
+from meetingbots.zoom.limits.plans import AccountAllowance, Pace, pace
 
 _SLOWER: Final = 0.7
 _SLOWEST: Final = 0.1
@@ -33,7 +33,7 @@ class AdaptiveRate:
         self.paused_until = float("-inf")
         self.spent_until: datetime | None = None
 
-    def pace(self, allowance: Allowance, *, now: float) -> Pace:
+    def pace(self, allowance: AccountAllowance, *, now: float) -> Pace:
         """How many calls may be made in a window."""
         limit = allowance.per_second(self._category)
         if self._told_limit is not None:
@@ -43,7 +43,7 @@ class AdaptiveRate:
         calls = min(int(granted.calls * self._factor(now) + 1e-9), left)
         return Pace(max(1, calls), granted.seconds)
 
-    def spent(self, allowance: Allowance, *, utc: datetime) -> datetime | None:
+    def spent(self, allowance: AccountAllowance, *, utc: datetime) -> datetime | None:
         """The moment at which there are calls again, if the day's are used up."""
         if self.spent_until is not None and utc >= self.spent_until:
             self.spent_until = None

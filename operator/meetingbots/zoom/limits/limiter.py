@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 from meetingbots.zoom.errors import Cause, TransientError
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
 from meetingbots.zoom.limits.adaptive_rate import AdaptiveRate
-from meetingbots.zoom.limits.plans import Allowance, Pace
+from meetingbots.zoom.limits.plans import AccountAllowance, Pace
 from meetingbots.zoom.limits.sliding_window import Window
 
 _PATIENCE: Final[Mapping[Priority, float]] = {Priority.BOT: 10.0, Priority.CREDENTIAL: 20.0, Priority.SYNC: 60.0}
@@ -37,7 +37,7 @@ class AccountLimiter:
     def __init__(
         self,
         *,
-        allowance: Callable[[str], Allowance],
+        allowance: Callable[[str], AccountAllowance],
         clock: Callable[[], float],
         utc: Callable[[], datetime],
         on_wait: OnWait | None = None,
@@ -63,7 +63,7 @@ class AccountLimiter:
         self._patience = patience
         self._gates: dict[tuple[str, Category], _Gate] = {}
 
-    async def acquire(self, *, account: str, category: Category, priority: Priority) -> Turn:
+    async def acquire(self, *, account: str, category: Category, priority: Priority) -> GatePermit:
         """Wait for the turn of one request.
 
         Raises:
@@ -95,7 +95,7 @@ class AccountLimiter:
         return gate
 
 
-class Turn:
+class GatePermit:
     """The right to send one request, to be ended with what its answer says of the limit (None: no answer)."""
 
     __slots__ = ("_began", "_gate", "_open")
@@ -122,7 +122,7 @@ class Turn:
             self._gate.withdrawn()
 
 
-_Waiter: TypeAlias = "asyncio.Future[Turn]"
+_Waiter: TypeAlias = "asyncio.Future[GatePermit]"
 
 
 class _Gate:
@@ -134,7 +134,7 @@ class _Gate:
         limiter: AccountLimiter,
         account: str,
         category: Category,
-        allowance: Callable[[], Allowance],
+        allowance: Callable[[], AccountAllowance],
         clock: Callable[[], float],
         utc: Callable[[], datetime],
         waiting: Waiting,
@@ -155,7 +155,7 @@ class _Gate:
         self._allowance = allowance()
         self._read_at = clock()
 
-    async def turn(self, priority: Priority) -> Turn:
+    async def turn(self, priority: Priority) -> GatePermit:
         """Wait for a turn."""
         now = self._clock()
         self._check(priority, now=now)
@@ -167,7 +167,7 @@ class _Gate:
             raise _limited(wait)
         return await self._queue(priority)
 
-    async def _queue(self, priority: Priority) -> Turn:
+    async def _queue(self, priority: Priority) -> GatePermit:
         waiter: _Waiter = asyncio.get_running_loop().create_future()
         queue = self._waiting[priority]
         queue.append(waiter)
@@ -251,10 +251,10 @@ class _Gate:
     def _is_free(self, now: float) -> bool:
         return now >= self._state.paused_until and self._window.used(now) < self._pace(now).calls
 
-    def _begin(self, now: float) -> Turn:
+    def _begin(self, now: float) -> GatePermit:
         self._window.begin()
         self._state.count(utc=self._utc())
-        return Turn(self, began=now)
+        return GatePermit(self, began=now)
 
     def _wait_for(self, ahead: int, *, now: float) -> float:
         """About how long it takes until so many others have gone, and one more may."""
@@ -277,7 +277,7 @@ class _Gate:
     def _pace(self, now: float) -> Pace:
         return self._state.pace(self._granted(now), now=now)
 
-    def _granted(self, now: float) -> Allowance:
+    def _granted(self, now: float) -> AccountAllowance:
         if now - self._read_at >= _ALLOWANCE_LIFE:
             self._allowance, self._read_at = self._read_allowance(), now
         return self._allowance

@@ -14,7 +14,7 @@ from typing import Final
 from meetingbots.zoom.http.calls import Category
 
 
-class Plan(enum.IntEnum):
+class RatePlan(enum.IntEnum):
     """Plans by what they allow; a lower one is a smaller number."""
 
     FREE = 0
@@ -22,19 +22,19 @@ class Plan(enum.IntEnum):
     BUSINESS = 2
 
 
-_PER_SECOND: Final[Mapping[Category, Mapping[Plan, int]]] = {
-    Category.LIGHT: {Plan.FREE: 4, Plan.PRO: 30, Plan.BUSINESS: 80},
-    Category.MEDIUM: {Plan.FREE: 2, Plan.PRO: 20, Plan.BUSINESS: 60},
-    Category.HEAVY: {Plan.FREE: 1, Plan.PRO: 10, Plan.BUSINESS: 40},
+_PER_SECOND: Final[Mapping[Category, Mapping[RatePlan, int]]] = {
+    Category.LIGHT: {RatePlan.FREE: 4, RatePlan.PRO: 30, RatePlan.BUSINESS: 80},
+    Category.MEDIUM: {RatePlan.FREE: 2, RatePlan.PRO: 20, RatePlan.BUSINESS: 60},
+    Category.HEAVY: {RatePlan.FREE: 1, RatePlan.PRO: 10, RatePlan.BUSINESS: 40},
 }
 _LIGHT_A_DAY_FREE: Final = 6000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class AccountAllowance:
     """What is granted of an account's limits: its plan, and the share (over 0, up to 1) of what the plan allows."""
 
-    plan: Plan = Plan.PRO
+    plan: RatePlan = RatePlan.PRO
     share: float = 0.5
 
     def per_second(self, category: Category) -> int:
@@ -43,7 +43,7 @@ class Allowance:
 
     def per_day(self, category: Category) -> int | None:
         """Calls that we may make from midnight to midnight (UTC); None: as many as one likes."""
-        if self.plan is not Plan.FREE or category is not Category.LIGHT:
+        if self.plan is not RatePlan.FREE or category is not Category.LIGHT:
             return None
         return max(1, _share_of(_LIGHT_A_DAY_FREE, self.share))
 
@@ -65,12 +65,12 @@ def pace(*, limit: int, share: float) -> Pace:
     return Pace(calls, 1.0) if calls >= 1 else Pace(1, 1.0 / (limit * share))
 
 
-def lowest(allowances: Iterable[Allowance]) -> Allowance | None:
+def lowest(allowances: Iterable[AccountAllowance]) -> AccountAllowance | None:
     """The lowest plan and the smallest share among them, be they of the same one or not; None without any."""
     known = list(allowances)
     if not known:
         return None
-    return Allowance(plan=min(one.plan for one in known), share=min(one.share for one in known))
+    return AccountAllowance(plan=min(one.plan for one in known), share=min(one.share for one in known))
 
 
 def _share_of(limit: int, share: float) -> int:

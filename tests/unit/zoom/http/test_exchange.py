@@ -251,13 +251,13 @@ class RecordingLimiter:
     acquired: list[tuple[str, Category, Priority]] = field(default_factory=list)
     reported: list[RateReport | None] = field(default_factory=list)
 
-    async def acquire(self, *, account: str, category: Category, priority: Priority) -> RecordingTurn:
+    async def acquire(self, *, account: str, category: Category, priority: Priority) -> RecordingPermit:
         self.acquired.append((account, category, priority))
-        return RecordingTurn(self.reported)
+        return RecordingPermit(self.reported)
 
 
 @dataclass
-class RecordingTurn:
+class RecordingPermit:
     reported: list[RateReport | None]
 
     def end(self, rate: RateReport | None) -> None:

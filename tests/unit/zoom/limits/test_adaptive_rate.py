@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 from meetingbots.zoom.http.calls import Category, RateReport
 from meetingbots.zoom.limits.adaptive_rate import AdaptiveRate
-from meetingbots.zoom.limits.plans import Allowance, Pace, Plan
+from meetingbots.zoom.limits.plans import AccountAllowance, Pace, RatePlan
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 25, tzinfo=UTC)
-BUSINESS = Allowance(plan=Plan.BUSINESS, share=0.5)
+BUSINESS = AccountAllowance(plan=RatePlan.BUSINESS, share=0.5)
 
 
 def told(state: AdaptiveRate, *, now: float = 0.0, ours: int = 0, utc: datetime = NOON, **says: object) -> None:
@@ -79,7 +79,7 @@ def test_the_last_call_of_the_day_ends_it() -> None:
 
 
 def test_a_free_account_has_its_share_of_6000_light_calls_a_day() -> None:
-    free, state = Allowance(plan=Plan.FREE, share=0.5), AdaptiveRate(category=Category.LIGHT)
+    free, state = AccountAllowance(plan=RatePlan.FREE, share=0.5), AdaptiveRate(category=Category.LIGHT)
     for _ in range(2999):
         state.count(utc=NOON)
     assert state.spent(free, utc=NOON) is None
@@ -91,4 +91,4 @@ def test_a_free_account_has_its_share_of_6000_light_calls_a_day() -> None:
     assert state.spent(free, utc=MIDNIGHT) is None
     state.count(utc=MIDNIGHT)
     assert state.spent(free, utc=MIDNIGHT) is None
-    assert state.spent(Allowance(plan=Plan.PRO), utc=NOON) is None
+    assert state.spent(AccountAllowance(plan=RatePlan.PRO), utc=NOON) is None

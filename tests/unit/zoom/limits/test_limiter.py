@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meetingbots.zoom.errors import Cause, TransientError
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
-from meetingbots.zoom.limits.limiter import AccountLimiter, Turn
-from meetingbots.zoom.limits.plans import Allowance, Plan
+from meetingbots.zoom.limits.limiter import AccountLimiter, GatePermit
+from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan
 
 from tests.unit import virtual_time as told_time
 from tests.unit.virtual_time import turns
@@ -24,12 +24,12 @@ LIGHT = Category.LIGHT
 
 
 def new_limiter(
-    *, plan: Plan = Plan.BUSINESS, share: float = 0.5, waits: list[tuple[str, str, float]] | None = None
+    *, plan: RatePlan = RatePlan.BUSINESS, share: float = 0.5, waits: list[tuple[str, str, float]] | None = None
 ) -> AccountLimiter:
     clock = asyncio.get_running_loop().time
     begin = clock()
     return AccountLimiter(
-        allowance=lambda _: Allowance(plan=plan, share=share),
+        allowance=lambda _: AccountAllowance(plan=plan, share=share),
         clock=clock,
         utc=lambda: NOON + timedelta(seconds=clock() - begin),
         on_wait=None if waits is None else lambda *told: waits.append(told),
@@ -38,7 +38,7 @@ def new_limiter(
 
 async def take(
     limiter: AccountLimiter, *, priority: Priority = Priority.BOT, account: str = "acme", category: Category = LIGHT
-) -> Turn:
+) -> GatePermit:
     return await limiter.acquire(account=account, category=category, priority=priority)
 
 
@@ -87,7 +87,7 @@ def test_whatever_the_calls_travel_no_second_sees_more_than_the_share(
     calls: list[tuple[float, float, float]], share: float
 ) -> None:
     async def main() -> None:
-        zoom = Zoom(new_limiter(plan=Plan.FREE, share=share))
+        zoom = Zoom(new_limiter(plan=RatePlan.FREE, share=share))
 
         async def one(after: float, there: float, back: float) -> None:
             await asyncio.sleep(after)
@@ -123,7 +123,7 @@ def test_a_steady_line_of_any_length_costs_at_most_a_twentieth(there: float, bac
 
 def test_accounts_and_categories_have_turnstiles_of_their_own() -> None:
     async def main() -> None:
-        limiter = new_limiter(plan=Plan.FREE)
+        limiter = new_limiter(plan=RatePlan.FREE)
         begin = asyncio.get_running_loop().time()
         for account in ("acme", "other"):
             for category, calls in ((LIGHT, 2), (Category.MEDIUM, 1)):
@@ -152,7 +152,7 @@ async def in_order(limiter: AccountLimiter, wanted: Sequence[tuple[str, Priority
 
 def test_the_urgent_go_first_and_among_equals_the_first() -> None:
     async def main() -> None:
-        limiter = new_limiter(plan=Plan.FREE, share=0.25)
+        limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         (await take(limiter)).end(answered())
         wanted = [
             ("sync 1", Priority.SYNC),
@@ -169,7 +169,7 @@ def test_the_urgent_go_first_and_among_equals_the_first() -> None:
 
 def test_who_stops_waiting_gives_the_turn_on() -> None:
     async def main() -> None:
-        limiter = new_limiter(plan=Plan.FREE, share=0.25)
+        limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         first = await take(limiter)
         waiting = [asyncio.create_task(take(limiter)) for _ in range(3)]
         await turns()
@@ -187,7 +187,7 @@ def test_who_stops_waiting_gives_the_turn_on() -> None:
 
 def test_who_is_cancelled_in_the_moment_of_the_turn_gives_it_on_too() -> None:
     async def main() -> None:
-        limiter = new_limiter(plan=Plan.FREE, share=0.25)
+        limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         first = await take(limiter)
         chosen, other = (asyncio.create_task(take(limiter)) for _ in range(2))
         await turns()
@@ -204,7 +204,7 @@ def test_who_is_cancelled_in_the_moment_of_the_turn_gives_it_on_too() -> None:
 
 def test_a_turn_that_would_come_too_late_is_refused_at_once_with_the_time_to_come_again() -> None:
     async def main() -> None:
-        limiter = new_limiter(plan=Plan.FREE, share=0.25)
+        limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         begin = asyncio.get_running_loop().time()
         waiting = [asyncio.create_task(take(limiter)) for _ in range(11)]
         await turns()
@@ -223,7 +223,7 @@ def test_a_turn_that_would_come_too_late_is_refused_at_once_with_the_time_to_com
 
 def test_who_waited_for_too_long_is_told_so() -> None:
     async def main() -> None:
-        limiter = new_limiter(plan=Plan.FREE, share=0.25)
+        limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         never_answered = await take(limiter)
         begin = asyncio.get_running_loop().time()
         with pytest.raises(TransientError) as refused:
@@ -256,7 +256,7 @@ def test_a_429_holds_everybody_back_for_as_long_as_zoom_says() -> None:
 
 def test_who_waits_when_the_pause_gets_too_long_is_sent_away_at_once() -> None:
     async def main() -> None:
-        limiter = new_limiter(plan=Plan.FREE, share=0.25)
+        limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         first = await take(limiter)
         waiting = asyncio.create_task(take(limiter))
         await turns()
@@ -272,7 +272,7 @@ def test_who_waits_when_the_pause_gets_too_long_is_sent_away_at_once() -> None:
 
 def test_a_used_up_day_is_told_at_once_until_it_is_over() -> None:
     async def main() -> None:
-        limiter = new_limiter(plan=Plan.FREE, share=0.25)
+        limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         first = await take(limiter)
         waiting = asyncio.create_task(take(limiter))
         await turns()
@@ -291,7 +291,7 @@ def test_a_used_up_day_is_told_at_once_until_it_is_over() -> None:
 
 def test_a_free_account_s_day_ends_with_its_share_of_6000_light_calls() -> None:
     async def main() -> None:
-        limiter = new_limiter(plan=Plan.FREE, share=0.25)
+        limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         for _ in range(1500):
             (await take(limiter)).end(answered())
         with pytest.raises(TransientError) as refused:
@@ -304,7 +304,7 @@ def test_a_free_account_s_day_ends_with_its_share_of_6000_light_calls() -> None:
 
 def test_a_call_that_zoom_counts_in_another_category_takes_a_place_there() -> None:
     async def main() -> None:
-        limiter = new_limiter(plan=Plan.FREE)
+        limiter = new_limiter(plan=RatePlan.FREE)
         begin = asyncio.get_running_loop().time()
         (await take(limiter)).end(RateReport(category=Category.MEDIUM))
         (await take(limiter, category=Category.MEDIUM)).end(None)
@@ -318,7 +318,9 @@ def test_a_changed_allowance_counts_within_a_second() -> None:
         granted = {"share": 1.0}
         clock = asyncio.get_running_loop().time
         limiter = AccountLimiter(
-            allowance=lambda _: Allowance(plan=Plan.FREE, share=granted["share"]), clock=clock, utc=lambda: NOON
+            allowance=lambda _: AccountAllowance(plan=RatePlan.FREE, share=granted["share"]),
+            clock=clock,
+            utc=lambda: NOON,
         )
         (await take(limiter)).end(answered())
         granted["share"] = 0.25
@@ -334,7 +336,7 @@ def test_a_changed_allowance_counts_within_a_second() -> None:
 def test_the_waiting_is_measured() -> None:
     async def main() -> None:
         waits: list[tuple[str, str, float]] = []
-        limiter = new_limiter(plan=Plan.FREE, share=0.25, waits=waits)
+        limiter = new_limiter(plan=RatePlan.FREE, share=0.25, waits=waits)
         for _ in range(2):
             (await take(limiter)).end(answered())
         assert waits == [("Light", "Bot", 0.0), ("Light", "Bot", pytest.approx(1.0))]

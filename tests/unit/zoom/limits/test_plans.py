@@ -4,31 +4,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meetingbots.zoom.http.calls import Category
-from meetingbots.zoom.limits.plans import Allowance, Pace, Plan, lowest, pace
+from meetingbots.zoom.limits.plans import AccountAllowance, Pace, RatePlan, lowest, pace
 
 
 @pytest.mark.parametrize(
     ("plan", "category", "calls"),
     [
-        (Plan.FREE, Category.LIGHT, 4),
-        (Plan.PRO, Category.LIGHT, 30),
-        (Plan.BUSINESS, Category.LIGHT, 80),
-        (Plan.FREE, Category.MEDIUM, 2),
-        (Plan.PRO, Category.MEDIUM, 20),
-        (Plan.BUSINESS, Category.MEDIUM, 60),
-        (Plan.FREE, Category.HEAVY, 1),
-        (Plan.PRO, Category.HEAVY, 10),
-        (Plan.BUSINESS, Category.HEAVY, 40),
+        (RatePlan.FREE, Category.LIGHT, 4),
+        (RatePlan.PRO, Category.LIGHT, 30),
+        (RatePlan.BUSINESS, Category.LIGHT, 80),
+        (RatePlan.FREE, Category.MEDIUM, 2),
+        (RatePlan.PRO, Category.MEDIUM, 20),
+        (RatePlan.BUSINESS, Category.MEDIUM, 60),
+        (RatePlan.FREE, Category.HEAVY, 1),
+        (RatePlan.PRO, Category.HEAVY, 10),
+        (RatePlan.BUSINESS, Category.HEAVY, 40),
     ],
 )
-def test_what_a_plan_allows_each_second(plan: Plan, category: Category, calls: int) -> None:
-    assert Allowance(plan=plan).per_second(category) == calls
+def test_what_a_plan_allows_each_second(plan: RatePlan, category: Category, calls: int) -> None:
+    assert AccountAllowance(plan=plan).per_second(category) == calls
 
 
 def test_only_free_accounts_have_a_daily_limit_and_only_on_light_calls() -> None:
-    assert Allowance(plan=Plan.FREE, share=0.5).per_day(Category.LIGHT) == 3000
-    assert Allowance(plan=Plan.FREE).per_day(Category.MEDIUM) is None
-    assert Allowance(plan=Plan.PRO).per_day(Category.LIGHT) is None
+    assert AccountAllowance(plan=RatePlan.FREE, share=0.5).per_day(Category.LIGHT) == 3000
+    assert AccountAllowance(plan=RatePlan.FREE).per_day(Category.MEDIUM) is None
+    assert AccountAllowance(plan=RatePlan.PRO).per_day(Category.LIGHT) is None
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,6 @@ def test_the_pace_is_within_the_share(limit: int, percent: int) -> None:
 
 
 def test_the_lowest_plan_and_the_smallest_share_hold_also_of_different_credentials() -> None:
-    both = [Allowance(plan=Plan.BUSINESS, share=0.2), Allowance(plan=Plan.PRO, share=0.9)]
-    assert lowest(both) == Allowance(plan=Plan.PRO, share=0.2)
+    both = [AccountAllowance(plan=RatePlan.BUSINESS, share=0.2), AccountAllowance(plan=RatePlan.PRO, share=0.9)]
+    assert lowest(both) == AccountAllowance(plan=RatePlan.PRO, share=0.2)
     assert lowest([]) is None
