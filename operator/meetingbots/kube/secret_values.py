@@ -1,23 +1,21 @@
-"""Reading one value out of a Secret, by name: the only way this operator reads Secrets."""
+"""Values of Secrets. The operator reads a Secret by its name only, and never lists Secrets."""
 
 from __future__ import annotations
-
-import base64
-import binascii
 
 from pydantic import SecretStr
 
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
+from meetingbots.kube.secret_codec import decode_text
 
 
 class SecretValueError(Exception):
-    """The Secret, or the key in it, is not there or empty; the text names both and quotes nothing."""
+    """The Secret or the key in it is missing, empty or not text. The message names both and quotes no value."""
 
 
 async def secret_value(kube: Kube, *, namespace: str, name: str, key: str) -> SecretStr:
-    """The value under `key`, without blanks and newlines around it. Raises `SecretValueError` and `KubeError`."""
+    """The value under `key`, without surrounding white space. Raises `SecretValueError` and `KubeError`."""
     return value_of(await read_secret(kube, namespace=namespace, name=name), key=key)
 
 
@@ -35,10 +33,9 @@ def value_of(secret: Object, *, key: str) -> SecretStr:
     encoded = (secret.get("data") or {}).get(key)
     if encoded is None:
         raise SecretValueError(f"Secret {name} has no key {key}.")
-    try:
-        text = base64.b64decode(encoded, validate=True).decode().strip()
-    except (binascii.Error, UnicodeDecodeError):
-        raise SecretValueError(f"Key {key} of Secret {name} is not text.") from None
-    if not text:
+    text = decode_text(encoded)
+    if text is None:
+        raise SecretValueError(f"Key {key} of Secret {name} is not text.")
+    if not text.strip():
         raise SecretValueError(f"Key {key} of Secret {name} is empty.")
-    return SecretStr(text)
+    return SecretStr(text.strip())

@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
+from meetingbots.runtime.probes import probe_routes
 from meetingbots.zoom.webhooks.signature import REQUEST_ID_HEADER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,8 +42,7 @@ def application(
     """The routes. `ready` is False until the caches are filled, and again once the process is ending."""
     app = web.Application()
     app.router.add_post("/webhooks/{client_id}", webhook)
-    app.router.add_get("/healthz", _probe(healthy))
-    app.router.add_get("/readyz", _probe(ready))
+    app.router.add_routes(probe_routes(healthy=healthy, ready=ready))
     app.router.add_routes(pages)
     app.on_response_prepare.append(_name_no_version)
     return app
@@ -107,10 +107,3 @@ def _without_values(record: logging.LogRecord) -> bool:
         record.args, record.exc_info, record.exc_text = (), None, None
         record.levelno, record.levelname = logging.INFO, "INFO"
     return True
-
-
-def _probe(question: Callable[[], bool]) -> Handler:
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n") if question() else web.Response(status=503, text="not now\n")
-
-    return answer

@@ -1,4 +1,4 @@
-"""The ports that machines look at: /metrics for Prometheus, /healthz and /readyz for the kubelet."""
+"""HTTP ports for machines: /metrics for Prometheus, /healthz and /readyz for the kubelet."""
 
 from __future__ import annotations
 
@@ -28,15 +28,19 @@ async def serve_metrics(*, metrics: Metrics, port: int) -> AsyncIterator[None]:
 async def serve_health(*, healthy: Callable[[], bool], ready: Callable[[], bool], port: int) -> AsyncIterator[None]:
     """Serve /healthz and /readyz on `port` while the context lasts; port 0 serves nothing."""
     application = web.Application()
-    application.router.add_get("/healthz", _answer(healthy))
-    application.router.add_get("/readyz", _answer(ready))
+    application.add_routes(probe_routes(healthy=healthy, ready=ready))
     async with _listen(application, port):
         yield
 
 
-def _answer(question: Callable[[], bool]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def probe_routes(*, healthy: Callable[[], bool], ready: Callable[[], bool]) -> list[web.RouteDef]:
+    """/healthz and /readyz: 200 while the condition holds, else 503."""
+    return [web.get("/healthz", _probe(healthy)), web.get("/readyz", _probe(ready))]
+
+
+def _probe(holds: Callable[[], bool]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def answer(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n") if question() else web.Response(status=503, text="not now\n")
+        return web.Response(text="ok\n") if holds() else web.Response(status=503, text="not now\n")
 
     return answer
 

@@ -1,0 +1,31 @@
+"""Growing pauses between tries."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+_MAX_EXPONENT: Final = 64
+"""Larger powers change nothing below any sensible cap, and would overflow a float."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backoff:
+    """Exponential backoff: `first`, `first * factor`, … up to `cap` seconds, each ± the fraction `jitter`.
+
+    Without jitter the delay depends on the count alone, so that a pure decision may use it.
+    """
+
+    first: float
+    cap: float
+    factor: float = 2.0
+    jitter: float = 0.0
+
+    def delay(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row; fewer than one count as one."""
+        exponent = min(max(failures, 1) - 1, _MAX_EXPONENT)
+        seconds = min(self.cap, self.first * self.factor**exponent)
+        if not self.jitter:
+            return seconds
+        return seconds * random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - spreads load, hides nothing
