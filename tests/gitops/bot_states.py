@@ -28,8 +28,8 @@ from tests.unit.bots.bot_builders import (
     facts,
     pod,
     running,
-    shortfall,
     staged,
+    token_failure,
 )
 
 TOMORROW = format_time(at(86_400))
@@ -119,8 +119,8 @@ def _before() -> Iterator[State]:
         yield _state(f"refused by a dry run: {reason}", refused, BotPhase.SCHEDULED, BOT_REASONS[reason], reason=reason)
         refused = facts(staged(), refused=_problem(reason, mendable=True))
         yield _state(f"its Pod is refused: {reason}", refused, pending, BOT_REASONS[reason], reason=reason)
-    given_back = facts(staged(suspend=True), pod=pod())
-    yield _state("its Pod is given back", given_back, pending, WELL)
+    withdrawn = facts(staged(suspend=True), pod=pod())
+    yield _state("its Pod is given back", withdrawn, pending, WELL)
 
 
 def _staging() -> Iterator[State]:
@@ -150,18 +150,18 @@ def _staging() -> Iterator[State]:
 def _without_token() -> Iterator[State]:
     required = staged(tokenPolicy="Required")
     for reason in OF_ZOOM:
-        passing = TokenFailure(reason=reason, message="no", passing=True, first_try_at=at(1), next_try_at=at(9))
-        waits = facts(staged(), pod=pod(WAITS), shortfall=passing)
+        transient = TokenFailure(reason=reason, message="no", transient=True, first_try_at=at(1), next_try_at=at(9))
+        waits = facts(staged(), pod=pod(WAITS), token_failure=transient)
         yield _state(f"no token yet: {reason}", waits, BotPhase.STAGING, BOT_REASONS[reason], reason=reason)
-        refused = facts(required, pod=pod(WAITS), shortfall=replace(passing, passing=False))
+        refused = facts(required, pod=pod(WAITS), token_failure=replace(transient, transient=False))
         yield _state(f"no token at all: {reason}", refused, BotPhase.FAILED, OVER, reason=reason)
-    waits = facts(staged(), pod=pod(WAITS), person=ABSENT)
+    waits = facts(staged(), pod=pod(WAITS), on_behalf_user=ABSENT)
     phase, reason = BotPhase.WAITING_FOR_USER, BotReason.USER_NOT_IN_MEETING
     yield _state("its user is not there", waits, phase, FOR_A_PERSON, reason=reason)
-    tried = shortfall(passing=True, first=900, following=940)
-    last = facts(staged(), after=910, pod=pod(WAITS), person=ABSENT, shortfall=replace(tried, settled=True))
+    tried = token_failure(transient=True, first=900, following=940)
+    last = facts(staged(), after=910, pod=pod(WAITS), on_behalf_user=ABSENT, token_failure=replace(tried, settled=True))
     yield _state("given up its user", last, phase, FOR_A_PERSON, reason="ZoomUnavailable")
-    failed = facts(required, after=901, pod=pod(WAITS), person=ABSENT)
+    failed = facts(required, after=901, pod=pod(WAITS), on_behalf_user=ABSENT)
     yield _state("its user never came", failed, BotPhase.FAILED, OVER, reason=reason)
     again = _over(75)
     yield _state("put out with its user", again, phase, FOR_A_PERSON, reason=reason)

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from meetingbots.bots.decide.facts import Delivery
+from meetingbots.bots.decide.pod_names import pod_name
 from meetingbots.bots.manifests.environment import secret_values
-from meetingbots.bots.manifests.join_secret import Delivery, join_secret
-from meetingbots.bots.manifests.pod import bot_pod, pod_name
+from meetingbots.bots.manifests.join_secret import join_secret
+from meetingbots.bots.manifests.pod import bot_pod
 from meetingbots.models.bot import MeetingBot, TokenKind
 from pydantic import SecretStr
 

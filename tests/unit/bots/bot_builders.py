@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from meetingbots.bots.decide.facts import BotFacts, TokenFailure
+from meetingbots.bots.decide.facts import BotFacts, Delivery, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef
-from meetingbots.bots.decide.pod_state import PodState, pod_state
-from meetingbots.bots.manifests.join_secret import Delivery
+from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION
+from meetingbots.bots.manifests.pod_status import pod_state
 from meetingbots.models.base import format_time
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
 
@@ -22,6 +22,30 @@ IMAGE = "registry.example/bot:1"
 WAITS = {"waiting": {"reason": "CreateContainerConfigError", "message": f'secret "{SECRET}" not found'}}
 CREATING = {"waiting": {"reason": "ContainerCreating"}}
 TEMPLATE = {"spec": {"containers": [{"name": "bot", "image": IMAGE}]}}
+
+
+_UNREMARKABLE: dict[str, Any] = {
+    "meeting": MeetingRef(meeting_id=MEETING),
+    "pod_hash": "hash",
+    "pod": None,
+    "pod_seen": False,
+    "previous_pod": None,
+    "template": None,
+    "checked": True,
+    "doubtful": False,
+    "refused": None,
+    "delivery": None,
+    "token_failure": None,
+    "touches": 0,
+    "touched_at": None,
+    "secret_gone": False,
+    "prepared": True,
+    "meeting_ended_at": None,
+    "on_behalf_user": None,
+    "absent_credentials": (),
+    "done_before": False,
+}
+"""Facts about a bot that nothing has happened to: its template is checked, its token requests are prepared."""
 
 
 def at(seconds: float) -> datetime:
@@ -100,13 +124,12 @@ def pod_object(
 
 def pod(state: dict[str, Any] | None = CREATING, **more: Any) -> PodState:
     """The same, as it is read."""
-    return pod_state(pod_object(state, **more), spec_hash_annotation=SPEC_HASH_ANNOTATION)
+    return pod_state(pod_object(state, **more))
 
 
 def facts(given: MeetingBot | None = None, *, after: float = 1, **more: Any) -> BotFacts:
     """Facts about a bot, so many seconds after its creation."""
-    full = {"meeting": MeetingRef(meeting_id=MEETING), "pod_hash": "hash", **more}
-    return BotFacts(bot=given or bot(), now=at(after), **full)
+    return BotFacts(**{**_UNREMARKABLE, "bot": given or bot(), "now": at(after), **more})
 
 
 def staged(**spec: Any) -> MeetingBot:
@@ -130,9 +153,13 @@ def delivery(*, after: float = 1, reason: str = "", message: str = "") -> Delive
     )
 
 
-def shortfall(*, passing: bool, first: float = 1, following: float = 2) -> TokenFailure:
+def token_failure(*, transient: bool, first: float = 1, following: float = 2) -> TokenFailure:
     """A try without a token."""
-    reason = BotReason.ZOOM_UNAVAILABLE if passing else BotReason.NOT_THE_HOST
+    reason = BotReason.ZOOM_UNAVAILABLE if transient else BotReason.NOT_THE_HOST
     return TokenFailure(
-        reason=reason, message="alice (Host): no.", passing=passing, first_try_at=at(first), next_try_at=at(following)
+        reason=reason,
+        message="alice (Host): no.",
+        transient=transient,
+        first_try_at=at(first),
+        next_try_at=at(following),
     )

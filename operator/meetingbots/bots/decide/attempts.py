@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.facts import BotFacts, BotPlan, Commit
+from meetingbots.bots.decide.actions import BotPlan, Commit
+from meetingbots.bots.decide.facts import BotFacts
 from meetingbots.bots.decide.leave import leave
 from meetingbots.bots.decide.pod_state import ContainerState, PodState
 from meetingbots.bots.decide.schedule import WITHDRAWN, join_time, shifted
@@ -69,7 +70,7 @@ def ended(facts: BotFacts, pod: PodState) -> BotPlan:
 
 def _taken_away(facts: BotFacts, pod: PodState) -> BotPlan:
     if facts.bot.spec.suspend:
-        return given_back(facts, LEFT_SUSPENDED)
+        return withdrawn(facts, LEFT_SUSPENDED)
     ended_at, told_at = facts.meeting_ended_at, pod.told_to_end_at or facts.now
     if ended_at is not None and told_at >= ended_at and pod.started:
         return left_after_end(facts)
@@ -186,7 +187,7 @@ def lost(facts: BotFacts, words: str) -> BotPlan:
     )
 
 
-def given_back(facts: BotFacts, words: str) -> BotPlan:
+def withdrawn(facts: BotFacts, words: str) -> BotPlan:
     """The attempt ends because its author changed something: uncounted, and nothing to wait for."""
     attempt = _attempt(facts, facts.pod, reason=WITHDRAWN, message=words)
     attempts = max(0, facts.bot.status.attempts - 1)
@@ -257,7 +258,7 @@ def _wait_for_user(facts: BotFacts, pod: PodState, bot: ContainerState) -> BotPl
 
 
 def _commit(told: BotStatus) -> BotPlan:
-    return BotPlan(status=told, act=Commit())
+    return BotPlan(status=told, action=Commit())
 
 
 def _attempt(facts: BotFacts, pod: PodState | None, *, reason: str, message: str) -> Attempt:

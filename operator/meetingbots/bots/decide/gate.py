@@ -10,19 +10,11 @@ from datetime import datetime
 
 from meetingbots.bots.decide import attempts as bot_attempts
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.facts import (
-    BotFacts,
-    BotPlan,
-    Commit,
-    DeliverWithout,
-    IssueTokens,
-    PrepareTokens,
-    TokenFailure,
-    TouchPod,
-)
+from meetingbots.bots.decide.actions import BotPlan, Commit, DeliverWithout, IssueTokens, PrepareTokens, TouchPod
+from meetingbots.bots.decide.facts import BotFacts, TokenFailure
+from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.schedule import attempt_due, prepare_time, shifted, start_deadline, until
-from meetingbots.bots.manifests.join_secret import join_secret_name
 from meetingbots.models.bot import BotPhase, BotReason, MeetingBot, TokenPolicy
 from meetingbots.models.conditions import ConditionType, find
 
@@ -39,19 +31,19 @@ _LAST_TRY_SECONDS = 5.0
 
 def at_gate(facts: BotFacts, name: str) -> BotPlan:
     """Decide at the gate of the Pod `name`: is it time, is the person there, and is there a token."""
-    bot, shortfall = facts.bot, facts.shortfall
+    bot, failure = facts.bot, facts.token_failure
     if must_prepare(facts):
-        return BotPlan(status=bot.status, act=PrepareTokens(name))
+        return BotPlan(status=bot.status, action=PrepareTokens(name))
     if facts.now < bot.join_at:
         following = bot.join_at if facts.prepared else prepare_time(bot)
-        return BotPlan(status=bot_status.staged(facts, name), again=until(facts, following))
-    if awaits_person(facts):
+        return BotPlan(status=bot_status.staged(facts, name), requeue_after=until(facts, following))
+    if awaits_user(facts):
         return _for_person(facts, name)
-    if shortfall is None:
-        return BotPlan(status=bot.status, act=IssueTokens(name))
-    if shortfall.passing:
-        return _try_again(facts, name, shortfall)
-    return _without(facts, name, shortfall)
+    if failure is None:
+        return BotPlan(status=bot.status, action=IssueTokens(name))
+    if failure.transient:
+        return _try_again(facts, name, failure)
+    return _without(facts, name, failure)
 
 
 def must_prepare(facts: BotFacts) -> bool:
@@ -59,19 +51,19 @@ def must_prepare(facts: BotFacts) -> bool:
     return not facts.prepared and facts.now >= prepare_time(facts.bot)
 
 
-def awaits_person(facts: BotFacts) -> bool:
+def awaits_user(facts: BotFacts) -> bool:
     """Whether the bot comes on behalf of somebody who is known not to be there, by events or by Zoom's refusal.
 
     Zoom's refusal tells it also where nobody is known here, as in a meeting that was only looked up.
     """
-    shortfall = facts.shortfall
-    return _known_absent(facts) or (shortfall is not None and shortfall.reason is BotReason.USER_NOT_IN_MEETING)
+    failure = facts.token_failure
+    return _known_absent(facts) or (failure is not None and failure.reason is BotReason.USER_NOT_IN_MEETING)
 
 
 def gate_deadline(facts: BotFacts) -> datetime:
     """Until when the Pod may wait at its gate: `startDeadlineSeconds`, or as long as a person may be waited for."""
     limit = start_deadline(facts.bot)
-    if facts.person is None and not (facts.shortfall is not None and facts.shortfall.user_absent):
+    if facts.on_behalf_user is None and not (facts.token_failure is not None and facts.token_failure.user_absent):
         return limit
     return max(limit, shifted(_wait_end(facts), seconds=facts.bot.spec.token_wait_seconds + _LAST_TRY_SECONDS))
 
@@ -95,7 +87,7 @@ def waited_before(bot: MeetingBot, *, now: datetime) -> TokenFailure | None:
     return TokenFailure(
         reason=BotReason.USER_NOT_IN_MEETING,
         message=told.message,
-        passing=True,
+        transient=True,
         first_try_at=first,
         next_try_at=shifted(first, seconds=steps * step),
         tried_at=first,
@@ -105,85 +97,85 @@ def waited_before(bot: MeetingBot, *, now: datetime) -> TokenFailure | None:
 
 def _for_person(facts: BotFacts, name: str) -> BotPlan:
     """Wait until the person has come; after `onBehalf.waitSeconds` go without, or fail."""
-    bot, shortfall, end = facts.bot, facts.shortfall, _wait_end(facts)
+    bot, failure, end = facts.bot, facts.token_failure, _wait_end(facts)
     words = _whom_it_waits_for(facts)
     if facts.now >= end:
         return _person_given_up(facts, name, words, end=end)
-    if shortfall is not None and facts.now >= _next_try(facts, shortfall) and not _known_absent(facts):
-        return BotPlan(status=bot.status, act=IssueTokens(name))
+    if failure is not None and facts.now >= _next_try(facts, failure) and not _known_absent(facts):
+        return BotPlan(status=bot.status, action=IssueTokens(name))
     told = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, BotReason.USER_NOT_IN_MEETING, words)
-    following = end if shortfall is None or _known_absent(facts) else min(end, _next_try(facts, shortfall))
-    return BotPlan(status=told, again=until(facts, following))
+    following = end if failure is None or _known_absent(facts) else min(end, _next_try(facts, failure))
+    return BotPlan(status=told, requeue_after=until(facts, following))
 
 
 def _whom_it_waits_for(facts: BotFacts) -> str:
-    if facts.person is not None:
-        whose = f"the user of ZoomCredential {facts.person.credential}"
+    if facts.on_behalf_user is not None:
+        whose = f"the user of ZoomCredential {facts.on_behalf_user.credential}"
         return f"The bot comes on behalf of {whose}, who is not in the meeting yet."
-    said = f" {facts.shortfall.message}" if facts.shortfall is not None else ""
+    said = f" {facts.token_failure.message}" if facts.token_failure is not None else ""
     return f"The user on whose behalf the bot comes is not in the meeting yet.{said}"
 
 
 def _person_given_up(facts: BotFacts, name: str, words: str, *, end: datetime) -> BotPlan:
     """The person has not come by `end`: fail, or go with the other tokens, if there are any."""
-    bot, shortfall, last_try = facts.bot, facts.shortfall, IssueTokens(name, absent=True, settle=True)
+    bot, failure, last_try = facts.bot, facts.token_failure, IssueTokens(name, absent=True, settle=True)
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
-        return BotPlan(status=bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words), act=Commit())
-    tried_as_absent = shortfall is not None and shortfall.settled and not _refused_for_absence(shortfall)
-    if shortfall is None or not tried_as_absent:
-        return BotPlan(status=bot.status, act=last_try)
+        return BotPlan(status=bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words), action=Commit())
+    tried_as_absent = failure is not None and failure.settled and not _refused_for_absence(failure)
+    if failure is None or not tried_as_absent:
+        return BotPlan(status=bot.status, action=last_try)
     limit = shifted(end, seconds=bot.spec.token_wait_seconds)
-    if not shortfall.passing or facts.now >= limit:
-        return _without(facts, name, shortfall)
-    if facts.now >= shortfall.next_try_at:
-        return BotPlan(status=bot.status, act=last_try)
-    told = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, shortfall.reason, shortfall.message)
-    return BotPlan(status=told, again=until(facts, min(limit, shortfall.next_try_at)))
+    if not failure.transient or facts.now >= limit:
+        return _without(facts, name, failure)
+    if facts.now >= failure.next_try_at:
+        return BotPlan(status=bot.status, action=last_try)
+    told = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, failure.reason, failure.message)
+    return BotPlan(status=told, requeue_after=until(facts, min(limit, failure.next_try_at)))
 
 
-def _refused_for_absence(shortfall: TokenFailure) -> bool:
+def _refused_for_absence(failure: TokenFailure) -> bool:
     """Whether Zoom was asked, and said so; what was not asked for as nobody is there does not pass."""
-    return shortfall.passing and shortfall.reason is BotReason.USER_NOT_IN_MEETING
+    return failure.transient and failure.reason is BotReason.USER_NOT_IN_MEETING
 
 
 def _known_absent(facts: BotFacts) -> bool:
-    return facts.person is not None and facts.person.present is False
+    return facts.on_behalf_user is not None and facts.on_behalf_user.present is False
 
 
-def _next_try(facts: BotFacts, shortfall: TokenFailure) -> datetime:
+def _next_try(facts: BotFacts, failure: TokenFailure) -> datetime:
     """When Zoom may be asked again: at once if the person has come since the last try."""
-    person, tried = facts.person, shortfall.tried_at
+    person, tried = facts.on_behalf_user, failure.tried_at
     came = person is not None and person.present is True and person.since is not None
     if came and tried is not None and person is not None and person.since is not None and person.since > tried:
         return tried
-    return shortfall.next_try_at
+    return failure.next_try_at
 
 
-def _without(facts: BotFacts, name: str, shortfall: TokenFailure) -> BotPlan:
+def _without(facts: BotFacts, name: str, failure: TokenFailure) -> BotPlan:
     """What is missing will not come: go with what there is, if the author allows that."""
     bot = facts.bot
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
-        words = f"No token, and tokenPolicy is Required. {shortfall.message}"
-        return BotPlan(status=bot_status.failed(facts, shortfall.reason, words), act=Commit())
-    if shortfall.partial and not shortfall.settled:
-        return BotPlan(status=bot.status, act=IssueTokens(name, settle=True))
-    return BotPlan(status=bot.status, act=DeliverWithout(name, shortfall.reason, shortfall.message))
+        words = f"No token, and tokenPolicy is Required. {failure.message}"
+        return BotPlan(status=bot_status.failed(facts, failure.reason, words), action=Commit())
+    if failure.partial and not failure.settled:
+        return BotPlan(status=bot.status, action=IssueTokens(name, settle=True))
+    return BotPlan(status=bot.status, action=DeliverWithout(name, failure.reason, failure.message))
 
 
-def _try_again(facts: BotFacts, name: str, shortfall: TokenFailure) -> BotPlan:
-    bot, limit, words = facts.bot, gate_deadline(facts), shortfall.message
+def _try_again(facts: BotFacts, name: str, failure: TokenFailure) -> BotPlan:
+    bot, limit, words = facts.bot, gate_deadline(facts), failure.message
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
         # A mapping is waited for a few seconds only, whatever the deadline.
-        if shortfall.reason is not BotReason.NO_MAPPING:
+        if failure.reason is not BotReason.NO_MAPPING:
             words = f"{words} The bot does not go without, and waits until {limit:%Y-%m-%d %H:%M:%S} UTC."
     else:
-        limit = shifted(shortfall.first_try_at, seconds=bot.spec.token_wait_seconds)
+        limit = shifted(failure.first_try_at, seconds=bot.spec.token_wait_seconds)
         if facts.now >= limit:
-            return _without(facts, name, shortfall)
-    if facts.now >= shortfall.next_try_at:
-        return BotPlan(status=bot.status, act=IssueTokens(name))
-    told = bot_status.in_trouble(facts, BotPhase.STAGING, shortfall.reason, words)
-    return BotPlan(status=told, again=until(facts, min(limit, shortfall.next_try_at)))
+            return _without(facts, name, failure)
+    if facts.now >= failure.next_try_at:
+        return BotPlan(status=bot.status, action=IssueTokens(name))
+    told = bot_status.in_trouble(facts, BotPhase.STAGING, failure.reason, words)
+    return BotPlan(status=told, requeue_after=until(facts, min(limit, failure.next_try_at)))
 
 
 def behind_gate(facts: BotFacts, pod: PodState, *, since: float) -> BotPlan:
@@ -195,7 +187,7 @@ def behind_gate(facts: BotFacts, pod: PodState, *, since: float) -> BotPlan:
     due = _next_touch(facts, since=since)
     if since >= due:
         # Touches that were missed meanwhile are not made up for.
-        return BotPlan(status=facts.bot.status, act=TouchPod(pod.name, number=touches_due(since)))
+        return BotPlan(status=facts.bot.status, action=TouchPod(pod.name, number=touches_due(since)))
     fixed = bot_status.joined_with(facts)
     if trouble is not None:
         reason = bot_attempts.TROUBLES[trouble[0]]
@@ -203,7 +195,9 @@ def behind_gate(facts: BotFacts, pod: PodState, *, since: float) -> BotPlan:
     else:
         words = f"Pod {pod.name} starts.{bot_status.without_token(facts)}"
         told = bot_status.going_well(facts, BotPhase.JOINING, words, spec_hash=fixed)
-    return BotPlan(status=told, again=due - since, hold=since < _JOINING_IS_TOLD_AFTER)
+    # The very status that was read: nothing is written.
+    status = facts.bot.status if since < _JOINING_IS_TOLD_AFTER else told
+    return BotPlan(status=status, requeue_after=due - since)
 
 
 def _next_touch(facts: BotFacts, *, since: float) -> float:

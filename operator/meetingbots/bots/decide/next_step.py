@@ -13,8 +13,7 @@ from datetime import datetime
 
 from meetingbots.bots.decide import attempts as bot_attempts
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.facts import (
-    BotFacts,
+from meetingbots.bots.decide.actions import (
     BotPlan,
     CheckTemplate,
     Commit,
@@ -24,13 +23,13 @@ from meetingbots.bots.decide.facts import (
     DeleteSecret,
     PrepareTokens,
 )
+from meetingbots.bots.decide.facts import BotFacts
 from meetingbots.bots.decide.gate import at_gate, behind_gate, gate_deadline, must_prepare
 from meetingbots.bots.decide.leave import does_not_end, is_due, leave, overdue
 from meetingbots.bots.decide.meeting import Problem
+from meetingbots.bots.decide.pod_names import attempt_of, join_secret_name, pod_name
 from meetingbots.bots.decide.pod_state import SANDBOX_SECONDS, PodState
 from meetingbots.bots.decide.schedule import lead_time, prepare_time, shifted, start_deadline, until
-from meetingbots.bots.manifests.join_secret import join_secret_name
-from meetingbots.bots.manifests.pod import attempt_of, pod_name
 from meetingbots.models.bot import BotPhase, BotReason, TokenDelivery
 
 _LOOK_AGAIN_SECONDS = 30.0
@@ -42,11 +41,11 @@ _LOOK_FOR_CREDENTIAL_SECONDS = 60.0
 def decide(facts: BotFacts) -> BotPlan:
     """The next step for the bot; time is `facts.now`."""
     plan = _next_step(facts)
-    if plan.act is not None or facts.pod is None or bot_status.is_finished(plan.status):
+    if plan.action is not None or facts.pod is None or bot_status.is_finished(plan.status):
         return plan
     # A watch that broke may have missed the end of a Pod: its bot is never left alone for long.
     most = _LOOK_AGAIN_SECONDS if facts.pod.deleting else _LOOK_AT_POD_SECONDS
-    return replace(plan, again=most if plan.again is None else min(plan.again, most))
+    return replace(plan, requeue_after=most if plan.requeue_after is None else min(plan.requeue_after, most))
 
 
 def _next_step(facts: BotFacts) -> BotPlan:
@@ -65,7 +64,7 @@ def _next_step(facts: BotFacts) -> BotPlan:
         return _ending(facts, pod)
     if facts.delivery is not None:
         if is_due(facts, pod):
-            return BotPlan(status=status, act=DeletePod(pod.name, pod.uid))
+            return BotPlan(status=status, action=DeletePod(pod.name, pod.uid))
         since = (facts.now - facts.delivery.delivered_at).total_seconds()
         return behind_gate(facts, pod, since=max(0.0, since))
     return _staging(facts, pod)
@@ -73,7 +72,7 @@ def _next_step(facts: BotFacts) -> BotPlan:
 
 def _without_pod(facts: BotFacts) -> BotPlan:
     bot, status = facts.bot, facts.bot.status
-    left_over = _put_away(facts)
+    left_over = _clean_up(facts)
     if left_over is not None:
         return left_over
     if bot.spec.suspend:
@@ -98,7 +97,7 @@ def _unfit(facts: BotFacts, deadline: datetime) -> BotPlan | None:
     if problem is None:
         return None
     told = bot_status.in_trouble(facts, BotPhase.PENDING, problem.reason, problem.message, mendable=problem.mendable)
-    return BotPlan(status=told, again=until(facts, deadline, at_most=_LOOK_AGAIN_SECONDS))
+    return BotPlan(status=told, requeue_after=until(facts, deadline, at_most=_LOOK_AGAIN_SECONDS))
 
 
 def _towards_pod(facts: BotFacts, deadline: datetime) -> BotPlan:
@@ -107,11 +106,13 @@ def _towards_pod(facts: BotFacts, deadline: datetime) -> BotPlan:
     if facts.now < lead_time(bot):
         return _scheduled(facts, lead_time(bot))
     if status.next_attempt_time is not None and facts.now < status.next_attempt_time:
-        return BotPlan(status=bot_status.unchanged(facts), again=until(facts, status.next_attempt_time))
+        return BotPlan(status=bot_status.unchanged(facts), requeue_after=until(facts, status.next_attempt_time))
     if facts.previous_pod is not None and not facts.previous_pod.finished:
         # Never two Pods of a bot: the earlier one has to be over or gone first.
         plan = _ending(facts, facts.previous_pod)
-        return replace(plan, again=until(facts, deadline, at_most=min(plan.again or math.inf, _LOOK_AGAIN_SECONDS)))
+        return replace(
+            plan, requeue_after=until(facts, deadline, at_most=min(plan.requeue_after or math.inf, _LOOK_AGAIN_SECONDS))
+        )
     return (_dry_run(facts, BotPhase.PENDING, deadline) if facts.doubtful else None) or _claim(facts)
 
 
@@ -119,18 +120,18 @@ def _ending(facts: BotFacts, pod: PodState) -> BotPlan:
     """Wait for the end of a Pod that was told to end, and tell if it does not come."""
     words, limit = does_not_end(facts, pod), overdue(pod)
     if not words:
-        return BotPlan(status=bot_status.unchanged(facts), again=until(facts, limit) if limit else None)
+        return BotPlan(status=bot_status.unchanged(facts), requeue_after=until(facts, limit) if limit else None)
     phase = facts.bot.status.phase or BotPhase.PENDING
     return BotPlan(status=bot_status.in_trouble(facts, phase, BotReason.INFRASTRUCTURE_LOST, words))
 
 
-def _put_away(facts: BotFacts) -> BotPlan | None:
+def _clean_up(facts: BotFacts) -> BotPlan | None:
     """End what an attempt that is accounted for has left: its Pod, and a Secret that no Pod takes along."""
     earlier, status = facts.previous_pod, facts.bot.status
     if earlier is not None and not earlier.finished and not earlier.deleting:
-        return BotPlan(status=status, act=DeletePod(earlier.name, earlier.uid))
+        return BotPlan(status=status, action=DeletePod(earlier.name, earlier.uid))
     if status.pod_name is not None and facts.delivery is not None and not facts.secret_gone:
-        return BotPlan(status=status, act=DeleteSecret(status.pod_name))
+        return BotPlan(status=status, action=DeleteSecret(status.pod_name))
     return None
 
 
@@ -139,7 +140,7 @@ def _claim(facts: BotFacts) -> BotPlan:
     attempt = attempt_of(status.pod_name) + 1 if status.pod_name else 1
     name = pod_name(facts.bot, attempt=attempt)
     told = bot_status.claimed(facts, pod_name=name)
-    return BotPlan(status=told, act=Commit())
+    return BotPlan(status=told, action=Commit())
 
 
 def _scheduled(facts: BotFacts, lead: datetime) -> BotPlan:
@@ -154,15 +155,15 @@ def _scheduled(facts: BotFacts, lead: datetime) -> BotPlan:
         next_attempt_time=None,
     )
     most = _LOOK_FOR_CREDENTIAL_SECONDS if absent else math.inf
-    return BotPlan(status=told, again=min(until(facts, lead), most))
+    return BotPlan(status=told, requeue_after=min(until(facts, lead), most))
 
 
 def _dry_run(facts: BotFacts, phase: BotPhase, moment: datetime) -> BotPlan | None:
     """Ask Kubernetes whether it would take the Pod, and tell what it says; None once it has taken it."""
     if facts.refused is not None:
         told = bot_status.in_trouble(facts, phase, facts.refused.reason, facts.refused.message)
-        return BotPlan(status=told, again=until(facts, moment, at_most=_LOOK_AGAIN_SECONDS))
-    return None if facts.checked else BotPlan(status=facts.bot.status, act=CheckTemplate())
+        return BotPlan(status=told, requeue_after=until(facts, moment, at_most=_LOOK_AGAIN_SECONDS))
+    return None if facts.checked else BotPlan(status=facts.bot.status, action=CheckTemplate())
 
 
 def _is_expired(facts: BotFacts, deadline: datetime) -> bool:
@@ -180,26 +181,26 @@ def _expired(facts: BotFacts, deadline: datetime) -> BotPlan:
     told = bot_status.going_well(
         facts, BotPhase.EXPIRED, words, completion_time=bot_status.whole_seconds(facts.now), next_attempt_time=None
     )
-    return BotPlan(status=told, act=Commit())
+    return BotPlan(status=told, action=Commit())
 
 
 def _missed(facts: BotFacts, cause: str) -> BotPlan:
     words = f"The bot had not started within {facts.bot.spec.start_deadline_seconds} s."
     told = bot_status.failed(facts, BotReason.START_DEADLINE_EXCEEDED, f"{words} {cause}".strip())
-    return BotPlan(status=told, act=Commit())
+    return BotPlan(status=told, action=Commit())
 
 
 def _pod_missing(facts: BotFacts, name: str) -> BotPlan:
     bot, status = facts.bot, facts.bot.status
     if facts.pod_seen or status.phase in (BotPhase.JOINING, BotPhase.RUNNING):
         if bot.spec.suspend:
-            return bot_attempts.given_back(facts, bot_attempts.LEFT_SUSPENDED)
+            return bot_attempts.withdrawn(facts, bot_attempts.LEFT_SUSPENDED)
         if facts.meeting_ended_at is not None and status.phase is BotPhase.RUNNING:
             return bot_attempts.left_after_end(facts)
         if _stayed_its_time(facts, name):
             return bot_attempts.stayed_too_long(facts)
         return bot_attempts.lost(facts, f"Pod {name} was deleted by someone.")
-    withdrawn = _withdrawn(facts, None)
+    withdrawn = _withdrawal(facts, None)
     if withdrawn is not None:
         return withdrawn
     first = bot.spec.token_delivery is TokenDelivery.BEFORE_POD and facts.delivery is None
@@ -207,10 +208,10 @@ def _pod_missing(facts: BotFacts, name: str) -> BotPlan:
         return _missed(facts, facts.refused.message if facts.refused else bot_status.present_trouble(status))
     if facts.refused is not None:
         told = bot_status.in_trouble(facts, BotPhase.PENDING, facts.refused.reason, facts.refused.message)
-        return BotPlan(status=told, again=until(facts, start_deadline(bot), at_most=_QUOTA_SECONDS))
+        return BotPlan(status=told, requeue_after=until(facts, start_deadline(bot), at_most=_QUOTA_SECONDS))
     if first:
         return at_gate(facts, name)
-    return BotPlan(status=status, act=CreatePod(name))
+    return BotPlan(status=status, action=CreatePod(name))
 
 
 def _stayed_its_time(facts: BotFacts, name: str) -> bool:
@@ -224,7 +225,7 @@ def _stayed_its_time(facts: BotFacts, name: str) -> bool:
 
 
 def _staging(facts: BotFacts, pod: PodState) -> BotPlan:
-    withdrawn = _withdrawn(facts, pod)
+    withdrawn = _withdrawal(facts, pod)
     if withdrawn is not None:
         return withdrawn
     secret = join_secret_name(pod.name)
@@ -234,44 +235,44 @@ def _staging(facts: BotFacts, pod: PodState) -> BotPlan:
         return _missed(facts, trouble[1] if trouble else _what_is_missing(facts, pod))
     if trouble is not None:
         told = bot_status.in_trouble(facts, BotPhase.STAGING, bot_attempts.TROUBLES[trouble[0]], trouble[1])
-        return BotPlan(status=told, again=until(facts, deadline))
+        return BotPlan(status=told, requeue_after=until(facts, deadline))
     if not waits:
         if must_prepare(facts):
-            return BotPlan(status=facts.bot.status, act=PrepareTokens(pod.name))
+            return BotPlan(status=facts.bot.status, action=PrepareTokens(pod.name))
         told = bot_status.staged(facts, pod.name)
         look = deadline if facts.prepared else min(deadline, prepare_time(facts.bot))
         if pod.sandbox_waits_since is not None:
             look = min(look, shifted(pod.sandbox_waits_since, seconds=SANDBOX_SECONDS))
-        return BotPlan(status=told, again=until(facts, look))
+        return BotPlan(status=told, requeue_after=until(facts, look))
     if facts.refused is not None:
         # Its Secret was, by a quota or a policy. Each further try costs tokens.
         told = bot_status.in_trouble(facts, BotPhase.STAGING, facts.refused.reason, facts.refused.message)
-        return BotPlan(status=told, again=until(facts, deadline, at_most=_QUOTA_SECONDS))
+        return BotPlan(status=told, requeue_after=until(facts, deadline, at_most=_QUOTA_SECONDS))
     return at_gate(facts, pod.name)
 
 
 def _what_is_missing(facts: BotFacts, pod: PodState) -> str:
     if facts.refused is not None:
         return facts.refused.message
-    if facts.shortfall is not None:
-        return facts.shortfall.message
+    if facts.token_failure is not None:
+        return facts.token_failure.message
     return f"Pod {pod.name} was still being prepared{f' on node {pod.node}' if pod.node else ''}."
 
 
-def _withdrawn(facts: BotFacts, pod: PodState | None) -> BotPlan | None:
+def _withdrawal(facts: BotFacts, pod: PodState | None) -> BotPlan | None:
     """The author changed their mind before the bot joined: the staged Pod goes, uncounted."""
     bot = facts.bot
     if bot.spec.suspend:
-        return bot_attempts.given_back(facts, "The bot was suspended before it joined.")
+        return bot_attempts.withdrawn(facts, "The bot was suspended before it joined.")
     if facts.meeting_ended_at is not None:
         return bot_attempts.too_late(facts, "The bot had not joined yet.")
     if facts.now < lead_time(bot):
-        return bot_attempts.given_back(facts, "The bot was moved to a later time.")
+        return bot_attempts.withdrawn(facts, "The bot was moved to a later time.")
     problem = facts.meeting if isinstance(facts.meeting, Problem) else facts.template
     if problem is not None:
-        return bot_attempts.given_back(facts, problem.message)
+        return bot_attempts.withdrawn(facts, problem.message)
     if pod is not None and pod.spec_hash != facts.pod_hash:
-        return bot_attempts.given_back(facts, "The spec was changed before the bot joined.")
+        return bot_attempts.withdrawn(facts, "The spec was changed before the bot joined.")
     return None
 
 
@@ -287,16 +288,16 @@ def _running(facts: BotFacts, pod: PodState) -> BotPlan:
     )
     if status.phase is not BotPhase.RUNNING:
         # First the evidence of the delivery, then its Secret may go.
-        return BotPlan(status=told, act=Commit())
+        return BotPlan(status=told, action=Commit())
     if not facts.secret_gone:
-        return BotPlan(status=status, act=DeleteSecret(pod.name))
+        return BotPlan(status=status, action=DeleteSecret(pod.name))
     if is_due(facts, pod):
-        return BotPlan(status=status, act=DeletePod(pod.name, pod.uid))
+        return BotPlan(status=status, action=DeletePod(pod.name, pod.uid))
     if pod.deleting:
         return _ending(facts, pod)
     following = leave(facts, pod)
     again = until(facts, following.at) if following is not None else None
-    return BotPlan(status=bot_status.spec_change(facts, told), again=again)
+    return BotPlan(status=bot_status.spec_change(facts, told), requeue_after=again)
 
 
 def _ended(facts: BotFacts, pod: PodState) -> BotPlan:
@@ -309,17 +310,17 @@ def _finished(facts: BotFacts) -> BotPlan:
     """A finished bot never runs again: what is left of it is put away."""
     status, pod = facts.bot.status, facts.pod
     if pod is not None and not pod.deleting and not pod.finished:
-        return BotPlan(status=status, act=DeletePod(pod.name, pod.uid))
+        return BotPlan(status=status, action=DeletePod(pod.name, pod.uid))
     if facts.delivery is not None and not facts.secret_gone and status.pod_name is not None:
-        return BotPlan(status=status, act=DeleteSecret(status.pod_name))
+        return BotPlan(status=status, action=DeleteSecret(status.pod_name))
     told = bot_status.spec_change(facts, bot_status.noted(facts, status, does_not_end(facts, pod)))
     ttl = facts.bot.spec.ttl_seconds_after_finished
     if ttl is None or status.completion_time is None:
-        return BotPlan(status=told, again=_until_overdue(facts, pod))
+        return BotPlan(status=told, requeue_after=_until_overdue(facts, pod))
     end = shifted(status.completion_time, seconds=ttl)
     if facts.now >= end:
-        return BotPlan(status=status, act=DeleteBot())
-    return BotPlan(status=told, again=min(until(facts, end), _until_overdue(facts, pod) or math.inf))
+        return BotPlan(status=status, action=DeleteBot())
+    return BotPlan(status=told, requeue_after=min(until(facts, end), _until_overdue(facts, pod) or math.inf))
 
 
 def _until_overdue(facts: BotFacts, pod: PodState | None) -> float | None:

@@ -13,10 +13,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from meetingbots.bots.decide.facts import BotFacts, TokenFailure
+from meetingbots.bots.decide.facts import BotFacts, Delivery, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.schedule import join_time
-from meetingbots.bots.manifests.join_secret import Delivery
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenKind, TokenStatus
 from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
 
@@ -60,7 +59,7 @@ def _preparing(facts: BotFacts, pod_name: str) -> str:
 def claimed(facts: BotFacts, *, pod_name: str) -> BotStatus:
     """The status that claims a Pod's name for a new attempt; nothing of an earlier one's tokens is left in it."""
     status = facts.bot.status
-    fresh = replace(facts, delivery=None, shortfall=None)
+    fresh = replace(facts, delivery=None, token_failure=None)
     told = going_well(
         fresh,
         BotPhase.STAGING,
@@ -162,8 +161,8 @@ def _changed(facts: BotFacts, **changes: Any) -> BotStatus:
     if facts.delivery is not None:
         update["token"] = token_status(facts.delivery)
         update["credential_name"] = facts.delivery.credential or bot.status.credential_name
-    elif facts.shortfall is not None:
-        update["token"] = TokenStatus(reason=facts.shortfall.reason)
+    elif facts.token_failure is not None:
+        update["token"] = TokenStatus(reason=facts.token_failure.reason)
     return bot.status.model_copy(update={**update, **changes})
 
 
@@ -178,7 +177,7 @@ def token_status(delivery: Delivery) -> TokenStatus:
 
 
 def _token_condition(conditions: list[Condition], facts: BotFacts) -> list[Condition]:
-    told = facts.delivery or facts.shortfall
+    told = facts.delivery or facts.token_failure
     if told is None:
         return conditions
     if isinstance(told, TokenFailure):

@@ -39,21 +39,21 @@ class Refusal:
     credential: str
     reason: BotReason
     message: str
-    passing: bool
+    transient: bool
     retry_at: datetime | None = None
     kind: TokenKind | None = None
 
 
 def refusal_of(credential: str, kind: TokenKind, error: ZoomError, *, now: datetime) -> Refusal:
-    """The refusal that an answer of Zoom amounts to; what we do not know is passing."""
+    """The refusal that an answer of Zoom amounts to; what we do not know is transient."""
     reason = _REASONS.get(error.kind, BotReason.ZOOM_UNAVAILABLE)
     # A token that ran out early is renewed meanwhile, and a person who is not there yet may come.
-    passing = not error.definite or error.kind in (Cause.TOKEN_EXPIRED, Cause.USER_NOT_IN_MEETING)
+    transient = not error.definite or error.kind in (Cause.TOKEN_EXPIRED, Cause.USER_NOT_IN_MEETING)
     return Refusal(
         credential=credential,
         reason=reason,
         message=f"{kind}: {error.message}",
-        passing=passing,
+        transient=transient,
         retry_at=error.retry_at(now),
         kind=kind,
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr
 
+from meetingbots.bots.decide.facts import Delivery
+from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.models import names
 from meetingbots.models.bot import TokenKind
 
@@ -24,28 +25,6 @@ _CREDENTIAL = f"{names.GROUP}/credential"
 _REASON = f"{names.GROUP}/token-reason"
 _MESSAGE = f"{names.GROUP}/token-message"
 _SPEC = f"{names.GROUP}/joined-with"
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What was delivered to a Pod, without the tokens themselves.
-
-    `issued_at` is None when there was no token; `spec_hash` is the fingerprint of the spec that the bot joins with.
-    """
-
-    pod_name: str
-    kinds: tuple[TokenKind, ...]
-    delivered_at: datetime
-    issued_at: datetime | None = None
-    credential: str | None = None
-    reason: str = ""
-    message: str = ""
-    spec_hash: str = ""
-
-
-def join_secret_name(pod_name: str) -> str:
-    """The name of a Pod's Secret."""
-    return f"{pod_name}-zoom"
 
 
 def join_secret(

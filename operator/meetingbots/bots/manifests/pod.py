@@ -12,9 +12,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.bots.manifests import environment as bot_environment
 from meetingbots.bots.manifests import rejoin_access
-from meetingbots.bots.manifests.join_secret import join_secret_name
 from meetingbots.bots.manifests.strategic_merge import MergeError, merge_template
 from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot, TokenKind
@@ -33,16 +33,6 @@ _STAY = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.s
 
 class TemplateError(ValueError):
     """The template cannot be a bot's Pod; the text begins with the field's path and says what to change."""
-
-
-def pod_name(bot: MeetingBot, *, attempt: int) -> str:
-    """The name of an attempt's Pod: bot, five characters of its uid, number of the attempt."""
-    return f"{bot.name}-{bot.metadata.uid.replace('-', '')[:5]}-{attempt}"
-
-
-def attempt_of(name: str) -> int:
-    """The number of the attempt in a Pod's name."""
-    return int(name.rsplit("-", 1)[1])
 
 
 def spec_hash(

@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from meetingbots.bots.decide.facts import BotFacts, TokenFailure
+from meetingbots.bots.decide.facts import BotFacts, Delivery, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
-from meetingbots.bots.decide.pod_state import pod_state
+from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.bots.decide.status import fixed_spec_hash
 from meetingbots.bots.decide.tokens import named_reason
 from meetingbots.bots.manifests.environment import secret_values
-from meetingbots.bots.manifests.join_secret import Delivery, join_secret, join_secret_name, read_delivery
-from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION
+from meetingbots.bots.manifests.join_secret import join_secret, read_delivery
+from meetingbots.bots.manifests.pod_status import pod_state
 from meetingbots.bots.reconcile.memory import BotMemory
 from meetingbots.bots.reconcile.token_issuer import Issued, NotIssued, TokenIssuer
 from meetingbots.kube.client import Object
@@ -55,7 +55,7 @@ class BotDelivery:
     async def issue(
         self, facts: BotFacts, memory: BotMemory, name: str, *, absent: bool = False, settle: bool = False
     ) -> None:
-        """Get tokens and deliver them; a failure is remembered as the shortfall."""
+        """Get tokens and deliver them; a failure is remembered as the failure."""
         meeting = facts.meeting
         assert isinstance(meeting, MeetingRef)  # noqa: S101 - decide asks for tokens of a known meeting only
         read_at = memory.mapping_read_at
@@ -66,7 +66,7 @@ class BotDelivery:
         mapping = memory.mapping_of(meeting.meeting_id)
         outcome = await self._issuer.issue(facts.bot, meeting=meeting, mapping=mapping, absent=absent, settle=settle)
         if isinstance(outcome, NotIssued):
-            self._remember_shortfall(memory, name, outcome, settled=settle)
+            self._remember_failure(memory, name, outcome, settled=settle)
             return
         refusals = outcome.refusals
         memory.of_attempt(name).found_credential = (outcome.credential or "") if outcome.by_lookup else ""
@@ -194,22 +194,22 @@ class BotDelivery:
         pod = caches.pods.get(Key(namespace, name))
         if pod is None or pod["metadata"]["uid"] != facts.pod.uid:
             return True
-        state = pod_state(pod, spec_hash_annotation=SPEC_HASH_ANNOTATION)
+        state = pod_state(pod)
         return state.started or state.over or state.deleting
 
-    def _remember_shortfall(self, memory: BotMemory, name: str, outcome: NotIssued, *, settled: bool) -> None:
+    def _remember_failure(self, memory: BotMemory, name: str, outcome: NotIssued, *, settled: bool) -> None:
         attempt, now = memory.of_attempt(name), self._services.clock()
-        earlier = attempt.shortfall
+        earlier = attempt.token_failure
         absent = outcome.reason is BotReason.USER_NOT_IN_MEETING
         waited_for_user = earlier is not None and earlier.reason is BotReason.USER_NOT_IN_MEETING and not absent
         # Zoom's trouble after a wait for the user has a patience of its own.
         first = earlier.first_try_at if earlier and not waited_for_user else now
         waited = (now - first).total_seconds()
         pause = min(_LAST_RETRY_SECONDS, max(_FIRST_RETRY_SECONDS, waited))
-        attempt.shortfall = TokenFailure(
+        attempt.token_failure = TokenFailure(
             reason=outcome.reason,
             message=outcome.message,
-            passing=outcome.passing,
+            transient=outcome.transient,
             first_try_at=first,
             next_try_at=now + timedelta(seconds=outcome.retry_after if outcome.retry_after is not None else pause),
             tried_at=now,

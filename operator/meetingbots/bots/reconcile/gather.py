@@ -7,15 +7,17 @@ from datetime import datetime, timedelta
 from pydantic import SecretStr
 
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.facts import BotFacts
+from meetingbots.bots.decide.facts import BotFacts, Delivery
 from meetingbots.bots.decide.gate import waited_before
 from meetingbots.bots.decide.leave import meeting_end
 from meetingbots.bots.decide.meeting import MeetingRef, Problem, meeting_link, meeting_ref
-from meetingbots.bots.decide.pod_state import PodState, pod_state
+from meetingbots.bots.decide.pod_names import join_secret_name, pod_name
+from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.redaction import presentable
 from meetingbots.bots.decide.schedule import join_time, lead_time
-from meetingbots.bots.manifests.join_secret import Delivery, join_secret_name, read_delivery
-from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION, TemplateError, bot_pod, pod_name, spec_hash
+from meetingbots.bots.manifests.join_secret import read_delivery
+from meetingbots.bots.manifests.pod import TemplateError, bot_pod, spec_hash
+from meetingbots.bots.manifests.pod_status import pod_state
 from meetingbots.bots.reconcile.default_template import DefaultTemplate
 from meetingbots.bots.reconcile.memory import AttemptMemory, BotMemory
 from meetingbots.bots.reconcile.on_behalf import OnBehalfUsers
@@ -74,7 +76,7 @@ class BotGatherer:
             pod = presentable(pod, known=_secrets_of(memory.meeting))
         if attempt is not None and not finished:
             attempt.delivery = await self._delivery(bot, attempt, pod, accounted=accounted)
-            attempt.shortfall = attempt.shortfall or waited_before(bot, now=now)
+            attempt.token_failure = attempt.token_failure or waited_before(bot, now=now)
         memory.forget_refusals(now)
         ended_at = None
         if isinstance(meeting, MeetingRef) and not finished:
@@ -96,13 +98,13 @@ class BotGatherer:
             doubtful=memory.doubtful,
             refused=memory.refused,
             delivery=attempt.delivery if attempt else None,
-            shortfall=attempt.shortfall if attempt else None,
+            token_failure=attempt.token_failure if attempt else None,
             touches=attempt.touches if attempt else 0,
             touched_at=attempt.touched_at if attempt else None,
             secret_gone=attempt is not None and attempt.secret_gone,
             prepared=attempt is None or attempt.prepared,
             meeting_ended_at=ended_at,
-            person=person,
+            on_behalf_user=person,
             absent_credentials=await self._absent_credentials(bot) if waits else (),
             done_before=bot.join_at in memory.done_before,
         )
@@ -189,12 +191,12 @@ class BotGatherer:
             return None
         attempt.fresh, attempt.pod_seen = False, True
         attempt.pod_looked_at = attempt.pod_looked_at or now
-        return pod_state(pod, spec_hash_annotation=SPEC_HASH_ANNOTATION)
+        return pod_state(pod)
 
     def _last_state(self, bot: MeetingBot, name: str) -> Object | None:
         """A Pod that is gone, if it told before how its bot ended."""
         pod = self._services.caches.gone_pods.get(Key(bot.namespace, name))
-        if pod is None or not pod_state(pod, spec_hash_annotation=SPEC_HASH_ANNOTATION).over:
+        if pod is None or not pod_state(pod).over:
             return None
         return pod
 

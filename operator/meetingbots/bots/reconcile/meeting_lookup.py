@@ -114,15 +114,15 @@ class MeetingLookup:
         access = await self._access_tokens.get(key)
         if isinstance(access, NotReady):
             # One that waits for a person, as for its first consent, holds up no bot whose meeting may be anybody's.
-            passing = not access.needs_a_person
-            return Refusal(key.name, BotReason.CREDENTIAL_NOT_READY, access.message, passing=passing)
+            transient = not access.needs_a_person
+            return Refusal(key.name, BotReason.CREDENTIAL_NOT_READY, access.message, transient=transient)
         try:
             await self._ask(access, meeting_id)
         except ZoomError as error:
             if error.kind in _HAVE_IT:
                 return True
             refusal = refusal_of(key.name, TokenKind.LOCAL_RECORDING, error, now=now)
-            if refusal.passing:
+            if refusal.transient:
                 return refusal
             self._forget(now)
             self._no[key, meeting_id] = now + _NO_IS_KEPT

@@ -6,9 +6,8 @@ import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from meetingbots.bots.decide.facts import TokenFailure
+from meetingbots.bots.decide.facts import Delivery, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
-from meetingbots.bots.manifests.join_secret import Delivery
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.mapping import MeetingMapping
@@ -30,7 +29,7 @@ class AttemptMemory:
     looked_after_start: bool = False
     """There was no Secret when the container was running."""
     delivery: Delivery | None = None
-    shortfall: TokenFailure | None = None
+    token_failure: TokenFailure | None = None
     touches: int = 0
     touched_at: datetime | None = None
     secret_gone: bool = False

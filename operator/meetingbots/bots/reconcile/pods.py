@@ -12,7 +12,8 @@ from typing import Any
 
 from meetingbots.bots.decide.facts import BotFacts
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
-from meetingbots.bots.manifests.pod import bot_pod, pod_name
+from meetingbots.bots.decide.pod_names import pod_name
+from meetingbots.bots.manifests.pod import bot_pod
 from meetingbots.bots.manifests.pod_shape import pod_shape
 from meetingbots.bots.reconcile.default_template import DefaultTemplate
 from meetingbots.bots.reconcile.gather import owned
@@ -50,7 +51,7 @@ class BotPods:
         """When a dry run last took a Pod of a shape, by namespace and shape."""
 
     async def create(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
-        """Create the claimed Pod; a refusal is remembered as the template's problem or as passing."""
+        """Create the claimed Pod; a refusal is remembered as the template's problem or as transient."""
         pod, attempt = self._pod(facts, name), memory.of_attempt(name)
         fresh, attempt.fresh = attempt.fresh, False
         try:
@@ -136,8 +137,8 @@ class BotPods:
         )
 
     def _refused(self, memory: BotMemory, error: KubeError, now: datetime) -> None:
-        passing = isinstance(error, UnavailableError)
-        if passing or (isinstance(error, ForbiddenError) and not _forbids_this_pod(error)):
+        transient = isinstance(error, UnavailableError)
+        if transient or (isinstance(error, ForbiddenError) and not _forbids_this_pod(error)):
             quota = isinstance(error, ForbiddenError) and error.quota_exceeded
             reason = BotReason.QUOTA_EXCEEDED if quota else BotReason.CONFIG_ERROR
             memory.refused = Problem(reason, str(error), mendable=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from meetingbots.bots.decide import facts as acts
+from meetingbots.bots.decide import actions
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.facts import BotFacts, BotPlan
+from meetingbots.bots.decide.actions import BotPlan
+from meetingbots.bots.decide.facts import BotFacts
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.schedule import attempt_due, start_deadline
 from meetingbots.bots.reconcile.default_template import DefaultTemplate
@@ -61,11 +62,11 @@ class BotReconciler:
             self._observe(facts, memory)
             plan = decide(facts)
             try:
-                if plan.act is None:
-                    if plan.hold or not await self._write(item, bot, plan.status):
+                if plan.action is None:
+                    if not await self._write(item, bot, plan.status):
                         if bot_status.is_finished(bot.status):
                             memory.model = None  # it will hardly be looked at again
-                        return plan.again
+                        return plan.requeue_after
                     continue  # what was written is looked at as any other change
                 await self._apply(item, facts, memory, plan)
             except ConflictError:
@@ -77,17 +78,17 @@ class BotReconciler:
         return 1.0
 
     async def _apply(self, item: Object, facts: BotFacts, memory: BotMemory, plan: BotPlan) -> None:
-        match plan.act:
-            case acts.Commit():
+        match plan.action:
+            case actions.Commit():
                 await self._commit(item, facts, memory, plan.status)
-            case acts.CheckTemplate():
+            case actions.CheckTemplate():
                 await self._pods.check_template(facts, memory)
-            case acts.CreatePod(name):
+            case actions.CreatePod(name):
                 await self._create_pod(item, facts, memory, name)
-            case acts.DeletePod(name, uid):
+            case actions.DeletePod(name, uid):
                 await self._pods.delete(facts.bot, name, uid)
                 await self._gatherer.read_pod(facts.bot.namespace, name)
-            case acts.DeleteBot():
+            case actions.DeleteBot():
                 metadata = facts.bot.metadata
                 self._memories.done(
                     key_of(item), join_at=facts.bot.join_at, until=start_deadline(facts.bot), now=facts.now
@@ -97,19 +98,19 @@ class BotReconciler:
                 )
                 self._services.caches.bots.drop(Key(metadata.namespace, metadata.name), uid=metadata.uid)
             case _:
-                await self._apply_token_act(facts, memory, plan.act)
+                await self._apply_token_action(facts, memory, plan.action)
 
-    async def _apply_token_act(self, facts: BotFacts, memory: BotMemory, act: acts.Act | None) -> None:
-        match act:
-            case acts.PrepareTokens(name):
+    async def _apply_token_action(self, facts: BotFacts, memory: BotMemory, action: actions.BotAction | None) -> None:
+        match action:
+            case actions.PrepareTokens(name):
                 await self._delivery.prepare(facts, memory, name)
-            case acts.IssueTokens(name, absent, settle):
+            case actions.IssueTokens(name, absent, settle):
                 await self._delivery.issue(facts, memory, name, absent=absent, settle=settle)
-            case acts.DeliverWithout(name, reason, message):
+            case actions.DeliverWithout(name, reason, message):
                 await self._delivery.without(facts, memory, name, reason=reason, message=message)
-            case acts.TouchPod(name, number):
+            case actions.TouchPod(name, number):
                 await self._pods.touch(facts, memory, name, number=number)
-            case acts.DeleteSecret(name):
+            case actions.DeleteSecret(name):
                 await self._delivery.delete_secret(facts.bot, memory, name)
 
     async def _commit(self, item: Object, facts: BotFacts, memory: BotMemory, status: BotStatus) -> None:

@@ -48,7 +48,7 @@ class NotIssued:
 
     reason: BotReason
     message: str
-    passing: bool
+    transient: bool
     retry_after: float | None = None
     partial: bool = False
 
@@ -109,13 +109,13 @@ class TokenIssuer:
             return replace(outcome, partial=True)
         token = await self._mint.on_behalf_alone(run.bot, run.meeting, name)
         if isinstance(token, Refusal):
-            if not token.passing:
+            if not token.transient:
                 return outcome
             words = f"{outcome.message} {explain((token,), origins={name: 'onBehalf'})}"
-            return run.spaced(NotIssued(token.reason, words, passing=True, partial=True))
+            return run.spaced(NotIssued(token.reason, words, transient=True, partial=True))
         missing = [kind for kind in run.bot.requested_tokens if kind is not TokenKind.ON_BEHALF]
         words = outcome.message.rstrip(".")
-        refusals = [Refusal("", outcome.reason, f"{kind}: {words}", passing=False, kind=kind) for kind in missing]
+        refusals = [Refusal("", outcome.reason, f"{kind}: {words}", transient=False, kind=kind) for kind in missing]
         return Issued({TokenKind.ON_BEHALF: token.token}, token.sent_at, credential=name, refusals=tuple(refusals))
 
     async def prepare(self, bot: MeetingBot, *, mapping: MeetingMapping | None) -> None:
@@ -200,7 +200,7 @@ class _Run:
     def not_asked(self, refusal: Refusal) -> None:
         """Take in that this credential's account could not be asked whether the meeting is its own."""
         self.origins.setdefault(refusal.credential, "Lookup")
-        if refusal.passing or self.problem is None:
+        if refusal.transient or self.problem is None:
             self.trail.append(refusal)
         else:
             words = explain((refusal,), origins=self.origins)
@@ -212,16 +212,16 @@ class _Run:
             return self.issued
         if self.problem is not None and not self.trail:
             again = _LOOK_FOR_MAPPING_SECONDS if waits else None
-            return NotIssued(self.problem.reason, self.problem.message, passing=waits, retry_after=again)
-        passing = [refusal for refusal in self.trail if refusal.passing]
-        absent = [refusal for refusal in passing if refusal.reason is BotReason.USER_NOT_IN_MEETING]
-        decisive = [*absent, *passing, *self.trail][0]
-        moments = [refusal.retry_at for refusal in passing if refusal.retry_at is not None]
+            return NotIssued(self.problem.reason, self.problem.message, transient=waits, retry_after=again)
+        transient = [refusal for refusal in self.trail if refusal.transient]
+        absent = [refusal for refusal in transient if refusal.reason is BotReason.USER_NOT_IN_MEETING]
+        decisive = [*absent, *transient, *self.trail][0]
+        moments = [refusal.retry_at for refusal in transient if refusal.retry_at is not None]
         return self.spaced(
             NotIssued(
                 reason=decisive.reason,
                 message=explain(self.trail, origins=self.origins),
-                passing=bool(passing),
+                transient=bool(transient),
                 retry_after=max(0.0, (min(moments) - now).total_seconds()) if moments else None,
                 partial=self.partial,
             )

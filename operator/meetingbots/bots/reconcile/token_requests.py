@@ -69,7 +69,7 @@ class TokenMint:
         key = Key(bot.namespace, name)
         access = await self._access_tokens.get(key)
         if isinstance(access, NotReady):
-            return Minted({}, (Refusal(name, BotReason.CREDENTIAL_NOT_READY, access.message, passing=True),))
+            return Minted({}, (Refusal(name, BotReason.CREDENTIAL_NOT_READY, access.message, transient=True),))
         kinds = await self._kinds(bot, key, access)
         batch = _Batch(bot=bot, settle=settle)
         others = [kind for kind in kinds if kind is not TokenKind.ON_BEHALF]
@@ -120,11 +120,11 @@ class TokenMint:
         kind = TokenKind.ON_BEHALF
         if absent:
             words = f"{kind}: the user of this credential is not in the meeting"
-            return Refusal(place.name, BotReason.USER_NOT_IN_MEETING, words, passing=False, kind=kind)
+            return Refusal(place.name, BotReason.USER_NOT_IN_MEETING, words, transient=False, kind=kind)
         access = await self._access_tokens.get(place)
         if isinstance(access, NotReady):
             words = f"{kind}: {access.message}"
-            return Refusal(place.name, BotReason.CREDENTIAL_NOT_READY, words, passing=True, kind=kind)
+            return Refusal(place.name, BotReason.CREDENTIAL_NOT_READY, words, transient=True, kind=kind)
         return await self._one(bot, meeting, place, access, kind)
 
     async def _one(
@@ -224,7 +224,7 @@ class _Batch:
 
     def _may_come(self, refusal: Refusal) -> bool:
         # A user who is not there is waited for longer than Zoom.
-        return refusal.passing and (not self.settle or refusal.reason is BotReason.USER_NOT_IN_MEETING)
+        return refusal.transient and (not self.settle or refusal.reason is BotReason.USER_NOT_IN_MEETING)
 
     def minted(self, kinds: Sequence[TokenKind]) -> Minted:
         ordered = {kind: self.tokens[kind].token for kind in kinds if kind in self.tokens}

@@ -14,9 +14,8 @@ from pydantic import SecretStr
 
 from meetingbots.bots.decide.leave import meeting_end
 from meetingbots.bots.decide.meeting import MeetingRef
-from meetingbots.bots.decide.pod_state import pod_state
 from meetingbots.bots.manifests import rejoin_access
-from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION
+from meetingbots.bots.manifests.pod_status import pod_state
 from meetingbots.bots.reconcile.gather import owned
 from meetingbots.bots.reconcile.token_issuer import NotIssued, TokenIssuer
 from meetingbots.bots.rejoin.pod_identity import PodIdentities, PodIdentity
@@ -123,7 +122,7 @@ class RejoinService:
             return NotAllowed(str(error))
         if not owned(pod, bot):
             return NotAllowed("This is not the Pod of a MeetingBot.")
-        state = pod_state(pod, spec_hash_annotation=SPEC_HASH_ANNOTATION)
+        state = pod_state(pod)
         return denial(bot, state, has_access=rejoin_access.is_given(pod)) or _Caller(bot, item)
 
     async def _find(self, resource: Resource, cache: ObjectCache, key: Key, *, uid: str | None = None) -> Object | None:
@@ -152,7 +151,7 @@ class RejoinService:
         meeting = MeetingRef(meeting_id=meeting_id, kind=bot.spec.meeting.kind or MeetingKind.MEETING)
         outcome = await self._issuer.issue(_asking_once_more(bot), meeting=meeting, mapping=mapping)
         if isinstance(outcome, NotIssued):
-            return NoToken(outcome.reason, outcome.message, outcome.retry_after if outcome.passing else None)
+            return NoToken(outcome.reason, outcome.message, outcome.retry_after if outcome.transient else None)
         return Granted(outcome.tokens[TokenKind.LOCAL_RECORDING])
 
 

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
+from meetingbots.bots.decide.actions import BotPlan, Commit, DeletePod, DeleteSecret
 from meetingbots.bots.decide.attempts import MAX_INFRASTRUCTURE_RESTARTS
-from meetingbots.bots.decide.facts import BotPlan, Commit, DeletePod, DeleteSecret
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.models.bot import BotPhase, MeetingBot
@@ -36,7 +36,7 @@ def reason(plan: BotPlan) -> str:
 def test_exit_code_0_is_success_with_its_evidence() -> None:
     plan = after(pod(ended(0, message="left"), phase="Succeeded"))
     status = plan.status
-    assert plan.act == Commit()
+    assert plan.action == Commit()
     assert (status.phase, reason(plan), status.completion_time) == (BotPhase.SUCCEEDED, "Succeeded", at(60))
     assert status.last_attempt is not None
     told = status.last_attempt
@@ -57,7 +57,7 @@ def test_exit_code_1_is_tried_again_after_a_pause_that_doubles() -> None:
     for attempts, pause in ((1, 5), (2, 10)):
         plan = after(pod(ended(1, message=" boom \n"), phase="Failed"), status={"attempts": attempts})
         status = plan.status
-        assert plan.act == Commit()
+        assert plan.action == Commit()
         assert (status.phase, reason(plan), status.attempts) == (BotPhase.STAGING, "BotFailed", attempts)
         assert status.next_attempt_time == at(61 + pause)
         assert status.last_attempt is not None
@@ -115,7 +115,7 @@ def test_a_failed_init_container_is_a_failure_of_the_bot() -> None:
 def test_infrastructure_losses_are_not_counted(made: PodState | None) -> None:
     plan = after(made)
     status = plan.status
-    assert plan.act == Commit()
+    assert plan.action == Commit()
     assert (status.phase, reason(plan)) == (BotPhase.STAGING, "InfrastructureLost")
     assert (status.attempts, status.infrastructure_restarts) == (0, 1)
     assert status.next_attempt_time == at(62)
@@ -147,7 +147,7 @@ def test_active_deadline() -> None:
 def test_exit_code_75_asks_for_a_new_try_uncounted() -> None:
     plan = after(pod(ended(75), phase="Failed"), onBehalf={"retrySeconds": 60, "waitSeconds": 900})
     status = plan.status
-    assert plan.act == Commit()
+    assert plan.action == Commit()
     assert (status.phase, reason(plan), status.attempts) == (BotPhase.WAITING_FOR_USER, "UserNotInMeeting", 0)
     assert (status.waiting_since, status.next_attempt_time) == (at(60), at(121))
     assert status.last_attempt is not None
@@ -172,15 +172,15 @@ def test_who_is_put_out_after_a_long_stay_waits_anew() -> None:
 
 def test_a_suspended_bot_leaves_and_is_suspended_however_it_ended() -> None:
     asked = after(pod(running(), phase="Running"), suspend=True)
-    assert asked.act == DeletePod(POD, f"uid-of-{POD}")
-    assert after(pod(running(), phase="Running", deleted_at=59), suspend=True).act is None
+    assert asked.action == DeletePod(POD, f"uid-of-{POD}")
+    assert after(pod(running(), phase="Running", deleted_at=59), suspend=True).action is None
     for made in (
         pod(ended(143), phase="Running", deleted_at=59),
         pod(ended(0), phase="Succeeded", deleted_at=59),
         None,
     ):
         plan = after(made, suspend=True)
-        assert plan.act == Commit()
+        assert plan.action == Commit()
         assert (plan.status.phase, plan.status.attempts) == (BotPhase.PENDING, 0)
         assert plan.status.infrastructure_restarts == 0
         assert plan.status.last_attempt is not None
@@ -191,21 +191,21 @@ def test_a_resumed_bot_that_had_been_there_is_due_now() -> None:
     suspended = decide(facts(staged(status=left.to_dict(), suspend=True), after=2001, secret_gone=True)).status
     assert suspended.phase is BotPhase.PENDING
     plan = decide(facts(staged(status=suspended.to_dict()), after=5000, secret_gone=True))
-    assert plan.act == Commit()
+    assert plan.action == Commit()
     assert plan.status.next_attempt_time == at(5000)
     following = decide(facts(staged(status=plan.status.to_dict()), after=5000, secret_gone=True))
-    assert following.act == Commit()
+    assert following.action == Commit()
     assert following.status.pod_name == "standup-abcde-2"
 
 
 def test_the_evidence_of_a_quick_bot_is_written_before_its_secret_goes() -> None:
     made = pod(ended(0), phase="Succeeded")
     first = decide(facts(staged(), after=61, pod=made, delivery=delivery()))
-    assert first.act == Commit()
+    assert first.action == Commit()
     assert (first.status.phase, first.status.start_time) == (BotPhase.RUNNING, at(1))
     assert first.status.token is not None
     second = decide(facts(staged(status=first.status.to_dict()), after=61, pod=made, delivery=delivery()))
-    assert second.act == DeleteSecret(POD)
+    assert second.action == DeleteSecret(POD)
     third = decide(
         facts(staged(status=first.status.to_dict()), after=61, pod=made, delivery=delivery(), secret_gone=True)
     )

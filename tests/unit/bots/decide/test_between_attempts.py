@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.facts import BotPlan, Commit, DeletePod, DeleteSecret
+from meetingbots.bots.decide.actions import BotPlan, Commit, DeletePod, DeleteSecret
 from meetingbots.bots.decide.meeting import Problem
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, BotReason
@@ -53,13 +53,13 @@ def accounted(**more: Any) -> dict[str, Any]:
 )
 def test_a_staged_pod_is_given_back_uncounted(spec: dict[str, Any], more: dict[str, Any]) -> None:
     plan = decide(facts(staged(**spec), pod=pod(WAITS), **more))
-    assert plan.act == Commit()
+    assert plan.action == Commit()
     assert (plan.status.attempts, plan.status.infrastructure_restarts) == (0, 0)
     assert plan.status.last_attempt is not None
     assert (plan.status.last_attempt.pod_name, plan.status.last_attempt.reason) == (POD, "Withdrawn")
     for earlier, act in ((pod(WAITS), DeletePod(POD, f"uid-of-{POD}")), (pod(WAITS, deleted_at=1), None)):
         following = decide(facts(staged(status=plan.status.to_dict(), **spec), previous_pod=earlier, **more))
-        assert following.act == act
+        assert following.action == act
 
 
 def test_a_problem_that_takes_a_pod_back_is_told_in_its_own_words() -> None:
@@ -70,7 +70,7 @@ def test_a_problem_that_takes_a_pod_back_is_told_in_its_own_words() -> None:
 
 def test_a_bot_moved_within_its_lead_time_keeps_its_pod() -> None:
     plan = decide(facts(staged(joinAt=at(60).isoformat()), pod=pod(WAITS)))
-    assert (plan.act, plan.again, plan.status.phase) == (None, 59, BotPhase.STAGING)
+    assert (plan.action, plan.requeue_after, plan.status.phase) == (None, 59, BotPhase.STAGING)
 
 
 def test_an_edit_of_a_replacement_keeps_its_own_deadline() -> None:
@@ -78,7 +78,7 @@ def test_an_edit_of_a_replacement_keeps_its_own_deadline() -> None:
     plan = decide(facts(given, after=5100, pod=pod(WAITS, name=SECOND), pod_hash="other"))
     assert plan.status.next_attempt_time == at(5000)
     following = decide(facts(staged(status=plan.status.to_dict()), after=5101))
-    assert (following.act, following.status.pod_name) == (Commit(), "standup-abcde-3")
+    assert (following.action, following.status.pod_name) == (Commit(), "standup-abcde-3")
 
 
 # Between two attempts.
@@ -87,20 +87,20 @@ def test_an_edit_of_a_replacement_keeps_its_own_deadline() -> None:
 def test_the_next_attempt_waits_for_its_time_and_for_the_end_of_the_pod_before() -> None:
     given = bot(status=accounted(nextAttemptTime=at(10).isoformat()))
     early = decide(facts(given, after=5))
-    assert (early.act, early.again) == (None, 5)
+    assert (early.action, early.requeue_after) == (None, 5)
     for made in (pod(running(), phase="Running"), pod(WAITS)):
-        assert decide(facts(given, after=5, previous_pod=made)).act == DeletePod(POD, f"uid-of-{POD}")
+        assert decide(facts(given, after=5, previous_pod=made)).action == DeletePod(POD, f"uid-of-{POD}")
     ending = decide(facts(given, after=10, previous_pod=pod(running(), phase="Running", deleted_at=5)))
-    assert (ending.act, ending.again) == (None, 30)
+    assert (ending.action, ending.requeue_after) == (None, 30)
     for over in (None, pod(ended(1), phase="Failed")):
         plan = decide(facts(given, after=10, previous_pod=over))
-        assert (plan.act, plan.status.pod_name, plan.status.attempts) == (Commit(), SECOND, 2)
+        assert (plan.action, plan.status.pod_name, plan.status.attempts) == (Commit(), SECOND, 2)
 
 
 def test_what_was_delivered_to_the_attempt_before_is_removed() -> None:
     given = bot(status=accounted(nextAttemptTime=at(10).isoformat()))
-    assert decide(facts(given, after=5, delivery=delivery())).act == DeleteSecret(POD)
-    assert decide(facts(given, after=5, delivery=delivery(), secret_gone=True)).act is None
+    assert decide(facts(given, after=5, delivery=delivery())).action == DeleteSecret(POD)
+    assert decide(facts(given, after=5, delivery=delivery(), secret_gone=True)).action is None
 
 
 def test_this_generation_is_told_as_seen_while_waiting() -> None:
@@ -112,5 +112,5 @@ def test_this_generation_is_told_as_seen_while_waiting() -> None:
 
 def test_a_staged_pod_that_someone_deletes_is_waited_for_and_then_lost() -> None:
     plan = decide(facts(staged(generation=3), pod=pod(WAITS, deleted_at=1)))
-    assert (plan.act, plan.again, plan.status.observed_generation) == (None, 30, 3)
+    assert (plan.action, plan.requeue_after, plan.status.observed_generation) == (None, 30, 3)
     assert ready(decide(facts(staged(), pod_seen=True))).reason == "InfrastructureLost"

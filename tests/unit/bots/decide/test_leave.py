@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.facts import BotPlan, Commit, DeletePod
+from meetingbots.bots.decide.actions import BotPlan, Commit, DeletePod
 from meetingbots.bots.decide.leave import meeting_end
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, MeetingBot
@@ -77,21 +77,21 @@ def test_a_meeting_is_over_for_the_bot_if_it_ended_after_the_bots_time(
 def test_the_bot_is_told_to_leave_a_while_after_the_meetings_end() -> None:
     given = in_meeting(leaveAfterMeetingEndSeconds=30)
     waiting = look(given, running(), after=110, over_at=100)
-    assert (waiting.act, waiting.again) == (None, 20)
-    assert look(given, running(), after=130, over_at=100).act == TOLD_TO_END
+    assert (waiting.action, waiting.requeue_after) == (None, 20)
+    assert look(given, running(), after=130, over_at=100).action == TOLD_TO_END
 
 
 def test_a_bot_that_is_to_stay_stays_until_its_time_is_up() -> None:
     given = in_meeting(meetingEndPolicy="Stay", maxDurationSeconds=1000)
     waiting = look(given, running(), after=900, over_at=100)
-    assert (waiting.act, waiting.again) == (None, 101)
-    assert look(given, running(), after=1001, over_at=100).act == TOLD_TO_END
+    assert (waiting.action, waiting.requeue_after) == (None, 101)
+    assert look(given, running(), after=1001, over_at=100).action == TOLD_TO_END
 
 
 def test_a_bot_that_left_because_the_meeting_ended_has_succeeded_whatever_its_exit_code() -> None:
     for code in (0, 143):
         plan = look(in_meeting(), ended(code, end=165), after=166, over_at=100, deleted_at=160, phase="Failed")
-        assert plan.act == Commit()
+        assert plan.action == Commit()
         assert plan.status.phase is BotPhase.SUCCEEDED
         assert (ready(plan).status, ready(plan).reason) == ("True", "MeetingEnded")
         last = plan.status.last_attempt
@@ -106,8 +106,8 @@ def test_a_bot_whose_pod_is_gone_without_a_trace_after_the_meetings_end_has_succ
 
 def test_max_duration() -> None:
     given = in_meeting(maxDurationSeconds=3600)
-    assert look(given, running(), after=3600.9).act is None
-    assert look(given, running(), after=3601).act == TOLD_TO_END
+    assert look(given, running(), after=3600.9).action is None
+    assert look(given, running(), after=3601).action == TOLD_TO_END
     plan = look(given, ended(0, end=3610), after=3610, deleted_at=3601, phase="Succeeded")
     assert (plan.status.phase, ready(plan).status, ready(plan).reason) == (
         BotPhase.FAILED,
@@ -127,16 +127,16 @@ def test_a_pod_deleted_by_someone_before_its_time_is_replaced() -> None:
 @pytest.mark.parametrize("state", [CREATING, WAITS])
 def test_a_staged_bot_whose_meeting_ends_never_goes(state: dict[str, Any]) -> None:
     plan = decide(facts(staged(), after=20, pod=pod(state), meeting_ended_at=at(10)))
-    assert plan.act == Commit()
+    assert plan.action == Commit()
     assert (plan.status.phase, ready(plan).reason) == (BotPhase.FAILED, "MeetingEnded")
     gone = decide(facts(bot(status=plan.status.to_dict()), after=21, pod=pod(state)))
-    assert gone.act == TOLD_TO_END
+    assert gone.action == TOLD_TO_END
 
 
 def test_no_pod_is_made_after_the_meetings_end() -> None:
     for given in (bot(), staged()):
         plan = decide(facts(given, after=20, meeting_ended_at=at(10)))
-        assert plan.act == Commit()
+        assert plan.action == Commit()
         assert (plan.status.phase, ready(plan).reason) == (BotPhase.FAILED, "MeetingEnded")
 
 
@@ -173,11 +173,11 @@ def test_behind_the_gate_too_a_bot_that_is_to_leave_is_told_at_once(more: dict[s
     over = None if more else at(-60)
     given = staged(status={"phase": "Joining"}, **more)
     plan = decide(facts(given, after=3, pod=pod(WAITS), delivery=delivery(after=2), touches=2, meeting_ended_at=over))
-    assert plan.act == TOLD_TO_END
+    assert plan.action == TOLD_TO_END
     waits = decide(
         facts(given, after=4, pod=pod(WAITS, deleted_at=3), delivery=delivery(after=2), meeting_ended_at=over)
     )
-    assert waits.act is None
+    assert waits.action is None
 
 
 @pytest.mark.parametrize("state", [running(), WAITS])
@@ -188,7 +188,7 @@ def test_a_pod_that_does_not_end_in_its_grace_period_is_told(state: dict[str, An
     plan = look(given, state, after=75, deleted_at=10, grace=60)
     assert (ready(plan).status, ready(plan).reason) == ("False", "InfrastructureLost")
     assert "node-1" in ready(plan).message
-    assert plan.again == 30
+    assert plan.requeue_after == 30
 
 
 def test_a_finished_bots_pod_that_does_not_end_is_told_once() -> None:
@@ -208,7 +208,7 @@ def test_a_finished_bots_pod_that_does_not_end_is_told_once() -> None:
         }
     )
     stuck = pod(running(), deleted_at=10, grace=60)
-    assert decide(facts(given, after=20, pod=stuck)).again == 55
+    assert decide(facts(given, after=20, pod=stuck)).requeue_after == 55
     plan = decide(facts(given, after=80, pod=stuck))
     assert (plan.status.phase, ready(plan).status, ready(plan).reason) == (BotPhase.SUCCEEDED, "True", "Succeeded")
     assert "has not" in ready(plan).message

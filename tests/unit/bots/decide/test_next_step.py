@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.facts import (
+from meetingbots.bots.decide.actions import (
     BotPlan,
     CheckTemplate,
     Commit,
@@ -48,26 +48,26 @@ def ready(plan: BotPlan) -> Condition:
 
 def test_an_immediate_bot_claims_its_pods_name_first() -> None:
     plan = decide(facts())
-    assert plan.act == Commit()
+    assert plan.action == Commit()
     assert (plan.status.phase, plan.status.pod_name, plan.status.attempts) == (BotPhase.STAGING, POD, 1)
     assert (ready(plan).status, plan.status.meeting_id) == ("True", MEETING)
 
 
 def test_a_scheduled_bot_is_checked_by_a_dry_run_and_then_waits_for_its_lead_time() -> None:
     given = bot(joinAt=LATER, leadSeconds=120)
-    assert decide(facts(given, checked=False)).act == CheckTemplate()
+    assert decide(facts(given, checked=False)).action == CheckTemplate()
     plan = decide(facts(given, after=1))
-    assert (plan.act, plan.again) == (None, 879)
+    assert (plan.action, plan.requeue_after) == (None, 879)
     assert (plan.status.phase, ready(plan).status, ready(plan).reason) == (BotPhase.SCHEDULED, "True", "Scheduled")
-    assert decide(facts(given, after=879)).act is None
-    assert decide(facts(given, after=880)).act == Commit()
+    assert decide(facts(given, after=879)).action is None
+    assert decide(facts(given, after=880)).action == Commit()
 
 
 def test_a_scheduled_bot_whose_pod_exceeds_a_quota_says_so() -> None:
     plan = decide(facts(bot(joinAt=LATER), checked=False, refused=QUOTA))
-    assert plan.act is None
+    assert plan.action is None
     assert (plan.status.phase, ready(plan).status, ready(plan).reason) == (BotPhase.SCHEDULED, "False", "QuotaExceeded")
-    assert plan.again == 30
+    assert plan.requeue_after == 30
 
 
 @pytest.mark.parametrize("given", [{}, {"joinAt": LATER}])
@@ -75,46 +75,46 @@ def test_a_scheduled_bot_whose_pod_exceeds_a_quota_says_so() -> None:
 def test_what_cannot_work_is_told_and_no_pod_is_made(given: dict[str, Any], problem: dict[str, Any]) -> None:
     plan = decide(facts(bot(**given), **problem))
     (cause,) = problem.values()
-    assert plan.act is None
+    assert plan.action is None
     assert plan.status.phase is BotPhase.PENDING
     assert (ready(plan).status, ready(plan).reason, ready(plan).message) == ("False", cause.reason, cause.message)
     present = "Reconciling" if cause.mendable else "Stalled"
     assert {item.type for item in plan.status.conditions} == {"Ready", present}
-    assert plan.again == 30
+    assert plan.requeue_after == 30
 
 
 def test_a_template_that_kubernetes_refused_before_is_asked_about_before_another_claim() -> None:
-    assert decide(facts(doubtful=True, checked=False)).act == CheckTemplate()
-    assert decide(facts(doubtful=True, checked=True)).act == Commit()
+    assert decide(facts(doubtful=True, checked=False)).action == CheckTemplate()
+    assert decide(facts(doubtful=True, checked=True)).action == Commit()
     waiting = decide(facts(doubtful=True, checked=False, refused=QUOTA))
-    assert (waiting.act, ready(waiting).reason) == (None, "QuotaExceeded")
+    assert (waiting.action, ready(waiting).reason) == (None, "QuotaExceeded")
 
 
 def test_a_suspended_bot_waits() -> None:
     for given in (bot(suspend=True), bot(suspend=True, joinAt=LATER), bot(suspend=True, joinAt=at(-9000).isoformat())):
         plan = decide(facts(given, after=5))
-        assert (plan.act, plan.again) == (None, None)
+        assert (plan.action, plan.requeue_after) == (None, None)
         assert (plan.status.phase, ready(plan).status, ready(plan).reason) == (BotPhase.PENDING, "False", "Suspended")
         assert {item.type for item in plan.status.conditions} == {"Ready"}
 
 
 def test_created_within_its_deadline_it_runs() -> None:
-    assert decide(facts(bot(joinAt=at(-600).isoformat()), after=-0.1)).act == Commit()
+    assert decide(facts(bot(joinAt=at(-600).isoformat()), after=-0.1)).action == Commit()
 
 
 def test_created_after_its_deadline_it_expires_and_never_runs() -> None:
     plan = decide(facts(bot(joinAt=at(-601).isoformat()), after=1))
-    assert plan.act == Commit()
+    assert plan.action == Commit()
     assert (plan.status.phase, ready(plan).status, ready(plan).reason) == (BotPhase.EXPIRED, "True", "Expired")
     assert plan.status.completion_time == at(1)
     after = decide(facts(bot(status=plan.status.to_dict()), after=2))
-    assert (after.act, after.status.phase) == (None, BotPhase.EXPIRED)
+    assert (after.action, after.status.phase) == (None, BotPhase.EXPIRED)
 
 
 def test_late_though_created_in_time_it_fails() -> None:
-    assert decide(facts(bot(joinAt=LATER), after=1599)).act == Commit()
+    assert decide(facts(bot(joinAt=LATER), after=1599)).action == Commit()
     plan = decide(facts(bot(joinAt=LATER), after=1600))
-    assert plan.act == Commit()
+    assert plan.action == Commit()
     assert (plan.status.phase, ready(plan).reason) == (BotPhase.FAILED, "StartDeadlineExceeded")
     assert find(plan.status.conditions, "Stalled") is not None
 
@@ -138,21 +138,21 @@ def test_any_join_time_is_dealt_with() -> None:
 
 
 def test_after_the_claim_the_pod_is_created() -> None:
-    assert decide(facts(staged())).act == CreatePod(POD)
+    assert decide(facts(staged())).action == CreatePod(POD)
 
 
 def test_a_pod_that_was_never_seen_is_created_and_one_that_was_is_lost() -> None:
-    assert decide(facts(staged(), pod_seen=False)).act == CreatePod(POD)
+    assert decide(facts(staged(), pod_seen=False)).action == CreatePod(POD)
     for more in ({"given": staged(), "pod_seen": True}, {"given": staged(status={"phase": "Running"})}):
         plan = decide(facts(**more))
-        assert (plan.act, ready(plan).reason) == (Commit(), "InfrastructureLost")
+        assert (plan.action, ready(plan).reason) == (Commit(), "InfrastructureLost")
 
 
 def test_a_refused_pod_is_told_and_tried_again() -> None:
     plan = decide(facts(staged(), refused=QUOTA))
-    assert (plan.act, plan.again, plan.status.phase) == (None, 5, BotPhase.PENDING)
+    assert (plan.action, plan.requeue_after, plan.status.phase) == (None, 5, BotPhase.PENDING)
     assert (ready(plan).reason, ready(plan).status) == ("QuotaExceeded", "False")
-    assert decide(facts(staged())).act == CreatePod(POD)
+    assert decide(facts(staged())).action == CreatePod(POD)
     late = decide(facts(staged(), after=600, refused=QUOTA))
     assert ready(late).reason == "StartDeadlineExceeded"
     assert "quota" in ready(late).message
@@ -160,14 +160,14 @@ def test_a_refused_pod_is_told_and_tried_again() -> None:
 
 def test_before_pod_delivery_asks_for_tokens_first_and_at_join_at() -> None:
     given = staged(tokenDelivery="BeforePod", joinAt=at(100).isoformat())
-    assert decide(facts(given, after=50)).act is None
-    assert decide(facts(given, after=100)).act == IssueTokens(POD)
-    assert decide(facts(given, after=100, delivery=delivery(after=100))).act == CreatePod(POD)
+    assert decide(facts(given, after=50)).action is None
+    assert decide(facts(given, after=100)).action == IssueTokens(POD)
+    assert decide(facts(given, after=100, delivery=delivery(after=100))).action == CreatePod(POD)
 
 
 def test_staging_is_told_with_what_is_in_the_way() -> None:
     plan = decide(facts(staged(), pod=pod(CREATING)))
-    assert (plan.act, plan.status.phase, ready(plan).status) == (None, BotPhase.STAGING, "True")
+    assert (plan.action, plan.status.phase, ready(plan).status) == (None, BotPhase.STAGING, "True")
     unschedulable = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3"}]
     for made, reason in (
         (pod({"waiting": {"reason": "ImagePullBackOff"}}), "ImagePullFailed"),
@@ -178,11 +178,11 @@ def test_staging_is_told_with_what_is_in_the_way() -> None:
         (pod(None, conditions=unschedulable), "Unschedulable"),
     ):
         told = decide(facts(staged(), pod=made))
-        assert (told.act, told.status.phase) == (None, BotPhase.STAGING)
+        assert (told.action, told.status.phase) == (None, BotPhase.STAGING)
         assert (ready(told).status, ready(told).reason) == ("False", reason)
         assert find(told.status.conditions, "Reconciling") is not None
         late = decide(facts(staged(), pod=made, after=600))
-        assert (late.act, late.status.phase) == (Commit(), BotPhase.FAILED)
+        assert (late.action, late.status.phase) == (Commit(), BotPhase.FAILED)
         assert ready(late).reason == "StartDeadlineExceeded"
         assert ready(told).message in ready(late).message
         healed = decide(facts(staged(status=told.status.to_dict()), pod=pod(CREATING)))
@@ -199,14 +199,14 @@ def test_a_pod_that_is_never_ready_is_told_with_its_node() -> None:
 def test_running_is_written_then_the_secret_goes_then_nothing_is_left_to_do() -> None:
     made = pod(running(), phase="Running")
     first = decide(facts(staged(), pod=made, delivery=delivery()))
-    assert first.act == Commit()
+    assert first.action == Commit()
     status = first.status
     assert (status.phase, status.start_time, status.spec_hash) == (BotPhase.RUNNING, at(1), "joined-with")
     assert ready(first).reason == "Running"
     second = decide(facts(staged(status=status.to_dict()), pod=made, delivery=delivery()))
-    assert second.act == DeleteSecret(POD)
+    assert second.action == DeleteSecret(POD)
     third = decide(facts(staged(status=status.to_dict()), pod=made, delivery=delivery(), secret_gone=True))
-    assert (third.act, third.again) == (None, 300)
+    assert (third.action, third.requeue_after) == (None, 300)
 
 
 def test_a_settled_bot_is_not_written_again() -> None:
@@ -233,7 +233,7 @@ def test_an_edit_of_a_running_bot_is_told_as_ignored() -> None:
     status = {"phase": "Running", "specHash": "of-before"}
     known: dict[str, Any] = {"pod": pod(running(), phase="Running"), "delivery": delivery(), "secret_gone": True}
     plan = decide(facts(staged(status=status, displayName="Other"), pod_hash="other", **known))
-    assert plan.act is None
+    assert plan.action is None
     assert find(plan.status.conditions, "SpecChangeIgnored") is not None
     assert plan.status.phase is BotPhase.RUNNING
 
@@ -242,20 +242,20 @@ def test_an_edit_of_a_running_bot_is_told_as_ignored() -> None:
 def test_a_finished_bot_never_runs_again(phase: str) -> None:
     for spec in ({}, {"joinAt": at(5000).isoformat()}, {"displayName": "Other"}, {"suspend": True}):
         given = bot(status={"phase": phase, "podName": POD}, **spec)
-        assert decide(facts(given)).act is None
-        assert decide(facts(given, pod=pod(ended(0), phase="Succeeded"))).act is None
+        assert decide(facts(given)).action is None
+        assert decide(facts(given, pod=pod(ended(0), phase="Succeeded"))).action is None
         for made in (pod(WAITS), pod(running(), phase="Running"), pod(ended(0), phase="Running")):
-            assert decide(facts(given, pod=made)).act == DeletePod(POD, f"uid-of-{POD}")
-        assert decide(facts(given, pod=pod(running(), phase="Running", deleted_at=1))).act is None
+            assert decide(facts(given, pod=made)).action == DeletePod(POD, f"uid-of-{POD}")
+        assert decide(facts(given, pod=pod(running(), phase="Running", deleted_at=1))).action is None
 
 
 def test_time_to_live() -> None:
     status = {"phase": "Succeeded", "completionTime": at(100).isoformat()}
     given = bot(status=status, joinAt=at(0).isoformat(), ttlSecondsAfterFinished=50, startDeadlineSeconds=30)
     early = decide(facts(given, after=149))
-    assert (early.act, early.again) == (None, 1)
-    assert decide(facts(given, after=150)).act == DeleteBot()
-    assert decide(facts(bot(status=status), after=9e6)).act is None
+    assert (early.action, early.requeue_after) == (None, 1)
+    assert decide(facts(given, after=150)).action == DeleteBot()
+    assert decide(facts(bot(status=status), after=9e6)).action is None
 
 
 def test_a_bot_created_again_after_its_time_to_live_does_not_join_again() -> None:
@@ -274,7 +274,7 @@ def test_a_bot_without_joinat_that_is_resumed_after_a_long_time_joins_then() -> 
     told = {"type": "Ready", "status": "False", "reason": "Suspended", "lastTransitionTime": at(0).isoformat()}
     suspended = {"phase": "Pending", "conditions": [{**told, "message": "The bot is suspended."}]}
     plan = decide(facts(bot(status=suspended), after=9000))
-    assert (plan.act, plan.status.next_attempt_time) == (Commit(), at(9000))
+    assert (plan.action, plan.status.next_attempt_time) == (Commit(), at(9000))
     assert decide(facts(bot(status=suspended, joinAt=at(0).isoformat()), after=9000)).status.phase is BotPhase.FAILED
 
 
@@ -307,10 +307,10 @@ def test_a_pod_gone_without_a_trace_was_lost_or_told_to_leave(
 def test_a_secret_that_is_refused_is_told_and_asked_again_only_later() -> None:
     refused = Problem(BotReason.QUOTA_EXCEEDED, "exceeded quota", mendable=True)
     plan = decide(facts(staged(), pod=pod(WAITS), refused=refused))
-    assert (plan.act, ready(plan).status, ready(plan).reason) == (None, "False", "QuotaExceeded")
+    assert (plan.action, ready(plan).status, ready(plan).reason) == (None, "False", "QuotaExceeded")
 
 
 def test_a_pod_is_never_left_alone_for_long() -> None:
     given = staged(joinAt=at(9000).isoformat(), leadSeconds=9000, startDeadlineSeconds=9000)
     for made in (pod(CREATING), pod(WAITS)):
-        assert decide(facts(given, pod=made)).again == 300
+        assert decide(facts(given, pod=made)).requeue_after == 300

@@ -7,7 +7,7 @@ from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus
 from meetingbots.models.conditions import ConditionType, find, is_true
 
-from tests.unit.bots.bot_builders import MEETING, POD, at, bot, delivery, facts, shortfall, staged
+from tests.unit.bots.bot_builders import MEETING, POD, at, bot, delivery, facts, staged, token_failure
 
 OTHER = MeetingRef(meeting_id="99999999999")
 
@@ -84,7 +84,9 @@ def test_token_condition_without_a_token() -> None:
     assert (told.status, told.reason, told.message) == ("False", "NotTheHost", "alice (Host): no.")
     assert without.token is not None
     assert (without.token.kinds, without.token.issued_time, without.token.reason) == ([], None, "NotTheHost")
-    missing = bot_status.going_well(facts(staged(), shortfall=shortfall(passing=True)), BotPhase.STAGING, "words")
+    missing = bot_status.going_well(
+        facts(staged(), token_failure=token_failure(transient=True)), BotPhase.STAGING, "words"
+    )
     told = find(missing.conditions, ConditionType.TOKEN_ISSUED)
     assert told is not None
     assert (told.status, told.reason) == ("False", "ZoomUnavailable")

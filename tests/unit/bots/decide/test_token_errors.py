@@ -27,7 +27,7 @@ from tests.unit.bots.bot_builders import NOW
 )
 def test_definite_answers(cause: Cause, reason: BotReason) -> None:
     refusal = refusal_of("alice", TokenKind.LOCAL_RECORDING, PermanentError(cause, message="no"), now=NOW)
-    assert (refusal.reason, refusal.passing, refusal.credential) == (reason, False, "alice")
+    assert (refusal.reason, refusal.transient, refusal.credential) == (reason, False, "alice")
     assert refusal.message == "LocalRecording: no"
 
 
@@ -42,13 +42,13 @@ def test_definite_answers(cause: Cause, reason: BotReason) -> None:
 )
 def test_passing_answers(cause: Cause, reason: BotReason) -> None:
     refusal = refusal_of("alice", TokenKind.ZAK, TransientError(cause, message="later"), now=NOW)
-    assert (refusal.reason, refusal.passing) == (reason, True)
+    assert (refusal.reason, refusal.transient) == (reason, True)
 
 
 def test_a_person_who_is_not_there_yet_may_come() -> None:
     error = PermanentError(Cause.USER_NOT_IN_MEETING, message="not in the meeting")
     refusal = refusal_of("bob", TokenKind.ON_BEHALF, error, now=NOW)
-    assert (refusal.reason, refusal.passing) == (BotReason.USER_NOT_IN_MEETING, True)
+    assert (refusal.reason, refusal.transient) == (BotReason.USER_NOT_IN_MEETING, True)
 
 
 def test_when_zoom_says_when() -> None:
@@ -58,8 +58,8 @@ def test_when_zoom_says_when() -> None:
 
 def test_the_trail_in_words() -> None:
     trail = [
-        Refusal("alice", BotReason.NOT_THE_HOST, "LocalRecording: not the host", passing=False),
-        Refusal("bob", BotReason.ZOOM_UNAVAILABLE, "LocalRecording: away.", passing=True),
+        Refusal("alice", BotReason.NOT_THE_HOST, "LocalRecording: not the host", transient=False),
+        Refusal("bob", BotReason.ZOOM_UNAVAILABLE, "LocalRecording: away.", transient=True),
     ]
     words = explain(trail, origins={"alice": "Host"})
     assert words == "alice (Host): LocalRecording: not the host. bob (named): LocalRecording: away."

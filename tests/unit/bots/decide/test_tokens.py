@@ -52,7 +52,7 @@ def test_presence_is_what_events_told_last(phase: str, told: bool, present: bool
 
 
 def refusal(kind: TokenKind | None, reason: BotReason) -> Refusal:
-    return Refusal("alice", reason, "no", passing=False, kind=kind)
+    return Refusal("alice", reason, "no", transient=False, kind=kind)
 
 
 def test_what_is_missing_is_named() -> None:

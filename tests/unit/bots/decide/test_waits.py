@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.facts import BotPlan
+from meetingbots.bots.decide.actions import BotPlan
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.tokens import OnBehalfUser
@@ -86,9 +86,9 @@ def test_a_bot_that_was_moved_waits_for_its_user_anew() -> None:
     waits = {"waiting": {**WAITS["waiting"], "message": f'secret "{name}-zoom" not found'}}
     status = {"phase": "Staging", "podName": name, "attempts": 1, "waitingSince": at(60).isoformat()}
     given = bot(status=status, joinAt=at(7200).isoformat(), tokenPolicy="Required", **BEHALF)
-    plan = decide(facts(given, after=7201, pod=pod(waits, name=name), person=ABSENT))
+    plan = decide(facts(given, after=7201, pod=pod(waits, name=name), on_behalf_user=ABSENT))
     assert plan.status.phase is BotPhase.WAITING_FOR_USER
-    late = decide(facts(given, after=7200 + 900, pod=pod(waits, name=name), person=ABSENT))
+    late = decide(facts(given, after=7200 + 900, pod=pod(waits, name=name), on_behalf_user=ABSENT))
     assert late.status.phase is BotPhase.FAILED
 
 

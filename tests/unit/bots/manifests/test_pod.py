@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from meetingbots.bots.decide.pod_names import attempt_of, pod_name
 from meetingbots.bots.manifests.environment import ALL
-from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION, TemplateError, attempt_of, bot_pod, pod_name, spec_hash
+from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION, TemplateError, bot_pod, spec_hash
 
 from tests.unit.bots.bot_builders import IMAGE, MEETING, NOW, POD, SECRET, UID, at, bot
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from meetingbots.bots.manifests.join_secret import Delivery
+from meetingbots.bots.decide.facts import Delivery
 from meetingbots.kube.errors import KubeError, UnavailableError
 from meetingbots.kube.resources import BOTS, MAPPINGS
 from meetingbots.models import names

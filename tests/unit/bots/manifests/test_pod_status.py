@@ -1,8 +1,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.pod_state import pod_state
-from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION
+from meetingbots.bots.manifests.pod_status import pod_state
 
 from tests.unit.bots.bot_builders import CREATING, SECRET, WAITS, at, ended, pod, pod_object, running
 
@@ -146,7 +145,7 @@ def test_a_pod_that_fits_no_node_is_told() -> None:
 def test_a_pod_before_its_first_report() -> None:
     item = pod_object(None)
     del item["status"], item["spec"], item["metadata"]["annotations"]
-    made = pod_state(item, spec_hash_annotation=SPEC_HASH_ANNOTATION)
+    made = pod_state(item)
     assert (made.phase, made.bot, made.others, made.init, made.node, made.spec_hash) == (
         "Pending",
         None,
