@@ -8,14 +8,14 @@ SOURCES := operator tests examples
 WORKERS ?= 3
 # The one that needs the machine for itself comes after them.
 STRESS := tests/integration/test_receiver_stress.py
-STEPS := lint types layers unit gitops integration chart e2e-short
+STEPS := lint docs types layers unit gitops integration chart e2e-short
 NOT_RUN := .run/not-run
 # The test cluster: kind (containers, real Pods) or embedded (control plane and a double of a kubelet).
 # Without a choice the demo takes kind where it can be had.
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short fmt lint types layers unit integration bench browser screenshots test crds chart chart-files gitops gitops-files demo clean
+.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short fmt lint types layers unit integration bench browser screenshots test crds chart chart-files gitops gitops-files docs docs-serve docs-files demo clean
 
 help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -135,6 +135,15 @@ gitops: $(INSTALLED) ## Check how Flux, Argo CD and kstatus see our objects, wit
 
 gitops-files: $(INSTALLED) ## Bring examples/gitops up to date: Argo CD's ConfigMap from the scripts beside it
 	$(BIN)/python -m tests.gitops.argocd_cm
+
+docs: $(INSTALLED) ## Build the documentation into .run/site; fails on a broken link or a page outside the navigation
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+docs-serve: $(INSTALLED) ## Serve the documentation and rebuild it on each change
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+docs-files: $(INSTALLED) ## Update what the documentation has from the code: tables
+	$(BIN)/python -m tests.tables
 
 demo: $(INSTALLED) ## Show the whole path with real Pods on kind, else CLUSTER=embedded; KEEP=1 leaves it up
 	@$(BIN)/python -m tests.demo --cluster $(or $(CLUSTER),auto) $(if $(KEEP),--keep)

@@ -1,4 +1,4 @@
-"""docs/gitops.md: its table says what the engines are tested to say, and the files that it names exist."""
+"""docs/users/gitops.md: its table says what the engines are tested to say, and the files that it names exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.gitops.conftest import EXAMPLES
 from tests.gitops.outcomes import BOT_REASONS, CREDENTIAL_REASONS, Outcome
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "gitops.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "users" / "gitops.md").read_text(encoding="utf-8")
 
 
 def rows(kind: str) -> Iterator[tuple[list[str], Outcome]]:

@@ -33,9 +33,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert broken(page) == []
 
 
-def test_every_page_can_be_found_from_the_readme() -> None:
-    linked = {(ROOT / link).resolve() for link in LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
-    assert [page.name for page in (ROOT / "docs").glob("*.md") if page not in linked] == []
+@pytest.mark.parametrize("part", ["users", "operators", "contributors"])
+def test_the_readme_links_to_each_part_and_the_part_to_its_pages(part: str) -> None:
+    index = ROOT / "docs" / part / "index.md"
+    assert f"](docs/{part}/index.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    linked = {(index.parent / link).resolve() for link in LINK.findall(index.read_text(encoding="utf-8"))}
+    assert [page.name for page in index.parent.glob("*.md") if page not in linked | {index}] == []
 
 
 def test_a_broken_link_is_seen(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""docs/meetingbot.md: every reason is told, and every test that it names exists where it says."""
+"""docs/users/meetingbot.md: every reason is told, and every test that it names exists where it says."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from meetingbots.models.bot import BotPhase, BotReason
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = (ROOT / "docs" / "meetingbot.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "users" / "meetingbot.md").read_text(encoding="utf-8")
 
 
 def names_in(folder: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""docs/operations.md tells of every metric (type, labels), of every result of an event, and of every alert."""
+"""docs/operators/operations.md describes every metric (type, labels), every result of an event, and every alert."""
 
 import re
 
@@ -8,7 +8,7 @@ from meetingbots.runtime.metrics import Metrics
 
 from tests.unit.pages.yaml_blocks import ROOT
 
-PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "operators" / "operations.md").read_text(encoding="utf-8")
 RECEIVER = ROOT / "operator" / "meetingbots" / "receiver"
 
 
@@ -54,5 +54,5 @@ def test_every_alert_has_an_advice() -> None:
 def test_the_memory_that_it_names_is_the_charts() -> None:
     values = yaml.safe_load((ROOT / "charts" / "meetingbots" / "values.yaml").read_text(encoding="utf-8"))
     assert values["operator"]["resources"]["limits"] == {"memory": "512Mi"}, (
-        "docs/operations.md says for how many that does"
+        "docs/operators/operations.md says for how many that does"
     )

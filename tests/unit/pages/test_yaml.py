@@ -73,7 +73,7 @@ def test_there_is_something_of_everything() -> None:
 
 
 def test_the_page_on_credentials_shows_every_grant() -> None:
-    shown = [one for one in OF_OURS if one.place.startswith("docs/credentials.md")]
+    shown = [one for one in OF_OURS if one.place.startswith("docs/users/credentials.md")]
     grants = [credential.spec.grant.kind for one in shown for credential in [ZoomCredential.from_object(one.content)]]
     assert sorted(grants) == sorted(GrantKind)
 

@@ -9,7 +9,7 @@ from meetingbots.zoom.http.error_table import TABLE
 
 from tests.tables.answers import answers_table, in_document
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "credentials.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "users" / "zoom-answers.md"
 
 
 def test_the_document_is_up_to_date() -> None:

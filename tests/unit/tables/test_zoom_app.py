@@ -8,7 +8,7 @@ from meetingbots.zoom.scopes import NEEDS, ScopeLevel, missing
 from tests.tables.places import NoPlaceError, with_table
 from tests.tables.zoom_app import FOR, events_table, in_document, scopes_table, uncovered
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "zoom-app.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "operators" / "zoom-app.md"
 
 
 def test_the_document_is_up_to_date() -> None:
