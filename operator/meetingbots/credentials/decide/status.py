@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from meetingbots.credentials.decide.facts import REQUEST_LIMIT, CredentialFacts, GrantFound, GrantUnserved, Step
 from meetingbots.credentials.decide.ready import Verdict, advice
 from meetingbots.credentials.decide.scopes import scope_report
+from meetingbots.credentials.decide.status_fields import OWNERSHIP, StatusManager
 from meetingbots.credentials.decide.token_state import TokenState
 from meetingbots.models.conditions import Condition, ConditionType, find, set_condition
 from meetingbots.models.credential import CredentialReason, CredentialStatus
 from meetingbots.zoom.resources import User
 
-OWNED_CONDITIONS: Final = frozenset(
-    {ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED, ConditionType.GRANT_REJECTED}
-)
-OWNED_FIELDS: Final = frozenset(
-    {
-        "observedGeneration",
-        "userId",
-        "accountId",
-        "email",
-        "pmi",
-        "grantedScopes",
-        "missingScopes",
-        "expiresAt",
-        "lastRefreshTime",
-        "nextRefreshTime",
-        "consecutiveFailures",
-        "lastError",
-        "lastHandledRefreshRequest",
-        "connectURL",
-        "handledConsents",
-        "endedGrant",
-    }
-)
 # As in the CRD: what Zoom or someone's edit made longer is cut.
 _ID_LIMIT: Final = 128
 _EMAIL_LIMIT: Final = 320
@@ -56,7 +33,7 @@ class GrantRejected:
 
 def status_of(
     facts: CredentialFacts, *, verdict: Verdict, next_refresh: datetime | None, user: User | None
-) -> dict[str, Any]:
+) -> CredentialStatus:
     """The part of the status that this operator's token work owns. `user` is who Zoom just said it is, if it did."""
     ended = facts.taken_back is not None
     # What a consent that was taken back left is about to be removed, and is not told any more.
@@ -64,7 +41,7 @@ def status_of(
     tokens, report = state.tokens, scope_report(facts.credential, state.tokens)
     known = old.user_id == state.user_id
     same = user is not None and user.id == state.user_id
-    status = CredentialStatus(
+    return CredentialStatus(
         observed_generation=facts.credential.metadata.generation,
         conditions=list(_conditions(facts, verdict)),
         user_id=_cut(state.user_id, _ID_LIMIT) if same or known else None,
@@ -81,17 +58,6 @@ def status_of(
         last_handled_refresh_request=_cut(facts.state.handled_refresh, REQUEST_LIMIT),
         ended_grant=(facts.state.fingerprint or old.ended_grant) if ended else None,
     )
-    body = status.to_dict()
-    return {key: value for key, value in body.items() if key in OWNED_FIELDS or key == "conditions"}
-
-
-def differs(wanted: Mapping[str, Any], present: Mapping[str, Any]) -> bool:
-    """Whether the object's status (as the API server has it) is not what is wanted, in the owned part of it."""
-    owned = {key: value for key, value in present.items() if key in OWNED_FIELDS}
-    conditions = {item["type"]: item for item in present.get("conditions", ()) if item["type"] in OWNED_CONDITIONS}
-    return {key: value for key, value in wanted.items() if key != "conditions"} != owned or {
-        item["type"]: item for item in wanted["conditions"]
-    } != conditions
 
 
 def grant_rejected(facts: CredentialFacts, verdict: Verdict) -> GrantRejected | None:
@@ -118,7 +84,9 @@ def grant_rejected(facts: CredentialFacts, verdict: Verdict) -> GrantRejected | 
 
 def _conditions(facts: CredentialFacts, verdict: Verdict) -> list[Condition]:
     generation = facts.credential.metadata.generation
-    conditions = [item for item in facts.credential.status.conditions if item.type in OWNED_CONDITIONS]
+    conditions = [
+        item for item in facts.credential.status.conditions if item.type in OWNERSHIP[StatusManager.TOKENS].conditions
+    ]
     rejected = grant_rejected(facts, verdict)
     moving = not verdict.ready and not verdict.stalled and verdict.reason not in _NO_KSTATUS
     wanted = {

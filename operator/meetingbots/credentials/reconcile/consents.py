@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from meetingbots.credentials.decide.consents import (
     ACCEPTED,
@@ -54,10 +54,6 @@ class Connection:
     taken: bool = False
     more: bool = False
 
-    def status(self) -> dict[str, Any]:
-        """The status field."""
-        return {"handledConsents": [one.to_dict() for one in self.handled]} if self.handled else {}
-
 
 @dataclass(frozen=True, kw_only=True)
 class ShownLink:
@@ -65,10 +61,6 @@ class ShownLink:
 
     url: str = ""
     problem: str = ""
-
-    def status(self) -> dict[str, Any]:
-        """The status field."""
-        return {"connectURL": self.url} if self.url else {}
 
     def told(self, verdict: Verdict) -> Verdict:
         """The verdict with the problem in its message."""

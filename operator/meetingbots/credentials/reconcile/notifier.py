@@ -14,6 +14,7 @@ from typing import Final
 
 from meetingbots.credentials.decide.notifications import Notice, notice_for
 from meetingbots.credentials.decide.retry import backoff
+from meetingbots.credentials.decide.status_fields import StatusManager
 from meetingbots.credentials.manifests.notification_request import (
     NotificationKeyError,
     notice_body,
@@ -21,20 +22,20 @@ from meetingbots.credentials.manifests.notification_request import (
     signed_headers,
     signing_key,
 )
+from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
 from meetingbots.egress.allow_list import AllowedHosts, Target
 from meetingbots.egress.errors import EgressError, NotAllowed
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
-from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.kube.resources import SECRETS
 from meetingbots.kube.secret_values import SecretValueError, value_of
 from meetingbots.models import names
 from meetingbots.models.base import ModelError
-from meetingbots.models.credential import Notification, ZoomCredential
+from meetingbots.models.credential import CredentialStatus, Notification, ZoomCredential
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 
 _log = logging.getLogger(__name__)
-FIELD_MANAGER: Final = "meetingbots-operator-notify"
 _KEPT: Final = timedelta(seconds=30)
 """How long a namespace's Secret, or that there is none, is remembered."""
 _GIVE_UP: Final = timedelta(days=1)
@@ -57,6 +58,7 @@ class Notifier:
     def __init__(self, *, services: OperatorContext) -> None:
         self._services = services
         self._hosts = AllowedHosts(services.settings.allowed_notify_url_hosts, name="allowed notify URL hosts")
+        self._status = CredentialStatusWriter(kube=services.kube, cache=services.caches.credentials)
         self._known: dict[str, tuple[datetime, _Receiver | _Wrong | None]] = {}
         self._failures: dict[Key, tuple[str, int]] = {}
 
@@ -78,7 +80,7 @@ class Notifier:
         failure = await self._tell(receiver, notice, credential=credential, message_id=message_id)
         if failure is None:
             self._failures.pop(key, None)
-            await self._remember(key, item, notice)
+            await self._remember(credential, notice)
             return None
         return self._failed(key, item, notice, failure=failure, message_id=message_id)
 
@@ -132,22 +134,12 @@ class Notifier:
             return _Wrong(error.message)
         return _Receiver(target=target, keys=keys)
 
-    async def _remember(self, key: Key, item: Object, notice: Notice) -> None:
+    async def _remember(self, credential: ZoomCredential, notice: Notice) -> None:
         told = Notification(
             type=notice.type, reason=notice.condition.reason, time=self._services.clock().replace(microsecond=0)
         )
-        uid = item["metadata"]["uid"]
-        try:
-            written = await self._services.kube.apply(
-                CREDENTIALS,
-                namespace=key.namespace,
-                name=key.name,
-                body={"metadata": {"uid": uid}, "status": {"lastNotification": told.to_dict()}},
-                manager=FIELD_MANAGER,
-                subresource="status",
-            )
-        except NotFoundError:
-            return
-        known = self._services.caches.credentials.get(key)
-        if known is not None and known["metadata"].get("uid") == uid:
-            self._services.caches.credentials.put(written)
+        await self._status.apply(
+            StatusTarget.of(credential),
+            CredentialStatus(last_notification=told),
+            manager=StatusManager.NOTIFIER,
+        )

@@ -12,10 +12,8 @@ from datetime import timedelta
 from typing import Final
 
 from meetingbots.credentials.sessions.access_tokens import AccessTokens, NotReady
-from meetingbots.kube.client import Object
-from meetingbots.kube.errors import ConflictError, NotFoundError
-from meetingbots.kube.resources import CREDENTIALS
-from meetingbots.models.base import format_time
+from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
+from meetingbots.kube.errors import ConflictError
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
@@ -35,6 +33,7 @@ class UserReactivation:
     def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens) -> None:
         self._services = services
         self._access_tokens = access_tokens
+        self._status = CredentialStatusWriter(kube=services.kube, cache=services.caches.credentials)
 
     async def look(self, key: Key, credential: ZoomCredential) -> float | None:
         """Ask Zoom if it is time; in how many seconds again (None: nobody was removed). Raises `KubeError`."""
@@ -67,18 +66,9 @@ class UserReactivation:
         item = self._services.caches.credentials.get(key)
         if item is None:
             return
-        status: Object = {"userRemoval": None}
-        if (item.get("status") or {}).get("meetings"):
-            status["meetings"] = {"nextSyncTime": format_time(self._services.clock())}
-        with contextlib.suppress(ConflictError, NotFoundError):
-            written = await self._services.kube.patch(
-                CREDENTIALS,
-                namespace=key.namespace,
-                name=key.name,
-                patch={"status": status},
-                resource_version=item["metadata"]["resourceVersion"],
-                subresource="status",
-            )
-            self._services.caches.credentials.put(written)
-            self._services.queues.syncs.add(key)
-            _log.info("ZoomCredential %s: Zoom says that its user is active", key)
+        credential = ZoomCredential.from_object(item)
+        next_sync = self._services.clock() if credential.status.meetings is not None else None
+        with contextlib.suppress(ConflictError):
+            if await self._status.clear_user_removal(StatusTarget.of(credential, unchanged=True), next_sync=next_sync):
+                self._services.queues.syncs.add(key)
+                _log.info("ZoomCredential %s: Zoom says that its user is active", key)

@@ -14,7 +14,8 @@ from typing import Final
 
 from meetingbots.credentials.decide.next_action import Action, CredentialPlan, Kind, plan
 from meetingbots.credentials.decide.ready import Verdict, ready
-from meetingbots.credentials.decide.status import differs, previous_reason, status_of
+from meetingbots.credentials.decide.status import previous_reason, status_of
+from meetingbots.credentials.decide.status_fields import StatusManager, differs
 from meetingbots.credentials.manifests.token_secret import TokenSecret
 from meetingbots.credentials.reconcile.consents import Connecting, Connection
 from meetingbots.credentials.reconcile.gather import CredentialGatherer, Gathered
@@ -24,9 +25,7 @@ from meetingbots.credentials.reconcile.rotation import Rotation
 from meetingbots.credentials.reconcile.token_store import TokenStore
 from meetingbots.credentials.reconcile.webhook_health import tell_silence
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
-from meetingbots.kube.client import Object
-from meetingbots.kube.errors import NotFoundError
-from meetingbots.kube.resources import CREDENTIALS
+from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
 from meetingbots.mappings.reconcile.sync import MeetingSyncReconciler
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import TokenDeletionPolicy, ZoomCredential
@@ -35,7 +34,6 @@ from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.work_queue import WorkQueue
 
 _log = logging.getLogger(__name__)
-FIELD_MANAGER: Final = "meetingbots-operator"
 _MOST_ACTIONS: Final = 8
 _SOON_SECONDS: Final = 1.0
 _UNSAVED_SECONDS: Final = 2.0
@@ -63,6 +61,7 @@ class CredentialReconciler:
         self._sleep = sleep
         self._memory = CredentialMemories()
         self._gatherer = CredentialGatherer(services=services, access_tokens=access_tokens, memory=self._memory)
+        self._status = CredentialStatusWriter(kube=services.kube, cache=services.caches.credentials)
         self._store = TokenStore(kube=services.kube, sleep=sleep)
         self._rotation = Rotation(services=services, memory=self._memory, store=self._store, jitter=jitter)
         self._connecting = Connecting(services=services, memory=self._memory)
@@ -89,7 +88,7 @@ class CredentialReconciler:
         gathered, connection = await self._connecting.settle(gathered)
         after = await self._tell(gathered, planned, connection)
         self._access_tokens.settled(key, credential=gathered.facts.credential, state=gathered.facts.state)
-        await tell_silence(self._services, key, client_id=gathered.facts.client_id)
+        await tell_silence(self._services, key, client_id=gathered.facts.client_id, status_writer=self._status)
         return await self._sync(key, after)
 
     async def finish(self) -> None:
@@ -143,13 +142,16 @@ class CredentialReconciler:
         self._measure(gathered, verdict)
         after = _SOON_SECONDS if planned.action is not None or connection.more else planned.after
         link = await self._connecting.link(facts, verdict=verdict, connection=connection)
-        wanted = status_of(facts, verdict=link.told(verdict), next_refresh=planned.next_refresh, user=memory.user)
-        wanted |= connection.status() | link.status()
-        if differs(wanted, gathered.item.get("status") or {}):
+        wanted = status_of(
+            facts, verdict=link.told(verdict), next_refresh=planned.next_refresh, user=memory.user
+        ).model_copy(update={"handled_consents": list(connection.handled), "connect_url": link.url or None})
+        present = ZoomCredential.from_object(gathered.item).status
+        if differs(wanted, present, manager=StatusManager.TOKENS):
             if not memory.may_tell(facts.now):
                 return min(after, _SOON_SECONDS)
             memory.told.append(facts.now)
-            if not await self._write(gathered, wanted):
+            target = StatusTarget.of(facts.credential)
+            if not await self._status.apply(target, wanted, manager=StatusManager.TOKENS):
                 return after
             if previous_reason(facts) != verdict.reason:
                 self._services.recorder.event(
@@ -157,27 +159,6 @@ class CredentialReconciler:
                 )
         memory.user = None
         return after
-
-    async def _write(self, gathered: Gathered, status: Object) -> bool:
-        """Whether the object was still there."""
-        cache, key = self._services.caches.credentials, gathered.key
-        uid = gathered.facts.credential.metadata.uid
-        try:
-            item = await self._services.kube.apply(
-                CREDENTIALS,
-                namespace=key.namespace,
-                name=key.name,
-                body={"metadata": {"uid": uid}, "status": status},
-                manager=FIELD_MANAGER,
-                subresource="status",
-            )
-        except NotFoundError:
-            cache.drop(key, uid=uid)
-            return False
-        known = cache.get(key)
-        if known is not None and known["metadata"].get("uid") == uid:
-            cache.put(item)
-        return True
 
     async def _sync(self, key: Key, after: float) -> float:
         if self._syncs is not None:

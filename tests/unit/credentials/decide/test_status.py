@@ -5,7 +5,8 @@ from typing import Any
 
 from meetingbots.credentials.decide.facts import CredentialFacts, GrantFound, GrantUnserved, Step
 from meetingbots.credentials.decide.ready import ready
-from meetingbots.credentials.decide.status import differs, previous_reason, status_of
+from meetingbots.credentials.decide.status import previous_reason, status_of
+from meetingbots.credentials.decide.status_fields import StatusManager, owned_part
 from meetingbots.credentials.decide.token_state import Rejection
 from meetingbots.models.credential import CredentialReason as Reason
 from meetingbots.zoom.resources import User
@@ -16,7 +17,8 @@ USER = User(id="u-1", account_id="a-1", email="a@b.test", pmi="5551234567", stat
 
 
 def told(given: CredentialFacts, *, user: User | None = None) -> dict[str, Any]:
-    return status_of(given, verdict=ready(given), next_refresh=given.now, user=user)
+    status = status_of(given, verdict=ready(given), next_refresh=given.now, user=user)
+    return owned_part(status, manager=StatusManager.TOKENS)
 
 
 def types(status: dict[str, Any]) -> dict[str, str]:
@@ -86,18 +88,6 @@ def test_a_grant_that_is_not_asked_with_is_told_while_the_earlier_tokens_live() 
     [rejected] = [one for one in status["conditions"] if one["type"] == "GrantRejected"]
     words = "The grant is not asked with: The host is not allowed. The tokens of the earlier consent go on being used."
     assert rejected["message"] == words
-
-
-def test_differs_looks_at_the_owned_part_only() -> None:
-    wanted = told(facts())
-    others = {"type": "WebhookReceiving", "status": "True", "reason": "Receiving", "message": ""}
-    present = {**wanted, "conditions": [*wanted["conditions"], others], "meetings": {"count": 3}}
-    assert not differs(wanted, present)
-    assert differs(wanted, {**present, "lastError": {"reason": "X"}})
-    assert differs(wanted, {**present, "expiresAt": "2026-11-24T12:51:00Z"})
-    stale = {"type": "Stalled", "status": "True", "reason": "X", "message": ""}
-    assert differs(wanted, {**present, "conditions": [*present["conditions"], stale]})
-    assert differs(wanted, {})
 
 
 def test_what_is_too_long_for_the_status_is_cut() -> None:
