@@ -18,9 +18,9 @@ from meetingbots.mappings.writer import MappingWriter
 from meetingbots.models.names import RECEIVER_SECRET
 from meetingbots.receiver.app import application, serve
 from meetingbots.receiver.app_directory import Directory
+from meetingbots.receiver.connect.consent_writer import ConsentWriter
 from meetingbots.receiver.connect.directory import ConnectDirectory
-from meetingbots.receiver.connect.handover import ConsentWriter
-from meetingbots.receiver.connect.routes import Connect
+from meetingbots.receiver.connect.routes import ConnectRoutes, ConnectSettings
 from meetingbots.receiver.event_writer import EventWriter
 from meetingbots.receiver.live_lookup import LiveLookup
 from meetingbots.receiver.revocations import RevocationWriter
@@ -101,12 +101,14 @@ class _Process:
             ready=self._filled,
             clock=_now,
         )
-        self._connect = Connect(
+        self._connect = ConnectRoutes(
+            settings=ConnectSettings(
+                public_url=settings.public_url,
+                oauth_url=settings.zoom_oauth_url,
+                return_hosts=settings.allowed_return_url_hosts,
+            ),
             directory=invited,
             consents=ConsentWriter(kube=kube, directory=invited),
-            public_url=settings.public_url,
-            oauth_url=settings.zoom_oauth_url,
-            return_hosts=settings.allowed_return_url_hosts,
             ready=self._filled,
             clock=_now,
         )

@@ -1,12 +1,11 @@
-"""The keys that connect links and the answers to them are signed with: how they are kept, renewed, and used.
+"""The keys that sign connect links and OAuth states: how they are stored, rotated and used.
 
-The operator makes them and keeps them in the receiver's Secret; all replicas of the receiver read them there, so that
-one replica accepts what another has handed out. Every signature names its purpose, so that none counts as another.
+The operator creates them and stores them in the receiver's Secret. All replicas of the receiver read them there, so one
+replica accepts what another has signed. A signature for one purpose is not valid for another.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Iterator
@@ -15,43 +14,42 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import orjson
+from itsdangerous import Signer
 from pydantic import SecretStr
 
 from meetingbots.models.base import format_time
 from meetingbots.zoom.timestamps import iso_moment
 
 KEY_LIFE: Final = timedelta(days=30)
-"""How long a key signs before the next one does."""
+"""How long a key signs before a new one replaces it."""
 KEY_KEPT: Final = timedelta(days=8)
-"""How long a key is accepted after that: a day more than the longest life of what it has signed."""
+"""How long a replaced key still verifies: one day longer than the longest life of what it signed."""
 _SHORTEST_SECRET: Final = 32
 
 
 @dataclass(frozen=True, kw_only=True)
 class SigningKey:
-    """One key. `id` is shown in what it signs."""
+    """One key; `id` tells the stored keys apart."""
 
     id: str
     secret: SecretStr = field(repr=False)
     created: datetime
 
-    def sign(self, purpose: str, *parts: str) -> str:
-        """HMAC-SHA256 of the parts for a purpose: 43 characters of base64url."""
-        return base64.urlsafe_b64encode(self._digest(purpose, parts)).rstrip(b"=").decode("ascii")
+    def sign(self, value: str, *, purpose: str) -> str:
+        """Return ``VALUE.SIGNATURE``."""
+        return f"{value}.{self.signature(value, purpose=purpose)}"
 
-    def signed(self, signature: str, purpose: str, *parts: str) -> bool:
-        """Whether `signature` is this key's of these parts for this purpose; compared in constant time."""
-        return hmac.compare_digest(self.sign(purpose, *parts).encode(), signature.encode("utf-8", "replace"))
-
-    def _digest(self, purpose: str, parts: tuple[str, ...]) -> bytes:
-        # With their lengths, so that no two lists of parts are the same bytes.
-        message = b"".join(b"%d:%s" % (len(part), part) for part in map(str.encode, (purpose, *parts)))
-        return hmac.new(self.secret.get_secret_value().encode(), message, hashlib.sha256).digest()
+    def signature(self, value: str, *, purpose: str) -> str:
+        """HMAC-SHA256 under a key derived for the purpose: 43 characters of base64url."""
+        signer = Signer(
+            self.secret.get_secret_value(), salt=purpose, key_derivation="hmac", digest_method=hashlib.sha256
+        )
+        return signer.get_signature(value).decode()
 
 
 @dataclass(frozen=True)
 class Keyring:
-    """The keys, newest first: the first signs, all are accepted."""
+    """The keys, newest first: the newest signs, all of them verify."""
 
     keys: tuple[SigningKey, ...] = ()
 
@@ -60,25 +58,34 @@ class Keyring:
         """The key to sign with; None: there is none yet."""
         return self.keys[0] if self.keys else None
 
-    def find(self, key_id: str) -> SigningKey | None:
-        """The key of that id, if it is (still) accepted."""
-        return next((key for key in self.keys if key.id == key_id), None)
+    def verify(self, signed: str, *, purpose: str) -> SigningKey | None:
+        """Return the key that signed ``VALUE.SIGNATURE``, None if no key did.
+
+        Compares the text of the signature, not its bytes: base64 has several texts for the same bytes, and a token must
+        have only one form to be used only once.
+        """
+        value, _, signature = signed.rpartition(".")
+        given = signature.encode("utf-8", "replace")
+        for key in self.keys:
+            if hmac.compare_digest(key.signature(value, purpose=purpose).encode(), given):
+                return key
+        return None
 
 
 def renewal_due(keyring: Keyring, *, now: datetime) -> bool:
-    """Whether there is to be a new key."""
+    """Whether a new key is due."""
     return keyring.newest is None or now - keyring.newest.created >= KEY_LIFE
 
 
 def renewed(keyring: Keyring, *, key_id: str, secret: SecretStr, now: datetime) -> Keyring:
-    """The keys with a new one to sign with; those that have been replaced for long enough are dropped."""
+    """Add a key to sign with, and drop those that were replaced more than `KEY_KEPT` ago."""
     keys = (SigningKey(id=key_id, secret=secret, created=now), *keyring.keys)
     kept = (key for key, successor in zip(keys[1:], keys, strict=False) if now - successor.created < KEY_KEPT)
     return Keyring((keys[0], *kept))
 
 
 def keyring_text(keyring: Keyring) -> str:
-    """The keys as the text that is kept in the Secret."""
+    """Serialize the keys for the Secret."""
     return orjson.dumps(
         [
             {"id": key.id, "key": key.secret.get_secret_value(), "created": format_time(key.created)}
@@ -88,7 +95,7 @@ def keyring_text(keyring: Keyring) -> str:
 
 
 def parse_keyring(text: str) -> Keyring:
-    """Read that text; what is not a key (or a weak one, by someone's edit) is left out."""
+    """Parse the text of `keyring_text`; skip entries that are malformed or too short to be safe."""
     try:
         entries = orjson.loads(text) if text else []
     except orjson.JSONDecodeError:

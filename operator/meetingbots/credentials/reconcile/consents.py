@@ -150,7 +150,7 @@ def _link(facts: CredentialFacts, *, shown: str, public_url: str, keyring: Keyri
         known is not None
         and not renew
         and shown.startswith(f"{public_url}/connect/")
-        and keyring.find(known.key_id) is not None
+        and link_in(shown, namespace=metadata.namespace, name=metadata.name, keyring=keyring) is not None
         and known.expires - facts.now > RENEW_BEFORE
     )
     if good:

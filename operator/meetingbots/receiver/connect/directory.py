@@ -1,7 +1,7 @@
-"""What the connect pages need to know: the credentials with grant connect, their apps' client ids, the signing keys.
+"""Cache for the connect pages: the credentials with grant connect, their apps' client ids, and the signing keys.
 
-Fed by the same two watches as `directory`; what is not there yet is asked of the API server, for a link is handed out
-the moment it is in the status.
+Two watches fill it. A link can be used the moment it is in the status, so what the cache lacks is read from the API
+server.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from meetingbots.runtime.object_cache import Key
 
 Object: TypeAlias = dict[str, Any]
 
-_READ_APART: Final = 1.0
-"""Seconds between two reads of the projected Secret that requests can bring about."""
+_KEY_READ_INTERVAL: Final = 1.0
+"""Minimum seconds between two reads of the projected Secret that requests cause."""
 
 
 class ConnectDirectory:
-    """Credentials and keys. `namespaces` are those served (empty: all), `clock` is monotonic."""
+    """Credentials and keys. `namespaces` are those served (empty: all); `clock` is monotonic, in seconds."""
 
     def __init__(
         self, *, kube: Kube, system_namespace: str, namespaces: Collection[str] = (), clock: Callable[[], float]
@@ -39,10 +39,8 @@ class ConnectDirectory:
         self._projection = Projection(apps={})
         self._read_at: float | None = None
 
-    # Fed by the watches.
-
     def on_credential(self, namespace: str, name: str, item: Object | None) -> None:
-        """A ZoomCredential is so now, or is gone (None)."""
+        """Take over the current state of a ZoomCredential; None: it was deleted."""
         credential = _connecting(item)
         if credential is None:
             self._credentials.pop(Key(namespace, name), None)
@@ -50,10 +48,8 @@ class ConnectDirectory:
             self._credentials[Key(namespace, name)] = credential
 
     def on_projection(self, _namespace: str, _name: str, item: Object | None) -> None:
-        """The projected Secret is so now, or is gone (None)."""
+        """Take over the current state of the projected Secret; None: it was deleted."""
         self._projection = parse_projection(item) if item is not None else Projection(apps={})
-
-    # Asked by the routes.
 
     @property
     def keyring(self) -> Keyring:
@@ -61,16 +57,16 @@ class ConnectDirectory:
         return self._projection.keyring
 
     def find(self, namespace: str, name: str) -> ZoomCredential | None:
-        """The credential with grant connect of that name, as the watch has told it last."""
+        """Return the credential with grant connect from the cache."""
         return self._credentials.get(Key(namespace, name))
 
     def client_id(self, credential: ZoomCredential) -> str:
-        """The client id of the credential's app; empty while it is not known."""
+        """Return the client id of the credential's app; empty while it is unknown."""
         app = self._projection.apps.get(AppName(credential.namespace, credential.spec.app_secret_ref.name))
         return app.client_id if app is not None else ""
 
     async def fresh(self, namespace: str, name: str) -> ZoomCredential | None:
-        """The same, asked of the API server. Raises `KubeError`."""
+        """Read the credential with grant connect from the API server. Raises `KubeError`."""
         if self._namespaces and namespace not in self._namespaces:
             return None
         selector = f"metadata.name={name}"
@@ -79,9 +75,9 @@ class ConnectDirectory:
         return None
 
     async def read_keys(self) -> bool:
-        """Ask the API server for the keys, at most once a second; whether they changed. Raises `KubeError`."""
+        """Read the keys from the API server, at most once a second; return whether they changed. Raises `KubeError`."""
         now, before = self._clock(), self.keyring
-        if self._read_at is not None and now - self._read_at < _READ_APART:
+        if self._read_at is not None and now - self._read_at < _KEY_READ_INTERVAL:
             return False
         self._read_at = now
         try:
@@ -98,4 +94,4 @@ def _connecting(item: Object | None) -> ZoomCredential | None:
     try:
         return ZoomCredential.from_object(item)
     except ModelError:
-        return None  # the operator tells it where its author looks
+        return None  # the operator reports it in the status

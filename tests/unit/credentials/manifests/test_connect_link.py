@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +16,6 @@ LINK = Link(
     uid="41dcd60b-57b6-4ba1-a967-fa62c19f3eb5",
     epoch="0123456789abcdef",
     expires=datetime(2026, 12, 1, 12, tzinfo=UTC),
-    key_id="k1",
 )
 URL = connect_url(LINK, public_url="https://bots.example/zoom", keyring=RING)
 TOKEN = parse_qs(urlsplit(URL).query)["t"][0]
@@ -31,6 +29,8 @@ def test_a_link_is_read_as_it_was_made() -> None:
     assert URL.startswith("https://bots.example/zoom/connect/team/alice?t=")
     assert read(TOKEN) == LINK
     assert link_in(URL, namespace="team", name="alice") == LINK
+    assert link_in(URL, namespace="team", name="alice", keyring=RING) == LINK
+    assert link_in(URL, namespace="team", name="alice", keyring=Keyring()) is None
 
 
 def test_a_link_counts_for_its_credential_and_while_its_key_does() -> None:
@@ -39,11 +39,10 @@ def test_a_link_counts_for_its_credential_and_while_its_key_does() -> None:
     newer = SigningKey(id="k2", secret=SecretStr("n" * 43), created=datetime(2026, 11, 2, tzinfo=UTC))
     assert read(TOKEN, keyring=Keyring((newer, KEY))) == LINK
     assert read(TOKEN, keyring=Keyring((newer,))) is None
-    assert read(TOKEN, keyring=Keyring((replace(newer, id="k1"),))) is None
     assert read(TOKEN, keyring=Keyring()) is None
 
 
-@pytest.mark.parametrize("part", range(5))
+@pytest.mark.parametrize("part", range(4))
 def test_no_part_of_a_link_can_be_changed(part: int) -> None:
     parts = TOKEN.split(".")
     last = parts[part][-1]

@@ -21,9 +21,9 @@ from meetingbots.credentials.manifests.signing_keys import Keyring, SigningKey
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.names import RECEIVER_SECRET
 from meetingbots.receiver.app import application
+from meetingbots.receiver.connect.consent_writer import ConsentWriter
 from meetingbots.receiver.connect.directory import ConnectDirectory
-from meetingbots.receiver.connect.handover import ConsentWriter
-from meetingbots.receiver.connect.routes import Connect
+from meetingbots.receiver.connect.routes import ConnectRoutes, ConnectSettings
 from pydantic import SecretStr
 
 from tests.unit.fake_kube import FakeKube
@@ -171,12 +171,10 @@ async def grounded(
     """Serve the pages."""
     kube, clock, seconds, ready = FakeKube(), [NOW], [1000.0], [True]
     directory = ConnectDirectory(kube=kube, system_namespace=SYSTEM, clock=lambda: seconds[0])
-    connect = Connect(
+    connect = ConnectRoutes(
+        settings=ConnectSettings(public_url=public_url, oauth_url=ZOOM, return_hosts=return_hosts),
         directory=directory,
         consents=ConsentWriter(kube=kube, directory=directory),
-        public_url=public_url,
-        oauth_url=ZOOM,
-        return_hosts=return_hosts,
         ready=lambda: ready[0],
         clock=lambda: clock[0],
     )

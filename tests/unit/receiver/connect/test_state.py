@@ -10,8 +10,8 @@ from meetingbots.credentials.manifests.consent_secret import consent_name
 from meetingbots.credentials.manifests.signing_keys import Keyring, SigningKey
 from meetingbots.receiver.connect.state import (
     STATE_LIFE,
-    Doubt,
     State,
+    StateFault,
     known_browser,
     new_browser,
     new_state,
@@ -40,7 +40,7 @@ def test_a_state_comes_back_as_it_went() -> None:
 
 def test_it_survives_the_change_of_keys() -> None:
     assert read_state(STATE.text, browser=BROWSER, keyring=Keyring((NEWER, KEY))) == STATE
-    assert read_state(STATE.text, browser=BROWSER, keyring=Keyring((NEWER,))) is Doubt.FORGED
+    assert read_state(STATE.text, browser=BROWSER, keyring=Keyring((NEWER,))) is StateFault.FORGED
 
 
 def test_the_verifier_is_a_verifier_and_each_states_own() -> None:
@@ -54,7 +54,7 @@ def test_the_verifier_is_a_verifier_and_each_states_own() -> None:
 
 @pytest.mark.parametrize("browser", [None, new_browser(), ""], ids=["none", "another", "empty"])
 def test_another_browser_is_told_apart(browser: str | None) -> None:
-    assert read_state(STATE.text, browser=browser, keyring=RING) is Doubt.OTHER_BROWSER
+    assert read_state(STATE.text, browser=browser, keyring=RING) is StateFault.OTHER_BROWSER
 
 
 def _payload(fields: object) -> str:
@@ -71,16 +71,16 @@ def _payload(fields: object) -> str:
         STATE.text[:-1],
         "A" + STATE.text,
         STATE.text.partition(".")[0],
-        f"{_payload([1, 2])}.{KEY.sign('connect state', _payload([1, 2]))}",
+        f"{KEY.sign(_payload([1, 2]), purpose='connect state')}",
         f"{_payload({})}.x",
         "é.é",
-        f"{_payload(['k1', 10**11, 'team', 'bob', 'uid-1', 'e', 1, 'm', 'n'])}.{STATE.text.partition('.')[2]}",
+        f"{_payload([10**11, 'team', 'bob', 'uid-1', 'e', 1, 'm', 'n'])}.{STATE.text.partition('.')[2]}",
         # Signed, but for another purpose.
-        f"{STATE.text.partition('.')[0]}.{KEY.sign('connect link', STATE.text.partition('.')[0])}",
+        KEY.sign(STATE.text.partition(".")[0], purpose="connect link"),
     ],
 )
 def test_a_forged_state_is_forged(text: str) -> None:
-    assert read_state(text, browser=BROWSER, keyring=RING) is Doubt.FORGED
+    assert read_state(text, browser=BROWSER, keyring=RING) is StateFault.FORGED
 
 
 def test_every_character_of_a_state_counts() -> None:
@@ -92,10 +92,10 @@ def test_every_character_of_a_state_counts() -> None:
 
 def test_a_ticket_is_for_its_consent_credential_and_browser() -> None:
     consent = consent_name("x")
-    ticket = outcome_ticket(consent, namespace="team", name="alice", browser=BROWSER, keyring=RING)
+    ticket = outcome_ticket(consent, credential="team/alice", browser=BROWSER, keyring=RING)
 
     def read(text: str = ticket, *, name: str = "alice", browser: str | None = BROWSER) -> str | None:
-        return read_ticket(text, namespace="team", name=name, browser=browser, keyring=RING)
+        return read_ticket(text, credential=f"team/{name}", browser=browser, keyring=RING)
 
     assert read() == consent
     assert read(name="bob") is None
@@ -105,7 +105,7 @@ def test_a_ticket_is_for_its_consent_credential_and_browser() -> None:
     assert read(ticket[:-1]) is None
     assert read("") is None
     with pytest.raises(ValueError, match="no signing key"):
-        outcome_ticket(consent, namespace="team", name="alice", browser=BROWSER, keyring=Keyring())
+        outcome_ticket(consent, credential="team/alice", browser=BROWSER, keyring=Keyring())
 
 
 def test_a_cookie_has_a_shape() -> None:

@@ -1,21 +1,21 @@
 "use strict";
-// The page works without this: a reload every few seconds. With it, the page reloads only when there is news.
+// Reloads the page when the outcome changes. Without scripts, the page reloads every few seconds instead.
 (() => {
-  const place = document.getElementById("outcome");
-  if (!place || !place.dataset.poll) return;
-  const begun = Date.now();
-  const look = async () => {
+  const outcome = document.getElementById("outcome");
+  if (!outcome || !outcome.dataset.poll) return;
+  const started = Date.now();
+  const check = async () => {
     try {
-      const answer = await fetch(place.dataset.poll, { cache: "no-store", credentials: "same-origin" });
-      if (answer.ok && (await answer.json()).outcome !== place.dataset.outcome) {
+      const answer = await fetch(outcome.dataset.poll, { cache: "no-store", credentials: "same-origin" });
+      if (answer.ok && (await answer.json()).outcome !== outcome.dataset.outcome) {
         location.reload();
         return;
       }
     } catch {
-      // The network is away for a moment: look again.
+      // The network failed for a moment: try again.
     }
-    const age = Date.now() - begun;
-    if (age < 15 * 60 * 1000) setTimeout(look, age < 30 * 1000 ? 700 : 5000);
+    const age = Date.now() - started;
+    if (age < 15 * 60 * 1000) setTimeout(check, age < 30 * 1000 ? 700 : 5000);
   };
-  setTimeout(look, 400);
+  setTimeout(check, 400);
 })();

@@ -1,0 +1,123 @@
+"""Hands a consent to the operator: a Secret with the code, and its name in the credential's status.
+
+The receiver may create Secrets but read none, so the operator finds the Secret by the name in the status. A repeated
+request completes an interrupted one: if the Secret exists and the status does not name it, the name is added.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from meetingbots.credentials.decide.consents import pending_consents
+from meetingbots.credentials.manifests.connect_link import link_in
+from meetingbots.credentials.manifests.consent_secret import ConsentSecret, new_consent_secret
+from meetingbots.kube.client import Kube
+from meetingbots.kube.errors import AlreadyExistsError, ConflictError
+from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.models.credential import CredentialStatus, ReceivedConsent, ZoomCredential
+from meetingbots.models.credential_status import MAX_CONSENTS
+from meetingbots.receiver.connect.directory import ConnectDirectory
+
+FIELD_MANAGER: Final = "meetingbots-receiver-connect"
+"""Differs from the webhooks' manager: a server-side apply removes what the same manager applied before."""
+_log = logging.getLogger(__name__)
+_TRIES: Final = 5
+_SHOWN: Final = timedelta(hours=1)
+"""How long a page can show the outcome of its consent."""
+
+
+class ConsentResult(StrEnum):
+    """The result of handing a consent over."""
+
+    STORED = "Stored"
+    ALREADY_USED = "AlreadyUsed"
+    LINK_ENDED = "LinkEnded"
+    BUSY = "Busy"
+
+
+class ConsentWriter:
+    """Writes consents to Kubernetes."""
+
+    def __init__(self, *, kube: Kube, directory: ConnectDirectory) -> None:
+        self._kube = kube
+        self._directory = directory
+
+    async def write(
+        self, name: str, content: ConsentSecret, *, credential: ZoomCredential, now: datetime
+    ) -> ConsentResult:
+        """Create the Secret and add its name to the status.
+
+        `credential` must be fresh from the API server. Raises `KubeError`.
+        """
+        refusal = _refusal(credential, name, content, now=now)
+        if refusal is not None:
+            return refusal
+        try:
+            body = new_consent_secret(name, content, credential=credential)
+            await self._kube.create(SECRETS, namespace=credential.namespace, body=body)
+        except AlreadyExistsError:
+            _log.info("consent %s exists", name)
+        return await self._add_to_status(name, content, credential=credential, now=now)
+
+    async def _add_to_status(
+        self, name: str, content: ConsentSecret, *, credential: ZoomCredential, now: datetime
+    ) -> ConsentResult:
+        for _ in range(_TRIES):
+            # Another request with the same state may have added it meanwhile.
+            known = await self._directory.fresh(credential.namespace, credential.name)
+            if known is None or known.metadata.uid != credential.metadata.uid:
+                return ConsentResult.LINK_ENDED
+            refusal = _refusal(known, name, content, now=now)
+            if refusal is not None:
+                return refusal
+            try:
+                await self._apply(known, _with_consent(known.status, name, now=now) or [])
+            except ConflictError:
+                continue
+            return ConsentResult.STORED
+        raise ConflictError(f"ZoomCredential {credential.name}: too many concurrent writes", status=409)
+
+    async def _apply(self, credential: ZoomCredential, listed: list[ReceivedConsent]) -> None:
+        metadata = credential.metadata
+        await self._kube.apply(
+            CREDENTIALS,
+            namespace=credential.namespace,
+            name=credential.name,
+            body={
+                "metadata": {"uid": metadata.uid, "resourceVersion": metadata.resource_version},
+                "status": {"receivedConsents": [consent.to_dict() for consent in listed]},
+            },
+            manager=FIELD_MANAGER,
+            subresource="status",
+        )
+
+
+def is_received(status: CredentialStatus, name: str) -> bool:
+    """Whether the status names this consent."""
+    return any(consent.secret_name == name for consent in status.received_consents)
+
+
+def _refusal(credential: ZoomCredential, name: str, content: ConsentSecret, *, now: datetime) -> ConsentResult | None:
+    link = link_in(credential.status.connect_url, namespace=credential.namespace, name=credential.name)
+    if link is None or link.epoch != content.epoch:
+        return ConsentResult.LINK_ENDED
+    if is_received(credential.status, name):
+        return ConsentResult.ALREADY_USED
+    if _with_consent(credential.status, name, now=now) is None:
+        return ConsentResult.BUSY
+    return None
+
+
+def _with_consent(status: CredentialStatus, name: str, *, now: datetime) -> list[ReceivedConsent] | None:
+    """Add a consent to the list; finished ones make room, oldest first. None while all of them are pending."""
+    pending = {consent.secret_name for consent in pending_consents(status)}
+    kept = [one for one in status.received_consents if one.secret_name in pending or now - one.time < _SHOWN]
+    while len(kept) >= MAX_CONSENTS:
+        finished = next((one for one in kept if one.secret_name not in pending), None)
+        if finished is None:
+            return None
+        kept.remove(finished)
+    return [*kept, ReceivedConsent(secret_name=name, time=now.replace(microsecond=0))]
