@@ -1,4 +1,4 @@
-"""From a watch event to the queues: remember the newest state, and say whose turn it is."""
+"""From a watch event to the caches and queues."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from meetingbots.models import names
 from meetingbots.runtime.context import ObjectCaches, Queues
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache, key_of
 
-_MOST_GONE: Final = 10_000
+_MAX_GONE: Final = 10_000
 
 
 class Dispatcher:
-    """Feeds the caches and queues. It decides nothing: each queue's worker looks at the whole state again."""
+    """Puts each object into its cache, and the keys of everything that depends on it on the queues."""
 
     def __init__(self, *, caches: ObjectCaches, queues: Queues) -> None:
         self._caches = caches
@@ -20,13 +20,13 @@ class Dispatcher:
         self._gone: dict[Key, None] = {}
 
     def credential(self, item: Object, *, deleted: bool) -> None:
-        """A ZoomCredential changed: its own turn, and that of the projections of its app, and of the one before."""
+        """A ZoomCredential changed: queue it, its app, and the app that it used before."""
         key = key_of(item)
         before = self._caches.credentials.get(key)
         _remember(self._caches.credentials, item, deleted=deleted)
         self._queues.credentials.add(key)
         self._queues.notices.add(key)
-        if deleted or _tells_of_an_end(item) or _tells_of_an_end(before) or self._is_made_anew(item, before=before):
+        if deleted or _has_ended(item) or _has_ended(before) or self._is_recreated(item, before=before):
             self._queues.tidying.add(key)
         if deleted:
             self._remember_gone(key)
@@ -35,10 +35,7 @@ class Dispatcher:
                 self._queues.receiver.add(app)
 
     def bot(self, item: Object, *, deleted: bool) -> None:
-        """A MeetingBot changed: its turn, and that of the meeting that it is in, which it may have left.
-
-        The echo of our own write is no news to the bot: whoever wrote it went on from there.
-        """
+        """A MeetingBot changed: queue it and its live meeting. The echo of the operator's own write queues no bot."""
         if _remember(self._caches.bots, item, deleted=deleted):
             self._queues.bots.add(key_of(item))
         meeting = item.get("status", {}).get("meetingId")
@@ -48,7 +45,7 @@ class Dispatcher:
                 self._queues.meetings.add(key)
 
     def pod(self, item: Object, *, deleted: bool) -> None:
-        """A bot's Pod changed: the turn of its MeetingBot, which its label names."""
+        """A bot's Pod changed: queue the MeetingBot that its label names."""
         news = _remember(self._caches.pods, item, deleted=deleted)
         bot = item["metadata"].get("labels", {}).get(names.BOT_LABEL)
         if not bot:
@@ -56,13 +53,13 @@ class Dispatcher:
         key = Key(item["metadata"]["namespace"], bot)
         known = self._caches.bots.get(key)
         if deleted and known is not None and known.get("status", {}).get("podName") == item["metadata"]["name"]:
-            # How its containers ended is told here for the last time.
+            # The last chance to read how its containers ended.
             self._caches.gone_pods.put(item)
         if news:
             self._queues.bots.add(key)
 
     def live_mapping(self, item: Object, *, deleted: bool) -> None:
-        """A meeting started, ended, or stopped being watched: its own turn, and that of the bots that are in it."""
+        """A meeting started, ended, or lost its live label: queue it and the bots that are in it."""
         _remember(self._caches.live_mappings, item, deleted=deleted)
         key = key_of(item)
         if deleted:
@@ -74,8 +71,8 @@ class Dispatcher:
         for bot in self._caches.bots.indexed(f"{key.namespace}/{key.name}"):
             self._queues.bots.add(bot)
 
-    def _is_made_anew(self, credential: Object, *, before: Object | None) -> bool:
-        """Whether there was another object of this name before."""
+    def _is_recreated(self, credential: Object, *, before: Object | None) -> bool:
+        """Whether another object had this name before."""
         if before is not None:
             return bool(before["metadata"].get("uid") != credential["metadata"].get("uid"))
         key = key_of(credential)
@@ -85,11 +82,11 @@ class Dispatcher:
 
     def _remember_gone(self, key: Key) -> None:
         self._gone[key] = None
-        if len(self._gone) > _MOST_GONE:
+        if len(self._gone) > _MAX_GONE:
             del self._gone[next(iter(self._gone))]
 
 
-def _tells_of_an_end(credential: Object | None) -> bool:
+def _has_ended(credential: Object | None) -> bool:
     status = (credential or {}).get("status") or {}
     return "deauthorization" in status or "userRemoval" in status
 
@@ -102,7 +99,7 @@ def _app_of(credential: Object | None) -> Key | None:
 
 
 def _remember(cache: ObjectCache, item: Object, *, deleted: bool) -> bool:
-    """Whether it is news."""
+    """Update the cache, and return whether the object changed."""
     if not deleted:
         return cache.put(item)
     cache.drop(key_of(item), uid=item["metadata"].get("uid"))

@@ -1,7 +1,7 @@
 """Every kopf decorator of the operator, and nothing else.
 
-A handler only remembers the object and puts its key on a queue: kopf never retries an event handler that failed, the
-queues do. No finalizers, timers or daemons: a deletion must not wait for this process, and times are delays in a queue.
+A handler only caches the object and queues its key; the queues retry, while kopf never retries a failed event handler.
+There are no finalizers, timers or daemons: a deletion must not wait for this process, and delays are the queues' own.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from meetingbots.process.kopf_stores import NoDifferences, NoProgress
 
 _REQUEST_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 5.0
-# Seconds before each new try of a watch while the API server is away. kopf's own grow to 21 s, and end the process
-# after a minute; ours find the server within 3 s of its return, and let the process live for five minutes without it.
+# Seconds before each retry of a watch while the API server is away. kopf's own grow to 21 s and end the process after
+# a minute; these notice the server's return within 3 s, and keep the process alive for five minutes without it.
 _RETRIES = (1, 1, 2, *([3] * 100))
 
 
-def registry(*, connection: Connection, intake: Dispatcher) -> kopf.OperatorRegistry:
-    """The handlers of one operator process, which feed `intake`."""
+def registry(*, connection: Connection, dispatcher: Dispatcher) -> kopf.OperatorRegistry:
+    """The handlers of one operator process."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
@@ -35,25 +35,25 @@ def registry(*, connection: Connection, intake: Dispatcher) -> kopf.OperatorRegi
 
     @kopf.on.event(*_selector(CREDENTIALS), registry=handlers)
     async def credential(event: kopf.RawEvent, **_: Any) -> None:
-        intake.credential(dict(event["object"]), deleted=event["type"] == "DELETED")
+        dispatcher.credential(dict(event["object"]), deleted=event["type"] == "DELETED")
 
     @kopf.on.event(*_selector(BOTS), registry=handlers)
     async def bot(event: kopf.RawEvent, **_: Any) -> None:
-        intake.bot(dict(event["object"]), deleted=event["type"] == "DELETED")
+        dispatcher.bot(dict(event["object"]), deleted=event["type"] == "DELETED")
 
     @kopf.on.event(*_selector(PODS), registry=handlers)
     async def pod(event: kopf.RawEvent, **_: Any) -> None:
-        intake.pod(dict(event["object"]), deleted=event["type"] == "DELETED")
+        dispatcher.pod(dict(event["object"]), deleted=event["type"] == "DELETED")
 
     @kopf.on.event(*_selector(MAPPINGS), registry=handlers)
     async def live_mapping(event: kopf.RawEvent, **_: Any) -> None:
-        intake.live_mapping(dict(event["object"]), deleted=event["type"] == "DELETED")
+        dispatcher.live_mapping(dict(event["object"]), deleted=event["type"] == "DELETED")
 
     return handlers
 
 
 def settings() -> kopf.OperatorSettings:
-    """How kopf watches: only our Pods and the mappings of running meetings, and it writes nothing by itself."""
+    """Watch only our Pods and the mappings of running meetings, and write nothing."""
     kopf_settings = kopf.OperatorSettings()
     kopf_settings.posting.enabled = False
     kopf_settings.peering.standalone = True

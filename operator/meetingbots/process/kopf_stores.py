@@ -1,7 +1,7 @@
-"""kopf without its memory of objects: nothing of ours asks for differences or progress, so nothing is copied for them.
+"""kopf storages that store nothing.
 
-kopf copies each object of each event several times to compare it with the last one, for handlers that this operator
-does not have. With these stores there is nothing to compare and nothing to keep, and no event costs a deep copy.
+kopf copies each object of each event several times to find differences and progress for handlers that this operator
+does not have. With these storages an event costs no deep copy.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ import kopf
 
 
 class NoDifferences(kopf.DiffBaseStorage):
-    """All objects look the same, and the same as before."""
+    """Every object has the same, empty essence."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
-        """Give nothing to compare."""
+        """Return an empty essence."""
         return cast("kopf.BodyEssence", {})
 
     def fetch(self, **_: Any) -> kopf.BodyEssence | None:
-        """Know nothing from before."""
+        """Return nothing."""
         return None
 
     def store(self, **_: Any) -> None:
-        """Keep nothing."""
+        """Store nothing."""
 
 
 class NoProgress(kopf.ProgressStorage):
-    """No handler's progress is kept: ours have none."""
+    """Handlers have no progress."""
 
     def fetch(self, **_: Any) -> None:
-        """Know nothing from before."""
+        """Return nothing."""
 
     def store(self, **_: Any) -> None:
-        """Keep nothing."""
+        """Store nothing."""
 
     def purge(self, **_: Any) -> None:
-        """Have nothing to remove."""
+        """Remove nothing."""
 
     def touch(self, **_: Any) -> None:
         """Write nothing."""
 
     def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
-        """Leave it as it is: nothing of ours is in it."""
+        """Return the essence unchanged."""
         return essence

@@ -1,13 +1,7 @@
-"""Which of several operator processes works: a Lease (coordination.k8s.io/v1) that one of them holds and renews.
+"""Leader election by a Lease: one operator process works, the others stand by.
 
-Correctness never depends on it: every step of a token's way claims what it does by a write with resourceVersion, so two
-leaders at once do nothing twice. The Lease spares the standby the work, and Zoom and the API server its requests.
-
-Times are measured by each process's own monotonic clock from what it saw of the Lease (as client-go's leader election
-does), so that clocks may differ. A holder that has not renewed for `LEASE_SECONDS` of watching is taken for dead; an
-API server that is away, or a process that was stopped for a while, does not count as watching. A leader has lost the
-Lease when somebody else holds it, and not before: without the API server it goes on, for it may have a token in memory
-that is still to be stored.
+Correctness never depends on it. Every write on a token's way carries a resourceVersion, so two leaders at once do
+nothing twice. The Lease saves the standby the work, and Zoom and the API server its requests.
 """
 
 from __future__ import annotations
@@ -15,89 +9,38 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any, Final
 
-from meetingbots.kube.client import Kube, Object
+from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import AlreadyExistsError, ConflictError, KubeError, NotFoundError, UnavailableError
 from meetingbots.kube.resources import LEASES
+from meetingbots.process.lease import (
+    LEASE_SECONDS,
+    RENEW_SECONDS,
+    CreateLease,
+    Lease,
+    LeaseAction,
+    LeaseFacts,
+    RenewLease,
+    Role,
+    Sighting,
+    TakeLease,
+    decide,
+    sighting,
+)
 
-LEASE_SECONDS: Final = 10.0
-RENEW_SECONDS: Final = 2.0
 _CALL_SECONDS: Final = 4.0
-_AGAIN_SECONDS: Final = 0.2
-_LONGEST_GAP_SECONDS: Final = 2 * RENEW_SECONDS
+_CONFLICT_SECONDS: Final = 0.2
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lease:
-    """A Lease as it was read. `holder` is empty when nobody has it; `resource_version` changes with every renewal."""
-
-    holder: str
-    resource_version: str
-    transitions: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sighting:
-    """The Lease as it was `at` (monotonic seconds), and for how many seconds of watching it has been so."""
-
-    lease: Lease
-    at: float
-    unchanged: float = 0.0
-
-
-class Step(Enum):
-    """What to do about the Lease now."""
-
-    CREATE = "create"
-    TAKE = "take"
-    RENEW = "renew"
-    WAIT = "wait"
-    STOP = "stop"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """A step, and in how many seconds to look again."""
-
-    step: Step
-    after: float = RENEW_SECONDS
-
-
-def sighting(*, lease: Lease, before: Sighting | None, now: float) -> Sighting:
-    """What is known of the Lease after it was read `now`. A gap between two reads counts for two periods at most."""
-    if before is None or before.lease.resource_version != lease.resource_version:
-        return Sighting(lease=lease, at=now)
-    watched = min(now - before.at, _LONGEST_GAP_SECONDS)
-    return Sighting(lease=lease, at=now, unchanged=before.unchanged + watched)
-
-
-def decide(*, seen: Sighting | None, identity: str, leading: bool) -> Decision:
-    """The step of the process `identity`, right after the Lease was read. `seen` is None when there is no Lease."""
-    if seen is None:
-        return Decision(step=Step.CREATE)
-    holder = seen.lease.holder
-    if holder == identity:
-        return Decision(step=Step.RENEW)
-    if not holder:
-        return Decision(step=Step.TAKE)
-    if leading:
-        return Decision(step=Step.STOP)
-    left = LEASE_SECONDS - seen.unchanged
-    if left <= 0:
-        return Decision(step=Step.TAKE)
-    return Decision(step=Step.WAIT, after=min(RENEW_SECONDS, left))
-
-
 class LeaderElection:
-    """One process's part in it. `clock` gives the time for the Lease's own fields, which only people read.
+    """Takes part in the election as `identity`.
 
-    `leading` is set once the Lease is held, `answered` once the API server has told anything about it at all.
+    `leading` is set while this process holds the Lease, `answered` once the API server has answered about it. `clock`
+    gives the Lease's own times, which only people read; `monotonic` gives seconds.
     """
 
     def __init__(
@@ -123,59 +66,73 @@ class LeaderElection:
         self.answered = asyncio.Event()
 
     async def run(self) -> None:
-        """Get the Lease and keep it; returns only once it was lost. Trouble with the server is logged and outlived."""
+        """Acquire and renew the Lease; return once another process has it. Failures are logged and retried."""
         while True:
-            after = await self.look()
-            if after is None:
+            requeue_after = await self.reconcile()
+            if requeue_after is None:
                 return
-            await self._sleep(after)
+            await self._sleep(requeue_after)
 
-    async def look(self) -> float | None:
-        """Look once and do what is to be done; the answer is when to look again in seconds, or None: it is lost."""
+    async def reconcile(self) -> float | None:
+        """Read the Lease once and act on it; return the seconds until the next time, or None when it is lost."""
         try:
             async with asyncio.timeout(_CALL_SECONDS):
-                after = await self._act()
+                requeue_after = await self._reconcile()
         except (ConflictError, AlreadyExistsError):
-            return _AGAIN_SECONDS  # somebody was faster: read it again
+            return _CONFLICT_SECONDS
         except TimeoutError:
             return self._failed(UnavailableError(f"no answer in {_CALL_SECONDS:.0f} s"))
         except KubeError as error:
             return self._failed(error)
         self.answered.set()
-        return after
+        return requeue_after
 
     async def release(self) -> None:
-        """Give the Lease up, so that another process takes it at its next look. Failures only cost time."""
+        """Release a held Lease, so that another process takes it at its next read. A failure only costs time."""
         if not self.leading.is_set():
             return
         try:
             async with asyncio.timeout(_CALL_SECONDS):
                 lease = await self._read()
                 if lease is not None and lease.holder == self._identity:
-                    await self._write(lease, {"holderIdentity": "", "leaseDurationSeconds": 1})
+                    await self._patch(lease, {"holderIdentity": "", "leaseDurationSeconds": 1})
         except (KubeError, TimeoutError) as error:
-            _log.warning("the Lease %s could not be released, it will run out: %s", self._name, error)
+            _log.warning("cannot release the Lease %s, it expires by itself: %s", self._name, error)
 
-    async def _act(self) -> float | None:
-        lease = await self._read()
-        self._seen = None if lease is None else sighting(lease=lease, before=self._seen, now=self._monotonic())
-        decision = decide(seen=self._seen, identity=self._identity, leading=self.leading.is_set())
-        if lease is not None and decision.step is Step.STOP:
-            _log.error("the Lease %s was lost to %s", self._name, lease.holder)
-            return None
-        if decision.step is Step.CREATE:
-            await self._kube.create(LEASES, namespace=self._namespace, body=self._new())
-        elif decision.step is Step.RENEW and lease is not None:
-            await self._write(lease, {"renewTime": self._now()})
-        elif decision.step is Step.TAKE and lease is not None:
-            await self._write(lease, self._taken(transitions=lease.transitions + 1))
-        if decision.step is not Step.WAIT and not self.leading.is_set():
+    async def _reconcile(self) -> float | None:
+        facts = await self._gather()
+        plan = decide(facts)
+        if plan.action is not None:
+            await self._apply(plan.action)
+        if plan.status is Role.DEPOSED and facts.seen is not None:
+            _log.error("lost the Lease %s to %s", self._name, facts.seen.lease.holder)
+        elif plan.status is Role.LEADER and not self.leading.is_set():
             _log.info("leading: %s holds the Lease %s", self._identity, self._name)
             self.leading.set()
-        return decision.after
+        return plan.requeue_after
+
+    async def _gather(self) -> LeaseFacts:
+        lease = await self._read()
+        self._seen = None if lease is None else sighting(lease=lease, before=self._seen, now=self._monotonic())
+        return LeaseFacts(seen=self._seen, identity=self._identity, leading=self.leading.is_set())
+
+    async def _apply(self, action: LeaseAction) -> None:
+        match action:
+            case CreateLease():
+                body = {
+                    "apiVersion": LEASES.api_version,
+                    "kind": LEASES.kind,
+                    "metadata": {"name": self._name, "namespace": self._namespace},
+                    "spec": self._holding(transitions=0),
+                }
+                await self._kube.create(LEASES, namespace=self._namespace, body=body)
+            case TakeLease(lease):
+                await self._patch(lease, self._holding(transitions=lease.transitions + 1))
+            case RenewLease(lease):
+                await self._patch(lease, {"renewTime": self._now()})
 
     def _failed(self, error: KubeError) -> float:
-        _log.warning("the Lease %s/%s cannot be had: %s", self._namespace, self._name, error)
+        _log.warning("cannot read or write the Lease %s/%s: %s", self._namespace, self._name, error)
         return RENEW_SECONDS
 
     async def _read(self) -> Lease | None:
@@ -190,7 +147,7 @@ class LeaderElection:
             transitions=spec.get("leaseTransitions") or 0,
         )
 
-    async def _write(self, lease: Lease, spec: dict[str, Any]) -> None:
+    async def _patch(self, lease: Lease, spec: dict[str, Any]) -> None:
         await self._kube.patch(
             LEASES,
             namespace=self._namespace,
@@ -199,15 +156,7 @@ class LeaderElection:
             resource_version=lease.resource_version,
         )
 
-    def _new(self) -> Object:
-        return {
-            "apiVersion": LEASES.api_version,
-            "kind": LEASES.kind,
-            "metadata": {"name": self._name, "namespace": self._namespace},
-            "spec": self._taken(transitions=0),
-        }
-
-    def _taken(self, *, transitions: int) -> dict[str, Any]:
+    def _holding(self, *, transitions: int) -> dict[str, Any]:
         return {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": int(LEASE_SECONDS),

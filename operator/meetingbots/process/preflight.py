@@ -1,6 +1,6 @@
-"""Whether the namespace of the operator's own Secret and Lease exists: told once at the start, in plain words.
+"""A check at the start: the namespace of the operator's Lease and Secret exists.
 
-Without it every later write fails one by one with an answer of Kubernetes that does not say what to do.
+Without it each later write fails with a message of Kubernetes that names no remedy.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from meetingbots.kube.resources import SECRETS
 _log = logging.getLogger(__name__)
 
 
-async def tell_if_missing(kube: Kube, *, namespace: str) -> bool:
-    """Log an error if there is no such namespace; whether there was none.
+async def warn_if_namespace_is_missing(kube: Kube, *, namespace: str) -> bool:
+    """Log an error when the namespace does not exist, and return whether it is missing.
 
-    Asked by a dry run of what is to be written there, for which the rights are given: none to read namespaces are.
+    A dry run of the Secret's creation shows it: the operator may create that Secret, but not read namespaces.
     """
     body = new_projection_secret(namespace=namespace, data={})
     try:
         await kube.create(SECRETS, namespace=namespace, body=body, dry_run=True)
     except NotFoundError:
         _log.error(
-            "the operator's own namespace %s does not exist, so that the receiver gets to know no app and no Lease can "
-            "be had: kubectl create namespace %s, or name another one with --system-namespace "
-            "(MEETINGBOTS_SYSTEM_NAMESPACE)",
+            "the operator's own namespace %s does not exist, so there is no place for its Lease and for the receiver's "
+            "Secret: run kubectl create namespace %s, or set --system-namespace (MEETINGBOTS_SYSTEM_NAMESPACE)",
             namespace,
             namespace,
         )

@@ -26,7 +26,7 @@ from meetingbots.receiver.live_lookup import LiveLookup
 from meetingbots.receiver.revocations import RevocationWriter
 from meetingbots.receiver.webhook import DEADLINE_SECONDS, WebhookReceiver
 from meetingbots.receiver.webhook_reporter import WebhookReporter
-from meetingbots.runtime import gc_tuning as garbage_collection
+from meetingbots.runtime import gc_tuning
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.probes import serve_metrics
 from meetingbots.runtime.settings import ReceiverSettings
@@ -41,7 +41,7 @@ async def run_receiver(settings: ReceiverSettings) -> int:
 
     Raises `ClusterAccessError` when no cluster can be found, `OSError` when the port cannot be had.
     """
-    garbage_collection.settle()
+    gc_tuning.tune()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,8 +1,8 @@
-"""How often Python looks for reference cycles, set for a process whose memory is mostly caches of objects.
+"""Thresholds of Python's garbage collector for a process whose memory is mostly caches of objects.
 
-Each object that a watch brings is some hundred dicts and strings that stay. Python's defaults go through the newest 700
-of them again and again, and now and then through all: for a thousand bots that was a quarter of the processor time, in
-pauses of up to 0.3 s. What is freed without a cycle, which is nearly everything, needs none of it.
+Each object of a watch is some hundred dicts and strings that stay. With Python's defaults the collector looks at the
+newest 700 again and again, and now and then at all: for a thousand bots, a quarter of the CPU time and pauses of up to
+0.3 s. Almost everything is freed without it, because it is in no reference cycle.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import gc
 from typing import Final
 
 _YOUNG: Final = 20_000
-"""New objects before the young ones are gone through: about 2 MiB."""
+"""New container objects before the young generation is collected: about 2 MiB."""
 _MIDDLE: Final = 10
 _OLD: Final = 5
-"""So all are gone through after a million that stayed (and never before a quarter more than last time: CPython)."""
+"""All generations are collected after a million survivors, and never before a quarter more than last time (CPython)."""
 
 
-def settle() -> None:
-    """Call once, when all modules are imported: what is there now stays for good and is not gone through again."""
+def tune() -> None:
+    """Call once after all imports: the objects that exist now stay for good, and are never examined again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)

@@ -1,4 +1,4 @@
-"""The metrics that both processes serve on their metrics port, as one object that is passed around."""
+"""The metrics of both processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _AGE = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
 class Metrics:
-    """All series of this project; seconds and counts, never a secret or a meeting's topic in a label."""
+    """All series of this project. Durations are in seconds; no label holds a secret or a meeting's topic."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
@@ -38,7 +38,7 @@ class Metrics:
         )
         self.zoom_rate_limit_wait = Histogram(
             "meetingbots_zoom_rate_limit_wait_seconds",
-            "How long a request to Zoom waited for its turn within the account's rate limit",
+            "How long a request to Zoom waited for the account's rate limit",
             ["category", "priority"],
             buckets=_FAST,
             registry=self.registry,
@@ -51,7 +51,7 @@ class Metrics:
         )
         self.credential_expiry = Gauge(
             "meetingbots_credential_expiry_timestamp_seconds",
-            "When the access token ends",
+            "When the access token expires",
             ["namespace", "name"],
             registry=self.registry,
         )
@@ -63,7 +63,7 @@ class Metrics:
         )
         self.webhook_duration = Histogram(
             "meetingbots_webhook_duration_seconds",
-            "From a webhook's arrival to its answer",
+            "From the arrival of a webhook to its response",
             buckets=_FAST,
             registry=self.registry,
         )
@@ -75,13 +75,19 @@ class Metrics:
             registry=self.registry,
         )
         self.queue_depth = Gauge(
-            "meetingbots_queue_depth", "Objects that wait for a worker now", ["kind"], registry=self.registry
+            "meetingbots_queue_depth", "Keys that are due and wait for a worker", ["kind"], registry=self.registry
         )
         self.rejoin_tokens = Counter(
             "meetingbots_rejoin_tokens", "Answers of the token endpoint", ["result"], registry=self.registry
         )
         self.leading = Gauge(
-            "meetingbots_leading", "1 while this operator process is the one that works", registry=self.registry
+            "meetingbots_leading", "1 while this operator process is the leader", registry=self.registry
+        )
+        self.task_restarts = Counter(
+            "meetingbots_task_restarts",
+            "Restarts of background tasks that died of a defect",
+            ["task"],
+            registry=self.registry,
         )
         self.kube_requests = Counter(
             "meetingbots_kube_requests",
@@ -91,10 +97,10 @@ class Metrics:
         )
 
     def on_rate_limit_wait(self, category: str, priority: str, seconds: float) -> None:
-        """Note how long a request waited for its turn."""
+        """Record how long a request waited for its account's rate limit."""
         self.zoom_rate_limit_wait.labels(category, priority).observe(seconds)
 
     def on_zoom_call(self, call: str, code: str, seconds: float) -> None:
-        """Count one answer of Zoom (code ``error`` where none came)."""
+        """Count one response of Zoom; the code is ``error`` when there was none."""
         self.zoom_requests.labels(call, code).inc()
         self.zoom_request_duration.labels(call).observe(seconds)

@@ -163,35 +163,3 @@ def test_flush_waits_for_the_one_that_is_being_posted() -> None:
         task.cancel()
 
     run(main())
-
-
-def test_events_are_held_while_there_is_other_work_but_not_for_long() -> None:
-    async def main() -> tuple[list[float], int]:
-        kube, busy = Posted(), True
-        time = asyncio.get_running_loop().time
-        recorder = EventRecorder(kube=kube, clock=lambda: NOW, instance="host-1", busy=lambda: busy)
-        task = asyncio.create_task(recorder.run())
-        began, moments = time(), []
-        recorder.event(BOT, reason="A", note="a")
-        recorder.event(BOT, reason="B", note="b")
-        await asyncio.sleep(19.8)
-        held = len(kube.events)
-        await asyncio.sleep(0.4)
-        moments.append(float(len(kube.events)))
-        busy = False
-        recorder.event(BOT, reason="C", note="c")
-        await asyncio.sleep(0.2)
-        busy = True
-        recorder.event(BOT, reason="D", note="d")
-        await asyncio.sleep(0.5)
-        moments.append(float(len(kube.events)))
-        await recorder.flush()
-        moments.append(float(len(kube.events)))
-        moments.append(time() - began)
-        task.cancel()
-        return moments, held
-
-    (after_twenty, while_held, at_the_end, seconds), held = run(main())
-    assert held == 0
-    assert (after_twenty, while_held, at_the_end) == (2, 3, 4)
-    assert seconds < 22

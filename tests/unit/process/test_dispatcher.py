@@ -22,7 +22,7 @@ class World:
     caches: ObjectCaches = field(default_factory=ObjectCaches)
 
     @property
-    def intake(self) -> Dispatcher:
+    def dispatcher(self) -> Dispatcher:
         return Dispatcher(caches=self.caches, queues=self.queues)
 
     def turns(self) -> dict[str, set[str]]:
@@ -50,7 +50,7 @@ def thing(name: str, *, version: int = 1, uid: str = "u1", **parts: Object) -> O
 def test_a_credential_and_its_app_have_their_turn() -> None:
     world = World()
     item = thing("alice", spec={"appSecretRef": {"name": "app"}})
-    world.intake.credential(item, deleted=False)
+    world.dispatcher.credential(item, deleted=False)
     assert world.turns() == {"credentials": {"ns/alice"}, "notices": {"ns/alice"}, "receiver": {"ns/app"}}
     assert world.caches.credentials.get(Key("ns", "alice")) == item
 
@@ -58,24 +58,24 @@ def test_a_credential_and_its_app_have_their_turn() -> None:
 def test_the_mappings_of_an_ended_consent_have_their_turn() -> None:
     for word in ("deauthorization", "userRemoval"):
         world = World()
-        world.intake.credential(thing("alice", status={word: {"time": "2026-11-24T12:00:00Z"}}), deleted=False)
+        world.dispatcher.credential(thing("alice", status={word: {"time": "2026-11-24T12:00:00Z"}}), deleted=False)
         assert world.turns()["tidying"] == {"ns/alice"}
 
 
 def test_the_app_that_a_credential_left_has_its_turn_too() -> None:
     world = World()
-    world.intake.credential(thing("alice", spec={"appSecretRef": {"name": "old"}}), deleted=False)
+    world.dispatcher.credential(thing("alice", spec={"appSecretRef": {"name": "old"}}), deleted=False)
     world.turns()
-    world.intake.credential(thing("alice", version=2, spec={"appSecretRef": {"name": "new"}}), deleted=False)
+    world.dispatcher.credential(thing("alice", version=2, spec={"appSecretRef": {"name": "new"}}), deleted=False)
     assert world.turns()["receiver"] == {"ns/old", "ns/new"}
 
 
 def test_a_deleted_credential_is_forgotten_and_its_app_looked_at() -> None:
     world = World()
     item = thing("alice", spec={"appSecretRef": {"name": "app"}})
-    world.intake.credential(item, deleted=False)
+    world.dispatcher.credential(item, deleted=False)
     world.turns()
-    world.intake.credential(item, deleted=True)
+    world.dispatcher.credential(item, deleted=True)
     assert world.turns() == {
         "credentials": {"ns/alice"},
         "notices": {"ns/alice"},
@@ -87,14 +87,14 @@ def test_a_deleted_credential_is_forgotten_and_its_app_looked_at() -> None:
 
 def test_a_credential_without_a_spec_is_only_queued() -> None:
     world = World()
-    world.intake.credential(thing("broken"), deleted=False)
+    world.dispatcher.credential(thing("broken"), deleted=False)
     assert world.turns() == {"credentials": {"ns/broken"}, "notices": {"ns/broken"}}
 
 
 def test_the_late_deletion_of_a_predecessor_does_not_forget_the_object() -> None:
     world = World()
-    world.intake.bot(thing("bot", uid="new", version=5), deleted=False)
-    world.intake.bot(thing("bot", uid="old", version=4), deleted=True)
+    world.dispatcher.bot(thing("bot", uid="new", version=5), deleted=False)
+    world.dispatcher.bot(thing("bot", uid="old", version=4), deleted=True)
     assert world.caches.bots.get(Key("ns", "bot")) is not None
     assert world.turns()["bots"] == {"ns/bot"}
 
@@ -102,9 +102,9 @@ def test_the_late_deletion_of_a_predecessor_does_not_forget_the_object() -> None
 def test_a_pod_gives_its_bot_the_turn() -> None:
     world = World()
     pod = thing("bot-abcde-1", labels={names.BOT_LABEL: "bot"})
-    world.intake.pod(pod, deleted=False)
+    world.dispatcher.pod(pod, deleted=False)
     assert world.turns() == {"bots": {"ns/bot"}}
-    world.intake.pod(pod, deleted=True)
+    world.dispatcher.pod(pod, deleted=True)
     assert world.turns()["bots"] == {"ns/bot"}
     assert len(world.caches.pods) == 0
 
@@ -112,27 +112,27 @@ def test_a_pod_gives_its_bot_the_turn() -> None:
 def test_the_echo_of_our_own_write_gives_no_bot_a_turn() -> None:
     world = World()
     world.caches.bots.put(thing("bot", version=5))
-    world.intake.bot(thing("bot", version=4), deleted=False)
-    world.intake.bot(thing("bot", version=5), deleted=False)
+    world.dispatcher.bot(thing("bot", version=4), deleted=False)
+    world.dispatcher.bot(thing("bot", version=5), deleted=False)
     assert "bots" not in world.turns()
-    world.intake.bot(thing("bot", version=6), deleted=False)
+    world.dispatcher.bot(thing("bot", version=6), deleted=False)
     assert world.turns()["bots"] == {"ns/bot"}
     pod = thing("bot-abcde-1", version=7, labels={names.BOT_LABEL: "bot"})
     world.caches.pods.put(pod)
-    world.intake.pod(pod, deleted=False)
+    world.dispatcher.pod(pod, deleted=False)
     assert "bots" not in world.turns()
-    world.intake.pod(thing("bot-abcde-1", version=8, labels={names.BOT_LABEL: "bot"}), deleted=False)
+    world.dispatcher.pod(thing("bot-abcde-1", version=8, labels={names.BOT_LABEL: "bot"}), deleted=False)
     assert world.turns()["bots"] == {"ns/bot"}
 
 
 def test_the_meeting_of_a_bot_has_its_turn_by_an_echo_too() -> None:
     world = World()
     meeting = thing("81234567890", labels={names.LIVE_LABEL: names.LIVE})
-    world.intake.live_mapping(meeting, deleted=False)
+    world.dispatcher.live_mapping(meeting, deleted=False)
     world.turns()
     bot = thing("bot", version=5, status={"meetingId": "81234567890"})
     world.caches.bots.put(bot)
-    world.intake.bot(bot, deleted=False)
+    world.dispatcher.bot(bot, deleted=False)
     assert world.turns()["meetings"] == {"ns/81234567890"}
 
 
@@ -140,56 +140,56 @@ def test_a_pod_of_nobody_gives_no_turn() -> None:
     world = World()
     pod = thing("stranger")
     del pod["metadata"]["labels"]
-    world.intake.pod(pod, deleted=False)
+    world.dispatcher.pod(pod, deleted=False)
     assert "bots" not in world.turns()
 
 
 def test_a_meeting_gives_the_bots_in_it_their_turn() -> None:
     world = World()
     for name, meeting in (("one", "81234567890"), ("two", "81234567890"), ("other", "99999999999")):
-        world.intake.bot(thing(name, status={"meetingId": meeting}), deleted=False)
-    world.intake.bot(thing("new"), deleted=False)
+        world.dispatcher.bot(thing(name, status={"meetingId": meeting}), deleted=False)
+    world.dispatcher.bot(thing("new"), deleted=False)
     world.turns()
     mapping = thing("81234567890", labels={names.LIVE_LABEL: names.LIVE})
-    world.intake.live_mapping(mapping, deleted=False)
+    world.dispatcher.live_mapping(mapping, deleted=False)
     assert world.turns() == {"bots": {"ns/one", "ns/two"}, "meetings": {"ns/81234567890"}}
     assert len(world.caches.live_mappings) == 1
-    world.intake.live_mapping(mapping, deleted=True)
+    world.dispatcher.live_mapping(mapping, deleted=True)
     assert world.turns()["bots"] == {"ns/one", "ns/two"}
     assert len(world.caches.live_mappings) == 0
 
 
 def test_a_meeting_of_another_namespace_is_another_meeting() -> None:
     world = World()
-    world.intake.bot(thing("one", status={"meetingId": "81234567890"}), deleted=False)
+    world.dispatcher.bot(thing("one", status={"meetingId": "81234567890"}), deleted=False)
     world.turns()
     mapping = thing("81234567890")
     mapping["metadata"]["namespace"] = "elsewhere"
-    world.intake.live_mapping(mapping, deleted=False)
+    world.dispatcher.live_mapping(mapping, deleted=False)
     assert "bots" not in world.turns()
 
 
 def test_a_bot_that_changes_gives_its_running_meeting_the_turn() -> None:
     world = World()
-    world.intake.bot(thing("one", status={"meetingId": "81234567890"}), deleted=False)
+    world.dispatcher.bot(thing("one", status={"meetingId": "81234567890"}), deleted=False)
     assert world.turns() == {"bots": {"ns/one"}}
-    world.intake.live_mapping(thing("81234567890"), deleted=False)
+    world.dispatcher.live_mapping(thing("81234567890"), deleted=False)
     world.turns()
-    world.intake.bot(thing("one", version=2, status={"meetingId": "81234567890"}), deleted=True)
+    world.dispatcher.bot(thing("one", version=2, status={"meetingId": "81234567890"}), deleted=True)
     assert world.turns() == {"bots": {"ns/one"}, "meetings": {"ns/81234567890"}}
 
 
 def test_the_last_state_of_the_present_attempts_pod_is_kept() -> None:
     world = World()
-    world.intake.bot(thing("bot", status={"podName": "bot-abcde-2"}), deleted=False)
+    world.dispatcher.bot(thing("bot", status={"podName": "bot-abcde-2"}), deleted=False)
     for name in ("bot-abcde-1", "bot-abcde-2"):
-        world.intake.pod(thing(name, labels={names.BOT_LABEL: "bot"}), deleted=True)
+        world.dispatcher.pod(thing(name, labels={names.BOT_LABEL: "bot"}), deleted=True)
     assert list(world.caches.gone_pods) == [Key("ns", "bot-abcde-2")]
 
 
 def test_a_credential_that_was_deleted_and_made_anew_has_its_mappings_turn() -> None:
     world = World()
-    intake = world.intake
+    intake = world.dispatcher
     item = thing("alice", spec={"appSecretRef": {"name": "app"}})
     intake.credential(item, deleted=False)
     assert "tidying" not in world.turns()
@@ -206,7 +206,7 @@ def test_a_credential_that_was_deleted_and_made_anew_has_its_mappings_turn() -> 
 
 def test_a_user_who_is_one_again_has_the_mappings_turn() -> None:
     world = World()
-    intake = world.intake
+    intake = world.dispatcher
     item = thing("alice", spec={"appSecretRef": {"name": "app"}}, status={"userRemoval": {}})
     intake.credential(item, deleted=False)
     world.turns()
@@ -220,13 +220,13 @@ def test_a_running_meeting_that_went_with_an_earlier_object_is_its_credentials_t
     item = thing("81234567890")
     owner = {"apiVersion": "meetingbots.dev/v1alpha1", "kind": "ZoomCredential", "name": "alice", "uid": "u1"}
     item["metadata"]["ownerReferences"] = [owner]
-    world.intake.credential(thing("alice", spec={}), deleted=False)
-    world.intake.live_mapping(item, deleted=False)
+    world.dispatcher.credential(thing("alice", spec={}), deleted=False)
+    world.dispatcher.live_mapping(item, deleted=False)
     world.turns()
-    world.intake.live_mapping(item, deleted=True)
+    world.dispatcher.live_mapping(item, deleted=True)
     assert "tidying" not in world.turns(), "it ended, or somebody removed it"
-    world.intake.credential(thing("alice", uid="u2", spec={}), deleted=False)
+    world.dispatcher.credential(thing("alice", uid="u2", spec={}), deleted=False)
     world.turns()
-    world.intake.live_mapping(item, deleted=True)
+    world.dispatcher.live_mapping(item, deleted=True)
     assert world.turns()["tidying"] == {"ns/alice"}
     assert world.caches.gone_mappings.take(Key("ns", "alice"), uid="u2") == [item]

@@ -63,7 +63,7 @@ def parts(registry: kopf.OperatorRegistry) -> Mapping[str, list[Any]]:
 
 
 def new_registry(intake: Dispatcher | None = None) -> kopf.OperatorRegistry:
-    return handlers.registry(connection=Opened(), intake=intake or Remembered())
+    return handlers.registry(connection=Opened(), dispatcher=intake or Remembered())
 
 
 def test_there_are_four_event_handlers_and_a_login_and_nothing_else() -> None:

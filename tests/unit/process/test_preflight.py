@@ -1,11 +1,11 @@
-"""A missing namespace of the operator's own is told once, with what to do; any other trouble is not taken for that."""
+"""A missing system namespace is logged with its remedy; other errors are not."""
 
 from __future__ import annotations
 
 import pytest
 from meetingbots.kube.errors import AlreadyExistsError, ForbiddenError, KubeError, NotFoundError, UnavailableError
 from meetingbots.kube.resources import SECRETS
-from meetingbots.process.preflight import tell_if_missing
+from meetingbots.process.preflight import warn_if_namespace_is_missing
 
 from tests.unit.fake_kube import Call, FakeKube
 
@@ -18,9 +18,9 @@ def answering(error: KubeError) -> FakeKube:
     return FakeKube(hook=refuse)
 
 
-async def test_a_missing_namespace_is_told_with_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_missing_namespace_is_logged_with_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
     kube = answering(NotFoundError('namespaces "bots-system" not found', status=404))
-    assert await tell_if_missing(kube, namespace="bots-system")
+    assert await warn_if_namespace_is_missing(kube, namespace="bots-system")
     [line] = caplog.messages
     assert "kubectl create namespace bots-system" in line
     assert "--system-namespace" in line
@@ -34,12 +34,12 @@ async def test_a_missing_namespace_is_told_with_what_to_do(caplog: pytest.LogCap
         UnavailableError("connection refused"),
     ],
 )
-async def test_other_answers_tell_nothing(caplog: pytest.LogCaptureFixture, error: KubeError) -> None:
-    assert not await tell_if_missing(answering(error), namespace="bots-system")
+async def test_other_errors_log_nothing(caplog: pytest.LogCaptureFixture, error: KubeError) -> None:
+    assert not await warn_if_namespace_is_missing(answering(error), namespace="bots-system")
     assert caplog.messages == []
 
 
-async def test_nothing_is_made() -> None:
+async def test_the_dry_run_creates_nothing() -> None:
     kube = FakeKube()
-    assert not await tell_if_missing(kube, namespace="bots-system")
+    assert not await warn_if_namespace_is_missing(kube, namespace="bots-system")
     assert kube.peek(SECRETS, namespace="bots-system", name="meetingbots-receiver") is None

@@ -10,7 +10,7 @@ from meetingbots.process import operator as operator_process
 from meetingbots.process.operator import run_operator
 from meetingbots.receiver import process as receiver_process
 from meetingbots.receiver.process import run_receiver
-from meetingbots.runtime import gc_tuning as garbage_collection
+from meetingbots.runtime import gc_tuning
 from meetingbots.runtime.settings import OperatorSettings, ReceiverSettings
 
 
@@ -37,7 +37,7 @@ class Ring:
 @pytest.mark.usefixtures("as_before")
 def test_what_is_there_stays_and_cycles_that_come_are_still_freed() -> None:
     before = gc.get_threshold()
-    garbage_collection.settle()
+    gc_tuning.tune()
     assert gc.get_freeze_count() > 0
     assert gc.get_threshold() > before
     assert gc.isenabled()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.worker_slots import Slots, lent
@@ -43,7 +44,7 @@ class Ground:
             self.order.append(key)
             return None
 
-        workers = Workers(kind="Thing", queue=queue, reconcile=once, count=self.count, metrics=Metrics())
+        workers = Workers(Controller(kind="Thing", queue=queue, reconcile=once, workers=self.count), metrics=Metrics())
         task = asyncio.create_task(workers.run())
         for key in keys:
             queue.add(key)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from meetingbots.kube.errors import ConflictError, UnavailableError
+from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.workers import Workers
@@ -41,7 +42,7 @@ async def serve(
 ) -> WorkQueue[str]:
     """Run workers for so long (of told time) and end them."""
     queue: WorkQueue[str] = WorkQueue(clock=asyncio.get_running_loop().time)
-    workers = Workers(kind="Thing", queue=queue, reconcile=reconcile, count=count, metrics=Metrics())
+    workers = Workers(Controller(kind="Thing", queue=queue, reconcile=reconcile, workers=count), metrics=Metrics())
     task = asyncio.create_task(workers.run())
     for key in keys:
         queue.add(key)
@@ -125,7 +126,7 @@ def test_the_text_of_an_unknown_exception_is_never_logged(caplog: pytest.LogCapt
 def test_a_refusal_by_the_api_server_is_logged_in_its_words(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         run(serve(Scripted(UnavailableError("API server unreachable: TimeoutError")), keys=("ns/name",)))
-    assert "Thing ns/name: API server unreachable: TimeoutError; again in 0.2 s" in caplog.text
+    assert "Thing ns/name: API server unreachable: TimeoutError; retry in 0.2 s" in caplog.text
 
 
 def test_a_closed_queue_lets_the_one_under_way_finish() -> None:
@@ -169,7 +170,7 @@ def test_an_event_during_work_brings_the_key_again_at_once() -> None:
             await asyncio.sleep(5.0)
             return 3600.0
 
-        workers = Workers(kind="Thing", queue=queue, reconcile=reconcile, count=2, metrics=Metrics())
+        workers = Workers(Controller(kind="Thing", queue=queue, reconcile=reconcile, workers=2), metrics=Metrics())
         task = asyncio.create_task(workers.run())
         queue.add("a")
         await asyncio.sleep(1.0)
@@ -190,7 +191,7 @@ def test_metrics_count_durations_and_waiting_keys() -> None:
 
     async def main() -> None:
         queue: WorkQueue[str] = WorkQueue(clock=asyncio.get_running_loop().time)
-        workers = Workers(kind="Thing", queue=queue, reconcile=Scripted(), count=1, metrics=metrics)
+        workers = Workers(Controller(kind="Thing", queue=queue, reconcile=Scripted(), workers=1), metrics=metrics)
         queue.add("a")
         queue.add("b", after=5.0)
         assert depth() == 1
@@ -203,3 +204,38 @@ def test_metrics_count_durations_and_waiting_keys() -> None:
     run(main())
     count = metrics.registry.get_sample_value("meetingbots_reconcile_duration_seconds_count", {"kind": "Thing"})
     assert count == 1
+
+
+def test_a_key_is_requeued_when_its_reconciliation_awaits_a_cancelled_task() -> None:
+    calls: list[str] = []
+
+    async def reconcile(key: str) -> None:
+        calls.append(key)
+        if len(calls) == 1:
+            shared = asyncio.create_task(asyncio.sleep(3600))
+            shared.cancel()
+            await shared
+
+    run(serve(reconcile))
+    assert calls == ["a", "a"]
+
+
+def test_a_worker_that_is_cancelled_frees_its_key() -> None:
+    async def main() -> int:
+        started = asyncio.Event()
+
+        async def reconcile(_: str) -> None:
+            started.set()
+            await asyncio.sleep(3600)
+
+        queue: WorkQueue[str] = WorkQueue(clock=asyncio.get_running_loop().time)
+        controller = Controller(kind="Thing", queue=queue, reconcile=reconcile, workers=1)
+        task = asyncio.create_task(Workers(controller, metrics=Metrics()).run())
+        queue.add("a")
+        await started.wait()
+        queue.add("a")
+        task.cancel()
+        await asyncio.wait({task})
+        return queue.ready
+
+    assert run(main()) == 1
