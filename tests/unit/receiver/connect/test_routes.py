@@ -63,6 +63,13 @@ async def test_the_invitation_says_who_asks_for_what_and_leads_to_zoom(ground: C
     assert len(query["state"]) < 1024
 
 
+async def test_the_page_names_the_customer_the_connection_and_the_service(ground: ConnectGround) -> None:
+    page, _ = await ground.begin()
+    named = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page.text))
+    assert named == {"Service": "bots.example", "Customer": "team", "Connection": "alice"}
+    assert "did not expect this link" in page.text
+
+
 async def test_the_cookie_is_for_this_host_and_no_script(ground: ConnectGround) -> None:
     page, _ = await ground.begin()
     assert page.set_cookie.startswith("__Host-meetingbots-connect=")
@@ -530,7 +537,7 @@ async def test_hostile_values_stay_text(ground: ConnectGround) -> None:
     done = await ground.open(place, cookies=cookies)
     for seen in (page, done):
         assert "<script>alert" not in seen.text
-        assert "&quot;" in seen.text or "&#x27;" in seen.text
+        assert "&lt;script&gt;alert" in seen.text
     assert done.outcome == "connected"
 
 
