@@ -8,8 +8,8 @@ from typing import Any
 from tests.demo.narration import Narration
 from tests.demo.place import ROOT, Objects, Place
 from tests.zoomsim.client import SimClient
-from tests.zoomsim.join import Participant
 from tests.zoomsim.scenario import MeetingWanted
+from tests.zoomsim.visits import Participant
 
 APP = "demo-app"
 VALIDATION = "endpoint.url_validation"

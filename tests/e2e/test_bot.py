@@ -10,7 +10,7 @@ from tests.e2e.conftest import Measure
 from tests.e2e.late_image import LateImages
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
-from tests.zoomsim.join import Participant
+from tests.zoomsim.visits import Participant
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from tests.cluster.api import Api, core_path, wait_until
 from tests.zoomsim.client import SimClient
-from tests.zoomsim.join import Participant
 from tests.zoomsim.scenario import MeetingWanted
+from tests.zoomsim.visits import Participant
 from tests.zoomsim.world import Account, App, Meeting, User
 
 GROUP = "/apis/meetingbots.dev/v1alpha1"

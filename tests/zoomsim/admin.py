@@ -1,16 +1,14 @@
-"""Control routes under /sim: whatever tests in the same process do to the simulator, another process can do here."""
+"""Control routes under /sim: they let another process do what tests in the simulator's process do."""
 
-import json
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
 
 from aiohttp import web
 from pydantic import TypeAdapter
 
 from tests.zoomsim import scenario
+from tests.zoomsim.control import Handler, answering, body, merged
 from tests.zoomsim.errors import NoSuchObject
 from tests.zoomsim.faults import Fault
-from tests.zoomsim.join import JoinRequest
 from tests.zoomsim.limits import Category
 from tests.zoomsim.orders import (
     ChangeOrder,
@@ -28,31 +26,15 @@ from tests.zoomsim.scenario import ConsentWanted, Scenario
 from tests.zoomsim.sim import Settings, ZoomSim
 from tests.zoomsim.world import Account, App, Meeting, User
 
-T = TypeVar("T")
-Handler = Callable[[web.Request], Awaitable[object]]
-
-
-async def body(request: web.Request, kind: type[T]) -> T:
-    """Read a JSON body as this class; an empty body is `{}`. ValueError when it does not fit."""
-    text = await request.text()
-    return TypeAdapter(kind).validate_python(json.loads(text) if text else {})
-
-
-def merged(record: T, changes: dict[str, Any]) -> dict[str, Any]:
-    """Check changes against the record's class and give them with their right types."""
-    adapter: TypeAdapter[T] = TypeAdapter(type(record))
-    whole = adapter.validate_python(adapter.dump_python(record) | changes)
-    return {name: getattr(whole, name) for name in changes}
-
 
 class Admin:
-    """The handlers. Answers are JSON; 400 says what is wrong with an order, 404 what does not exist."""
+    """The handlers of the world, the clock, the faults and the records."""
 
     def __init__(self, sim: ZoomSim) -> None:
         self._sim = sim
 
     def routes(self) -> list[web.RouteDef]:
-        """Give the routes under /sim."""
+        """Get the routes under /sim."""
         table: list[tuple[str, str, Handler]] = [
             ("POST", "load", self._load),
             ("POST", "accounts", self._add_account),
@@ -83,27 +65,9 @@ class Admin:
             ("DELETE", "calls", self._clear_calls),
             ("GET", "peak", self._peak),
             ("GET", "records", self._records),
-            ("POST", "join", self._join),
-            ("GET", "joins", self._joins),
-            ("GET", "participants", self._participants),
-            ("GET", "participants/{id}", self._participant),
-            ("POST", "participants/{id}/leave", self._leave),
-            ("POST", "participants/{id}/remove", self._put_out),
         ]
-        routes = [web.route(method, f"/sim/{path}", self._answering(handler)) for method, path, handler in table]
+        routes = [web.route(method, f"/sim/{path}", answering(handler)) for method, path, handler in table]
         return [*routes, web.get("/sim/customer-token/{client_id}/{user}", self._customer_token)]
-
-    def _answering(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def answer(request: web.Request) -> web.StreamResponse:
-            try:
-                content = await handler(request)
-            except NoSuchObject as error:
-                return web.json_response({"error": str(error)}, status=404)
-            except (ValueError, TypeError) as error:
-                return web.json_response({"error": str(error)}, status=400)
-            return web.Response(body=TypeAdapter(object).dump_json(content), content_type="application/json")
-
-        return answer
 
     async def _load(self, request: web.Request) -> object:
         emit = request.query.get("emit") == "true"
@@ -158,8 +122,13 @@ class Admin:
                 number, occurrence_id=order.occurrence_id, permanently=order.permanently, emit=order.emit
             ),
             "recover": lambda: actions.recover_meeting(number, emit=order.emit),
-            "joined": lambda: actions.join_user(number, user=order.user, name=order.name, emit=order.emit),
-            "left": lambda: actions.leave_user(number, user=order.user, name=order.name, emit=order.emit),
+            "convert": lambda: actions.convert_meeting(number, emit=order.emit),
+            "joined": lambda: actions.join_user(
+                number, user=order.user, name=order.name, device=order.device, emit=order.emit
+            ),
+            "left": lambda: actions.leave_user(
+                number, user=order.user, name=order.name, device=order.device, emit=order.emit
+            ),
         }
         act = acts.get(request.match_info["act"])
         if act is None:
@@ -195,7 +164,7 @@ class Admin:
         return {}
 
     async def _customer_token(self, request: web.Request) -> web.Response:
-        """Play the customer who keeps the tokens: a new access token as plain text."""
+        """Answer like a customer who keeps the tokens: a new access token as plain text."""
         try:
             issued = self._sim.consents.lend(
                 app=self._sim.world.app(request.match_info["client_id"]),
@@ -272,24 +241,6 @@ class Admin:
     async def _records(self, _: web.Request) -> object:
         recorder = self._sim.recorder
         return Records(secrets=recorder.secrets, refresh_uses=dict(recorder.refresh_uses))
-
-    async def _join(self, request: web.Request) -> object:
-        return self._sim.join(await body(request, JoinRequest))
-
-    async def _joins(self, _: web.Request) -> object:
-        return self._sim.joins.attempts
-
-    async def _participants(self, _: web.Request) -> object:
-        return self._sim.joins.participants()
-
-    async def _participant(self, request: web.Request) -> object:
-        return self._sim.joins.participant(request.match_info["id"])
-
-    async def _leave(self, request: web.Request) -> object:
-        return self._sim.joins.leave(request.match_info["id"])
-
-    async def _put_out(self, request: web.Request) -> object:
-        return self._sim.joins.put_out(request.match_info["id"])
 
 
 def _number(request: web.Request) -> int:

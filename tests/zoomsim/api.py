@@ -1,4 +1,4 @@
-"""Zoom's REST interface under /v2, as far as the project uses it, with Zoom's checks and error codes."""
+"""The part of Zoom's REST interface under /v2 that the project uses, with Zoom's checks and error codes."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, get_args
@@ -6,18 +6,19 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from tests.zoomsim import events, scopes
+from tests.zoomsim import events, scopes, zoom_json
 from tests.zoomsim.clock import iso
-from tests.zoomsim.consents import AccessToken
 from tests.zoomsim.errors import (
     ZoomError,
     invalid_id,
     invalid_parameter,
     invalid_token,
+    may_not_host,
     missing_scopes,
     no_such_meeting,
     no_such_user,
 )
+from tests.zoomsim.grants import AccessToken
 from tests.zoomsim.limits import Category
 from tests.zoomsim.listing import listed_times, page_size
 from tests.zoomsim.sim import ZoomSim
@@ -29,17 +30,18 @@ Query = Mapping[str, str]
 
 
 class Api:
-    """The REST handlers. Each asks `_enter` first: bearer token, rate limit, scopes, in Zoom's order."""
+    """The REST handlers. Each calls `_enter` first: bearer token, rate limit, scopes, in Zoom's order."""
 
     def __init__(self, sim: ZoomSim) -> None:
         self._sim = sim
 
     def routes(self) -> list[web.RouteDef]:
-        """Give the routes; their names are the calls' names in records and faults."""
+        """Get the routes; their names are the calls' names in records and faults."""
         found = [
             web.get("/v2/users", self._answering(self._users), name="users.list"),
             web.get("/v2/users/{user}", self._answering(self._user), name="users.get"),
             web.get("/v2/users/{user}/meetings", self._answering(self._meetings), name="meetings.list"),
+            web.get("/v2/users/{user}/webinars", self._answering(self._webinars), name="webinars.list"),
             web.get("/v2/users/{user}/token", self._answering(self._token), name="users.token"),
             web.get("/v2/users/{user}/zak", self._answering(self._zak), name="users.zak"),
         ]
@@ -62,8 +64,8 @@ class Api:
                 notes.code = error.code
                 body = {"code": error.code, "message": error.message}
                 headers = self._shown({**notes.headers, **error.headers})
-                return web.json_response(body, status=error.status, headers=headers)
-            return web.json_response(content, headers=self._shown(notes.headers))
+                return zoom_json.answer(body, status=error.status, headers=headers)
+            return zoom_json.answer(content, headers=self._shown(notes.headers))
 
         return answer
 
@@ -86,7 +88,7 @@ class Api:
         return token
 
     def _person(self, token: AccessToken, notes: Notes, ref: str) -> User:
-        """Get the user of `/users/{ref}` whom this token may speak for."""
+        """Get the user of `/users/{ref}`, if the token covers that user."""
         world = self._sim.world
         if ref == "me":
             return world.user(token.user_id or "")
@@ -114,7 +116,8 @@ class Api:
     def _user(self, request: web.Request, notes: Notes) -> dict[str, Any]:
         token = self._enter(request, notes, category="light")
         user = self._person(token, notes, request.match_info["user"])
-        vanity = {} if user.vanity is None else {"vanity_url": f"https://zoom.us/my/{user.vanity}"}
+        host = self._sim.world.account(user.account_id).host
+        vanity = {} if user.vanity is None else {"vanity_url": f"https://{host}/my/{user.vanity}"}
         return {
             "id": user.id,
             "account_id": user.account_id,
@@ -124,7 +127,7 @@ class Api:
             "use_pmi": user.use_pmi,
             "status": user.status,
             "type": self._type(user),
-            "personal_meeting_url": f"https://zoom.us/j/{user.pmi}",
+            "personal_meeting_url": f"https://{host}/j/{user.pmi}",
         } | vanity
 
     def _type(self, user: User) -> int:
@@ -132,17 +135,36 @@ class Api:
 
     def _meetings(self, request: web.Request, notes: Notes) -> dict[str, Any]:
         token = self._enter(request, notes, category="medium")
-        user = self._person(token, notes, request.match_info["user"])
+        user = self._host(token, notes, request.match_info["user"])
         what = request.query.get("type", "scheduled")
         if what not in ("scheduled", "upcoming", "live"):
             raise invalid_parameter("type")
-        now = self._sim.clock.now()
+        return self._list(request.query, user=user, kind="meeting", what=what)
+
+    def _webinars(self, request: web.Request, notes: Notes) -> dict[str, Any]:
+        token = self._enter(request, notes, category="medium")
+        user = self._host(token, notes, request.match_info["user"])
+        if not self._sim.world.account(user.account_id).webinar_plan:
+            raise ZoomError(status=400, code=200, message="Webinar plan is missing.")
+        return self._list(request.query, user=user, kind="webinar", what="scheduled")
+
+    def _host(self, token: AccessToken, notes: Notes, ref: str) -> User:
+        """Get the user of a list; Zoom refuses the list of a user without a licence to host."""
+        user = self._person(token, notes, ref)
+        if not user.may_host:
+            raise may_not_host()
+        return user
+
+    def _list(self, query: Query, *, user: User, kind: Kind, what: str) -> dict[str, Any]:
+        now, world = self._sim.clock.now(), self._sim.world
+        host = world.account(user.account_id).host
         rows = [
-            _row(meeting, start)
-            for meeting in self._sim.world.meetings_of(user.id)
+            _row(meeting, start, host=host)
+            for meeting in world.meetings_of(user.id)
+            if meeting.kind == kind
             for start in listed_times(meeting, what=what, now=now)
         ]
-        return self._page(request.query, of_what=f"meetings {user.id} {what}", rows=rows, name="meetings")
+        return self._page(query, of_what=f"{kind}s {user.id} {what}", rows=rows, name=f"{kind}s")
 
     def _page(self, query: Query, *, of_what: str, rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
         size = page_size(query.get("page_size"))
@@ -174,7 +196,8 @@ class Api:
         token = self._enter(request, notes, category="light")
         number = self._number_of(request.match_info["meeting"])
         meeting = self._own_meeting(token, notes, number)
-        return _described(meeting, host=self._sim.world.user(meeting.host_id))
+        user = self._sim.world.user(meeting.host_id)
+        return _described(meeting, user=user, host=self._sim.world.account(user.account_id).host)
 
     def _number_of(self, text: str) -> int:
         """Read a meeting's id, or its uuid: one with a `/` arrives here only when it was encoded twice."""
@@ -221,7 +244,7 @@ class Api:
         if not host.permitted:
             raise ZoomError(status=400, code=200, message="No permission.")
         if not host.may_host or host.status != "active":
-            raise ZoomError(status=400, code=3161, message="Your user account is not allowed meeting hosting.")
+            raise may_not_host()
         if what == "local_recording" and not (account.local_recording and host.local_recording):
             raise ZoomError(status=400, code=3000, message="Local recording is not allowed for this meeting.")
         if what == "live_streaming" and account.plan == "Free":
@@ -241,17 +264,17 @@ def _meeting_number(text: str) -> int:
     return int(text)
 
 
-def _row(meeting: Meeting, start: float | None) -> dict[str, Any]:
+def _row(meeting: Meeting, start: float | None, *, host: str) -> dict[str, Any]:
     row: dict[str, Any] = {
         "id": meeting.id,
         "uuid": meeting.uuid,
         "host_id": meeting.host_id,
         "topic": meeting.topic,
-        "type": meeting.type,
+        "type": events.zoom_type(meeting),
         "duration": meeting.duration,
         "timezone": meeting.timezone,
         "created_at": iso(meeting.created_at or 0),
-        "join_url": events.join_url(meeting),
+        "join_url": events.join_url(meeting, host=host),
     }
     if start is not None:
         row["start_time"] = iso(start)
@@ -260,10 +283,11 @@ def _row(meeting: Meeting, start: float | None) -> dict[str, Any]:
     return row
 
 
-def _described(meeting: Meeting, *, host: User) -> dict[str, Any]:
-    found = events.planned(meeting)
+def _described(meeting: Meeting, *, user: User, host: str) -> dict[str, Any]:
+    found = events.planned(meeting, host=host)
+    found["settings"]["waiting_room"] = meeting.waiting_room
     found |= {
-        "host_email": host.email,
+        "host_email": user.email,
         "status": "started" if meeting.started else "waiting",
         "created_at": iso(meeting.created_at or 0),
     }

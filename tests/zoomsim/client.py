@@ -2,17 +2,16 @@
 
 import base64
 import hashlib
-from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal
 from urllib.parse import quote
 
 import httpx
-from pydantic import TypeAdapter
 
 from tests.zoomsim.actions import Removal
+from tests.zoomsim.client_bots import BotClient
+from tests.zoomsim.client_orders import plain
 from tests.zoomsim.faults import Fault, HeaderForm
 from tests.zoomsim.faults import Kind as FaultKind
-from tests.zoomsim.join import JoinRequest, Participant
 from tests.zoomsim.orders import ClockState, Records
 from tests.zoomsim.recorder import Call
 from tests.zoomsim.scenario import Consented, Scenario
@@ -20,34 +19,11 @@ from tests.zoomsim.sim import Settings
 from tests.zoomsim.webhooks import Delivery
 from tests.zoomsim.world import Account, App, Meeting, User
 
-T = TypeVar("T")
-MeetingAct = Literal["start", "end", "delete", "recover", "joined", "left"]
+MeetingAct = Literal["start", "end", "delete", "recover", "convert", "joined", "left"]
 
 
-class OrderRefused(Exception):  # noqa: N818 - the order was wrong, nothing broke
-    """The simulator did not take an order; the text says why."""
-
-
-class SimClient:
-    """Drives a running simulator. Every method raises OrderRefused for an order that makes no sense.
-
-    `base_url` is what Zoom's callers reach it by; `http` is a client of the simulator's base that is used, and closed,
-    in place of one of `base_url`: a simulator in a cluster is reached otherwise from outside.
-    """
-
-    def __init__(self, base_url: str, *, http: httpx.Client | None = None) -> None:
-        self.base_url = base_url.rstrip("/")
-        self._http = http or httpx.Client(base_url=self.base_url, timeout=30, trust_env=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+class SimClient(BotClient):
+    """Drives a running simulator. Every method raises OrderRefused for an order that makes no sense."""
 
     @property
     def api_url(self) -> str:
@@ -83,7 +59,7 @@ class SimClient:
     def add_meeting(self, meeting: Meeting, *, operator: str | None = None, emit: bool = True) -> Meeting:
         """Create a meeting (host by id or e-mail); emits `meeting.created` unless instant. Takes MeetingWanted too."""
         return self._order(
-            "POST", "meetings", {"meeting": _plain(meeting), "operator": operator, "emit": emit}, gives=Meeting
+            "POST", "meetings", {"meeting": plain(meeting), "operator": operator, "emit": emit}, gives=Meeting
         )
 
     def meeting(self, meeting_id: int | str) -> Meeting:
@@ -116,14 +92,16 @@ class SimClient:
         *,
         user: str | None = None,
         name: str = "Guest",
+        device: str = "",
         occurrence_id: str | None = None,
         permanently: bool = False,
         emit: bool = True,
     ) -> Meeting:
-        """Start, end, delete (`occurrence_id`, `permanently`) or recover; let `user` (None: a guest) in or go."""
+        """Start, end, delete, recover or convert a meeting, or let `user` (None: a guest) join or leave it."""
         order = {
             "user": user,
             "name": name,
+            "device": device,
             "occurrence_id": occurrence_id,
             "permanently": permanently,
             "emit": emit,
@@ -275,37 +253,3 @@ class SimClient:
     def records(self) -> Records:
         """Get all secrets ever issued (value to kind) and the uses of each refresh token."""
         return self._order("GET", "records", gives=Records)
-
-    def join(self, request: JoinRequest) -> Participant:
-        """Try to join as a bot."""
-        return self._order("POST", "join", request, gives=Participant)
-
-    def joins(self) -> list[Participant]:
-        """List every try to join, as it was answered at the time."""
-        return self._order("GET", "joins", gives=list[Participant])
-
-    def participants(self) -> list[Participant]:
-        """List the bots that got in or to the door, as they are now."""
-        return self._order("GET", "participants", gives=list[Participant])
-
-    def participant(self, participant_id: str) -> Participant:
-        """See what has become of one bot."""
-        return self._order("GET", f"participants/{participant_id}", gives=Participant)
-
-    def leave(self, participant_id: str) -> Participant:
-        """Let a bot leave by itself."""
-        return self._order("POST", f"participants/{participant_id}/leave", gives=Participant)
-
-    def put_out(self, participant_id: str) -> Participant:
-        """Let the host remove a bot."""
-        return self._order("POST", f"participants/{participant_id}/remove", gives=Participant)
-
-    def _order(self, method: str, path: str, content: object = None, *, gives: type[T]) -> T:
-        answer = self._http.request(method, f"/sim/{path}", json=None if content is None else _plain(content))
-        if answer.status_code != 200:
-            raise OrderRefused(f"{method} /sim/{path.partition('?')[0]}: {answer.text}")
-        return TypeAdapter(gives).validate_json(answer.content)
-
-
-def _plain(content: object) -> Any:
-    return TypeAdapter(object).dump_python(content, mode="json")

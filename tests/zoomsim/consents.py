@@ -1,12 +1,13 @@
-"""Codes, access tokens and refresh tokens: what Zoom's OAuth server remembers, and its rules for them."""
+"""The state of Zoom's OAuth server, codes, access tokens and refresh tokens, and its rules for them."""
 
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from tests.zoomsim.clock import SimClock
 from tests.zoomsim.errors import NoSuchObject, OAuthError, expired_token, invalid_token
+from tests.zoomsim.grants import AccessToken, Code, Consent, Issued, RefreshToken
 from tests.zoomsim.identifiers import TokenForge, new_secret
 from tests.zoomsim.recorder import Recorder
 from tests.zoomsim.scopes import Level
@@ -16,71 +17,19 @@ CODE_SECONDS = 300
 REFRESH_TOKEN_SECONDS = 90 * 86400
 
 
-@dataclass(frozen=True, kw_only=True)
-class Consent:
-    """One user's yes to one app. `revoked` kills all its tokens at once."""
-
-    id: str
-    client_id: str
-    user_id: str
-    account_id: str
-    scopes: tuple[str, ...]
-    level: Level
-    revoked: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccessToken:
-    """A bearer token. Without `consent_id` it is a server-to-server token, or (`user_id` None too) an app's own."""
-
-    value: str = field(repr=False)
-    client_id: str
-    account_id: str
-    user_id: str | None
-    scopes: frozenset[str]
-    level: Level
-    expires_at: float
-    consent_id: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Issued:
-    """What the token endpoint hands out."""
-
-    access: AccessToken
-    refresh_token: str | None = field(repr=False)
-    expires_in: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Code:
-    consent: Consent
-    redirect_uri: str
-    challenge: str | None
-    expires_at: float
-    spent: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class _RefreshToken:
-    consent_id: str
-    expires_at: float
-    rotated: bool = False
-
-
 class Consents:
-    """Zoom's OAuth memory. All refusals are OAuthError (token endpoint) or ZoomError (REST)."""
+    """Zoom's OAuth state. Every refusal is an OAuthError (token endpoint) or a ZoomError (REST)."""
 
     def __init__(self, *, clock: SimClock, world: World, recorder: Recorder) -> None:
         self._clock = clock
         self._world = world
         self._recorder = recorder
         self._forge = TokenForge()
-        self._codes: dict[str, _Code] = {}
+        self._codes: dict[str, Code] = {}
         self._consents: dict[str, Consent] = {}
         self._current: dict[tuple[str, str], str] = {}
         self._access: dict[str, AccessToken] = {}
-        self._refresh: dict[str, _RefreshToken] = {}
+        self._refresh: dict[str, RefreshToken] = {}
         self._installed: set[tuple[str, str]] = set()
 
     def authorize(
@@ -92,9 +41,9 @@ class Consents:
         challenge: str | None = None,
         scopes: tuple[str, ...] | None = None,
     ) -> str:
-        """Note a user's yes and give the code for it: 5 minutes, one use."""
+        """Record a user's consent and make its code: valid for 5 minutes, for one use."""
         code = self._recorder.secret(new_secret(33), kind="authorization code")
-        self._codes[code] = _Code(
+        self._codes[code] = Code(
             consent=self._new_consent(app=app, user=user, scopes=scopes),
             redirect_uri=redirect_uri,
             challenge=challenge,
@@ -103,7 +52,7 @@ class Consents:
         return code
 
     def redeem(self, *, app: App, code: str, redirect_uri: str, verifier: str | None) -> Issued:
-        """Exchange a code for tokens; the user's earlier tokens from this app die."""
+        """Exchange a code for tokens; the user's earlier tokens for this app become invalid."""
         known = self._codes.get(code)
         if known is None or known.spent or known.consent.client_id != app.client_id:
             # Zoom's own answer quotes the code, so a client that logs reasons logs secrets.
@@ -122,7 +71,7 @@ class Consents:
         return self._install(app=app, consent=self._new_consent(app=app, user=user, scopes=scopes))
 
     def refresh(self, *, app: App, refresh_token: str) -> Issued:
-        """Rotate: a new pair of tokens; the old refresh token is dead at once, without any grace."""
+        """Rotate: a new pair of tokens; the old refresh token is invalid at once, without a grace period."""
         known = self._refresh.get(refresh_token)
         self._recorder.refresh_used(refresh_token)
         if known is None or known.rotated or self._consents[known.consent_id].client_id != app.client_id:
@@ -140,7 +89,7 @@ class Consents:
         return self._issue(app=app, consent=consent)
 
     def server_to_server(self, *, app: App, account_id: str) -> Issued:
-        """Give an account-level token to the account's own app; earlier ones stay alive."""
+        """Make an account-level token for the account's own app; earlier ones stay valid."""
         if not app.server_to_server:
             raise OAuthError(error="unsupported_grant_type", reason="unsupported grant type (4705)")
         if account_id != app.owner_account_id:
@@ -154,14 +103,14 @@ class Consents:
         return Issued(access=access, refresh_token=None, expires_in=app.access_token_seconds)
 
     def client_only(self, *, app: App) -> Issued:
-        """Give the app's own token: good for nothing but showing that id and secret are right."""
+        """Make the app's own token; it proves only that id and secret are right."""
         access = self._access_token(
             app=app, account_id=app.owner_account_id, user_id=None, scopes=(), level="user", consent_id=None
         )
         return Issued(access=access, refresh_token=None, expires_in=app.access_token_seconds)
 
     def lend(self, *, app: App, user: User) -> AccessToken:
-        """Make one more access token of a user's present consent (a customer who keeps the tokens hands it out)."""
+        """Make one more access token of a user's present consent, for a customer who keeps the tokens."""
         consent_id = self._current.get((app.client_id, user.id))
         if consent_id is None:
             raise NoSuchObject("the user has not consented to the app")
@@ -188,7 +137,7 @@ class Consents:
             raise OAuthError(error="invalid_request", reason="Invalid Token!")
 
     def revoke(self, *, client_id: str, user_id: str) -> None:
-        """Kill the tokens of a user's present consent to an app, as if the user had taken it back."""
+        """Revoke the tokens of a user's present consent to an app."""
         consent_id = self._current.get((client_id, user_id))
         if consent_id is not None:
             self._kill(consent_id)
@@ -199,7 +148,7 @@ class Consents:
         self._installed.discard((client_id, user_id))
 
     def revoke_bearer(self, token: str) -> None:
-        """Kill whatever is behind this access or refresh token, if anything (for the fault `revoke`)."""
+        """Revoke the consent of this access or refresh token, if there is one (for the fault `revoke`)."""
         access, refresh = self._access.get(token), self._refresh.get(token)
         consent_id = access.consent_id if access else refresh.consent_id if refresh else None
         if consent_id is not None:
@@ -207,11 +156,11 @@ class Consents:
         self._access.pop(token, None)
 
     def peek(self, token: str) -> AccessToken | None:
-        """Say whose token this is, alive or dead."""
+        """Get a token's record, valid or not."""
         return self._access.get(token)
 
     def check(self, token: str) -> AccessToken:
-        """Get a live user or account token; ZoomError 401/124 otherwise."""
+        """Get a valid user or account token; ZoomError 401/124 otherwise."""
         access = self._access.get(token)
         if access is None or access.user_id not in self._world.users:
             raise invalid_token()
@@ -273,7 +222,7 @@ class Consents:
         expires_at = self._clock.now() + REFRESH_TOKEN_SECONDS
         claims = self._claims(app=app, account_id=consent.account_id, user_id=consent.user_id, expires_at=expires_at)
         refresh = self._recorder.secret(self._forge.forge(claims), kind="refresh token")
-        self._refresh[refresh] = _RefreshToken(consent_id=consent.id, expires_at=expires_at)
+        self._refresh[refresh] = RefreshToken(consent_id=consent.id, expires_at=expires_at)
         return Issued(access=access, refresh_token=refresh, expires_in=app.access_token_seconds)
 
     def _access_token(

@@ -1,10 +1,10 @@
-"""Zoom's refusals as exceptions, one kind for each of its two answer formats."""
+"""Zoom's errors as exceptions, one class for each of its two formats."""
 
 from collections.abc import Mapping
 
 
 class ZoomError(Exception):
-    """A refusal of the REST interface: `{"code": …, "message": …}`."""
+    """An error of the REST interface: `{"code": …, "message": …}`."""
 
     def __init__(self, *, status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status}/{code}")
@@ -15,7 +15,7 @@ class ZoomError(Exception):
 
 
 class OAuthError(Exception):
-    """A refusal of the token endpoint: `{"reason": …, "error": …}`."""
+    """An error of the token endpoint: `{"reason": …, "error": …}`."""
 
     def __init__(self, *, error: str, reason: str, status: int = 400) -> None:
         super().__init__(error)
@@ -34,7 +34,7 @@ def invalid_token() -> ZoomError:
 
 
 def expired_token() -> ZoomError:
-    """401/124 for a token whose hour is over."""
+    """401/124 for an expired token."""
     return ZoomError(status=401, code=124, message="Access token is expired.")
 
 
@@ -52,6 +52,12 @@ def no_such_meeting(meeting_id: object) -> ZoomError:
 def no_such_user(user: object) -> ZoomError:
     """404/1001."""
     return ZoomError(status=404, code=1001, message=f"User does not exist: {user}.")
+
+
+def may_not_host() -> ZoomError:
+    """400/3161 for a user without a licence to host."""
+    message = "Your user account is not allowed meeting hosting and scheduling capabilities."
+    return ZoomError(status=400, code=3161, message=message)
 
 
 def invalid_id() -> ZoomError:

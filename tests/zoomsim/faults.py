@@ -10,8 +10,9 @@ from pydantic import ConfigDict
 
 from tests.zoomsim.clock import SimClock, iso
 from tests.zoomsim.limits import DAY
+from tests.zoomsim.zoom_json import answer
 
-Kind = Literal["rate_limited", "html", "empty", "close", "timeout", "delay", "revoke"]
+Kind = Literal["rate_limited", "html", "empty", "close", "timeout", "delay", "revoke", "unexpected"]
 HeaderForm = Literal["none", "seconds", "iso", "x_ratelimit"]
 
 
@@ -28,6 +29,7 @@ class Fault:
     - `close`: the connection ends without an answer, or (`after_work`) in the middle of it
     - `timeout`: no answer for `seconds` (real; then the connection ends)
     - `delay`: `seconds` (real) late, then as usual; `revoke`: the presented token is revoked first
+    - `unexpected`: Zoom's catch-all for unexpected errors of OAuth, 400 with code 4700
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -106,10 +108,12 @@ def _spoilt(fault: Fault, *, clock: SimClock) -> web.Response:
             f"<html><head><title>{fault.status}</title></head><body><h1>{fault.status} Bad Gateway</h1></body></html>"
         )
         return web.Response(status=fault.status, text=page, content_type="text/html")
+    if fault.kind == "unexpected":
+        return answer({"errorCode": 4700, "reason": "Exception message", "error": "invalid_request"}, status=400)
     message = "You have reached the maximum per-second rate limit for this API. Try again later."
     if fault.header == "iso":
         message = "You have reached the maximum daily rate limit for this API. Try again tomorrow."
-    return web.json_response({"code": 429, "message": message}, status=429, headers=_limit_headers(fault, clock=clock))
+    return answer({"code": 429, "message": message}, status=429, headers=_limit_headers(fault, clock=clock))
 
 
 def _limit_headers(fault: Fault, *, clock: SimClock) -> dict[str, str]:
@@ -132,10 +136,10 @@ def _hang_up(request: web.Request) -> web.Response:
 
 async def _break_off(request: web.Request, done: web.StreamResponse) -> web.StreamResponse:
     body = done.body if isinstance(done, web.Response) and isinstance(done.body, bytes) else b"{}"
-    answer = web.StreamResponse(status=done.status, headers={"Content-Type": "application/json"})
-    answer.content_length = len(body)
-    await answer.prepare(request)
-    await answer.write(body[: len(body) // 2])
+    broken = web.StreamResponse(status=done.status, headers={"Content-Type": "application/json"})
+    broken.content_length = len(body)
+    await broken.prepare(request)
+    await broken.write(body[: len(body) // 2])
     if request.transport is not None:
         request.transport.close()  # what was written goes out first, so the answer ends in the middle
-    return answer
+    return broken

@@ -1,4 +1,4 @@
-"""Lists in pages: Zoom's `next_page_token`, which lives 15 minutes, and what a user's list of meetings shows."""
+"""Lists in pages: Zoom's `next_page_token`, which lives 15 minutes, and the rows of a user's lists."""
 
 import secrets
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class _Place:
 
 
 class Pages:
-    """Remembers where each page token goes on; a token belongs to one list with one filter."""
+    """Remembers the place of each page token; a token belongs to one list with one filter."""
 
     def __init__(self, *, clock: SimClock) -> None:
         self._clock = clock
@@ -53,12 +53,12 @@ def page_size(text: str | None) -> int:
 
 
 def listed_times(meeting: Meeting, *, what: str, now: float) -> list[float | None]:
-    """Give the start of every row that this meeting has in its host's list (`what`: scheduled, upcoming, live).
+    """Get the start of every row that this meeting has in its host's list (`what`: scheduled, upcoming, live).
 
-    Instant meetings and personal rooms are never listed, nor is what is over. A series has a row for each date to
+    Zoom lists no instant meeting, no personal room and no meeting that is over. A series has a row for each date to
     come, all with one id.
     """
-    if meeting.kind != "meeting" or meeting.type in (1, 4):
+    if meeting.type in (1, 4):
         return []
     if what == "live":
         return [meeting.start_time] if meeting.started else []

@@ -9,11 +9,12 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from aiohttp import web
 
 from tests.zoomsim import pages
-from tests.zoomsim.consents import Issued
 from tests.zoomsim.errors import NoSuchObject, OAuthError
+from tests.zoomsim.grants import Issued
 from tests.zoomsim.sim import ZoomSim
 from tests.zoomsim.traffic import basic_auth, notes_of
 from tests.zoomsim.world import App, User
+from tests.zoomsim.zoom_json import answer
 
 Form = Mapping[str, str]
 
@@ -119,10 +120,10 @@ class OAuth:
     async def _answer(self, request: web.Request, work: Callable[[App, Form], dict[str, Any]]) -> web.Response:
         try:
             app = self._client(request)
-            return web.json_response(work(app, await _form(request)))
+            return answer(work(app, await _form(request)))
         except OAuthError as error:
             notes_of(request).code = error.error
-            return web.json_response({"reason": error.reason, "error": error.error}, status=error.status)
+            return answer({"reason": error.reason, "error": error.error}, status=error.status)
 
     def _client(self, request: web.Request) -> App:
         basic = basic_auth(request)

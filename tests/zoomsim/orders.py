@@ -7,6 +7,7 @@ from pydantic import ConfigDict
 
 from tests.zoomsim.actions import Removal
 from tests.zoomsim.scenario import MeetingWanted
+from tests.zoomsim.world import HostAnswer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +34,13 @@ class ChangeOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class MeetingActOrder:
-    """Start, end, delete, recover a meeting, or let a user come or go; fields as in Actions."""
+    """Start, end, delete, recover or convert a meeting, or let a user join or leave; fields as in Actions."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     user: str | None = None
     name: str = "Guest"
+    device: str = ""
     occurrence_id: str | None = None
     permanently: bool = False
     emit: bool = True
@@ -46,7 +48,7 @@ class MeetingActOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class RemovalOrder:
-    """Take a user out."""
+    """Remove a user."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -69,7 +71,7 @@ class CodeOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class WithdrawalOrder:
-    """Take a consent back: revoke its tokens, or (`deauthorize`) remove the app with its event."""
+    """Withdraw a consent: revoke its tokens, or (`deauthorize`) remove the app with its event."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -95,8 +97,17 @@ class EventOrder:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnswerOrder:
+    """The host's answer to one bot."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    answer: HostAnswer
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClockOrder:
-    """Move the clock; what is None stays."""
+    """Move the clock; None changes nothing."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -107,7 +118,7 @@ class ClockOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class ClockState:
-    """What the clock shows."""
+    """The clock's state."""
 
     now: float
     shown: float

@@ -1,4 +1,4 @@
-"""Which scopes each REST call needs, in Zoom's classic and granular families (Zoom API reference, "Scopes")."""
+"""The scopes that each REST call needs, in Zoom's classic and granular families (Zoom API reference, "Scopes")."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -51,6 +51,7 @@ def needs() -> dict[str, Need]:
         "users.zak": _read("user_zak:read", "user:read:zak"),
         "meetings.list": _read("meeting:read", "meeting:read:list_meetings"),
         "meetings.get": _read("meeting:read", "meeting:read:meeting"),
+        "webinars.list": _read("webinar:read", "webinar:read:list_webinars"),
         "webinars.get": _read("webinar:read", "webinar:read:webinar"),
     }
     for thing in ("meeting", "webinar"):
@@ -69,7 +70,7 @@ def all_granular(level: Level) -> tuple[str, ...]:
 
 
 def missing(*, call: str, granted: frozenset[str], level: Level) -> tuple[str, ...]:
-    """Name the scopes one of which the token would need for this call; empty when it has one.
+    """List the scopes of which the token needs one for this call; empty when it has one.
 
     Account-level tokens need the `:admin` forms; user-level tokens may have either. The names are those of the
     family that the token's app uses (granular when it has none of either), as Zoom lists them.

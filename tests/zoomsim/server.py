@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from aiohttp import web
 
 from tests.zoomsim.admin import Admin
+from tests.zoomsim.admin_bots import BotAdmin
 from tests.zoomsim.api import Api
 from tests.zoomsim.client import SimClient
 from tests.zoomsim.oauth import OAuth
@@ -23,7 +24,9 @@ def build_app(sim: ZoomSim) -> web.Application:
         return web.Response(text="ok")
 
     app = web.Application(middlewares=[traffic(sim)], client_max_size=64 * 1024 * 1024)
-    app.add_routes([*OAuth(sim).routes(), *Api(sim).routes(), *Admin(sim).routes(), web.get("/healthz", healthy)])
+    for part in (OAuth(sim), Api(sim), Admin(sim), BotAdmin(sim)):
+        app.add_routes(part.routes())
+    app.add_routes([web.get("/healthz", healthy)])
     return app
 
 

@@ -1,4 +1,4 @@
-"""The simulator's parts put together; the HTTP side (server.py) and tests in the same process work on this."""
+"""The simulator's parts as one object, for the HTTP side (server.py) and for tests in the same process."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -9,23 +9,24 @@ from tests.zoomsim.actions import Actions
 from tests.zoomsim.clock import SimClock
 from tests.zoomsim.consents import Consents
 from tests.zoomsim.faults import Faults
-from tests.zoomsim.join import JoinRequest, Joins, Participant
+from tests.zoomsim.join import JoinRequest, Joins
 from tests.zoomsim.limits import Limits
 from tests.zoomsim.listing import Pages
 from tests.zoomsim.recorder import Recorder
 from tests.zoomsim.tokens import Tokens
+from tests.zoomsim.visits import Participant, Visits
 from tests.zoomsim.webhooks import Webhooks
 from tests.zoomsim.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How this Zoom behaves where the real one is not known to the letter.
+    """The behaviour of this Zoom where that of the real one is not known exactly.
 
-    `latency_seconds` (real) goes before every answer of OAuth and REST. `stranger`: what someone is told who asks for
-    another's meeting: 404/3001 or 400/300. `limits`: off lets every call pass. `limit_headers`: off leaves the
-    X-RateLimit-* headers away. `sdk_account_id`: the account of the Meeting SDK app of bots that do not name theirs
-    (None: that of the meeting, so that no bot comes from outside).
+    `latency_seconds` (real) delays every answer of OAuth and REST. `stranger`: the error for another user's meeting,
+    404/3001 or 400/300. `limits` off lets every call pass. `limit_headers` off omits the X-RateLimit-* headers.
+    `sdk_account_id`: the account of the Meeting SDK app of bots that do not name one (None: that of the meeting, so
+    that no bot is from outside).
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -52,14 +53,15 @@ class ZoomSim:
         self.consents = Consents(clock=self.clock, world=self.world, recorder=self.recorder)
         self.tokens = Tokens(clock=self.clock, recorder=self.recorder)
         self.webhooks = Webhooks(clock=self.clock, world=self.world)
-        self.joins = Joins(clock=self.clock, world=self.world, tokens=self.tokens)
+        self.visits = Visits(world=self.world)
+        self.joins = Joins(clock=self.clock, world=self.world, tokens=self.tokens, visits=self.visits)
         self.actions = Actions(
             clock=self.clock,
             world=self.world,
             recorder=self.recorder,
             consents=self.consents,
             webhooks=self.webhooks,
-            joins=self.joins,
+            visits=self.visits,
         )
 
     def join(self, request: JoinRequest) -> Participant:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tests.zoomsim.clock import SimClock
-from tests.zoomsim.consents import AccessToken
+from tests.zoomsim.grants import AccessToken
 from tests.zoomsim.identifiers import TokenForge
 from tests.zoomsim.recorder import Recorder
 from tests.zoomsim.scopes import Level

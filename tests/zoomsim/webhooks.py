@@ -1,4 +1,4 @@
-"""Zoom's webhook sender: signs, sends, tries again by Zoom's rules on the simulator's clock, and validates URLs."""
+"""Zoom's webhook sender: signs, sends, retries by Zoom's rules on the simulator's clock, and validates URLs."""
 
 import asyncio
 import contextlib
@@ -16,6 +16,7 @@ import aiohttp
 
 from tests.zoomsim.clock import SimClock
 from tests.zoomsim.world import App, World
+from tests.zoomsim.zoom_json import compact
 
 ANSWER_SECONDS = 3.0
 RETRY_AFTER_SECONDS = (5 * 60, 20 * 60, 60 * 60)  # each counted from the try before
@@ -43,7 +44,7 @@ class Attempt:
 
 @dataclass(kw_only=True)
 class Delivery:
-    """One event on its way to one app's URL. `refused`: answered, but not 200/204, and not tried again."""
+    """One event for one app's URL. `refused`: the answer was neither 2xx nor retriable."""
 
     id: str
     request_id: str
@@ -62,7 +63,7 @@ class Webhooks:
         self._clock = clock
         self._world = world
         self.deliveries: list[Delivery] = []
-        self.answer_seconds = ANSWER_SECONDS  # real ones: it is the receiver's program that is measured
+        self.answer_seconds = ANSWER_SECONDS  # real seconds: they measure the receiver's program
         self._failed_validations: dict[str, int] = {}
         self._session: aiohttp.ClientSession | None = None
         self._sends = asyncio.Semaphore(PARALLEL_SENDS)
@@ -74,7 +75,7 @@ class Webhooks:
         self._spawn(self._validate_regularly())
 
     async def stop(self) -> None:
-        """Drop what is still under way."""
+        """Drop the deliveries that are pending."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -91,9 +92,9 @@ class Webhooks:
         copies: int = 1,
         delay_seconds: float = 0.0,
     ) -> list[Delivery]:
-        """Send an event to these apps. `event_ts` in milliseconds; copies are the same event sent more than once.
+        """Send an event to these apps. `event_ts` is in milliseconds; copies are the same event sent more than once.
 
-        `delay_seconds` (simulated) holds the sending back, not the event's time: so events overtake each other.
+        `delay_seconds` (simulated) delays the sending but not the event's time, so that events arrive out of order.
         """
         when = int(self._clock.shown() * 1000) if event_ts is None else event_ts
         made: list[Delivery] = []
@@ -101,7 +102,7 @@ class Webhooks:
             app = self._world.app(client_id)
             if app.webhook_url is None or app.subscription_disabled:
                 continue
-            body = json.dumps(_shuffled({"event": event, "event_ts": when, "payload": payload})).encode()
+            body = compact(_shuffled({"event": event, "event_ts": when, "payload": payload}))
             for _ in range(copies):
                 delivery = _delivery(app=app, url=app.webhook_url, event=event, body=body)
                 made.append(delivery)
@@ -120,7 +121,7 @@ class Webhooks:
             "event_ts": int(self._clock.shown() * 1000),
             "payload": {"plainToken": plain},
         }
-        body = json.dumps(content).encode()
+        body = compact(content)
         delivery = _delivery(app=app, url=app.webhook_url, event="endpoint.url_validation", body=body)
         self.deliveries.append(delivery)
         status, answer = await self._send(delivery)
@@ -133,7 +134,7 @@ class Webhooks:
         return right
 
     async def settled(self, *, seconds: float = 10.0) -> bool:
-        """Wait (real seconds) until nothing is pending; say whether that came."""
+        """Wait (real seconds) until nothing is pending; return whether that happened in time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while any(delivery.state == "pending" for delivery in self.deliveries):  # noqa: ASYNC110 - many tasks
@@ -144,7 +145,8 @@ class Webhooks:
     async def _deliver(self, delivery: Delivery, *, delay_seconds: float) -> None:
         if delay_seconds:
             await self._clock.sleep(delay_seconds)
-        for wait in (*RETRY_AFTER_SECONDS, None):
+        waits = () if delivery.event in self._world.app(delivery.client_id).unretried_events else RETRY_AFTER_SECONDS
+        for wait in (*waits, None):
             status, _ = await self._send(delivery)
             if status is not None and status < 500:
                 delivery.state = "delivered" if status in (200, 204) else "refused"
@@ -219,7 +221,7 @@ def _validates(answer: bytes, *, plain: str, secret: str) -> bool:
 
 
 def _shuffled(value: Any) -> Any:
-    """Put keys in a new order at every depth: Zoom keeps none."""
+    """Put keys in a random order at every depth: Zoom keeps no order."""
     if isinstance(value, dict):
         keys = random.sample(list(value), len(value))
         return {key: _shuffled(value[key]) for key in keys}

@@ -1,4 +1,4 @@
-"""What is so in the simulated Zoom: accounts, users, apps and meetings. Records are frozen; the World replaces them.
+"""The state of the simulated Zoom: accounts, users, apps and meetings. Records are frozen; the World replaces them.
 
 The same classes are the bodies of the control routes and of scenario files, so unknown fields are refused.
 """
@@ -28,7 +28,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """A Zoom account. `local_recording` is the account's setting; switched off it beats the users' own."""
+    """A Zoom account. `local_recording` off overrides the users' own setting; `host` is the name in its links."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -36,11 +36,13 @@ class Account:
     plan: Plan = "Business"
     local_recording: bool = True
     owner_user_id: str | None = None  # default: the account's first user
+    webinar_plan: bool = True
+    host: str = "zoom.us"
 
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """A Zoom user. `may_host` off: 3161; `permitted` off: 200 (no permission); `vanity`: the name of `/my/{vanity}`."""
+    """A Zoom user. `may_host` off (no licence): 3161; `permitted` off: 200; `vanity`: the name of `/my/{vanity}`."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -61,8 +63,9 @@ class User:
 class App:
     """A Zoom Marketplace app. Without `scopes` it has all granular ones of its level.
 
-    `access_token_seconds` is the life of its access tokens and the `expires_in` it tells. `webhook_url` None: no
-    events. `subscription_disabled`: Zoom gave up on the URL after six failed validations in a row.
+    `access_token_seconds` is the life of its access tokens and their `expires_in`. `webhook_url` None: no events.
+    `subscription_disabled`: Zoom disabled the URL after six failed validations in a row. `unretried_events`: events
+    that Zoom drops after one failed try (a guess: Zoom does not say which).
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -82,6 +85,7 @@ class App:
     access_token_seconds: int = 3599
     webhook_url: str | None = None
     subscription_disabled: bool = False
+    unretried_events: tuple[str, ...] = ()
 
     @property
     def asked_scopes(self) -> tuple[str, ...]:
@@ -105,9 +109,10 @@ class Occurrence:
 class Meeting:
     """A meeting or webinar. Types: 1 instant, 2 scheduled, 3 recurring without a time, 4 personal room, 8 recurring.
 
-    `start_time` in epoch seconds (true time), `duration` in minutes, `alternative_hosts` are e-mails. `present` are
-    the ids of the Zoom users who are in it now. `host_answer` is what the host will say to a bot that asks to record
-    or waits at the door; None: nothing yet.
+    A webinar has the types of a meeting here; Zoom's numbers for it (5, 6, 9) are made from them. `start_time` and
+    `started_at` (of the present run) are epoch seconds in true time, `duration` is in minutes, `alternative_hosts`
+    are e-mail addresses. `present` has the ids of the Zoom users in the meeting. `host_answer` is the host's answer
+    to a bot that asks to record or that waits in the waiting room; None: no answer yet.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -129,6 +134,7 @@ class Meeting:
     waiting_room: bool = True
     end_to_end_encrypted: bool = False
     started: bool = False
+    started_at: float | None = None
     ended: bool = False
     deleted: bool = False
     present: frozenset[str] = frozenset()

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.unit.zoomsim.simulator_harness import REDIRECT, START, Ground
+from tests.unit.zoomsim.simulator_harness import REDIRECT, START, SimulatorHarness
 from tests.zoomsim.clock import SimClock
 from tests.zoomsim.server import serving
 from tests.zoomsim.sim import ZoomSim
@@ -13,11 +13,11 @@ from tests.zoomsim.world import Account, App, User
 
 
 @pytest.fixture
-async def zoom() -> AsyncIterator[Ground]:
+async def zoom() -> AsyncIterator[SimulatorHarness]:
     sim = ZoomSim(clock=SimClock(start=START, factor=0))
     account, other = sim.actions.add_account(Account()), sim.actions.add_account(Account())
     async with serving(sim), httpx.AsyncClient(base_url=sim.base_url, trust_env=False) as http:
-        yield Ground(
+        yield SimulatorHarness(
             sim=sim,
             http=http,
             account=account,

@@ -17,7 +17,7 @@ REDIRECT = "https://bots.example.com/oauth/callback"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class SimulatorHarness:
     """One account with Alice, Bob and an app; another with Mallory. The clock stands still until it is advanced."""
 
     sim: ZoomSim

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.zoomsim.simulator_harness import Ground, error_of
+from tests.unit.zoomsim.simulator_harness import SimulatorHarness, error_of
 from tests.zoomsim.faults import Fault, Faults
 
 
@@ -51,7 +51,7 @@ def test_faults_of_one_call_act_in_turn() -> None:
         ("x_ratelimit", {"x-ratelimit-type": "QPS", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1800000007"}),
     ],
 )
-async def test_429_in_each_form(zoom: Ground, header: Any, expected: dict[str, str]) -> None:
+async def test_429_in_each_form(zoom: SimulatorHarness, header: Any, expected: dict[str, str]) -> None:
     token = zoom.consent().access_token
     zoom.sim.faults.add(Fault(call="users.get", kind="rate_limited", header=header, seconds=7))
     answer = await zoom.get("/users/me", token)
@@ -62,20 +62,20 @@ async def test_429_in_each_form(zoom: Ground, header: Any, expected: dict[str, s
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-async def test_html_pages(zoom: Ground, status: int) -> None:
+async def test_html_pages(zoom: SimulatorHarness, status: int) -> None:
     zoom.sim.faults.add(Fault(call="users.get", kind="html", status=status))
     answer = await zoom.get("/users/me", zoom.consent().access_token)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert "<html>" in answer.text
 
 
-async def test_empty_body(zoom: Ground) -> None:
+async def test_empty_body(zoom: SimulatorHarness) -> None:
     zoom.sim.faults.add(Fault(call="users.get", kind="empty"))
     answer = await zoom.get("/users/me", zoom.consent().access_token)
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-async def test_a_connection_closed_in_the_middle_of_an_answer_that_was_worked_out(zoom: Ground) -> None:
+async def test_a_connection_closed_in_the_middle_of_an_answer_that_was_worked_out(zoom: SimulatorHarness) -> None:
     first = zoom.consent()
     zoom.sim.faults.add(Fault(call="oauth.token", kind="close", after_work=True))
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
@@ -83,7 +83,7 @@ async def test_a_connection_closed_in_the_middle_of_an_answer_that_was_worked_ou
     assert error_of(await zoom.refresh(first.refresh_token)) == (400, "invalid_grant")
 
 
-async def test_a_connection_closed_before_anything_was_done(zoom: Ground) -> None:
+async def test_a_connection_closed_before_anything_was_done(zoom: SimulatorHarness) -> None:
     first = zoom.consent()
     zoom.sim.faults.add(Fault(call="oauth.token", kind="close"))
     with pytest.raises(httpx.TransportError):
@@ -92,7 +92,7 @@ async def test_a_connection_closed_before_anything_was_done(zoom: Ground) -> Non
 
 
 @pytest.mark.parametrize(("after_work", "status"), [(True, 400), (False, 200)])
-async def test_time_outs_after_and_before_the_work(zoom: Ground, after_work: bool, status: int) -> None:
+async def test_time_outs_after_and_before_the_work(zoom: SimulatorHarness, after_work: bool, status: int) -> None:
     first = zoom.consent()
     zoom.sim.faults.add(Fault(call="oauth.token.refresh_token", kind="timeout", seconds=60, after_work=after_work))
     zoom.http.timeout = httpx.Timeout(0.2)
@@ -103,7 +103,7 @@ async def test_time_outs_after_and_before_the_work(zoom: Ground, after_work: boo
 
 
 @pytest.mark.parametrize("kind", ["html", "empty", "rate_limited"])
-async def test_a_spoilt_answer_after_the_work_loses_the_rotated_token(zoom: Ground, kind: Any) -> None:
+async def test_a_spoilt_answer_after_the_work_loses_the_rotated_token(zoom: SimulatorHarness, kind: Any) -> None:
     first = zoom.consent()
     zoom.sim.faults.add(Fault(call="oauth.token", kind=kind))
     await zoom.refresh(first.refresh_token)
@@ -112,7 +112,7 @@ async def test_a_spoilt_answer_after_the_work_loses_the_rotated_token(zoom: Grou
     assert error_of(await zoom.refresh(first.refresh_token)) == (400, "invalid_grant")
 
 
-async def test_revoke_in_the_middle_of_things(zoom: Ground) -> None:
+async def test_revoke_in_the_middle_of_things(zoom: SimulatorHarness) -> None:
     first = zoom.consent()
     zoom.sim.faults.add(Fault(call="users.get", kind="revoke"))
     assert error_of(await zoom.get("/users/me", first.access_token)) == (401, 124)
@@ -121,7 +121,7 @@ async def test_revoke_in_the_middle_of_things(zoom: Ground) -> None:
     assert "4741" in (await zoom.refresh(second.refresh_token)).json()["reason"]
 
 
-async def test_delay_and_latency(zoom: Ground) -> None:
+async def test_delay_and_latency(zoom: SimulatorHarness) -> None:
     loop, token = asyncio.get_running_loop(), zoom.consent().access_token
     zoom.sim.faults.add(Fault(call="users.get", kind="delay", seconds=0.2))
     began = loop.time()
@@ -133,7 +133,7 @@ async def test_delay_and_latency(zoom: Ground) -> None:
     assert loop.time() - began >= 0.1
 
 
-async def test_a_fault_of_one_app_spares_the_others(zoom: Ground) -> None:
+async def test_a_fault_of_one_app_spares_the_others(zoom: SimulatorHarness) -> None:
     zoom.sim.faults.add(Fault(call="*", kind="html", count=0, client_id=zoom.app.client_id))
     assert (await zoom.get("/users/me", zoom.consent().access_token)).status_code == 502
     other = zoom.account_app()

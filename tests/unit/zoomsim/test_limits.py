@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.zoomsim.simulator_harness import START, Ground
+from tests.unit.zoomsim.simulator_harness import START, SimulatorHarness
 from tests.zoomsim.clock import SimClock
 from tests.zoomsim.errors import ZoomError
 from tests.zoomsim.limits import Category, Limits
@@ -64,7 +64,7 @@ def test_free_accounts_have_a_daily_limit_on_light_calls_with_a_time_to_come_bac
     limits.take(account=free, category="light")
 
 
-async def test_all_apps_of_an_account_share_its_limit(zoom: Ground) -> None:
+async def test_all_apps_of_an_account_share_its_limit(zoom: SimulatorHarness) -> None:
     zoom.sim.world.update_account(zoom.account.id, plan="Free")
     second = zoom.sim.actions.add_app(App(owner_account_id=zoom.account.id))
     tokens = [zoom.consent().access_token, zoom.consent(zoom.bob, second).access_token] * 2
@@ -81,7 +81,7 @@ async def test_all_apps_of_an_account_share_its_limit(zoom: Ground) -> None:
     assert (await zoom.get("/users/me", zoom.consent(zoom.mallory, other).access_token)).status_code == 200
 
 
-async def test_lists_are_medium_calls(zoom: Ground) -> None:
+async def test_lists_are_medium_calls(zoom: SimulatorHarness) -> None:
     zoom.sim.world.update_account(zoom.account.id, plan="Free")
     token = zoom.consent().access_token
     found = [(await zoom.get("/users/me/meetings", token)).status_code for _ in range(3)]
@@ -91,7 +91,7 @@ async def test_lists_are_medium_calls(zoom: Ground) -> None:
     assert peak == {"light": 1, "medium": 3}
 
 
-async def test_limits_and_their_headers_can_be_switched_off(zoom: Ground) -> None:
+async def test_limits_and_their_headers_can_be_switched_off(zoom: SimulatorHarness) -> None:
     zoom.sim.world.update_account(zoom.account.id, plan="Free")
     token = zoom.consent().access_token
     zoom.sim.settings = replace(zoom.sim.settings, limit_headers=False)

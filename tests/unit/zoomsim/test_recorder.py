@@ -1,12 +1,12 @@
 import httpx
 import pytest
 
-from tests.unit.zoomsim.simulator_harness import REDIRECT, START, Ground, basic, until
+from tests.unit.zoomsim.simulator_harness import REDIRECT, START, SimulatorHarness, basic, until
 from tests.zoomsim.faults import Fault
 from tests.zoomsim.recorder import Call, Recorder
 
 
-async def test_every_call_is_recorded_with_who_asked_and_what_came(zoom: Ground) -> None:
+async def test_every_call_is_recorded_with_who_asked_and_what_came(zoom: SimulatorHarness) -> None:
     tokens, meeting = zoom.consent(), zoom.meeting()
     zoom.sim.clock.advance(5)
     await zoom.refresh(tokens.refresh_token)
@@ -26,14 +26,14 @@ async def test_every_call_is_recorded_with_who_asked_and_what_came(zoom: Ground)
     assert (token.client_id, token.user_id, token.account_id) == (zoom.app.client_id, zoom.alice.id, zoom.account.id)
 
 
-async def test_faults_are_in_the_record(zoom: Ground) -> None:
+async def test_faults_are_in_the_record(zoom: SimulatorHarness) -> None:
     zoom.sim.faults.add(Fault(call="users.get", kind="html"))
     await zoom.get("/users/me", zoom.consent().access_token)
     (call,) = zoom.sim.recorder.calls
     assert (call.fault, call.status) == ("html", 502)
 
 
-async def test_an_answer_that_never_came_has_no_status(zoom: Ground) -> None:
+async def test_an_answer_that_never_came_has_no_status(zoom: SimulatorHarness) -> None:
     for fault in (
         Fault(call="users.get", kind="close", after_work=True),
         Fault(call="users.get", kind="timeout", seconds=0.01, after_work=True),
@@ -45,7 +45,7 @@ async def test_an_answer_that_never_came_has_no_status(zoom: Ground) -> None:
     assert [(call.fault, call.status) for call in zoom.sim.recorder.calls] == [("close", None), ("timeout", None)]
 
 
-async def test_all_secrets_are_known_and_none_is_in_the_record(zoom: Ground) -> None:
+async def test_all_secrets_are_known_and_none_is_in_the_record(zoom: SimulatorHarness) -> None:
     first, meeting = zoom.consent(), zoom.meeting(passcode="pass-code-1")
     code = zoom.sim.consents.authorize(app=zoom.app, user=zoom.bob, redirect_uri=REDIRECT)
     second = (await zoom.refresh(first.refresh_token)).json()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.unit.zoomsim.simulator_harness import START, Ground, until
+from tests.unit.zoomsim.simulator_harness import START, SimulatorHarness, until
 from tests.zoomsim import webhooks
 from tests.zoomsim.webhooks import Delivery
 from tests.zoomsim.world import App, Occurrence
@@ -29,7 +29,7 @@ class Hook:
 
 
 @pytest.fixture
-async def hook(zoom: Ground) -> AsyncIterator[Hook]:
+async def hook(zoom: SimulatorHarness) -> AsyncIterator[Hook]:
     hook = Hook()
 
     async def receive(request: web.Request) -> web.StreamResponse:
@@ -52,7 +52,7 @@ async def tries(delivery: Delivery, count: int) -> None:
     await until(lambda: len(delivery.attempts) >= count)
 
 
-async def body_of(zoom: Ground, hook: Hook) -> dict[str, Any]:
+async def body_of(zoom: SimulatorHarness, hook: Hook) -> dict[str, Any]:
     """Give the only event that came since the last look."""
     assert await zoom.sim.webhooks.settled()
     (body,) = hook.bodies()
@@ -60,7 +60,7 @@ async def body_of(zoom: Ground, hook: Hook) -> dict[str, Any]:
     return body
 
 
-async def test_headers_and_signature(zoom: Ground, hook: Hook) -> None:
+async def test_headers_and_signature(zoom: SimulatorHarness, hook: Hook) -> None:
     zoom.sim.clock.set_skew(7)
     zoom.sim.actions.start_meeting(zoom.meeting().id)
     assert await zoom.sim.webhooks.settled()
@@ -77,7 +77,9 @@ async def test_headers_and_signature(zoom: Ground, hook: Hook) -> None:
     assert json.loads(body)["event_ts"] == int((START + 7) * 1000)
 
 
-async def test_5xx_is_tried_again_after_5_25_and_85_minutes_with_the_same_body_and_id(zoom: Ground, hook: Hook) -> None:
+async def test_5xx_is_tried_again_after_5_25_and_85_minutes_with_the_same_body_and_id(
+    zoom: SimulatorHarness, hook: Hook
+) -> None:
     hook.answer = lambda: web.Response(status=503)
     (delivery,) = zoom.sim.actions.emit("meeting.started", {}, user=zoom.alice)
     await tries(delivery, 1)
@@ -98,7 +100,7 @@ async def test_5xx_is_tried_again_after_5_25_and_85_minutes_with_the_same_body_a
         assert len({headers[name] for headers, _ in hook.got}) == 4
 
 
-async def test_a_retry_that_works_ends_it(zoom: Ground, hook: Hook) -> None:
+async def test_a_retry_that_works_ends_it(zoom: SimulatorHarness, hook: Hook) -> None:
     hook.answer = lambda: web.Response(status=500)
     (delivery,) = zoom.sim.actions.emit("meeting.started", {}, user=zoom.alice)
     await tries(delivery, 1)
@@ -109,7 +111,7 @@ async def test_a_retry_that_works_ends_it(zoom: Ground, hook: Hook) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 404, 413, 429])
-async def test_3xx_and_4xx_are_never_tried_again(zoom: Ground, hook: Hook, status: int) -> None:
+async def test_3xx_and_4xx_are_never_tried_again(zoom: SimulatorHarness, hook: Hook, status: int) -> None:
     hook.answer = lambda: web.Response(status=status, headers={"Location": hook.url})
     (delivery,) = zoom.sim.actions.emit("meeting.started", {}, user=zoom.alice)
     assert await zoom.sim.webhooks.settled()
@@ -118,14 +120,14 @@ async def test_3xx_and_4xx_are_never_tried_again(zoom: Ground, hook: Hook, statu
     assert (delivery.state, len(hook.got)) == ("refused", 1)
 
 
-async def test_no_connection_is_tried_again(zoom: Ground, hook: Hook) -> None:
+async def test_no_connection_is_tried_again(zoom: SimulatorHarness, hook: Hook) -> None:
     zoom.sim.actions.update_app(zoom.app.client_id, {"webhook_url": "http://127.0.0.1:1/hook"})
     (delivery,) = zoom.sim.actions.emit("meeting.started", {}, user=zoom.alice)
     await tries(delivery, 1)
     assert (delivery.state, delivery.attempts[0].status) == ("pending", None)
 
 
-async def test_an_answer_that_comes_too_late_is_none(zoom: Ground) -> None:
+async def test_an_answer_that_comes_too_late_is_none(zoom: SimulatorHarness) -> None:
     assert zoom.sim.webhooks.answer_seconds == 3
     zoom.sim.webhooks.answer_seconds = 0.2
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -137,7 +139,7 @@ async def test_an_answer_that_comes_too_late_is_none(zoom: Ground) -> None:
     assert (delivery.state, delivery.attempts[0].status) == ("pending", None)
 
 
-async def test_events_go_to_apps_that_the_host_installed(zoom: Ground, hook: Hook) -> None:
+async def test_events_go_to_apps_that_the_host_installed(zoom: SimulatorHarness, hook: Hook) -> None:
     zoom.sim.actions.start_meeting(zoom.meeting(zoom.bob).id)
     assert zoom.sim.webhooks.deliveries == []
     of_account = zoom.account_app(webhook_url=hook.url)
@@ -151,7 +153,7 @@ async def test_events_go_to_apps_that_the_host_installed(zoom: Ground, hook: Hoo
     assert len(hook.got) == 2
 
 
-async def test_meeting_created_has_a_number_as_id_and_names_the_assistant(zoom: Ground, hook: Hook) -> None:
+async def test_meeting_created_has_a_number_as_id_and_names_the_assistant(zoom: SimulatorHarness, hook: Hook) -> None:
     meeting = zoom.meeting()
     zoom.sim.world.forget_meeting(meeting.id)
     zoom.sim.actions.add_meeting(meeting, operator=zoom.bob.id)
@@ -163,7 +165,7 @@ async def test_meeting_created_has_a_number_as_id_and_names_the_assistant(zoom: 
     assert (payload["object"]["id"], payload["object"]["host_id"]) == (meeting.id, zoom.alice.id)
 
 
-async def test_instant_meetings_show_only_when_they_start(zoom: Ground, hook: Hook) -> None:
+async def test_instant_meetings_show_only_when_they_start(zoom: SimulatorHarness, hook: Hook) -> None:
     meeting = zoom.meeting()
     zoom.sim.world.forget_meeting(meeting.id)
     zoom.sim.actions.add_meeting(type(meeting)(host_id=zoom.alice.id, id=meeting.id, type=1))
@@ -171,7 +173,7 @@ async def test_instant_meetings_show_only_when_they_start(zoom: Ground, hook: Ho
     assert (await body_of(zoom, hook))["event"] == "meeting.started"
 
 
-async def test_meeting_updated_names_only_what_changed(zoom: Ground, hook: Hook) -> None:
+async def test_meeting_updated_names_only_what_changed(zoom: SimulatorHarness, hook: Hook) -> None:
     meeting = zoom.meeting(topic="Before")
     zoom.sim.actions.update_meeting(meeting.id, {"topic": "After", "alternative_hosts": ("bob@example.com",)})
     body = await body_of(zoom, hook)
@@ -187,12 +189,13 @@ async def test_meeting_updated_names_only_what_changed(zoom: Ground, hook: Hook)
     assert hook.got == []
 
 
-async def test_deleting_one_date_or_the_meeting(zoom: Ground, hook: Hook) -> None:
+async def test_deleting_one_date_or_the_meeting(zoom: SimulatorHarness, hook: Hook) -> None:
     dates = tuple(Occurrence(occurrence_id=str(n), start_time=START + n * 86400) for n in (1, 2))
     meeting = zoom.meeting(type=8, occurrences=dates)
     zoom.sim.actions.delete_meeting(meeting.id, occurrence_id="1")
     single = (await body_of(zoom, hook))["payload"]
-    assert (single["operation"], single["object"]["occurrences"]) == ("single", [{"occurrence_id": "1"}])
+    occurrence = {"occurrence_id": "1", "start_time": "2027-01-16T08:00:00Z"}
+    assert (single["operation"], single["object"]["occurrences"]) == ("single", [occurrence])
     assert zoom.sim.world.existing_meeting(meeting.id) is not None
     with pytest.raises(ValueError, match="no occurrence"):
         zoom.sim.actions.delete_meeting(meeting.id, occurrence_id="1")
@@ -207,7 +210,9 @@ async def test_deleting_one_date_or_the_meeting(zoom: Ground, hook: Hook) -> Non
     assert meeting.id not in zoom.sim.world.meetings
 
 
-async def test_started_and_ended_have_a_string_as_id_and_the_uuid_of_the_run(zoom: Ground, hook: Hook) -> None:
+async def test_started_and_ended_have_a_string_as_id_and_the_uuid_of_the_run(
+    zoom: SimulatorHarness, hook: Hook
+) -> None:
     meeting = zoom.meeting()
     seen = []
     for _ in range(2):
@@ -223,7 +228,7 @@ async def test_started_and_ended_have_a_string_as_id_and_the_uuid_of_the_run(zoo
     assert "end_time" in seen[1]
 
 
-async def test_participants(zoom: Ground, hook: Hook) -> None:
+async def test_participants(zoom: SimulatorHarness, hook: Hook) -> None:
     meeting = zoom.meeting()
     zoom.sim.actions.join_user(meeting.id, user=zoom.bob.email)
     came = await body_of(zoom, hook)
@@ -242,12 +247,12 @@ async def test_participants(zoom: Ground, hook: Hook) -> None:
     assert (guest["id"], guest["user_name"]) == ("", "A guest")
 
 
-async def test_webinars_have_events_of_their_own(zoom: Ground, hook: Hook) -> None:
+async def test_webinars_have_events_of_their_own(zoom: SimulatorHarness, hook: Hook) -> None:
     zoom.sim.actions.start_meeting(zoom.meeting(kind="webinar", type=5).id)
     assert (await body_of(zoom, hook))["event"] == "webinar.started"
 
 
-async def test_user_updated_names_only_what_changed(zoom: Ground, hook: Hook) -> None:
+async def test_user_updated_names_only_what_changed(zoom: SimulatorHarness, hook: Hook) -> None:
     zoom.sim.actions.update_user(zoom.alice.id, {"pmi": 5551234567})
     body = await body_of(zoom, hook)
     assert body["event"] == "user.updated"
@@ -259,7 +264,7 @@ async def test_user_updated_names_only_what_changed(zoom: Ground, hook: Hook) ->
 
 
 @pytest.mark.parametrize("how", ["deleted", "disassociated", "deactivated"])
-async def test_users_who_go(zoom: Ground, hook: Hook, how: Any) -> None:
+async def test_users_who_go(zoom: SimulatorHarness, hook: Hook, how: Any) -> None:
     zoom.sim.actions.remove_user(zoom.alice.id, how=how)
     body = await body_of(zoom, hook)
     assert body["event"] == f"user.{how}"
@@ -267,7 +272,7 @@ async def test_users_who_go(zoom: Ground, hook: Hook, how: Any) -> None:
     assert (zoom.alice.id in zoom.sim.world.users) is (how == "deactivated")
 
 
-async def test_deauthorisation_kills_the_tokens_and_ends_the_events(zoom: Ground, hook: Hook) -> None:
+async def test_deauthorisation_kills_the_tokens_and_ends_the_events(zoom: SimulatorHarness, hook: Hook) -> None:
     tokens = zoom.consent()
     zoom.sim.actions.deauthorize(client_id=zoom.app.client_id, user=zoom.alice.id)
     body = await body_of(zoom, hook)
@@ -281,13 +286,13 @@ async def test_deauthorisation_kills_the_tokens_and_ends_the_events(zoom: Ground
     assert hook.got == []
 
 
-async def test_unpublished_apps_are_not_told_of_deauthorisation(zoom: Ground, hook: Hook) -> None:
+async def test_unpublished_apps_are_not_told_of_deauthorisation(zoom: SimulatorHarness, hook: Hook) -> None:
     zoom.sim.actions.update_app(zoom.app.client_id, {"published": False})
     zoom.sim.actions.deauthorize(client_id=zoom.app.client_id, user=zoom.alice.id)
     assert zoom.sim.webhooks.deliveries == []
 
 
-async def test_copies_old_times_and_delays(zoom: Ground, hook: Hook) -> None:
+async def test_copies_old_times_and_delays(zoom: SimulatorHarness, hook: Hook) -> None:
     zoom.sim.actions.emit("meeting.ended", {"n": 1}, user=zoom.alice, delay_seconds=60)
     zoom.sim.actions.emit("meeting.started", {"n": 2}, user=zoom.alice, event_ts=123, copies=2)
     await until(lambda: len(hook.got) == 2)
@@ -301,7 +306,7 @@ async def test_copies_old_times_and_delays(zoom: Ground, hook: Hook) -> None:
     assert hook.got[0][1] == hook.got[1][1]
 
 
-async def test_key_order_varies(zoom: Ground, hook: Hook) -> None:
+async def test_key_order_varies(zoom: SimulatorHarness, hook: Hook) -> None:
     payload = dict.fromkeys("abcdefghij", 1)
     for _ in range(5):
         zoom.sim.actions.emit("meeting.started", payload, user=zoom.alice)
@@ -318,7 +323,7 @@ def answer_validation(hook: Hook, secret: str) -> Callable[[], web.StreamRespons
     return answer
 
 
-async def test_url_validation(zoom: Ground, hook: Hook) -> None:
+async def test_url_validation(zoom: SimulatorHarness, hook: Hook) -> None:
     hook.answer = answer_validation(hook, zoom.app.webhook_secret_token)
     assert await zoom.sim.webhooks.validate(zoom.app.client_id)
     headers, body = hook.got[0]
@@ -330,7 +335,7 @@ async def test_url_validation(zoom: Ground, hook: Hook) -> None:
     assert not await zoom.sim.webhooks.validate(zoom.app.client_id)
 
 
-async def test_six_failed_validations_in_a_row_disable_the_subscription(zoom: Ground, hook: Hook) -> None:
+async def test_six_failed_validations_in_a_row_disable_the_subscription(zoom: SimulatorHarness, hook: Hook) -> None:
     for _ in range(5):
         assert not await zoom.sim.webhooks.validate(zoom.app.client_id)
     hook.answer = answer_validation(hook, zoom.app.webhook_secret_token)
@@ -344,7 +349,7 @@ async def test_six_failed_validations_in_a_row_disable_the_subscription(zoom: Gr
     assert zoom.sim.actions.emit("meeting.started", {}, user=zoom.alice) == []
 
 
-async def test_validation_comes_again_every_72_hours(zoom: Ground, hook: Hook) -> None:
+async def test_validation_comes_again_every_72_hours(zoom: SimulatorHarness, hook: Hook) -> None:
     await asyncio.sleep(0.03)
     assert hook.got == []
     zoom.sim.clock.advance(72 * 3600)
@@ -352,3 +357,37 @@ async def test_validation_comes_again_every_72_hours(zoom: Ground, hook: Hook) -
     zoom.sim.clock.advance(72 * 3600)
     await until(lambda: len(hook.got) == 2)
     assert {body["event"] for body in hook.bodies()} == {"endpoint.url_validation"}
+
+
+async def test_bodies_are_compact_and_escape_lone_surrogates(zoom: SimulatorHarness, hook: Hook) -> None:
+    payload = {"name": "Zoë 😀 \ud83d"}
+    zoom.sim.webhooks.emit(event="meeting.strange", payload=payload, client_ids=[zoom.app.client_id], event_ts=1)
+    assert await zoom.sim.webhooks.settled()
+    _, body = hook.got[0]
+    assert '"name":"Zoë 😀 \\ud83d"' in body.decode()
+    assert json.loads(body)["payload"] == payload
+
+
+async def test_a_conversion_has_the_name_of_what_it_was(zoom: SimulatorHarness, hook: Hook) -> None:
+    meeting = zoom.meeting()
+    zoom.sim.actions.convert_meeting(meeting.id)
+    body = await body_of(zoom, hook)
+    assert (body["event"], body["payload"]["object"]["type"]) == ("meeting.converted_to_webinar", 5)
+    zoom.sim.actions.convert_meeting(meeting.id)
+    body = await body_of(zoom, hook)
+    assert (body["event"], body["payload"]["object"]["type"]) == ("webinar.converted_to_meeting", 2)
+
+
+async def test_a_personal_link_changes_under_the_name_vanity_name(zoom: SimulatorHarness, hook: Hook) -> None:
+    zoom.sim.actions.update_user(zoom.alice.id, {"vanity": "alice"})
+    body = await body_of(zoom, hook)
+    assert body["payload"]["object"] == {"id": zoom.alice.id, "vanity_name": "alice"}
+    assert body["payload"]["old_object"] == {"id": zoom.alice.id, "vanity_name": ""}
+
+
+async def test_an_event_that_zoom_does_not_retry(zoom: SimulatorHarness, hook: Hook) -> None:
+    hook.answer = lambda: web.Response(status=503)
+    zoom.sim.actions.update_app(zoom.app.client_id, {"unretried_events": ("meeting.started",)})
+    (delivery,) = zoom.sim.actions.emit("meeting.started", {}, user=zoom.alice)
+    assert await zoom.sim.webhooks.settled()
+    assert (delivery.state, len(delivery.attempts)) == ("dropped", 1)

@@ -1,0 +1,42 @@
+"""The client of the control routes for bots."""
+
+from tests.zoomsim.client_orders import OrderClient
+from tests.zoomsim.join import JoinRequest
+from tests.zoomsim.visits import Participant
+from tests.zoomsim.world import HostAnswer
+
+
+class BotClient(OrderClient):
+    """Lets bots join and leave, and the host answer them."""
+
+    def join(self, request: JoinRequest) -> Participant:
+        """Try to join as a bot."""
+        return self._order("POST", "join", request, gives=Participant)
+
+    def joins(self) -> list[Participant]:
+        """List every try to join, as it was answered at the time."""
+        return self._order("GET", "joins", gives=list[Participant])
+
+    def participants(self) -> list[Participant]:
+        """List the bots that got in or to the door, as they are now."""
+        return self._order("GET", "participants", gives=list[Participant])
+
+    def participant(self, participant_id: str) -> Participant:
+        """See what has become of one bot."""
+        return self._order("GET", f"participants/{participant_id}", gives=Participant)
+
+    def leave(self, participant_id: str) -> Participant:
+        """Let a bot leave by itself."""
+        return self._order("POST", f"participants/{participant_id}/leave", gives=Participant)
+
+    def put_out(self, participant_id: str) -> Participant:
+        """Let the host remove a bot."""
+        return self._order("POST", f"participants/{participant_id}/remove", gives=Participant)
+
+    def answer(self, participant_id: str, answer: HostAnswer) -> Participant:
+        """Let the host answer a bot that waits in the waiting room or asks to record."""
+        return self._order("POST", f"participants/{participant_id}/answer", {"answer": answer}, gives=Participant)
+
+    def put_in_waiting_room(self, participant_id: str) -> Participant:
+        """Let the host put a bot back into the waiting room."""
+        return self._order("POST", f"participants/{participant_id}/waiting-room", gives=Participant)
