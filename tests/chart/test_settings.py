@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from meetingbots.bots.manifests.pod import bot_pod
+from meetingbots.bots.manifests.pod import PodSettings, bot_pod
 from meetingbots.bots.reconcile.default_template import DefaultTemplate
 from meetingbots.models.bot import MeetingBot
 from meetingbots.runtime.settings import LogFormat, LogLevel, OperatorSettings, ReceiverSettings, Settings
@@ -93,8 +93,7 @@ def test_a_bot_without_a_template_is_made_from_the_charts(
         MeetingBot.from_object({"metadata": {"name": "b", "uid": "u", "creationTimestamp": now}, "spec": spec}),
         name="b-u-1",
         meeting_id="81234567890",
-        bot_image=got.bot_image,
-        default_template=DefaultTemplate(got.bot_template_file).current(),
+        settings=PodSettings(bot_image=got.bot_image, template=DefaultTemplate(got.bot_template_file).current()),
         now=now,
     )
     assert pod["metadata"]["labels"]["team"] == "meeting-bots"

@@ -1,14 +1,30 @@
-"""Builds the classes that serve MeetingBots."""
+"""Builds the classes that serve MeetingBots, and gives each only what it uses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from meetingbots.bots.manifests.pod import PodSettings
+from meetingbots.bots.reconcile.credential_reader import CredentialReader
+from meetingbots.bots.reconcile.default_template import DefaultTemplate
+from meetingbots.bots.reconcile.delivery import BotDelivery
+from meetingbots.bots.reconcile.gather import BotGatherer
 from meetingbots.bots.reconcile.live_label import LiveLabelReconciler
+from meetingbots.bots.reconcile.meeting_lookup import MeetingLookup
+from meetingbots.bots.reconcile.meeting_reader import MeetingReader
+from meetingbots.bots.reconcile.on_behalf import OnBehalfUsers, WantedTokens
+from meetingbots.bots.reconcile.personal_links import PersonalLinks
+from meetingbots.bots.reconcile.pods import BotPods
 from meetingbots.bots.reconcile.reconciler import BotReconciler
+from meetingbots.bots.reconcile.token_issuer import TokenIssuer
+from meetingbots.bots.reconcile.token_requests import TokenRequests
+from meetingbots.bots.rejoin.callers import Callers
+from meetingbots.bots.rejoin.pod_identity import PodIdentities
 from meetingbots.bots.rejoin.service import RejoinService
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
+from meetingbots.credentials.sessions.zoom_session import ZoomSessions
+from meetingbots.mappings.writer import MappingWriter
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.object_cache import Key
@@ -23,15 +39,69 @@ class BotSlice:
 
 
 def assemble(context: OperatorContext, *, access_tokens: AccessTokens, monotonic: Callable[[], float]) -> BotSlice:
-    """The slice of one operator process. `monotonic` gives seconds."""
-    bots = BotReconciler(services=context, access_tokens=access_tokens)
-    live_labels = LiveLabelReconciler(services=context)
+    """The slice of one operator process. `monotonic` returns seconds."""
+    kube, caches, clock = context.kube, context.caches, context.clock
+    sessions = ZoomSessions(access_tokens=access_tokens, api_factory=context.zoom_api)
+    credentials = CredentialReader(cache=caches.credentials)
+    wanted = WantedTokens(kube=kube, app_owners=context.app_accounts, credentials=credentials)
+    issuer = TokenIssuer(
+        requests=TokenRequests(
+            sessions=sessions, access_tokens=access_tokens, credentials=credentials, wanted=wanted, clock=clock
+        ),
+        lookup=MeetingLookup(
+            sessions=sessions,
+            credentials=credentials,
+            mappings=MappingWriter(kube=kube, clock=lambda: clock().timestamp()),
+            clock=clock,
+            monotonic=monotonic,
+        ),
+        credentials=credentials,
+        clock=clock,
+    )
+    pod_settings = _pod_settings(context)
+    personal_links = PersonalLinks(sessions=sessions, credentials=credentials, monotonic=monotonic)
+    gatherer = BotGatherer(
+        kube=kube,
+        caches=caches,
+        meetings=MeetingReader(kube=kube, personal_links=personal_links),
+        on_behalf_users=OnBehalfUsers(credentials=credentials, wanted=wanted),
+        pod_settings=pod_settings,
+    )
+    reconciler = BotReconciler(
+        kube=kube,
+        bots=caches.bots,
+        gatherer=gatherer,
+        pods=BotPods(kube=kube, caches=caches, pod_settings=pod_settings, clock=clock, monotonic=monotonic),
+        delivery=BotDelivery(kube=kube, caches=caches, issuer=issuer, clock=clock),
+        recorder=context.recorder,
+        metrics=context.metrics,
+        clock=clock,
+    )
+    rejoins = RejoinService(
+        identities=PodIdentities(kube=kube, monotonic=monotonic),
+        callers=Callers(kube=kube, caches=caches, namespaces=context.settings.namespace),
+        issuer=issuer,
+        kube=kube,
+        recorder=context.recorder,
+        metrics=context.metrics,
+        monotonic=monotonic,
+    )
+    live_label = LiveLabelReconciler(kube=kube, caches=caches, clock=clock)
+    queues = context.queues
     return BotSlice(
         controllers=(
-            Controller(kind="MeetingBot", queue=context.queues.bots, reconcile=bots.reconcile, workers=64),
-            Controller(
-                kind="MeetingMapping", queue=context.queues.meetings, reconcile=live_labels.reconcile, workers=4
-            ),
+            Controller(kind="MeetingBot", queue=queues.bots, reconcile=reconciler.reconcile, workers=64),
+            Controller(kind="MeetingMapping", queue=queues.meetings, reconcile=live_label.reconcile, workers=4),
         ),
-        rejoins=RejoinService(services=context, access_tokens=access_tokens, monotonic=monotonic),
+        rejoins=rejoins,
     )
+
+
+def _pod_settings(context: OperatorContext) -> Callable[[], PodSettings]:
+    """The Pods' settings at the time of the call: the default template's file may change."""
+    settings, template = context.settings, DefaultTemplate(context.settings.bot_template_file)
+
+    def current() -> PodSettings:
+        return PodSettings(bot_image=settings.bot_image, token_url=settings.token_url, template=template.current())
+
+    return current

@@ -9,7 +9,7 @@ from meetingbots.bots.decide.facts import Delivery
 from meetingbots.bots.decide.pod_names import pod_name
 from meetingbots.bots.manifests.environment import secret_values
 from meetingbots.bots.manifests.join_secret import join_secret
-from meetingbots.bots.manifests.pod import bot_pod
+from meetingbots.bots.manifests.pod import PodSettings, bot_pod
 from meetingbots.models.bot import MeetingBot, TokenKind
 from pydantic import SecretStr
 
@@ -88,7 +88,7 @@ async def floor_plan(
     now, pods = datetime.now(UTC), f"/api/v1/namespaces/{namespace}/pods"
     models = [MeetingBot.from_object(item) for item in bots]
     bodies = [
-        bot_pod(model, name=pod_name(model, attempt=1), meeting_id=meeting, bot_image="", now=now)
+        bot_pod(model, name=pod_name(model, attempt=1), meeting_id=meeting, settings=PodSettings(), now=now)
         for model, (meeting, _) in zip(models, customers.meetings, strict=True)
     ]
     made = await all_of([wire.ask("POST", pods, body) for body in bodies])

@@ -1,1 +1,1 @@
-"""Builds a bot's Pod and its join-token Secret. Pure functions."""
+"""Builds and reads a bot's Pod and its join-token Secret. Pure functions."""

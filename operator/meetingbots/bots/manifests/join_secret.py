@@ -1,12 +1,11 @@
-"""The Secret that opens the gate for one Pod: its join tokens and what else of the bot's environment is secret.
+"""The Secret that opens the late-token gate of one Pod: join tokens and the other secret variables of the bot.
 
-It is immutable and owned by the Pod (or by the MeetingBot where the Pod does not exist yet). Its creation is the commit
-of a delivery; its annotations tell a process that finds it after a crash what was delivered.
+It is immutable and owned by the Pod, or by the MeetingBot where the Pod does not exist yet. Its creation commits a
+delivery. Its annotations describe the delivery to a process that finds it after a crash.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,6 +14,7 @@ from pydantic import SecretStr
 
 from meetingbots.bots.decide.facts import Delivery
 from meetingbots.bots.decide.pod_names import join_secret_name
+from meetingbots.kube.secret_codec import encode_data
 from meetingbots.models import names
 from meetingbots.models.bot import TokenKind
 
@@ -54,16 +54,16 @@ def join_secret(
         },
         "type": "Opaque",
         "immutable": True,
-        "data": {key: base64.b64encode(value.get_secret_value().encode()).decode() for key, value in values.items()},
+        "data": encode_data({key: value.get_secret_value() for key, value in values.items()}),
     }
 
 
 def read_delivery(secret: Mapping[str, Any]) -> Delivery:
-    """What an existing Secret of ours says was delivered. Raises ValueError if it is not one of ours."""
+    """The delivery that a Secret describes. Raises ValueError for a Secret of another origin."""
     metadata = secret["metadata"]
     annotations = metadata.get("annotations") or {}
     if _DELIVERED not in annotations:
-        raise ValueError("not a Secret of this operator")
+        raise ValueError("not a join-token Secret")
     issued = annotations.get(_ISSUED)
     return Delivery(
         pod_name=metadata["name"].removesuffix("-zoom"),

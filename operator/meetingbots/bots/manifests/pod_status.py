@@ -8,6 +8,7 @@ from typing import Any
 
 from meetingbots.bots.decide.pod_state import ContainerState, PodState
 from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION
+from meetingbots.models.bot import MeetingBot
 from meetingbots.models.names import BOT_CONTAINER
 
 _NOT_PLACED = frozenset({"Unschedulable", "SchedulingGated"})
@@ -88,3 +89,8 @@ def _time(text: str) -> datetime:
 
 def _optional_time(text: str | None) -> datetime | None:
     return _time(text) if text else None
+
+
+def belongs_to(item: Mapping[str, Any], bot: MeetingBot) -> bool:
+    """Whether an object's owner is this MeetingBot, and not a deleted one of the same name."""
+    return any(owner.get("uid") == bot.metadata.uid for owner in item["metadata"].get("ownerReferences", ()))

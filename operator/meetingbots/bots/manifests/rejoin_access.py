@@ -1,7 +1,7 @@
-"""What lets a running bot ask the operator for a further join token: an address, and a token that names its Pod.
+"""A running bot's access to the token endpoint: its URL, and a token that identifies the Pod.
 
-The token is a ServiceAccount token that the kubelet makes for this Pod and no other (Kubernetes, "ServiceAccount token
-volume projection"). It is good for the audience `meetingbots` only: the API server itself does not take it.
+The kubelet issues this ServiceAccount token for this Pod only (Kubernetes, "ServiceAccount token volume projection").
+Its audience is `meetingbots`, so the API server rejects it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PATH: Final = "/token"
 VOLUME: Final = "meetingbots-token"
 MOUNT_PATH: Final = "/var/run/secrets/meetingbots.dev"
 TOKEN_FILE: Final = f"{MOUNT_PATH}/token"
-_LIFE_SECONDS: Final = 3600  # the kubelet renews the file when four fifths of it are over
+_LIFE_SECONDS: Final = 3600  # the kubelet renews the file after four fifths of it
 
 
 def volume() -> dict[str, Any]:
@@ -27,12 +27,12 @@ def volume() -> dict[str, Any]:
 
 
 def volume_mount() -> dict[str, Any]:
-    """Where container `bot` finds it."""
+    """The mount of `volume` in container `bot`."""
     return {"name": VOLUME, "mountPath": MOUNT_PATH, "readOnly": True}
 
 
-def environment(*, token_url: str) -> list[dict[str, Any]]:
-    """The `env` entries of container `bot`; `token_url` is the endpoint's base, as Pods see it."""
+def variables(*, token_url: str) -> list[dict[str, Any]]:
+    """The `env` entries of container `bot`; `token_url` is the endpoint's base URL as Pods see it."""
     return [
         {"name": TOKEN_URL, "value": f"{token_url}{PATH}"},
         {"name": TOKEN_URL_TOKEN_FILE, "value": TOKEN_FILE},
@@ -40,7 +40,7 @@ def environment(*, token_url: str) -> list[dict[str, Any]]:
 
 
 def is_given(pod: Mapping[str, Any]) -> bool:
-    """Whether this Pod was made with the access: no template can set these variables itself."""
+    """Whether this Pod was created with the access. A template cannot set these variables itself."""
     containers = pod.get("spec", {}).get("containers", ())
     found = [item for item in containers if item.get("name") == names.BOT_CONTAINER]
     return any(variable.get("name") == TOKEN_URL for item in found for variable in item.get("env") or ())

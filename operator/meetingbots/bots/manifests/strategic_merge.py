@@ -1,8 +1,7 @@
-"""Strategic merge, as Kubernetes does it for Pod templates: objects are merged, lists by their merge keys.
+"""Strategic merge of Pod templates with the rules of the Kubernetes API.
 
-The rules are those of the Kubernetes API (PodSpec and Container, ``patchMergeKey`` and ``patchStrategy``): containers,
-their variables, volumes and so on are found by their names and merged; all other lists are replaced as a whole. `null`
-takes away, and so do ``$patch: delete`` and ``$patch: replace``.
+Objects are merged key by key. Lists with a ``patchMergeKey`` (PodSpec and Container: containers, env, volumes, …) are
+merged by this key; any other list is replaced. `null` and ``$patch: delete`` remove, ``$patch: replace`` replaces.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
+
+from meetingbots.bots.manifests.template import TemplateError
 
 Object: TypeAlias = dict[str, Any]
 
@@ -32,12 +33,8 @@ _CONTAINERS: Final = frozenset({"containers", "initContainers", "ephemeralContai
 _DIRECTIVE: Final = "$patch"
 
 
-class MergeError(ValueError):
-    """The templates cannot be merged; the text names the place."""
-
-
 def merge_template(base: Mapping[str, Any], patch: Mapping[str, Any]) -> Object:
-    """The Pod template `patch` over the template `base`; neither is changed. Raises `MergeError`."""
+    """The Pod template `patch` merged over `base`; neither is changed. Raises `TemplateError`."""
     return _objects(dict(base), dict(patch), at="template", parent="template")
 
 
@@ -48,7 +45,7 @@ def _objects(base: Object, patch: Object, *, at: str, parent: str) -> Object:
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
-        raise MergeError(f"{at}.$patch must be replace, merge or delete")
+        raise TemplateError(f"{at}.$patch must be replace, merge or delete")
     merged = copy.deepcopy(base)
     for key, value in patch.items():
         if key == _DIRECTIVE or key.startswith(("$setElementOrder/", "$retainKeys", "$deleteFromPrimitiveList/")):
@@ -76,9 +73,9 @@ def _lists(base: list[Any], patch: list[Any], *, at: str, name: str, merge_key: 
     for number, item in enumerate(patch):
         where = f"{at}[{number}]"
         if not isinstance(item, dict):
-            raise MergeError(f"{at} must be a list of objects")
+            raise TemplateError(f"{at} must be a list of objects")
         if item.get(merge_key) is None:
-            raise MergeError(f"{where} has no {merge_key}, by which it is found and merged: add it")
+            raise TemplateError(f"{where} has no {merge_key}, which identifies it: add it")
         places = [index for index, known in enumerate(merged) if _same(known, item, merge_key)]
         if item.get(_DIRECTIVE) == "delete":
             merged = [known for index, known in enumerate(merged) if index not in places]
@@ -92,14 +89,14 @@ def _lists(base: list[Any], patch: list[Any], *, at: str, name: str, merge_key: 
 def _same(known: Any, item: Object, merge_key: str) -> bool:
     if not isinstance(known, dict) or known.get(merge_key) != item[merge_key]:
         return False
-    # A port is another one for another protocol (Container, listMapKeys of ports).
+    # Ports are identified by number and protocol (Container, listMapKeys of ports).
     return merge_key != "containerPort" or known.get("protocol", "TCP") == item.get("protocol", "TCP")
 
 
 def _element(base: Object, item: Object, *, at: str, name: str) -> Object:
     parent = "containers" if name in _CONTAINERS else name
     if name == "volumes" and len(item) > 1:
-        # A volume has one source: another one takes the place of the first (patchStrategy retainKeys).
+        # A volume has one source, which a patch replaces (patchStrategy retainKeys).
         base = {key: value for key, value in base.items() if key in item}
     if name == "env" and {"value", "valueFrom"} & item.keys():
         base = {key: value for key, value in base.items() if key not in ("value", "valueFrom")}

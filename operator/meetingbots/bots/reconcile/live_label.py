@@ -1,35 +1,40 @@
-"""Running meetings, as the watch of their mappings tells: their bots' look at them, and the end of the watching."""
+"""Removes the label of running meetings from a mapping, once the meeting has ended and every bot knows it."""
 
 from __future__ import annotations
 
 import contextlib
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
 
 from meetingbots.bots.decide.live_label import is_dealt_with
+from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import ConflictError, NotFoundError
 from meetingbots.kube.resources import MAPPINGS
 from meetingbots.models import names
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.mapping import MeetingMapping
-from meetingbots.runtime.context import OperatorContext
+from meetingbots.runtime.context import ObjectCaches
 from meetingbots.runtime.object_cache import Key
 
-_ALL_BOTS_ARE_KNOWN_AFTER = timedelta(seconds=15)
-"""So long after its start a process waits for the first lists of its watches before it says that nobody is there."""
-_AFTER_A_CONFLICT = 1.0
+_CACHES_ARE_FILLED_AFTER: Final = timedelta(seconds=15)
+"""How long a new process waits for the first lists of its watches before it concludes that a meeting has no bots."""
+_CONFLICT_RETRY_SECONDS: Final = 1.0
 
 
 class LiveLabelReconciler:
-    """Takes the label of running meetings off where a meeting's end has been dealt with."""
+    """Reconciles the mappings of running meetings."""
 
-    def __init__(self, *, services: OperatorContext) -> None:
-        self._services = services
-        self._started_at = services.clock()
+    def __init__(self, *, kube: Kube, caches: ObjectCaches, clock: Callable[[], datetime]) -> None:
+        self._kube = kube
+        self._caches = caches
+        self._clock = clock
+        self._started_at = clock()
 
     async def reconcile(self, key: Key) -> float | None:
-        """Look at one mapping (`key` is its own); answers in how many seconds to look again. Raises `KubeError`."""
-        item = self._services.caches.live_mappings.get(key)
+        """Reconcile one mapping; returns the seconds until the next look, if one is due. Raises `KubeError`."""
+        item = self._caches.live_mappings.get(key)
         if item is None:
             return None
         try:
@@ -38,11 +43,11 @@ class LiveLabelReconciler:
             return None
         if not is_dealt_with(mapping, self._bots(key)):
             return None
-        since = self._services.clock() - self._started_at
-        if since < _ALL_BOTS_ARE_KNOWN_AFTER:
-            return (_ALL_BOTS_ARE_KNOWN_AFTER - since).total_seconds()
+        age = self._clock() - self._started_at
+        if age < _CACHES_ARE_FILLED_AFTER:
+            return (_CACHES_ARE_FILLED_AFTER - age).total_seconds()
         try:
-            await self._services.kube.patch(
+            await self._kube.patch(
                 MAPPINGS,
                 namespace=key.namespace,
                 name=key.name,
@@ -50,19 +55,18 @@ class LiveLabelReconciler:
                 resource_version=item["metadata"]["resourceVersion"],
             )
         except ConflictError:
-            return _AFTER_A_CONFLICT
+            return _CONFLICT_RETRY_SECONDS
         except NotFoundError:
             pass
-        self._services.caches.live_mappings.drop(key, uid=item["metadata"].get("uid"))
+        self._caches.live_mappings.drop(key, uid=item["metadata"].get("uid"))
         return None
 
     def _bots(self, key: Key) -> list[MeetingBot]:
-        cache, found = self._services.caches.bots, []
-        for place in cache.indexed(f"{key.namespace}/{key.name}"):
-            item = cache.get(place)
-            if item is None:
-                continue
-            # One that cannot be read is told at its own place.
+        found = []
+        for place in self._caches.bots.indexed(f"{key.namespace}/{key.name}"):
+            item = self._caches.bots.get(place)
+            # An invalid MeetingBot is reported by its own reconciliation.
             with contextlib.suppress(ModelError):
-                found.append(MeetingBot.from_object(item))
+                if item is not None:
+                    found.append(MeetingBot.from_object(item))
         return found

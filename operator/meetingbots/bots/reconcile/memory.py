@@ -1,56 +1,55 @@
-"""What this process remembers of a bot between two looks. Losing it at a restart costs a few requests and no harm."""
+"""What this process remembers of a bot between two reconciliations. A restart costs a few requests."""
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from meetingbots.bots.decide.facts import Delivery, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.mapping import MeetingMapping
-from meetingbots.runtime.object_cache import Object
+from meetingbots.runtime.object_cache import Key, Object
 
 
 @dataclass
 class AttemptMemory:
-    """Of the attempt whose Pod has this name."""
+    """The attempt with the Pod `pod_name`."""
 
     pod_name: str
     fresh: bool = False
-    """This process claimed the name just now and has not tried to create the Pod: it cannot exist yet."""
+    """This process has just claimed the name and has not tried to create the Pod, which cannot exist yet."""
     pod_seen: bool = False
     pod_looked_at: datetime | None = None
-    """When the Pod was last asked for, not only remembered from a watch."""
+    """When the Pod was last read, apart from the watch."""
     looked_at_gate: bool = False
-    """There is no Secret yet: so it was when the Pod was waiting, and no try to create one has been made since."""
+    """A read found no Secret while the Pod waited, and no create has been tried since."""
     looked_after_start: bool = False
-    """There was no Secret when the container was running."""
+    """A read found no Secret after the container had started."""
     delivery: Delivery | None = None
     token_failure: TokenFailure | None = None
     touches: int = 0
     touched_at: datetime | None = None
     secret_gone: bool = False
     prepared: bool = False
-    """What the tokens will be asked with has been read ahead."""
+    """What the token requests need was read ahead."""
     found_credential: str = ""
-    """The credential that did, where no mapping says so yet."""
+    """The credential that got the tokens, while no mapping lists it."""
     started_seen: bool = False
 
     def claimed(self) -> None:
-        """Remember that this process has just claimed the name: there is neither Pod nor Secret."""
+        """Note that this process has just claimed the name: there is neither Pod nor Secret."""
         self.fresh, self.looked_at_gate = True, True
 
 
 @dataclass
 class BotMemory:
-    """Of one MeetingBot, by its uid."""
+    """One MeetingBot, identified by its uid."""
 
     uid: str
     model: MeetingBot | None = None
-    """The bot as it was last read; `model_of` gives it again while the object is the same."""
     attempt: AttemptMemory | None = None
     meeting: MeetingRef | Problem | None = None
     meeting_read_at: datetime | None = None
@@ -60,29 +59,29 @@ class BotMemory:
     mapping_version: str = ""
     template: Problem | None = None
     template_until: datetime | None = None
-    """Until when Kubernetes' own refusal of the template is taken for granted; None: as long as the spec stays."""
+    """When Kubernetes' refusal of the template expires; None: not before the spec changes."""
     template_hash: str = ""
     doubtful: bool = False
     """Kubernetes has refused this template before."""
     checked_hash: str = ""
     done_before: frozenset[datetime] = frozenset()
-    """The joinAts of namesakes that were deleted by their time to live."""
+    """The joinAt times of bots of this name that were deleted by their time to live."""
     refused: Problem | None = None
     refused_until: datetime | None = None
 
     def model_of(self, item: Object) -> MeetingBot:
-        """The object as a model, read once for each of its states. Raises `ModelError`."""
+        """The object as a model, parsed once per resourceVersion. Raises `ModelError`."""
         version = item["metadata"].get("resourceVersion", "")
         if self.model is None or not version or self.model.metadata.resource_version != version:
             self.model = MeetingBot.from_object(item)
         return self.model
 
     def mapping_of(self, meeting_id: str) -> MeetingMapping | None:
-        """What is known of the mapping of this meeting, which may be another one than before an edit."""
+        """The known mapping of this meeting; an edit may have changed the meeting."""
         return self.mapping if self.mapping is not None and self.mapping.name == meeting_id else None
 
     def watch(self, item: Object) -> None:
-        """Take over what the watch told of the meeting's mapping; one that cannot be read changes nothing."""
+        """Take the mapping from the watch; an invalid one changes nothing."""
         version = item["metadata"].get("resourceVersion", "")
         if version == self.mapping_version:
             return
@@ -90,8 +89,22 @@ class BotMemory:
         with contextlib.suppress(ModelError):
             self.mapping = MeetingMapping.from_object(item)
 
+    def expect_template(self, template_hash: str) -> None:
+        """Start afresh with a new template: earlier refusals do not concern it."""
+        self.template_hash, self.template, self.template_until = template_hash, None, None
+        self.refused = self.refused_until = None
+        self.doubtful = False
+
+    def refuse_template(self, problem: Problem, *, now: datetime, seconds: float) -> None:
+        """Remember that Kubernetes refused the template, for so many seconds."""
+        self.template, self.template_until = problem, now + timedelta(seconds=seconds)
+
+    def refuse(self, problem: Problem, *, now: datetime, seconds: float) -> None:
+        """Remember that Kubernetes refused a Pod or Secret for a cause outside it, for so many seconds."""
+        self.refused, self.refused_until = problem, now + timedelta(seconds=seconds)
+
     def forget_refusals(self, now: datetime) -> None:
-        """Forget what Kubernetes said too long ago: a quota, a policy, a webhook may have changed."""
+        """Forget expired refusals: a quota, a policy or a webhook may have changed."""
         if self.refused_until is not None and now >= self.refused_until:
             self.refused = self.refused_until = None
         if self.template_until is not None and now >= self.template_until:
@@ -99,7 +112,7 @@ class BotMemory:
             self.checked_hash, self.doubtful = "", True
 
     def of_attempt(self, pod_name: str) -> AttemptMemory:
-        """The memory of the attempt with this Pod; a new one where the name is new."""
+        """The memory of the attempt with this Pod; empty for a new name."""
         if self.attempt is None or self.attempt.pod_name != pod_name:
             self.attempt = AttemptMemory(pod_name)
         return self.attempt
@@ -109,23 +122,23 @@ class BotMemory:
 class BotMemories:
     """The memories of all bots."""
 
-    _by_key: dict[object, BotMemory] = field(default_factory=dict)
-    _done: dict[object, dict[datetime, datetime]] = field(default_factory=dict)
-    """Of bots that were deleted by their time to live: until when each joinAt is remembered."""
+    _by_key: dict[Key, BotMemory] = field(default_factory=dict)
+    _done: dict[Key, dict[datetime, datetime]] = field(default_factory=dict)
+    """For bots that were deleted by their time to live: each joinAt, and until when it is remembered."""
 
-    def of(self, key: object, uid: str) -> BotMemory:
-        """The memory of this bot; a namesake that was deleted left none, but for the times at which it was done."""
+    def of(self, key: Key, uid: str) -> BotMemory:
+        """The memory of this bot; of a deleted bot of the same name, only the times at which it was done remain."""
         memory = self._by_key.get(key)
         if memory is None or memory.uid != uid:
             memory = self._by_key[key] = BotMemory(uid, done_before=frozenset(self._done.get(key, ())))
         return memory
 
-    def done(self, key: object, *, join_at: datetime, until: datetime, now: datetime) -> None:
-        """Remember until then that the bot of this name and joinAt was done and is deleted: Git may create it again."""
+    def done(self, key: Key, *, join_at: datetime, until: datetime, now: datetime) -> None:
+        """Remember that the bot with this name and joinAt is done and deleted: Git may create it again."""
         kept = {known: {moment: end for moment, end in ends.items() if end > now} for known, ends in self._done.items()}
         self._done = {known: ends for known, ends in kept.items() if ends}
         self._done.setdefault(key, {})[join_at] = until
 
-    def forget(self, key: object) -> None:
-        """The bot is gone."""
+    def forget(self, key: Key) -> None:
+        """Forget a deleted bot."""
         self._by_key.pop(key, None)

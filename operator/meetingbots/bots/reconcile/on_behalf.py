@@ -1,59 +1,73 @@
-"""On whose behalf a bot comes, and whether that user is in the meeting, as far as events have told."""
+"""The tokens that a bot needs, and the user on whose behalf it joins, as far as caches and events tell."""
 
 from __future__ import annotations
 
-import contextlib
-
 from meetingbots.bots.decide.candidates import Candidates, candidates
 from meetingbots.bots.decide.tokens import OnBehalfUser, person_in, wanted_tokens
-from meetingbots.models.base import ModelError
+from meetingbots.bots.reconcile.credential_reader import CredentialReader
+from meetingbots.kube.client import Kube
 from meetingbots.models.bot import MeetingBot, TokenKind
-from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.mapping import MeetingMapping
-from meetingbots.runtime.context import OperatorContext
+from meetingbots.runtime.app_owners import AppOwners
 from meetingbots.runtime.object_cache import Key
 
 
+class WantedTokens:
+    """Finds the token kinds of a bot; reads an app's Secret at most once."""
+
+    def __init__(self, *, kube: Kube, app_owners: AppOwners, credentials: CredentialReader) -> None:
+        self._kube = kube
+        self._app_owners = app_owners
+        self._credentials = credentials
+
+    async def kinds(self, bot: MeetingBot, credential: Key, *, meeting_account: str) -> tuple[TokenKind, ...]:
+        """The token kinds to request with `credential`, which speaks for `meeting_account`. Raises `KubeError`.
+
+        The bot's app is the on-behalf credential's, or else that of `credential`.
+        """
+        if not bot.tokens_defaulted or not meeting_account:
+            return bot.requested_tokens
+        on_behalf = self._credentials.get(on_behalf_key(bot) or credential)
+        if on_behalf is None:
+            return bot.requested_tokens
+        app = Key(bot.namespace, on_behalf.spec.app_secret_ref.name)
+        app_account = await self._app_owners.of(self._kube, app)
+        return wanted_tokens(bot, meeting_account=meeting_account, app_account=app_account)
+
+
 class OnBehalfUsers:
-    """Finds them in the caches, and asks for an app's Secret at most once."""
+    """Finds the user on whose behalf a bot joins."""
 
-    def __init__(self, *, services: OperatorContext) -> None:
-        self._services = services
+    def __init__(self, *, credentials: CredentialReader, wanted: WantedTokens) -> None:
+        self._credentials = credentials
+        self._wanted = wanted
 
-    async def of(self, bot: MeetingBot, mapping: MeetingMapping | None) -> OnBehalfUser | None:
-        """The user; None if the bot comes on nobody's behalf, or it is not known on whose. Raises `KubeError`."""
+    async def find(self, bot: MeetingBot, mapping: MeetingMapping | None) -> OnBehalfUser | None:
+        """The user; None if the bot joins on nobody's behalf, or the user is not known. Raises `KubeError`."""
         if TokenKind.ON_BEHALF not in bot.requested_tokens and not bot.tokens_defaulted:
             return None
-        reference, first = bot.spec.on_behalf.credential_ref, self._first(bot, mapping)
-        name = reference.name if reference is not None else first
-        if name is None or TokenKind.ON_BEHALF not in await self._wanted(bot, first, app_of=name):
+        first = self._first_candidate(bot, mapping)
+        user = on_behalf_key(bot) or first
+        if user is None or TokenKind.ON_BEHALF not in await self._kinds(bot, first):
             return None
-        return person_in(mapping, credential=name)
+        return person_in(mapping, credential=user.name)
 
-    async def _wanted(self, bot: MeetingBot, first: str | None, *, app_of: str) -> tuple[TokenKind, ...]:
-        if not bot.tokens_defaulted:
+    async def _kinds(self, bot: MeetingBot, first: Key | None) -> tuple[TokenKind, ...]:
+        credential = self._credentials.get(first) if first is not None else None
+        if first is None or credential is None:
             return bot.requested_tokens
-        meeting_side = self._credential(Key(bot.namespace, first)) if first is not None else None
-        bot_side = self._credential(Key(bot.namespace, app_of))
-        if meeting_side is None or bot_side is None or not meeting_side.status.account_id:
-            return bot.requested_tokens
-        app = Key(bot.namespace, bot_side.spec.app_secret_ref.name)
-        account = await self._services.app_accounts.of(self._services.kube, app)
-        return wanted_tokens(bot, meeting_account=meeting_side.status.account_id, app_account=account)
+        return await self._wanted.kinds(bot, first, meeting_account=credential.status.account_id or "")
 
-    def _first(self, bot: MeetingBot, mapping: MeetingMapping | None) -> str | None:
+    def _first_candidate(self, bot: MeetingBot, mapping: MeetingMapping | None) -> Key | None:
+        """The credential that is tried first for the meeting's own tokens."""
         if bot.spec.credential_ref is not None and bot.spec.credential_selector is None:
-            return bot.spec.credential_ref.name
-        known = self._all(bot.namespace) if bot.spec.credential_selector is not None else ()
+            return Key(bot.namespace, bot.spec.credential_ref.name)
+        known = self._credentials.all(bot.namespace) if bot.spec.credential_selector is not None else ()
         found = candidates(bot, mapping=mapping, credentials=known)
-        return found.names[0] if isinstance(found, Candidates) else None
+        return Key(bot.namespace, found.names[0]) if isinstance(found, Candidates) else None
 
-    def _all(self, namespace: str) -> list[ZoomCredential]:
-        keys = [key for key in self._services.caches.credentials if key.namespace == namespace]
-        return [credential for key in keys if (credential := self._credential(key)) is not None]
 
-    def _credential(self, key: Key) -> ZoomCredential | None:
-        item = self._services.caches.credentials.get(key)
-        with contextlib.suppress(ModelError):
-            return ZoomCredential.from_object(item) if item is not None else None
-        return None
+def on_behalf_key(bot: MeetingBot) -> Key | None:
+    """The credential that the spec names for the on-behalf token."""
+    reference = bot.spec.on_behalf.credential_ref
+    return Key(bot.namespace, reference.name) if reference is not None else None

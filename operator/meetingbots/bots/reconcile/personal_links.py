@@ -1,92 +1,82 @@
-"""Personal links (zoom.us/my/NAME): the meeting ID behind them is known to their user only, who is asked at Zoom.
+"""The meeting ID behind a personal link (zoom.us/my/NAME), which Zoom tells only to the link's own user.
 
-Asked are the named, the selected, or else all credentials of the namespace, each about its own user; what they say is
+The named, the selected, or else all user-level credentials of the namespace ask for their own user. The answers are
 kept in memory for some minutes, and nowhere else.
 """
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from meetingbots.credentials.sessions.access_tokens import AccessTokens, NotReady
-from meetingbots.models.base import ModelError
+from cachetools import TTLCache
+
+from meetingbots.bots.reconcile.credential_reader import CredentialReader
+from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSessions
 from meetingbots.models.bot import MeetingBot
-from meetingbots.models.credential import Level, ZoomCredential
-from meetingbots.runtime.context import OperatorContext
+from meetingbots.models.credential import Level
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import ZoomError
 from meetingbots.zoom.links import MeetingLink
 
-_KEPT: Final = timedelta(minutes=10)
-_MOST_CREDENTIALS: Final = 50
+_KEPT_SECONDS: Final = 600.0
+_MAX_USERS: Final = 10_000
+_MAX_CREDENTIALS: Final = 50
 _COMMON_HOST: Final = "zoom.us"
 
 
 @dataclass(frozen=True)
-class _Known:
-    """A user's personal link and meeting ID; `name` is empty for one without a link."""
+class _PersonalRoom:
+    """A user's personal link and meeting ID; `name` is empty for a user without a link."""
 
     name: str
     host: str
     meeting_id: str | None
-    until: datetime
+
+    def fits(self, link: MeetingLink) -> bool:
+        """Whether `link` leads here. A company's own host and zoom.us lead to the same user."""
+        same_host = self.host == link.host or _COMMON_HOST in (self.host, link.host)
+        return bool(self.name) and self.name == (link.vanity or "").lower() and same_host
 
 
 class PersonalLinks:
     """Finds the meeting ID of a personal link."""
 
-    def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens) -> None:
-        self._services = services
-        self._access_tokens = access_tokens
-        self._known: dict[Key, _Known] = {}
+    def __init__(
+        self, *, sessions: ZoomSessions, credentials: CredentialReader, monotonic: Callable[[], float]
+    ) -> None:
+        self._sessions = sessions
+        self._credentials = credentials
+        self._rooms: TTLCache[Key, _PersonalRoom] = TTLCache(_MAX_USERS, ttl=_KEPT_SECONDS, timer=monotonic)
 
     async def meeting_id(self, bot: MeetingBot, link: MeetingLink) -> str | None:
-        """The ID; None if no user is known, or more than one could be meant. Raises `KubeError`."""
-        found = set()
-        for key in self._candidates(bot):
-            known = await self._of(key)
-            if known is not None and known.meeting_id is not None and _fits(known, link):
-                found.add(known.meeting_id)
+        """The ID; None if it belongs to no known user, or to more than one. Raises `KubeError`."""
+        rooms = [await self._room(key) for key in self._candidates(bot)]
+        found = {room.meeting_id for room in rooms if room is not None and room.meeting_id and room.fits(link)}
         return found.pop() if len(found) == 1 else None
 
-    async def _of(self, key: Key) -> _Known | None:
-        now = self._services.clock()
-        known = self._known.get(key)
-        if known is not None and now < known.until:
+    async def _room(self, key: Key) -> _PersonalRoom | None:
+        known = self._rooms.get(key)
+        if known is not None:
             return known
-        access = await self._access_tokens.get(key)
-        if isinstance(access, NotReady):
-            return None
-        api = self._services.zoom_api(access.api_url, account=access.account_id)
         try:
-            user = await api.me(access.token)
-        except ZoomError:
-            return None  # asked again with the bot's next look
+            session = await self._sessions.session(key)
+            user = await session.call(lambda api, token: api.me(token))
+        except (NoAccessTokenError, ZoomError):
+            return None  # The bot's next reconciliation asks again.
         host = urlsplit(user.vanity_url).hostname or _COMMON_HOST
-        self._known[key] = _Known(name=user.vanity.lower(), host=host, meeting_id=user.pmi, until=now + _KEPT)
-        return self._known[key]
+        room = self._rooms[key] = _PersonalRoom(name=user.vanity.lower(), host=host, meeting_id=user.pmi)
+        return room
 
     def _candidates(self, bot: MeetingBot) -> list[Key]:
         reference, selector = bot.spec.credential_ref, bot.spec.credential_selector
-        cache, found = self._services.caches.credentials, []
-        for key in cache:
-            item = cache.get(key) if key.namespace == bot.namespace else None
-            if item is None:
-                continue
-            with contextlib.suppress(ModelError):
-                credential = ZoomCredential.from_object(item)
-                named = reference is None or reference.name == credential.name
-                allowed = selector is None or selector.matches(credential.metadata.labels)
-                if named and allowed and credential.spec.level is Level.USER:
-                    found.append(key)
-        return sorted(found)[:_MOST_CREDENTIALS]
-
-
-def _fits(known: _Known, link: MeetingLink) -> bool:
-    """Whether the link is that user's. A company's own address and zoom.us lead to the same user."""
-    same_host = known.host == link.host or _COMMON_HOST in (known.host, link.host)
-    return bool(known.name) and known.name == (link.vanity or "").lower() and same_host
+        found = [
+            Key(bot.namespace, credential.name)
+            for credential in self._credentials.all(bot.namespace)
+            if credential.spec.level is Level.USER
+            and (reference is None or reference.name == credential.name)
+            and (selector is None or selector.matches(credential.metadata.labels))
+        ]
+        return sorted(found)[:_MAX_CREDENTIALS]

@@ -1,236 +1,216 @@
-"""All tokens of a bot with one credential, made together at the last moment, as join tokens live two minutes only."""
+"""Requests all tokens of a bot with one credential, at the last moment: a join token lives two minutes (Zoom)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final, TypeVar
 
 from pydantic import SecretStr
 
 from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.token_errors import Refusal, refusal_of
-from meetingbots.bots.decide.tokens import wanted_tokens
-from meetingbots.bots.reconcile.meeting_lookup import MeetingLookup
-from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTokens, NotReady
-from meetingbots.models.base import ModelError
+from meetingbots.bots.reconcile.credential_reader import CredentialReader
+from meetingbots.bots.reconcile.on_behalf import WantedTokens, on_behalf_key
+from meetingbots.credentials.sessions.access_tokens import AccessTokens
+from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSession, ZoomSessions
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind, TokenPolicy
-from meetingbots.models.credential import Level, ZoomCredential
-from meetingbots.runtime.context import OperatorContext
+from meetingbots.models.credential import Level
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.api import JoinTokenKind
 from meetingbots.zoom.errors import Cause, ZoomError
 
-_JOIN_KINDS: Mapping[TokenKind, JoinTokenKind] = {
+_JOIN_KINDS: Final[Mapping[TokenKind, JoinTokenKind]] = {
     TokenKind.LOCAL_RECORDING: JoinTokenKind.LOCAL_RECORDING,
     TokenKind.LIVE_STREAMING: JoinTokenKind.LIVE_STREAMING,
     TokenKind.LOCAL_ARCHIVING: JoinTokenKind.LOCAL_ARCHIVING,
 }
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Minted:
-    """What one credential gave; `given_up` says that it is not to be delivered, as what is missing is missed.
+class TokenRequest:
+    """What a bot asks for.
 
-    `untried`: others were not asked for, as the on-behalf token did not come; they may be had when that is given up.
+    `absent`: its on-behalf user is not in the meeting, so no on-behalf token is requested. `settle`: the wait for
+    transient failures is over, so some of the tokens suffice.
+    """
+
+    bot: MeetingBot
+    meeting: MeetingRef
+    absent: bool
+    settle: bool
+
+
+@dataclass(frozen=True)
+class TokenSet:
+    """The tokens that one credential got. `deliverable` is False where the missing ones are worth another try.
+
+    `untried`: without the on-behalf token the others were not requested; they may be available.
     """
 
     tokens: Mapping[TokenKind, SecretStr] = field(repr=False)
     refusals: tuple[Refusal, ...] = ()
     issued_at: datetime | None = None
-    given_up: bool = True
+    deliverable: bool = False
     untried: bool = False
 
 
 @dataclass(frozen=True)
-class Fresh:
-    """A token fresh from Zoom; `sent_at` is when it was asked for, which is not before its turn in the rate limit."""
+class FreshToken:
+    """A new token. `sent_at` is when its request left, after the wait for its turn in the rate limit."""
 
     token: SecretStr = field(repr=False)
     sent_at: datetime
 
 
-class TokenMint:
-    """Asks Zoom for tokens."""
+class TokenRequests:
+    """Requests tokens from Zoom."""
 
-    def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens, lookup: MeetingLookup) -> None:
-        self._services = services
+    def __init__(
+        self,
+        *,
+        sessions: ZoomSessions,
+        access_tokens: AccessTokens,
+        credentials: CredentialReader,
+        wanted: WantedTokens,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._sessions = sessions
         self._access_tokens = access_tokens
-        self._lookup = lookup
+        self._credentials = credentials
+        self._wanted = wanted
+        self._clock = clock
 
-    async def mint(
-        self, bot: MeetingBot, meeting: MeetingRef, name: str, *, absent: bool = False, settle: bool = False
-    ) -> Minted:
-        """Ask with the credential `name`. Raises `KubeError` only.
-
-        `absent`: no on-behalf token is asked for, its user is not there. `settle`: half is better than waiting on.
-        """
-        key = Key(bot.namespace, name)
-        access = await self._access_tokens.get(key)
-        if isinstance(access, NotReady):
-            return Minted({}, (Refusal(name, BotReason.CREDENTIAL_NOT_READY, access.message, transient=True),))
-        kinds = await self._kinds(bot, key, access)
-        batch = _Batch(bot=bot, settle=settle)
+    async def send(self, request: TokenRequest, name: str) -> TokenSet:
+        """Request the tokens with the credential `name`. Raises only `KubeError`."""
+        key = Key(request.bot.namespace, name)
+        try:
+            session = await self._sessions.session(key)
+        except NoAccessTokenError as error:
+            return TokenSet({}, (Refusal(name, BotReason.CREDENTIAL_NOT_READY, str(error), transient=True),))
+        kinds = await self._wanted.kinds(request.bot, key, meeting_account=session.access.account_id)
+        batch = _Batch(request)
         others = [kind for kind in kinds if kind is not TokenKind.ON_BEHALF]
         if TokenKind.ON_BEHALF in kinds:
-            # First of all: without it the others would be made in vain.
-            batch.add(TokenKind.ON_BEHALF, await self._on_behalf(bot, meeting, key, absent=absent))
-            if batch.in_vain:
-                return Minted({}, tuple(batch.refusals), untried=bool(others))
-        for kind, answer in zip(
-            others, await asyncio.gather(*(self._one(bot, meeting, key, access, kind) for kind in others)), strict=True
-        ):
+            # Without this token the bot does not get in, and the others would expire unused.
+            batch.add(TokenKind.ON_BEHALF, await self.on_behalf(request, name))
+            if batch.misses_needed:
+                return TokenSet({}, tuple(batch.refusals), untried=bool(others))
+        answers = await asyncio.gather(*(self._one(request, key, session, kind) for kind in others))
+        for kind, answer in zip(others, answers, strict=True):
             batch.add(kind, answer)
-        return batch.minted(kinds)
+        return batch.token_set(kinds)
 
     async def prepare(self, bot: MeetingBot, name: str) -> None:
-        """Have in memory what `mint` reads before it asks Zoom; what is not there is not waited for."""
-        key, reference = Key(bot.namespace, name), bot.spec.on_behalf.credential_ref
+        """Load into memory what `send` needs before it calls Zoom, without waiting for a renewal."""
+        key, on_behalf = Key(bot.namespace, name), on_behalf_key(bot)
         access = await self._access_tokens.prefetch(key)
         if access is None:
             return
-        kinds = await self._kinds(bot, key, access)
-        if TokenKind.ON_BEHALF in kinds and reference is not None:
-            await self._access_tokens.prefetch(Key(bot.namespace, reference.name))
+        kinds = await self._wanted.kinds(bot, key, meeting_account=access.account_id)
+        if TokenKind.ON_BEHALF in kinds and on_behalf is not None:
+            await self._access_tokens.prefetch(on_behalf)
 
-    async def on_behalf_alone(self, bot: MeetingBot, meeting: MeetingRef, name: str) -> Fresh | Refusal:
-        """The on-behalf token only, with its own credential `name`, where the meeting's are of no use."""
-        return await self._on_behalf(bot, meeting, Key(bot.namespace, name), absent=False)
-
-    async def _kinds(self, bot: MeetingBot, key: Key, access: AccessToken) -> tuple[TokenKind, ...]:
-        if not bot.tokens_defaulted:
-            return bot.requested_tokens
-        account = await self.app_account(bot, key)
-        return wanted_tokens(bot, meeting_account=access.account_id, app_account=account)
-
-    async def app_account(self, bot: MeetingBot, key: Key) -> str:
-        """The account of the owner of the app with which the bot comes; empty if it is not known."""
-        reference = bot.spec.on_behalf.credential_ref
-        place = Key(key.namespace, reference.name) if reference is not None else key
-        credential = self._credential(place)
-        if credential is None:
-            return ""
-        app = Key(place.namespace, credential.spec.app_secret_ref.name)
-        return await self._services.app_accounts.of(self._services.kube, app)
-
-    async def _on_behalf(self, bot: MeetingBot, meeting: MeetingRef, key: Key, *, absent: bool) -> Fresh | Refusal:
-        reference = bot.spec.on_behalf.credential_ref
-        place = Key(key.namespace, reference.name) if reference is not None else key
-        kind = TokenKind.ON_BEHALF
-        if absent:
-            words = f"{kind}: the user of this credential is not in the meeting"
-            return Refusal(place.name, BotReason.USER_NOT_IN_MEETING, words, transient=False, kind=kind)
-        access = await self._access_tokens.get(place)
-        if isinstance(access, NotReady):
-            words = f"{kind}: {access.message}"
-            return Refusal(place.name, BotReason.CREDENTIAL_NOT_READY, words, transient=True, kind=kind)
-        return await self._one(bot, meeting, place, access, kind)
+    async def on_behalf(self, request: TokenRequest, name: str) -> FreshToken | Refusal:
+        """Request the on-behalf token, with the spec's own credential for it, or else with `name`."""
+        key, kind = on_behalf_key(request.bot) or Key(request.bot.namespace, name), TokenKind.ON_BEHALF
+        if request.absent:
+            message = f"{kind}: the user of this credential is not in the meeting"
+            return Refusal(key.name, BotReason.USER_NOT_IN_MEETING, message, transient=False, kind=kind)
+        try:
+            session = await self._sessions.session(key)
+        except NoAccessTokenError as error:
+            return Refusal(key.name, BotReason.CREDENTIAL_NOT_READY, f"{kind}: {error}", transient=True, kind=kind)
+        return await self._one(request, key, session, kind)
 
     async def _one(
-        self, bot: MeetingBot, meeting: MeetingRef, key: Key, access: AccessToken, kind: TokenKind
-    ) -> Fresh | Refusal:
+        self, request: TokenRequest, key: Key, session: ZoomSession, kind: TokenKind
+    ) -> FreshToken | Refusal:
         try:
-            return await self._ask(key, access, kind, meeting, bypass=bot.spec.bypass_waiting_room)
+            match kind:
+                case TokenKind.ZAK:
+                    return await self._zak(request.meeting, key, session)
+                case TokenKind.ON_BEHALF:
+                    meeting_id = request.meeting.meeting_id
+                    token = await session.call(lambda api, access: api.on_behalf_token(access, meeting_id=meeting_id))
+                    return FreshToken(token, self._clock())
+                case _:
+                    return await self._join_token(request, session, _JOIN_KINDS[kind])
         except ZoomError as error:
-            return refusal_of(key.name, kind, error, now=self._services.clock())
+            return refusal_of(key.name, kind, error, now=self._clock())
 
-    async def _ask(self, key: Key, access: AccessToken, kind: TokenKind, meeting: MeetingRef, *, bypass: bool) -> Fresh:
-        try:
-            return await self._request(key, access, kind, meeting, bypass=bypass)
-        except ZoomError as error:
-            if error.kind is not Cause.TOKEN_EXPIRED:
-                raise
-            # Zoom no longer takes this access token: get a newer one and ask once more.
-            self._access_tokens.invalidate(key, access)
-            newer = await self._access_tokens.get(key)
-            if isinstance(newer, NotReady):
-                raise
-            return await self._request(key, newer, kind, meeting, bypass=bypass)
+    async def _join_token(self, request: TokenRequest, session: ZoomSession, kind: JoinTokenKind) -> FreshToken:
+        answer = await _at_right_path(
+            request.meeting.kind,
+            lambda webinar: session.call(
+                lambda api, access: api.join_token(
+                    access,
+                    meeting_id=request.meeting.meeting_id,
+                    kind=kind,
+                    webinar=webinar,
+                    bypass_waiting_room=request.bot.spec.bypass_waiting_room,
+                )
+            ),
+        )
+        return FreshToken(answer.token, self._clock() - timedelta(seconds=answer.asked_seconds))
 
-    async def _request(
-        self, key: Key, access: AccessToken, kind: TokenKind, meeting: MeetingRef, *, bypass: bool
-    ) -> Fresh:
-        api = self._services.zoom_api(access.api_url, account=access.account_id)
-        if kind is TokenKind.ZAK:
-            return self._fresh(await api.zak(access.token, user_id=await self._host(key, meeting)))
-        if kind is TokenKind.ON_BEHALF:
-            return self._fresh(await api.on_behalf_token(access.token, meeting_id=meeting.meeting_id))
-
-        async def ask(*, webinar: bool) -> Fresh:
-            answer = await api.join_token(
-                access.token,
-                meeting_id=meeting.meeting_id,
-                kind=_JOIN_KINDS[kind],
-                webinar=webinar,
-                bypass_waiting_room=bypass,
+    async def _zak(self, meeting: MeetingRef, key: Key, session: ZoomSession) -> FreshToken:
+        """The ZAK of the credential's user; an account-level credential gets that of the meeting's host."""
+        credential, user = self._credentials.get(key), "me"
+        if credential is not None and credential.spec.level is Level.ACCOUNT:
+            found = await _at_right_path(
+                meeting.kind,
+                lambda webinar: session.call(
+                    lambda api, access: api.meeting(access, meeting_id=meeting.meeting_id, webinar=webinar)
+                ),
             )
-            return self._fresh(answer.token, asked_seconds=answer.asked_seconds)
+            user = found.host_id
+        return FreshToken(await session.call(lambda api, access: api.zak(access, user_id=user)), self._clock())
 
-        webinar = meeting.kind is MeetingKind.WEBINAR
-        try:
-            return await ask(webinar=webinar)
-        except ZoomError as error:
-            if error.kind is not (Cause.IS_MEETING if webinar else Cause.IS_WEBINAR):
-                raise
-            # The link did not tell, or told wrong: webinars have their own address.
-            return await ask(webinar=not webinar)
 
-    def _fresh(self, token: SecretStr, *, asked_seconds: float = 0.0) -> Fresh:
-        return Fresh(token, self._services.clock() - timedelta(seconds=asked_seconds))
-
-    async def _host(self, key: Key, meeting: MeetingRef) -> str:
-        """Whose ZAK is wanted: the credential's user's, or the host's where it speaks for a whole account."""
-        credential = self._credential(key)
-        if credential is None or credential.spec.level is not Level.ACCOUNT:
-            return "me"
-        webinar = meeting.kind is MeetingKind.WEBINAR
-        try:
-            found = await self._lookup.describe(key, meeting.meeting_id, webinar=webinar)
-        except ZoomError as error:
-            if error.kind is not (Cause.IS_MEETING if webinar else Cause.IS_WEBINAR):
-                raise
-            found = await self._lookup.describe(key, meeting.meeting_id, webinar=not webinar)
-        return found.host_id
-
-    def _credential(self, key: Key) -> ZoomCredential | None:
-        item = self._services.caches.credentials.get(key)
-        try:
-            return ZoomCredential.from_object(item) if item is not None else None
-        except ModelError:
-            return None
+async def _at_right_path(kind: MeetingKind, ask: Callable[[bool], Awaitable[T]]) -> T:
+    """The result of `ask(webinar)`. Where Zoom says that the kind is wrong, `ask` runs again with the other one."""
+    webinar = kind is MeetingKind.WEBINAR
+    try:
+        return await ask(webinar)
+    except ZoomError as error:
+        if error.kind is not (Cause.IS_MEETING if webinar else Cause.IS_WEBINAR):
+            raise
+        return await ask(not webinar)
 
 
 @dataclass
 class _Batch:
-    """The tokens of one try, and what was refused."""
+    """The tokens and refusals of one request."""
 
-    bot: MeetingBot
-    settle: bool
-    tokens: dict[TokenKind, Fresh] = field(default_factory=dict)
+    request: TokenRequest
+    tokens: dict[TokenKind, FreshToken] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
 
-    def add(self, kind: TokenKind, answer: Fresh | Refusal) -> None:
+    def add(self, kind: TokenKind, answer: FreshToken | Refusal) -> None:
         if isinstance(answer, Refusal):
             self.refusals.append(answer)
         else:
             self.tokens[kind] = answer
 
     @property
-    def in_vain(self) -> bool:
-        """Whether what was refused so far is insisted on, or may still come."""
-        required = self.bot.spec.token_policy is TokenPolicy.REQUIRED
+    def misses_needed(self) -> bool:
+        """Whether a refused token is required, or may still be issued."""
+        required = self.request.bot.spec.token_policy is TokenPolicy.REQUIRED
         return any(required or self._may_come(refusal) for refusal in self.refusals)
 
     def _may_come(self, refusal: Refusal) -> bool:
-        # A user who is not there is waited for longer than Zoom.
-        return refusal.transient and (not self.settle or refusal.reason is BotReason.USER_NOT_IN_MEETING)
+        # The wait for a user outlasts the wait for Zoom.
+        return refusal.transient and (not self.request.settle or refusal.reason is BotReason.USER_NOT_IN_MEETING)
 
-    def minted(self, kinds: Sequence[TokenKind]) -> Minted:
+    def token_set(self, kinds: Sequence[TokenKind]) -> TokenSet:
         ordered = {kind: self.tokens[kind].token for kind in kinds if kind in self.tokens}
         issued_at = min((fresh.sent_at for fresh in self.tokens.values()), default=None)
-        # With nothing of the meeting's own credential, another one's turn comes.
+        # Without any token of the meeting's own, another credential is tried.
         of_meeting = [kind for kind in kinds if kind is not TokenKind.ON_BEHALF]
-        nothing = bool(of_meeting) and not any(kind in ordered for kind in of_meeting)
-        given_up = not ordered or self.in_vain or (nothing and not self.settle)
-        return Minted(ordered, tuple(self.refusals), issued_at=issued_at, given_up=given_up)
+        none_of_meeting = bool(of_meeting) and not any(kind in ordered for kind in of_meeting)
+        deliverable = bool(ordered) and not self.misses_needed and not (none_of_meeting and not self.request.settle)
+        return TokenSet(ordered, tuple(self.refusals), issued_at=issued_at, deliverable=deliverable)

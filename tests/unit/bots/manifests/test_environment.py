@@ -1,4 +1,4 @@
-from meetingbots.bots.manifests.environment import ALL, FROM_SECRET, environment, secret_values
+from meetingbots.bots.manifests.environment import ALL, FROM_SECRET, secret_values, variables
 from meetingbots.models.bot import TokenKind
 from pydantic import SecretStr
 
@@ -18,7 +18,7 @@ OPEN = {"ZOOM_MEETING_ID", "ZOOM_DISPLAY_NAME"}
 
 
 def test_every_variable_is_set_and_what_is_secret_comes_from_the_secret() -> None:
-    env = environment(meeting_id="81234567890", display_name="Notetaker", secret_name="pod-zoom")
+    env = variables(meeting_id="81234567890", display_name="Notetaker", secret_name="pod-zoom")
     assert [item["name"] for item in env] == EVERY_NAME
     for item in env:
         if item["name"] in OPEN:
@@ -31,7 +31,7 @@ def test_every_variable_is_set_and_what_is_secret_comes_from_the_secret() -> Non
 
 def test_a_display_name_is_shown_as_it_was_written() -> None:
     for name, value in (("$(HOME) $$ 5$", "$$(HOME) $$$$ 5$$"), ("Ünï", "Ünï"), ("a b", "a b")):
-        env = environment(meeting_id="81234567890", display_name=name, secret_name="s")
+        env = variables(meeting_id="81234567890", display_name=name, secret_name="s")
         assert env[1] == {"name": "ZOOM_DISPLAY_NAME", "value": value}
 
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meetingbots.bots.decide.pod_names import attempt_of, pod_name
 from meetingbots.bots.manifests.environment import ALL
-from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION, TemplateError, bot_pod, spec_hash
+from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION, PodSettings, bot_pod, spec_hash
+from meetingbots.bots.manifests.template import TemplateError
 
 from tests.unit.bots.bot_builders import IMAGE, MEETING, NOW, POD, SECRET, UID, at, bot
 
@@ -15,13 +16,15 @@ DEFAULT_IMAGE = "registry.example/default:1"
 
 
 def build(template: Any = None, *, image: str = DEFAULT_IMAGE, **spec: Any) -> dict[str, Any]:
-    return bot_pod(bot(template=template, **spec), name=POD, meeting_id=MEETING, bot_image=image, now=NOW)
+    return bot_pod(
+        bot(template=template, **spec), name=POD, meeting_id=MEETING, settings=PodSettings(bot_image=image), now=NOW
+    )
 
 
 def over(default: dict[str, Any], template: Any = None) -> dict[str, Any]:
     """A Pod from an author's template over the cluster's default one."""
     return bot_pod(
-        bot(template=template), name=POD, meeting_id=MEETING, bot_image="", now=NOW, default_template=default
+        bot(template=template), name=POD, meeting_id=MEETING, settings=PodSettings(template=default), now=NOW
     )
 
 
@@ -73,7 +76,9 @@ def test_defaults() -> None:
     assert pod["metadata"]["annotations"] == {
         "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
         "karpenter.sh/do-not-disrupt": "true",
-        SPEC_HASH_ANNOTATION: spec_hash(bot(template=with_bot()), meeting_id=MEETING, bot_image=DEFAULT_IMAGE),
+        SPEC_HASH_ANNOTATION: spec_hash(
+            bot(template=with_bot()), meeting_id=MEETING, settings=PodSettings(bot_image=DEFAULT_IMAGE)
+        ),
     }
 
 
@@ -206,7 +211,7 @@ def test_active_deadline_is_a_backstop() -> None:
 def test_building_changes_nothing_of_the_bot_and_is_repeatable() -> None:
     made = bot(template=with_bot({"env": [{"name": "A", "value": "1"}]}, tolerations=[]))
     before = copy.deepcopy(made.spec.template)
-    pods = [bot_pod(made, name=POD, meeting_id=MEETING, bot_image="", now=NOW) for _ in range(2)]
+    pods = [bot_pod(made, name=POD, meeting_id=MEETING, settings=PodSettings(), now=NOW) for _ in range(2)]
     assert pods[0] == pods[1]
     assert made.spec.template == before
 
@@ -279,7 +284,7 @@ def test_nulls_are_as_good_as_nothing() -> None:
 
 def test_the_fingerprint_tells_what_changes_the_pod() -> None:
     def of(meeting_id: str = MEETING, **spec: Any) -> str:
-        return spec_hash(bot(**spec), meeting_id=meeting_id, bot_image="i")
+        return spec_hash(bot(**spec), meeting_id=meeting_id, settings=PodSettings(bot_image="i"))
 
     changed = [
         of(displayName="Other"),
@@ -308,7 +313,9 @@ def test_the_fingerprint_tells_what_changes_the_pod() -> None:
 )
 def test_another_default_image_replaces_only_pods_that_have_it(template: Any, default: Any, matters: bool) -> None:
     one, other = (
-        spec_hash(bot(template=template), meeting_id=MEETING, bot_image=image, default_template=default)
+        spec_hash(
+            bot(template=template), meeting_id=MEETING, settings=PodSettings(bot_image=image, template=default or {})
+        )
         for image in ("old", "new")
     )
     assert (one != other) is matters

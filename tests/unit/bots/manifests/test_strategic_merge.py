@@ -4,7 +4,8 @@ import copy
 from typing import Any
 
 import pytest
-from meetingbots.bots.manifests.strategic_merge import MergeError, merge_template
+from meetingbots.bots.manifests.strategic_merge import merge_template
+from meetingbots.bots.manifests.template import TemplateError
 
 BASE: dict[str, Any] = {
     "metadata": {"labels": {"a": "1", "b": "2"}},
@@ -140,7 +141,7 @@ def test_nulls_and_directives_go_from_what_is_new_too() -> None:
     ],
 )
 def test_what_cannot_be_merged_is_told(spec: dict[str, Any], words: str) -> None:
-    with pytest.raises(MergeError, match=words):
+    with pytest.raises(TemplateError, match=words):
         merge_template(BASE, {"spec": spec})
 
 

@@ -13,7 +13,10 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from meetingbots.bots import assembly
+from meetingbots.bots.assembly import BotSlice
 from meetingbots.bots.reconcile.reconciler import BotReconciler
+from meetingbots.bots.rejoin.service import RejoinService
 from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTokens, NotReady
 from meetingbots.kube.client import Object
 from meetingbots.kube.event_recorder import EventRecorder
@@ -22,6 +25,7 @@ from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.credential import CredentialReason
 from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
+from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key, ObjectCache, key_of
 from meetingbots.runtime.settings import OperatorSettings
@@ -112,7 +116,7 @@ class Operator:
     cluster: Cluster
     services: OperatorContext
     tokens: Tokens
-    bots: BotReconciler
+    slice: BotSlice
 
     def watch(self) -> None:
         """What the watches tell: the caches are as the API server is."""
@@ -129,7 +133,29 @@ class Operator:
         """Reconcile the bot once."""
         if watch:
             self.watch()
-        return await self.bots.reconcile(KEY)
+        return await self._reconcile("MeetingBot", KEY)
+
+    async def reconcile_mapping(self, key: Key) -> float | None:
+        """Reconcile the mapping of a running meeting once."""
+        return await self._reconcile("MeetingMapping", key)
+
+    @property
+    def rejoins(self) -> RejoinService:
+        """The service behind the token endpoint."""
+        return self.slice.rejoins
+
+    @property
+    def bots(self) -> BotReconciler:
+        """The reconciler of MeetingBots."""
+        found = getattr(self._controller("MeetingBot").reconcile, "__self__", None)
+        assert isinstance(found, BotReconciler)
+        return found
+
+    async def _reconcile(self, kind: str, key: Key) -> float | None:
+        return await self._controller(kind).reconcile(key)
+
+    def _controller(self, kind: str) -> Controller[Key]:
+        return next(one for one in self.slice.controllers if one.kind == kind)
 
     def events(self) -> list[Object]:
         """The Events that were recorded and not looked at yet."""
@@ -203,7 +229,8 @@ class Bench:
             caches=ObjectCaches(),
         )
         tokens = Tokens(services=services)
-        return Operator(self.cluster, services, tokens, BotReconciler(services=services, access_tokens=tokens))
+        bots = assembly.assemble(services, access_tokens=tokens, monotonic=self.clock.seconds)
+        return Operator(self.cluster, services, tokens, bots)
 
     # To look.
 

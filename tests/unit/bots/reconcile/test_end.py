@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from meetingbots.bots.reconcile.live_label import LiveLabelReconciler
 from meetingbots.kube.resources import BOTS, MAPPINGS, PODS
 from meetingbots.models import names
 from meetingbots.models.base import format_time
@@ -166,17 +165,17 @@ def ended_mapping(end: datetime) -> dict[str, Any]:
 
 async def test_the_label_goes_when_the_last_bot_has_left() -> None:
     bench, operator = await start()
-    meetings = LiveLabelReconciler(services=operator.services)
+    meetings = operator
     bench.clock.forward(20)
-    assert await meetings.reconcile(PLACE) is None
+    assert await meetings.reconcile_mapping(PLACE) is None
     assert is_live(bench)
     tell(bench, operator, end=100)
     operator.watch()
-    await meetings.reconcile(PLACE)
+    await meetings.reconcile_mapping(PLACE)
     assert is_live(bench)
     bench.cluster.remove(BOTS, namespace="team", name="standup")
     operator.watch()
-    await meetings.reconcile(PLACE)
+    await meetings.reconcile_mapping(PLACE)
     assert not is_live(bench)
     assert len(operator.services.caches.live_mappings) == 0
 
@@ -184,19 +183,19 @@ async def test_the_label_goes_when_the_last_bot_has_left() -> None:
 async def test_a_new_process_waits_for_its_watches_before_it_says_that_nobody_is_there() -> None:
     bench = Bench()
     operator = bench.operator()
-    meetings = LiveLabelReconciler(services=operator.services)
+    meetings = operator
     tell(bench, operator, end=1)
-    assert await meetings.reconcile(PLACE) == 15
+    assert await meetings.reconcile_mapping(PLACE) == 15
     assert is_live(bench)
     bench.clock.forward(15)
-    await meetings.reconcile(PLACE)
+    await meetings.reconcile_mapping(PLACE)
     assert not is_live(bench)
 
 
 async def test_a_meeting_that_began_again_meanwhile_keeps_its_label() -> None:
     bench = Bench()
     operator = bench.operator()
-    meetings = LiveLabelReconciler(services=operator.services)
+    meetings = operator
     tell(bench, operator, end=1)
     old = operator.services.caches.live_mappings.get(PLACE)
     assert old is not None
@@ -204,7 +203,7 @@ async def test_a_meeting_that_began_again_meanwhile_keeps_its_label() -> None:
     tell(bench, operator, start=20, uuid="run-2")
     operator.services.caches.live_mappings.drop(PLACE)
     operator.services.caches.live_mappings.put(old)
-    assert await meetings.reconcile(PLACE) == 1.0
+    assert await meetings.reconcile_mapping(PLACE) == 1.0
     assert is_live(bench)
 
 
@@ -212,12 +211,12 @@ async def test_a_bot_of_a_later_time_does_not_keep_the_label() -> None:
     bench = Bench()
     bench.put_bot(joinAt=format_time(at(0) + timedelta(days=7)))
     operator = bench.operator()
-    meetings = LiveLabelReconciler(services=operator.services)
+    meetings = operator
     await operator.look()
     tell(bench, operator, end=60)
     bench.clock.forward(60)
     operator.watch()
-    await meetings.reconcile(PLACE)
+    await meetings.reconcile_mapping(PLACE)
     assert not is_live(bench)
     await operator.look()
     assert bench.condition()[1] == "Scheduled"

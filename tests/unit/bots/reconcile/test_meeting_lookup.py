@@ -234,3 +234,13 @@ async def test_a_mapping_that_cannot_be_written_is_no_trouble_of_the_bots(refusi
     bench.cluster.inner = refuse
     await bench.live(operator)
     assert bench.condition()[1] == "Succeeded"
+
+
+async def test_a_revoked_access_token_is_replaced_and_the_meeting_asked_for_again() -> None:
+    bench, operator = start()
+    credential(bench, "acme")
+    bench.zoom.tokens.once = [httpx.Response(401, json={"code": 124, "message": "Invalid access token."})]
+    await bench.live(operator)
+    assert operator.tokens.thrown_away == ["acme"]
+    assert asked(bench) == [("acme", "meeting"), ("acme", "meeting"), ("acme", "token")]
+    assert mapping(bench) == [("acme", "Host", "Lookup")]

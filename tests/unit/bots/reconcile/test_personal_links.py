@@ -95,3 +95,12 @@ async def test_the_tokens_are_those_of_the_personal_meeting() -> None:
     assert bench.heard() == ["join-token-1"]
     assert asked(bench)[1][1].startswith(f"meetings/{PERSONAL}/jointoken/")
     assert bench.cluster.peek(MAPPINGS, namespace="team", name=str(PERSONAL)) is not None
+
+
+async def test_a_revoked_access_token_is_replaced_and_the_user_asked_again() -> None:
+    bench, operator = start(credentialRef={"name": "alice"})
+    bench.zoom.tokens.once = [httpx.Response(401, json={"code": 124, "message": "Invalid access token."})]
+    await bench.live(operator)
+    assert operator.tokens.thrown_away == ["alice"]
+    assert asked(bench) == [("alice", "users/me")] * 2
+    assert bench.bot().status.meeting_id == str(PERSONAL)

@@ -8,7 +8,7 @@ from typing import cast
 import aiohttp
 import pytest
 from meetingbots.bots.rejoin.endpoint import serve_tokens
-from meetingbots.bots.rejoin.rules import NotAllowed, NoToken, NotYet
+from meetingbots.bots.rejoin.rules import NoToken, NotYet, RejoinDenied
 from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService, TooOften, Unknown
 from meetingbots.kube.errors import UnavailableError
 from pydantic import SecretStr
@@ -57,7 +57,7 @@ async def test_a_token_is_answered_as_plain_text_that_nobody_keeps(method: str) 
     ("outcome", "status", "text", "again"),
     [
         (Unknown(), 401, "audience meetingbots", None),
-        (NotAllowed("Not this Pod."), 403, "Not this Pod.\n", None),
+        (RejoinDenied("Not this Pod."), 403, "Not this Pod.\n", None),
         (NoToken("MeetingEnded", "The meeting has ended."), 404, "MeetingEnded: The meeting has ended.\n", None),
         (NoToken("RateLimited", "Zoom is busy.", 2.2), 404, "RateLimited: Zoom is busy.\n", "3"),
         (NoToken("ZoomUnavailable", "Away.", 0.0), 404, "ZoomUnavailable: Away.\n", "1"),

@@ -1,7 +1,16 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetingbots.bots.rejoin.rules import BURST, SECONDS_EACH, Allowance, NotAllowed, NoToken, NotYet, denial, take
+from meetingbots.bots.rejoin.rules import (
+    BURST,
+    SECONDS_EACH,
+    NoToken,
+    NotYet,
+    RejoinAllowance,
+    RejoinDenied,
+    denial,
+    take,
+)
 from meetingbots.models.bot import MeetingBot
 
 from tests.unit.bots.bot_builders import POD, ended, pod, running, staged
@@ -19,7 +28,7 @@ def test_a_bot_in_its_meeting_may_have_one(phase: str) -> None:
 @pytest.mark.parametrize("phase", ["Pending", "Scheduled", "WaitingForUser", "Succeeded", "Failed", "Expired"])
 def test_a_bot_that_is_not_in_its_meeting_may_not(phase: str) -> None:
     told = denial(joined(phase), pod(running()), has_access=True)
-    assert isinstance(told, NotAllowed)
+    assert isinstance(told, RejoinDenied)
     assert phase in told.message
 
 
@@ -31,9 +40,9 @@ def test_one_that_has_just_started_is_asked_to_wait() -> None:
 
 def test_only_the_present_pod_may_and_only_if_it_was_made_so() -> None:
     earlier = pod(running(), name="standup-abcde-0")
-    assert isinstance(denial(joined(), earlier, has_access=True), NotAllowed)
-    assert isinstance(denial(joined(), pod(running(), name=POD), has_access=False), NotAllowed)
-    assert isinstance(denial(joined(), pod(ended(1), phase="Failed"), has_access=True), NotAllowed)
+    assert isinstance(denial(joined(), earlier, has_access=True), RejoinDenied)
+    assert isinstance(denial(joined(), pod(running(), name=POD), has_access=False), RejoinDenied)
+    assert isinstance(denial(joined(), pod(ended(1), phase="Failed"), has_access=True), RejoinDenied)
 
 
 def test_one_that_is_to_leave_gets_none_with_the_reason() -> None:
@@ -59,7 +68,7 @@ def test_a_burst_and_then_one_each_ten_seconds() -> None:
 
 
 def test_who_waits_as_long_as_told_is_let_in_and_a_clock_going_back_gives_nothing() -> None:
-    empty = Allowance(left=0, at=50)
+    empty = RejoinAllowance(left=0, at=50)
     wait = take(empty, now=50).wait
     assert take(empty, now=50 + wait).wait == 0
     assert take(empty, now=40).wait == pytest.approx(SECONDS_EACH)
@@ -69,7 +78,7 @@ def test_a_full_allowance_need_not_be_remembered() -> None:
     taken = take(None, now=0).allowance
     assert not taken.is_full(now=29)
     assert taken.is_full(now=30)
-    empty = Allowance(left=0, at=0)
+    empty = RejoinAllowance(left=0, at=0)
     assert empty.is_full(now=30)
     assert take(empty, now=30).allowance.left == BURST - 1
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from meetingbots.bots.rejoin.pod_identity import identity
-from meetingbots.bots.rejoin.rules import NotAllowed, NoToken, NotYet
+from meetingbots.bots.rejoin.rules import NoToken, NotYet, RejoinDenied
 from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService, TooOften, Unknown
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import ForbiddenError, KubeError
@@ -56,11 +56,10 @@ async def ground(monkeypatch: pytest.MonkeyPatch, *, settings: dict[str, Any] | 
     bench.put_mapping()
     operator = bench.operator(token_url=BASE, token_port=8082, **(settings or {}))
     await bench.live(operator, until=bench.running)
-    rejoins = RejoinService(services=operator.services, access_tokens=operator.tokens, monotonic=bench.clock.seconds)
     told = status()
     [pod] = bench.cluster.all(PODS)
     told["user"]["extra"]["authentication.kubernetes.io/pod-uid"] = [pod["metadata"]["uid"]]
-    made = Ground(bench, operator, rejoins, told)
+    made = Ground(bench, operator, operator.rejoins, told)
     create = bench.cluster.create
 
     async def create_or_review(
@@ -154,10 +153,10 @@ async def test_another_pod_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     extra = here.review["user"]["extra"]
     right = extra["authentication.kubernetes.io/pod-uid"]
     extra["authentication.kubernetes.io/pod-uid"] = ["of-a-namesake"]
-    assert isinstance(await here.ask(), NotAllowed)
+    assert isinstance(await here.ask(), RejoinDenied)
     extra["authentication.kubernetes.io/pod-uid"] = right
     extra["authentication.kubernetes.io/pod-name"] = ["somebody-elses"]
-    assert isinstance(await here.ask(SecretStr("another-token")), NotAllowed)
+    assert isinstance(await here.ask(SecretStr("another-token")), RejoinDenied)
 
 
 async def test_a_pod_that_only_says_it_is_a_bots_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,14 +165,14 @@ async def test_a_pod_that_only_says_it_is_a_bots_gets_nothing(monkeypatch: pytes
     assert pod is not None
     pod["metadata"]["ownerReferences"][0]["uid"] = "somebody-else"
     here.bench.cluster.put(PODS, pod)
-    assert isinstance(await here.ask(), NotAllowed)
+    assert isinstance(await here.ask(), RejoinDenied)
 
 
 async def test_another_namespace_gets_nothing_and_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     here = await ground(monkeypatch, settings={"namespace": ("team",)})
     here.review["user"]["username"] = "system:serviceaccount:other:default"
     before = len(here.bench.cluster.calls)
-    assert isinstance(await here.ask(), NotAllowed)
+    assert isinstance(await here.ask(), RejoinDenied)
     assert len(here.bench.cluster.calls) == before
 
 
@@ -182,7 +181,7 @@ async def test_a_pod_made_without_the_endpoint_gets_nothing_whatever_the_spec_sa
 ) -> None:
     here = await ground(monkeypatch, tokenEndpoint=False)
     here.bench.put_bot(generation=2, tokenEndpoint=True)
-    assert isinstance(await here.ask(), NotAllowed)
+    assert isinstance(await here.ask(), RejoinDenied)
 
 
 async def test_a_bot_that_is_over_or_leaves_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +192,7 @@ async def test_a_bot_that_is_over_or_leaves_gets_nothing(monkeypatch: pytest.Mon
     assert outcome.reason == "Suspended"
     await here.bench.live(here.operator, until=lambda: not here.bench.running())
     outcome = await here.ask()
-    assert isinstance(outcome, NotAllowed | NoToken)
+    assert isinstance(outcome, RejoinDenied | NoToken)
 
 
 async def test_one_that_is_told_to_leave_while_zoom_is_asked_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,10 +211,9 @@ async def test_one_that_is_told_to_leave_while_zoom_is_asked_gets_nothing(monkey
 async def test_what_the_watch_has_not_told_yet_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     here = await ground(monkeypatch)
     fresh = here.bench.operator(token_url=BASE, token_port=8082)
-    rejoins = RejoinService(services=fresh.services, access_tokens=fresh.tokens, monotonic=here.bench.clock.seconds)
-    assert isinstance(await rejoins.token(PRESENTED), Granted)
+    assert isinstance(await fresh.rejoins.token(PRESENTED), Granted)
     here.bench.cluster.remove(BOTS, namespace="team", name="standup")
-    assert isinstance(await rejoins.token(PRESENTED), NotAllowed)
+    assert isinstance(await fresh.rejoins.token(PRESENTED), RejoinDenied)
 
 
 async def test_three_at_once_and_then_one_each_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
