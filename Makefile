@@ -137,13 +137,14 @@ gitops-files: $(INSTALLED) ## Bring examples/gitops up to date: Argo CD's Config
 	$(BIN)/python -m tests.gitops.argocd_cm
 
 docs: $(INSTALLED) ## Build the documentation into .run/site; fails on a broken link or a page outside the navigation
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 docs-serve: $(INSTALLED) ## Serve the documentation and rebuild it on each change
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
-docs-files: $(INSTALLED) ## Update what the documentation has from the code: tables
+docs-files: $(INSTALLED) ## Update what the documentation has from elsewhere: tables from the code, pictures from their sources
 	$(BIN)/python -m tests.tables
+	$(BIN)/python -m tests.pictures
 
 demo: $(INSTALLED) ## Show the whole path with real Pods on kind, else CLUSTER=embedded; KEEP=1 leaves it up
 	@$(BIN)/python -m tests.demo --cluster $(or $(CLUSTER),auto) $(if $(KEEP),--keep)

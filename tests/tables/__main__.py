@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from tests.tables import answers, zoom_app
+from tests.tables import answers, causes, zoom_app
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = (
+    ("users/zoom-answers.md", answers.in_document),
+    ("users/meetingbot.md", causes.in_document),
+    ("operators/zoom-app.md", zoom_app.in_document),
+)
 
 if __name__ == "__main__":
-    for name, in_document in (
-        ("users/zoom-answers.md", answers.in_document),
-        ("operators/zoom-app.md", zoom_app.in_document),
-    ):
-        document = DOCS / name
-        document.write_text(in_document(document.read_text()))
+    for name, in_document in PAGES:
+        page = DOCS / name
+        page.write_text(in_document(page.read_text(encoding="utf-8")), encoding="utf-8")

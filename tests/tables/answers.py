@@ -1,4 +1,4 @@
-"""The table from Zoom's answers about a credential to its reason, its meaning and when Zoom is asked again."""
+"""The table of Zoom's answers about a credential: reason, message, and when Zoom is asked again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from meetingbots.zoom.http.calls import Family
 from meetingbots.zoom.http.error_table import TABLE, Row
 from meetingbots.zoom.http.responses import Shape
 
-BEGIN = "<!-- made by python -m tests.tables -->"
-END = "<!-- end of what is made -->"
+from tests.tables.places import with_table
 
-# What a credential asks Zoom for: tokens, and whose they are.
+# Requests about a credential: for tokens, and for the user that they belong to.
 _ASKED = {
     Family.REFRESH: "refresh",
     Family.CODE: "code",
@@ -21,13 +20,13 @@ _ASKED = {
     Family.USER: "user",
 }
 _OF_CREDENTIALS = Family.REFRESH | Family.CODE | Family.ACCOUNT_TOKEN | Family.USER
-_SHAPES = {Shape.HTML: "a web page", Shape.EMPTY: "nothing", Shape.GARBLED: "something unreadable", Shape.ANY: ""}
+_SHAPES = {Shape.HTML: "a web page", Shape.EMPTY: "empty", Shape.GARBLED: "unreadable", Shape.ANY: ""}
 
 
 def answers_table() -> str:
     """The whole table, as Markdown."""
     head = [
-        "| asked for | Zoom answers | reason of `Ready` | message | asked again |",
+        "| Request | Zoom's answer | Reason of `Ready` | Message | Next request |",
         "| --- | --- | --- | --- | --- |",
     ]
     rows = [_line(row) for row in TABLE if row.family & _OF_CREDENTIALS]
@@ -35,10 +34,8 @@ def answers_table() -> str:
 
 
 def in_document(text: str) -> str:
-    """A document with the table in its place brought up to date."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{answers_table()}\n\n{END}{after}"
+    """A document with the table brought up to date."""
+    return with_table(text, name="answers", table=answers_table())
 
 
 def _line(row: Row) -> str:
@@ -55,9 +52,9 @@ def _without_answer() -> Iterator[str]:
         Cause.UNAVAILABLE, message="Zoom did not answer in time, or the connection broke", maybe_done=True
     )
     unknown = TransientError(Cause.UNKNOWN, message="Zoom gave an answer that is not known here")
-    yield _cells("anything", "nothing: no connection", unreachable)
-    yield _cells("anything", "nothing: time-out, connection closed", lost)
-    yield _cells("anything", "any other answer", unknown)
+    yield _cells("any", "none: no connection", unreachable)
+    yield _cells("any", "none: timeout, connection closed", lost)
+    yield _cells("any", "any other answer", unknown)
 
 
 def _cells(asked: str, answer: str, error: ZoomError, *, renewable: bool = False) -> str:
@@ -67,7 +64,7 @@ def _cells(asked: str, answer: str, error: ZoomError, *, renewable: bool = False
 
 def _asked(family: Family) -> str:
     named = [name for one, name in _ASKED.items() if one & family]
-    return "anything" if len(named) == len(_ASKED) else ", ".join(named)
+    return "any" if len(named) == len(_ASKED) else ", ".join(named)
 
 
 def _answer(row: Row) -> Iterator[str]:
@@ -82,20 +79,20 @@ def _answer(row: Row) -> Iterator[str]:
         yield f"`{'`, `'.join(sorted(row.errors))}`"
     if row.words is not None:
         words = row.words.pattern.replace("|", "\\|")
-        yield f"with words like `{words}`"
+        yield f"text matches `{words}`"
 
 
 def _again(error: ZoomError, *, final: bool) -> str:
     if error.definite and final and is_final(error):
-        return "not with this token or code: a new consent is needed"
+        return "never with this token or code: a new consent is needed"
     if error.definite and error.kind in (Cause.SCOPES_MISSING, Cause.NO_PERMISSION):
         return "with each new token, else after 30 s, 1 min, … 10 min"
     if error.definite:
-        return f"every {MENDABLE_SECONDS:.0f} s, until someone has mended it"
+        return f"every {MENDABLE_SECONDS:.0f} s, until it is corrected"
     if error.kind is Cause.TOKEN_EXPIRED:
         return "at once with a new token, then after 5 s, 10 s, … 10 min"
     if error.kind is Cause.RATE_LIMITED:
-        return "when Zoom says, a daily limit without a time at midnight UTC; else after 5 s, 10 s, … 10 min"
+        return "when Zoom says (a daily limit without a time: midnight UTC), else after 5 s, 10 s, … 10 min"
     return "after 5 s, 10 s, … 10 min, or when Zoom says" + (
-        "; if the token was spent meanwhile: `RotationInterrupted`" if error.maybe_done else ""
+        "; if the token was spent: `RotationInterrupted`" if error.maybe_done else ""
     )

@@ -1,4 +1,4 @@
-"""The places in the docs that are made: between two comments with the table's name, which readers do not see."""
+"""Generated places in the docs: each lies between two comments with the table's name."""
 
 
 class NoPlaceError(ValueError):
@@ -6,7 +6,7 @@ class NoPlaceError(ValueError):
 
 
 def with_table(text: str, *, name: str, table: str) -> str:
-    """A document with its table of this name brought up to date. NoPlaceError where it has no place for it."""
+    """Replace the table of this name. Raises NoPlaceError if the document has no place for it."""
     begin, end = f"<!-- {name}: made by python -m tests.tables -->", f"<!-- end of {name} -->"
     before, found, rest = text.partition(begin)
     _, ended, after = rest.partition(end)

@@ -1,4 +1,4 @@
-"""What to tick in a Zoom app, as tables: the scopes that each feature needs, and the events that are dealt with."""
+"""What to select in a Zoom app, as tables: the scopes of each feature, and the handled events."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from meetingbots.zoom.webhooks.events import MEETING_ACTIONS, USER_ACTIONS
 from tests.tables.places import with_table
 
 FOR: Final = {
-    Feature.USER: "whose consent it is, personal meeting ID: **needed but by bots that name the credential**",
+    Feature.USER: "the consent's user and personal meeting ID: **required, except for bots that name the credential**",
     Feature.JOIN_TOKEN: "token `LocalRecording`: the bot records at once",
-    Feature.MEETING_LIST: "`meetingSync`: meetings that no webhook told of",
-    Feature.MEETING: "whether a meeting is the account's (source `Lookup`), and whether one of long ago still exists",
+    Feature.MEETING_LIST: "`meetingSync`: meetings that no webhook reported",
+    Feature.MEETING: "whether a meeting belongs to the account (source `Lookup`), and whether an old one still exists",
     Feature.USERS_LIST: "`meetingSync` of all users of the account",
     Feature.ON_BEHALF: "token `OnBehalf`",
     Feature.ZAK: "token `ZAK`",
@@ -22,45 +22,47 @@ FOR: Final = {
     Feature.LOCAL_ARCHIVING: "token `LocalArchiving`",
     Feature.WEBINAR_JOIN_TOKEN: "token `LocalRecording` of a webinar",
 }
-"""What each feature is for, in the order of the table."""
+"""The purpose of each feature, in the order of the table."""
 
 OF_MEETINGS: Final = {
-    "created": "maps the meeting to its host, and to the one who planned it (role Operator)",
-    "updated": "another host, other alternative hosts, another time",
-    "deleted": "takes the mapping out of use",
+    "created": "maps the meeting to its host, and to the person who scheduled it (role Operator)",
+    "updated": "updates host, alternative hosts and time",
+    "deleted": "marks the mapping as deleted",
     "permanently_deleted": "the same",
-    "recovered": "puts it back",
-    "started": "phase Live; maps instant and personal meetings, which often show here first",
+    "recovered": "restores it",
+    "started": "phase Live; maps instant and personal meetings, which often appear here first",
     "ended": "phase Ended: bots leave",
-    "participant_joined": "whether the person is there on whose behalf a bot comes",
-    "participant_left": "the same",
+    "participant_joined": "the person of an on-behalf token is present",
+    "participant_left": "that person has left",
 }
-"""What is done at each event of a meeting; those of a webinar are dealt with in the same way."""
+"""The effect of each event of a meeting. Webinar events have the same effect."""
 
 OF_USERS: Final = {
-    "user.updated": "another personal meeting ID",
-    "user.deactivated": "the credential is not Ready (`UserInactive`) and leaves the mappings until the user is active",
-    "user.activated": "it is Ready again; without this event Zoom is asked, after a minute at first, then less often",
+    "user.updated": "updates the personal meeting ID",
+    "user.deactivated": "the credential is not Ready (`UserInactive`) and not in the mappings until the user is active",
+    "user.activated": "it is Ready again; without this event, the operator asks Zoom, less and less often",
     "user.deleted": "the same as when deactivated",
     "user.permanently_deleted": "the same",
     "user.disassociated": "the same",
 }
-"""What is done at each event of a user."""
+"""The effect of each event of a user."""
+
+REMOVED: Final = "[the user removed the app](../users/credentials.md#when-the-user-removes-the-app)"
 
 WITHOUT_EFFECT: Final = frozenset({"user.created"})
-"""Known events of users after which nothing is written."""
+"""Known events of users that change nothing."""
 
 
 def scopes_table() -> str:
     """The scopes of each feature, as Markdown."""
-    columns = [f"level {level}, {family}" for level in ScopeLevel for family in ("granular", "classic")]
-    head = [f"| for | {' | '.join(columns)} | told as missing |", "| --- " * (len(columns) + 2) + "|"]
+    columns = [f"Level {level}, {family}" for level in ScopeLevel for family in ("granular", "classic")]
+    head = [f"| For | {' | '.join(columns)} | Reported as missing |", "| --- " * (len(columns) + 2) + "|"]
     return "\n".join([*head, *(_row(feature, NEEDS[feature]) for feature in FOR)])
 
 
 def events_table() -> str:
-    """The events and what follows from them, as Markdown."""
-    return "\n".join(["| event | what follows |", "| --- | --- |", *_events()])
+    """The events and their effects, as Markdown."""
+    return "\n".join(["| Event | Effect |", "| --- | --- |", *_events()])
 
 
 def in_document(text: str) -> str:
@@ -80,12 +82,12 @@ def _events() -> Iterator[str]:
         yield f"| `meeting.{action}`, `webinar.{action}` | {effect} |"
     for event, effect in OF_USERS.items():
         yield f"| `{event}` | {effect} |"
-    yield "| `app_deauthorized` | the user removed the app: see below |"
-    yield "| `endpoint.url_validation` | answered; Zoom sends it by itself |"
+    yield f"| `app_deauthorized` | ends the consent: {REMOVED} |"
+    yield "| `endpoint.url_validation` | answered; Zoom sends it without a subscription |"
 
 
 def uncovered() -> set[str]:
-    """Events that the code knows and the table does not, or the other way round."""
+    """Events that only the code or only the table has."""
     known = {f"meeting.{action}" for action in MEETING_ACTIONS} | {f"user.{action}" for action in USER_ACTIONS}
     told = {f"meeting.{action}" for action in OF_MEETINGS} | set(OF_USERS) | WITHOUT_EFFECT
     return known ^ told
