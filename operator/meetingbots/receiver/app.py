@@ -1,4 +1,4 @@
-"""The receiver's web server: its routes, its limits against the internet, and what it logs of a request."""
+"""The receiver's web server: its routes, its limits against the internet, and its access log."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from meetingbots.zoom.webhooks.signature import REQUEST_ID_HEADER
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _KEEP_ALIVE_SECONDS: Final = 65.0
-"""Idle connections, and those whose headers do not come to an end. A little more than the 60 s of common proxies."""
+"""For idle connections and incomplete headers. A little more than the 60 s of common proxies."""
 _LINGER_SECONDS: Final = 2.0
-"""How long the rest of a refused body is read and thrown away, so that its sender sees the answer."""
+"""How long the rest of a refused body is read and discarded, so that its sender sees the answer."""
 _FINISH_SECONDS: Final = 10.0
-"""How long requests under way may take once the process is told to end."""
+"""How long running requests may take at shutdown."""
 _LINE_LIMIT: Final = 8190
-_MOST_HEADERS: Final = 64
+_MAX_HEADERS: Final = 64
 _BACKLOG: Final = 512
-_LONGEST_PATH_LOGGED: Final = 200
+_MAX_PATH_LOGGED: Final = 200
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _access_log = logging.getLogger("meetingbots.receiver.access")
@@ -39,7 +39,7 @@ def application(
     ready: Callable[[], bool],
     pages: Iterable[web.RouteDef] = (),
 ) -> web.Application:
-    """The routes. `ready` is False until the caches are filled, and again once the process is ending."""
+    """Build the routes. `ready` is False until the caches are filled, and at shutdown."""
     app = web.Application()
     app.router.add_post("/webhooks/{client_id}", webhook)
     app.router.add_routes(probe_routes(healthy=healthy, ready=ready))
@@ -50,7 +50,7 @@ def application(
 
 @asynccontextmanager
 async def serve(app: web.Application, *, host: str, port: int) -> AsyncIterator[int]:
-    """Serve while the context lasts; yields the port (port 0: any). At the end requests under way are finished."""
+    """Serve while the context lasts; yield the port (port 0: any). Running requests are finished at the end."""
     _server_log.addFilter(_without_values)
     runner = web.AppRunner(
         app,
@@ -63,7 +63,7 @@ async def serve(app: web.Application, *, host: str, port: int) -> AsyncIterator[
         auto_decompress=False,
         max_line_size=_LINE_LIMIT,
         max_field_size=_LINE_LIMIT,
-        max_headers=_MOST_HEADERS,
+        max_headers=_MAX_HEADERS,
     )
     await runner.setup()
     try:
@@ -76,20 +76,20 @@ async def serve(app: web.Application, *, host: str, port: int) -> AsyncIterator[
 
 
 class AccessLog(AbstractAccessLogger):
-    """One line for each request: method, path, answer, seconds, Zoom's request id. Never a query, header or body."""
+    """Logs method, path, status, seconds and Zoom's request id of each request; never a query, header or body."""
 
     @property
     def enabled(self) -> bool:
-        """Whether anybody reads it."""
+        """Whether the log level is low enough."""
         return self.logger.isEnabledFor(logging.INFO)
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        """Write the line. The path is as it was sent, escaped, without its query."""
+        """Log the path as it was sent, escaped, without its query."""
         request_id = request.headers.get(REQUEST_ID_HEADER, "")
         self.logger.info(
             "%s %s %d %.3fs %s",
             request.method[:16],
-            request.rel_url.raw_path[:_LONGEST_PATH_LOGGED],
+            request.rel_url.raw_path[:_MAX_PATH_LOGGED],
             response.status,
             time,
             request_id if _REQUEST_ID.fullmatch(request_id) else "-",
@@ -101,7 +101,7 @@ async def _name_no_version(_: web.Request, response: web.StreamResponse) -> None
 
 
 def _without_values(record: logging.LogRecord) -> bool:
-    # aiohttp's own complaints about broken requests quote them; that there was one is enough.
+    # aiohttp quotes broken requests in its own messages; the exception's name is enough.
     if record.exc_info and record.exc_info[0] is not None:
         record.msg = f"{record.getMessage()}: {record.exc_info[0].__name__}"
         record.args, record.exc_info, record.exc_text = (), None, None

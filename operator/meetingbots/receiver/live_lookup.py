@@ -1,6 +1,6 @@
-"""The look behind the cache: before an event is nobody's, the API server is asked for its host's credential.
+"""Searches the API server for credentials that the cache may lack, before an event counts as nobody's.
 
-A credential may have been made a moment ago, or the watch may be behind; what is answered with 204 never comes again.
+A credential may be new, or the watch may lag. Zoom never repeats an event that was answered with 204.
 """
 
 from __future__ import annotations
@@ -13,50 +13,50 @@ from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.resources import CREDENTIALS
 from meetingbots.mappings.decide.ownership import KnownCredential
 from meetingbots.models.credential import Level
-from meetingbots.receiver.app_directory import known_credential
+from meetingbots.receiver.credential_view import known_credential
 from meetingbots.runtime.object_cache import Key
 
 _FEW_NAMESPACES: Final = 8
-"""Up to so many are asked one by one, which spares the API server a search in all of them."""
-_AT_ONCE: Final = 16
+"""Up to this many namespaces are searched one by one; above, one search covers the cluster."""
+_CONCURRENCY: Final = 16
 
 
 class LiveLookup:
-    """Asks the API server by the selectable fields `status.userId`, `status.accountId` and `spec.level`.
+    """Searches by the selectable fields `status.userId`, `status.accountId` and `spec.level`, so answers are short.
 
-    So the answers are short, however many credentials an account or a namespace has. With `everywhere` the receiver may
-    list in the whole cluster, and an app of hundreds of namespaces costs no more lists than one of a few; else they are
-    asked side by side.
+    `everywhere`: the receiver may list credentials in the whole cluster.
     """
 
     def __init__(self, *, kube: Kube, everywhere: bool) -> None:
         self._kube = kube
         self._everywhere = everywhere
 
-    async def people(
-        self, *, apps: Collection[Key], account_id: str, user_ids: Collection[str]
+    async def find(
+        self, apps: Collection[Key], account_id: str, *, user_ids: Collection[str]
     ) -> dict[Key, list[KnownCredential]]:
-        """Credentials of this account that belong to one of the users or speak for the account, by their app's Secret.
+        """Return the account's credentials of these users and of level Account, grouped by app Secret.
 
-        Without any user, all credentials of the account. The ids must be of the shape of ids. Raises `KubeError`.
+        Without users, all credentials of the account. The ids must be well-formed. Raises `KubeError`.
         """
         namespaces = sorted({app.namespace for app in apps})
         everywhere = self._everywhere and len(namespaces) > _FEW_NAMESPACES
         places: list[str | None] = [None] if everywhere else [*namespaces]
-        room = asyncio.Semaphore(_AT_ONCE)
-        asks = [
-            self._list(place, selector, room=room) for place in places for selector in _selectors(account_id, user_ids)
+        semaphore = asyncio.Semaphore(_CONCURRENCY)
+        searches = [
+            self._list(place, selector, semaphore=semaphore)
+            for place in places
+            for selector in _selectors(account_id, user_ids)
         ]
         found: dict[Key, dict[str, KnownCredential]] = {}
-        for items in await asyncio.gather(*asks):
+        for items in await asyncio.gather(*searches):
             for one in map(known_credential, items):
                 app = Key(one.namespace, one.app)
                 if app in apps and one.account_id == account_id:
                     found.setdefault(app, {})[one.name] = one
-        return {app: list(people.values()) for app, people in found.items()}
+        return {app: list(group.values()) for app, group in found.items()}
 
-    async def _list(self, namespace: str | None, selector: str, *, room: asyncio.Semaphore) -> list[Object]:
-        async with room:
+    async def _list(self, namespace: str | None, selector: str, *, semaphore: asyncio.Semaphore) -> list[Object]:
+        async with semaphore:
             found = self._kube.list(CREDENTIALS, namespace=namespace, field_selector=selector)
             return [item async for item in found]
 

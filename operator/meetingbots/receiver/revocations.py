@@ -1,26 +1,20 @@
-"""A consent that ended at Zoom: its user removed the app, or is no user any more. Told in the credential's status.
+"""Writes to a credential's status that its consent ended at Zoom: its user removed the app, or was removed.
 
-The receiver may write no more than that, and take the latter back. The operator sees it, takes the credential out of
-the mappings, and asks Zoom.
+The receiver may write no more than that. The operator then removes the credential from the mappings and asks Zoom.
 """
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime
 from typing import Final
 
 from meetingbots.credentials.decide.revocation import CLOCK_SKEW
-from meetingbots.kube.client import Kube, Object
-from meetingbots.kube.errors import NotFoundError
-from meetingbots.kube.resources import CREDENTIALS
+from meetingbots.credentials.decide.status_fields import StatusManager
+from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
 from meetingbots.mappings.decide.ownership import KnownCredential
-from meetingbots.models.credential import Deauthorization, RemovalKind, UserRemoval
+from meetingbots.models.credential import CredentialStatus, Deauthorization, RemovalKind, UserRemoval
+from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.webhooks.events import AppDeauthorized, UserEvent
-
-# A manager for each fact: what one of them does not repeat in its next apply is taken out of the object.
-DEAUTHORIZATION_MANAGER: Final = "meetingbots-receiver"
-REMOVAL_MANAGER: Final = "meetingbots-receiver-users"
 
 _REMOVALS: Final = {
     "deactivated": RemovalKind.DEACTIVATED,
@@ -31,69 +25,56 @@ _REMOVALS: Final = {
 
 
 class RevocationWriter:
-    """Writes such an event into the statuses of the credentials that it is about."""
+    """Writes such an event to the statuses of the credentials that it concerns."""
 
-    def __init__(self, *, kube: Kube) -> None:
-        self._kube = kube
+    def __init__(self, *, statuses: CredentialStatusWriter) -> None:
+        self._statuses = statuses
 
-    def ends_with(self, event: UserEvent) -> bool:
-        """Whether this event takes a user away."""
+    def is_removal(self, event: UserEvent) -> bool:
+        """Whether the event removes a user."""
         return event.action in _REMOVALS
 
-    async def tell(self, credential: KnownCredential, event: UserEvent | AppDeauthorized) -> bool:
-        """Write it, unless it is known or (of a removed app) tokens were renewed since; whether it was written.
-
-        The time of it is by Zoom's clock, that of a renewal by ours: where they could differ by a wrong clock alone, it
-        is written, and the operator asks Zoom. Raises `KubeError`.
-        """
-        if isinstance(event, AppDeauthorized):
-            time = event.deauthorization_time or event.time
-            told = Deauthorization(time=time, user_data_retention=event.user_data_retention)
-            body, manager = {"deauthorization": told.to_dict()}, DEAUTHORIZATION_MANAGER
-            known, renewed = credential.deauthorized, credential.renewed
-        else:
-            time = event.time
-            removal = UserRemoval(time=time, kind=_REMOVALS[event.action])
-            body, manager = {"userRemoval": removal.to_dict()}, REMOVAL_MANAGER
-            known, renewed = credential.removed, None
-        if not _is_news(time.replace(microsecond=0), known=known, renewed=renewed):
-            return False
-        return await self._write(credential, body, manager=manager)
-
-    def begins_again_with(self, event: UserEvent) -> bool:
-        """Whether this event says that a user who was deactivated is one again."""
+    def is_return(self, event: UserEvent) -> bool:
+        """Whether the event says that a deactivated user is active again."""
         return event.action == "activated"
 
-    async def take_back(self, credential: KnownCredential, event: UserEvent) -> bool:
-        """Take out of the status that the user went, if that was before; whether it was there. Raises `KubeError`."""
+    async def write(self, credential: KnownCredential, event: UserEvent | AppDeauthorized) -> bool:
+        """Write the event unless the status has it or newer tokens refute it; return whether it was written.
+
+        The event's time is by Zoom's clock, that of a renewal by ours. If the difference could be due to the clocks,
+        the event is written, and the operator asks Zoom. Raises `KubeError`.
+        """
+        if isinstance(event, AppDeauthorized):
+            return await self._write_deauthorization(credential, event)
+        return await self._write_removal(credential, event)
+
+    async def withdraw(self, credential: KnownCredential, event: UserEvent) -> bool:
+        """Remove an older removal from the status; return whether there was one. Raises `KubeError`."""
         if credential.removed is None or event.time.replace(microsecond=0) <= credential.removed:
             return False
-        with contextlib.suppress(NotFoundError):
-            await self._kube.patch(
-                CREDENTIALS,
-                namespace=credential.namespace,
-                name=credential.name,
-                patch={"metadata": {"uid": credential.uid}, "status": {"userRemoval": None}},
-                subresource="status",
-            )
+        await self._statuses.clear_user_removal(_target(credential))
         return True
 
-    async def _write(self, credential: KnownCredential, status: Object, *, manager: str) -> bool:
-        try:
-            await self._kube.apply(
-                CREDENTIALS,
-                namespace=credential.namespace,
-                name=credential.name,
-                body={"metadata": {"uid": credential.uid}, "status": status},
-                manager=manager,
-                subresource="status",
-            )
-        except NotFoundError:
+    async def _write_deauthorization(self, credential: KnownCredential, event: AppDeauthorized) -> bool:
+        time = event.deauthorization_time or event.time
+        if credential.renewed is not None and time.replace(microsecond=0) < credential.renewed - CLOCK_SKEW:
             return False
-        return True
+        if not _is_newer(time, than=credential.deauthorized):
+            return False
+        deauthorization = Deauthorization(time=time, user_data_retention=event.user_data_retention)
+        status = CredentialStatus(deauthorization=deauthorization)
+        return await self._statuses.apply(_target(credential), status, manager=StatusManager.DEAUTHORIZATION)
+
+    async def _write_removal(self, credential: KnownCredential, event: UserEvent) -> bool:
+        if not _is_newer(event.time, than=credential.removed):
+            return False
+        status = CredentialStatus(user_removal=UserRemoval(time=event.time, kind=_REMOVALS[event.action]))
+        return await self._statuses.apply(_target(credential), status, manager=StatusManager.USER_REMOVAL)
 
 
-def _is_news(time: datetime, *, known: datetime | None, renewed: datetime | None) -> bool:
-    if renewed is not None and time < renewed - CLOCK_SKEW:
-        return False
-    return known is None or time > known
+def _target(credential: KnownCredential) -> StatusTarget:
+    return StatusTarget(key=Key(credential.namespace, credential.name), uid=credential.uid)
+
+
+def _is_newer(time: datetime, *, than: datetime | None) -> bool:
+    return than is None or time.replace(microsecond=0) > than

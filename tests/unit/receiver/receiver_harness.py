@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
-from meetingbots.receiver.app_directory import Directory
+from meetingbots.receiver.app_directory import AppDirectory
 from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.zoom.webhooks.signature import sign
@@ -55,14 +55,14 @@ def credential(
 
 
 @dataclass
-class Ground:
+class ReceiverHarness:
     """What a test has in its hands.
 
     `clock` is the receiver's time, `ready` whether its caches are filled, `current` whether its watches seem to work.
     """
 
     kube: FakeKube
-    directory: Directory
+    directory: AppDirectory
     reception: WebhookReporter
     metrics: Metrics
     client: TestClient[Any, Any]

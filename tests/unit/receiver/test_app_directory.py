@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from meetingbots.models.credential import Level
-from meetingbots.receiver.app_directory import Directory, known_credential
+from meetingbots.receiver.app_directory import AppDirectory
+from meetingbots.receiver.credential_view import known_credential
 from meetingbots.runtime.object_cache import Key
 from pydantic import SecretStr
 
@@ -15,21 +16,21 @@ from tests.unit.receiver.receiver_harness import credential
 APP = Key("team", "zoom-app")
 
 
-def told(directory: Directory, item: dict[str, Any]) -> None:
+def told(directory: AppDirectory, item: dict[str, Any]) -> None:
     directory.on_credential(item["metadata"]["namespace"], item["metadata"]["name"], item)
 
 
-def projected(directory: Directory, **apps: dict[str, str]) -> None:
+def projected(directory: AppDirectory, **apps: dict[str, str]) -> None:
     data = {key.replace("__", "."): base64.b64encode(json.dumps(app).encode()).decode() for key, app in apps.items()}
     directory.on_projection("system", "meetingbots-receiver", {"metadata": {}, "data": data})
 
 
-def names(directory: Directory, *, account: str = "A1", app: Key = APP) -> list[str]:
-    return sorted(one.name for one in directory.people(apps=[app], account_id=account))
+def names(directory: AppDirectory, *, account: str = "A1", app: Key = APP) -> list[str]:
+    return sorted(one.name for one in directory.by_app(apps=[app], account_id=account).get(app, []))
 
 
 def test_credentials_are_found_by_app_and_account() -> None:
-    directory = Directory()
+    directory = AppDirectory()
     told(directory, credential("alice"))
     told(directory, credential("bob", account="A2"))
     told(directory, credential("carol", app="another"))
@@ -39,7 +40,7 @@ def test_credentials_are_found_by_app_and_account() -> None:
 
 
 def test_a_changed_credential_is_found_under_what_it_is_now() -> None:
-    directory = Directory()
+    directory = AppDirectory()
     told(directory, credential("alice", account=""))
     assert names(directory, account="") == []
     told(directory, credential("alice"))
@@ -49,35 +50,35 @@ def test_a_changed_credential_is_found_under_what_it_is_now() -> None:
     directory.on_credential("team", "alice", None)
     directory.on_credential("team", "alice", None)
     assert names(directory, account="A2") == []
-    assert directory.reception(Key("team", "alice")) is None
+    assert directory.webhook_status(Key("team", "alice")) is None
 
 
 def test_apps_are_found_by_client_id_one_door_for_each_secret() -> None:
-    directory = Directory()
+    directory = AppDirectory()
     projected(
         directory,
         team__app={"client_id": "c", "webhook_secret_token": "s"},
         two__app={"client_id": "c", "webhook_secret_token": "s ", "previous_webhook_secret_token": "old"},
         three__app={"client_id": "d", "webhook_secret_token": "s"},
     )
-    doors = {door.secret.get_secret_value(): door.apps for door in directory.doors("c")}
-    assert doors == {"s": {Key("team", "app"), Key("two", "app")}, "old": {Key("two", "app")}}
-    assert directory.knows("d")
-    assert not directory.knows("e")
-    assert "old" not in repr(directory.doors("c"))
+    keys = {key.secret.get_secret_value(): key.apps for key in directory.keys("c")}
+    assert keys == {"s": {Key("team", "app"), Key("two", "app")}, "old": {Key("two", "app")}}
+    assert directory.has_app("d")
+    assert not directory.has_app("e")
+    assert "old" not in repr(directory.keys("c"))
     directory.on_projection("system", "meetingbots-receiver", None)
-    assert not directory.knows("c")
+    assert not directory.has_app("c")
 
 
 def test_only_apps_of_the_namespaces_served_count() -> None:
-    directory = Directory(namespaces=["team"])
+    directory = AppDirectory(namespaces=["team"])
     app = {"client_id": "c", "webhook_secret_token": "s"}
     projected(directory, team__app=app, two__app=app)
-    assert [door.apps for door in directory.doors("c")] == [{Key("team", "app")}]
+    assert [key.apps for key in directory.keys("c")] == [{Key("team", "app")}]
 
 
 def test_an_app_that_is_referred_to_and_not_readable() -> None:
-    directory = Directory()
+    directory = AppDirectory()
     assert not directory.may_be_unreadable("c")
     told(directory, credential("alice"))
     told(directory, credential("bob"))
@@ -101,15 +102,15 @@ def test_a_credential_nobody_consented_to_yet(status: dict[str, Any] | None) -> 
 
 
 def test_all_credentials_of_an_app() -> None:
-    directory = Directory()
+    directory = AppDirectory()
     told(directory, credential("alice"))
     told(directory, credential("bob", account="A2"))
     told(directory, credential("carol", app="another"))
-    assert sorted(directory.users_of({APP})) == [Key("team", "alice"), Key("team", "bob")]
+    assert sorted(directory.credentials_of({APP})) == [Key("team", "alice"), Key("team", "bob")]
 
 
 def test_secrets_are_in_no_repr() -> None:
     assert "s3cret" not in repr(SecretStr("s3cret"))
-    directory = Directory()
+    directory = AppDirectory()
     projected(directory, team__app={"client_id": "c", "webhook_secret_token": "s3cret"})
-    assert "s3cret" not in repr(directory.doors("c"))
+    assert "s3cret" not in repr(directory.keys("c"))

@@ -13,7 +13,7 @@ from meetingbots.receiver.live_lookup import LiveLookup
 from meetingbots.runtime.object_cache import Key
 
 from tests.unit.fake_kube import Call, FakeKube
-from tests.unit.receiver.receiver_harness import CLIENT, MEETING, NOW, Ground, credential, event, milliseconds
+from tests.unit.receiver.receiver_harness import CLIENT, MEETING, NOW, ReceiverHarness, credential, event, milliseconds
 
 SUBJECTS = pytest.mark.parametrize("subject", ["meeting", "webinar"])
 
@@ -33,21 +33,21 @@ def update(ts: float, **changes: Any) -> dict[str, Any]:
     }
 
 
-def presence(ground: Ground) -> dict[str, bool]:
-    item = ground.mapping()
+def presence(harness: ReceiverHarness) -> dict[str, bool]:
+    item = harness.mapping()
     assert item is not None
     return {one["name"]: one["present"] for one in item["status"].get("presence", [])}
 
 
-def status_of(ground: Ground, name: str = "alice", *, namespace: str = "team") -> dict[str, Any]:
-    item = ground.kube.peek(CREDENTIALS, namespace=namespace, name=name)
+def status_of(harness: ReceiverHarness, name: str = "alice", *, namespace: str = "team") -> dict[str, Any]:
+    item = harness.kube.peek(CREDENTIALS, namespace=namespace, name=name)
     assert item is not None
     found: dict[str, Any] = item["status"]
     return found
 
 
 @SUBJECTS
-async def test_a_whole_life(ground: Ground, subject: str) -> None:
+async def test_a_whole_life(harness: ReceiverHarness, subject: str) -> None:
     for ts, (name, phase) in enumerate(
         (
             ("created", "Scheduled"),
@@ -59,82 +59,84 @@ async def test_a_whole_life(ground: Ground, subject: str) -> None:
             ("permanently_deleted", "Deleted"),
         )
     ):
-        assert (await ground.post(event(f"{subject}.{name}", ts=ts + 1))).status == 204
-        assert (name, ground.phase()) == (name, phase)
+        assert (await harness.post(event(f"{subject}.{name}", ts=ts + 1))).status == 204
+        assert (name, harness.phase()) == (name, phase)
 
 
-async def test_alternative_hosts_of_the_same_app_and_account_by_their_address(ground: Ground) -> None:
-    ground.has_credential(credential("bob", user="U2", email="Bob@Example.test"))
-    ground.has_credential(credential("elsewhere", user="U2", account="A2", email="bob@example.test"))
-    ground.has_app("second-app", client="client-two", webhook_secret_token="second")
-    ground.has_credential(credential("by-another-app", user="U2", app="second-app", email="bob@example.test"))
-    await ground.post(event("meeting.created", ts=1, settings={"alternative_hosts": "x@example.test;BOB@example.test"}))
-    assert ground.entries() == [("alice", "Host", "Webhook"), ("bob", "AlternativeHost", "Webhook")]
-    assert "example.test" not in str(ground.mapping()).lower()
-    await ground.post(update(2, topic="confidential"))
-    assert ground.writes == 1
-    await ground.post(update(3, settings={"alternative_hosts": ""}))
-    assert ground.entries() == [("alice", "Host", "Webhook")]
+async def test_alternative_hosts_of_the_same_app_and_account_by_their_address(harness: ReceiverHarness) -> None:
+    harness.has_credential(credential("bob", user="U2", email="Bob@Example.test"))
+    harness.has_credential(credential("elsewhere", user="U2", account="A2", email="bob@example.test"))
+    harness.has_app("second-app", client="client-two", webhook_secret_token="second")
+    harness.has_credential(credential("by-another-app", user="U2", app="second-app", email="bob@example.test"))
+    await harness.post(
+        event("meeting.created", ts=1, settings={"alternative_hosts": "x@example.test;BOB@example.test"})
+    )
+    assert harness.entries() == [("alice", "Host", "Webhook"), ("bob", "AlternativeHost", "Webhook")]
+    assert "example.test" not in str(harness.mapping()).lower()
+    await harness.post(update(2, topic="confidential"))
+    assert harness.writes == 1
+    await harness.post(update(3, settings={"alternative_hosts": ""}))
+    assert harness.entries() == [("alice", "Host", "Webhook")]
 
 
-async def test_a_change_of_time_only(ground: Ground) -> None:
-    await ground.post(event("meeting.created", ts=1, start_time="2026-11-25T09:00:00Z"))
-    await ground.post(update(2, start_time="2026-11-26T10:00:00Z", duration=30))
-    item = ground.mapping()
+async def test_a_change_of_time_only(harness: ReceiverHarness) -> None:
+    await harness.post(event("meeting.created", ts=1, start_time="2026-11-25T09:00:00Z"))
+    await harness.post(update(2, start_time="2026-11-26T10:00:00Z", duration=30))
+    item = harness.mapping()
     assert item is not None
     assert item["status"]["startTime"] == "2026-11-26T10:00:00Z"
-    assert ground.entries() == [("alice", "Host", "Webhook")]
+    assert harness.entries() == [("alice", "Host", "Webhook")]
 
 
-async def test_a_change_of_an_unknown_meeting_that_names_nobody_is_nobodys(ground: Ground) -> None:
-    ground.has_credential(credential("all", user="U9", level="Account"))
-    assert (await ground.post(update(2, start_time="2026-11-26T10:00:00Z"))).status == 204
-    assert ground.mapping() is None
-    assert ground.counted("meeting.updated", "nobodys") == 1
+async def test_a_change_of_an_unknown_meeting_that_names_nobody_is_nobodys(harness: ReceiverHarness) -> None:
+    harness.has_credential(credential("all", user="U9", level="Account"))
+    assert (await harness.post(update(2, start_time="2026-11-26T10:00:00Z"))).status == 204
+    assert harness.mapping() is None
+    assert harness.counted("meeting.updated", "nobodys") == 1
 
 
-async def test_the_host_changes(ground: Ground) -> None:
-    ground.has_credential(credential("bob", user="U2"))
-    await ground.post(event("meeting.created", ts=1))
+async def test_the_host_changes(harness: ReceiverHarness) -> None:
+    harness.has_credential(credential("bob", user="U2"))
+    await harness.post(event("meeting.created", ts=1))
     body = update(2, host_id="U2")
     body["payload"]["old_object"]["host_id"] = "U1"
-    await ground.post(body)
-    assert ground.entries() == [("bob", "Host", "Webhook")]
-    await ground.post(update(3, host_id="stranger"))
-    assert ground.entries() == []
+    await harness.post(body)
+    assert harness.entries() == [("bob", "Host", "Webhook")]
+    await harness.post(update(3, host_id="stranger"))
+    assert harness.entries() == []
 
 
-async def test_presence_is_that_of_our_users_only(ground: Ground) -> None:
-    ground.has_credential(credential("bob", user="U2"))
-    await ground.post(event("meeting.started", ts=1, id=MEETING))
-    writes = ground.writes
+async def test_presence_is_that_of_our_users_only(harness: ReceiverHarness) -> None:
+    harness.has_credential(credential("bob", user="U2"))
+    await harness.post(event("meeting.started", ts=1, id=MEETING))
+    writes = harness.writes
     for ts, user in ((2, ""), (3, "stranger")):
-        assert (await ground.post(participant("meeting.participant_joined", user, ts=ts))).status == 204
-    assert ground.writes == writes
-    await ground.post(participant("meeting.participant_joined", "U2", ts=4))
-    await ground.post(participant("meeting.participant_joined", "U1", ts=5))
-    await ground.post(participant("meeting.participant_left", "U2", ts=6))
-    await ground.post(participant("meeting.participant_joined", "U2", ts=4))
-    assert presence(ground) == {"alice": True, "bob": False}
-    assert "confidential" not in str(ground.mapping())
-    await ground.post(event("meeting.ended", ts=7, id=MEETING))
-    assert presence(ground) == {}
+        assert (await harness.post(participant("meeting.participant_joined", user, ts=ts))).status == 204
+    assert harness.writes == writes
+    await harness.post(participant("meeting.participant_joined", "U2", ts=4))
+    await harness.post(participant("meeting.participant_joined", "U1", ts=5))
+    await harness.post(participant("meeting.participant_left", "U2", ts=6))
+    await harness.post(participant("meeting.participant_joined", "U2", ts=4))
+    assert presence(harness) == {"alice": True, "bob": False}
+    assert "confidential" not in str(harness.mapping())
+    await harness.post(event("meeting.ended", ts=7, id=MEETING))
+    assert presence(harness) == {}
 
 
-async def test_two_apps_of_one_namespace_tell_of_one_meeting(ground: Ground) -> None:
-    ground.has_app("second-app", client="client-two", webhook_secret_token="second")
-    ground.has_credential(credential("zoe", app="second-app"))
-    await ground.post(event("meeting.created", ts=1))
-    await ground.post(event("meeting.created", ts=0.995), client="client-two", secret="second")
-    assert ground.entries() == [("alice", "Host", "Webhook"), ("zoe", "Host", "Webhook")]
+async def test_two_apps_of_one_namespace_tell_of_one_meeting(harness: ReceiverHarness) -> None:
+    harness.has_app("second-app", client="client-two", webhook_secret_token="second")
+    harness.has_credential(credential("zoe", app="second-app"))
+    await harness.post(event("meeting.created", ts=1))
+    await harness.post(event("meeting.created", ts=0.995), client="client-two", secret="second")
+    assert harness.entries() == [("alice", "Host", "Webhook"), ("zoe", "Host", "Webhook")]
 
 
-async def test_one_app_in_two_secrets_of_a_namespace_is_one_write(ground: Ground) -> None:
-    ground.has_app("same-app")
-    ground.has_credential(credential("zoe", app="same-app"))
-    await ground.post(event("meeting.created", ts=1))
-    assert ground.entries() == [("alice", "Host", "Webhook"), ("zoe", "Host", "Webhook")]
-    assert ground.writes == 1
+async def test_one_app_in_two_secrets_of_a_namespace_is_one_write(harness: ReceiverHarness) -> None:
+    harness.has_app("same-app")
+    harness.has_credential(credential("zoe", app="same-app"))
+    await harness.post(event("meeting.created", ts=1))
+    assert harness.entries() == [("alice", "Host", "Webhook"), ("zoe", "Host", "Webhook")]
+    assert harness.writes == 1
 
 
 # The end of a consent.
@@ -152,20 +154,20 @@ def deauthorized(*, ts: float = 10, **changes: Any) -> dict[str, Any]:
     return {"event": "app_deauthorized", "event_ts": milliseconds(ts), "payload": payload | changes}
 
 
-async def test_a_deauthorization_is_told_in_the_status(ground: Ground) -> None:
-    ground.has_credential(credential("bob", user="U2"))
-    assert (await ground.post(deauthorized())).status == 204
-    told = status_of(ground)["deauthorization"]
+async def test_a_deauthorization_is_told_in_the_status(harness: ReceiverHarness) -> None:
+    harness.has_credential(credential("bob", user="U2"))
+    assert (await harness.post(deauthorized())).status == 204
+    told = status_of(harness)["deauthorization"]
     assert told == {"time": "2026-11-24T12:00:10Z", "userDataRetention": False}
-    assert "deauthorization" not in status_of(ground, "bob")
-    assert "confidential" not in str(status_of(ground))
-    assert ground.counted("app_deauthorized", "written") == 1
+    assert "deauthorization" not in status_of(harness, "bob")
+    assert "confidential" not in str(status_of(harness))
+    assert harness.counted("app_deauthorized", "written") == 1
 
 
 @pytest.mark.parametrize("changes", [{"account_id": "A2"}, {"user_id": "U2"}, {"client_id": "another-app"}])
-async def test_a_deauthorization_of_someone_else(ground: Ground, changes: dict[str, Any]) -> None:
-    assert (await ground.post(deauthorized(**changes))).status == 204
-    assert ground.writes == 0
+async def test_a_deauthorization_of_someone_else(harness: ReceiverHarness, changes: dict[str, Any]) -> None:
+    assert (await harness.post(deauthorized(**changes))).status == 204
+    assert harness.writes == 0
 
 
 @pytest.mark.parametrize(
@@ -179,27 +181,27 @@ async def test_a_deauthorization_of_someone_else(ground: Ground, changes: dict[s
     ],
 )
 async def test_a_deauthorization_that_is_older_than_the_consent_or_known(
-    ground: Ground, known: dict[str, Any], written: bool
+    harness: ReceiverHarness, known: dict[str, Any], written: bool
 ) -> None:
-    ground.has_credential(credential("alice", **known))
-    assert (await ground.post(deauthorized())).status == 204
-    assert bool(ground.writes) is written
+    harness.has_credential(credential("alice", **known))
+    assert (await harness.post(deauthorized())).status == 204
+    assert bool(harness.writes) is written
 
 
-async def test_a_deauthorization_reaches_a_credential_that_the_watch_has_not_told_of(empty: Ground) -> None:
+async def test_a_deauthorization_reaches_a_credential_that_the_watch_has_not_told_of(empty: ReceiverHarness) -> None:
     empty.has_app()
     empty.has_credential(credential("alice"), watched=False)
     assert (await empty.post(deauthorized())).status == 204
     assert "deauthorization" in status_of(empty)
 
 
-async def test_a_deauthorization_that_kubernetes_does_not_take_comes_again(ground: Ground) -> None:
+async def test_a_deauthorization_that_kubernetes_does_not_take_comes_again(harness: ReceiverHarness) -> None:
     async def refuse(call: Call) -> None:
         if call.verb == "apply":
             raise UnavailableError("away", status=503)
 
-    ground.kube.hook = refuse
-    assert (await ground.post(deauthorized())).status == 503
+    harness.kube.hook = refuse
+    assert (await harness.post(deauthorized())).status == 503
 
 
 @pytest.mark.parametrize(
@@ -211,63 +213,63 @@ async def test_a_deauthorization_that_kubernetes_does_not_take_comes_again(groun
         ("user.disassociated", "Disassociated"),
     ],
 )
-async def test_a_user_who_goes(ground: Ground, name: str, kind: str) -> None:
+async def test_a_user_who_goes(harness: ReceiverHarness, name: str, kind: str) -> None:
     body = event(name, ts=10, id="U1", email="confidential@example.test")
-    assert (await ground.post(body)).status == 204
-    assert status_of(ground)["userRemoval"] == {"time": "2026-11-24T12:00:10Z", "kind": kind}
-    assert "confidential" not in str(status_of(ground))
-    ground.directory.on_credential("team", "alice", ground.kube.peek(CREDENTIALS, namespace="team", name="alice"))
-    assert (await ground.post(body)).status == 204
-    assert ground.writes == 1
+    assert (await harness.post(body)).status == 204
+    assert status_of(harness)["userRemoval"] == {"time": "2026-11-24T12:00:10Z", "kind": kind}
+    assert "confidential" not in str(status_of(harness))
+    harness.directory.on_credential("team", "alice", harness.kube.peek(CREDENTIALS, namespace="team", name="alice"))
+    assert (await harness.post(body)).status == 204
+    assert harness.writes == 1
     # What was on its way meanwhile does not map the user's meetings again.
-    await ground.post(event("meeting.created", ts=5))
-    assert ground.mapping() is None
+    await harness.post(event("meeting.created", ts=5))
+    assert harness.mapping() is None
 
 
-async def test_another_user_who_goes(ground: Ground) -> None:
-    assert (await ground.post(event("user.deleted", ts=10, id="U2"))).status == 204
-    assert ground.writes == 0
+async def test_another_user_who_goes(harness: ReceiverHarness) -> None:
+    assert (await harness.post(event("user.deleted", ts=10, id="U2"))).status == 204
+    assert harness.writes == 0
 
 
-async def test_a_repeated_event_gives_the_mapping_to_the_credential_that_lives(ground: Ground) -> None:
-    await ground.post(event("meeting.started", id=MEETING))
+async def test_a_repeated_event_gives_the_mapping_to_the_credential_that_lives(harness: ReceiverHarness) -> None:
+    await harness.post(event("meeting.started", id=MEETING))
     anew = credential("alice")
     anew["metadata"]["uid"] = "uid-anew"
-    ground.has_credential(anew)
-    assert (await ground.post(event("meeting.started", id=MEETING))).status == 204
-    item = ground.mapping()
+    harness.has_credential(anew)
+    assert (await harness.post(event("meeting.started", id=MEETING))).status == 204
+    item = harness.mapping()
     assert item is not None
     assert [one["uid"] for one in item["metadata"]["ownerReferences"]] == ["uid-anew"]
 
 
 @pytest.mark.parametrize(("ts", "back"), [(11, True), (10, False), (5, False)])
-async def test_a_user_who_is_active_again(ground: Ground, ts: float, back: bool) -> None:
-    await ground.post(event("user.deactivated", ts=10, id="U1"))
-    ground.directory.on_credential("team", "alice", ground.kube.peek(CREDENTIALS, namespace="team", name="alice"))
-    assert (await ground.post(event("user.activated", ts=ts, id="U1"))).status == 204
-    assert ("userRemoval" not in status_of(ground)) is back
+async def test_a_user_who_is_active_again(harness: ReceiverHarness, ts: float, back: bool) -> None:
+    await harness.post(event("user.deactivated", ts=10, id="U1"))
+    harness.directory.on_credential("team", "alice", harness.kube.peek(CREDENTIALS, namespace="team", name="alice"))
+    assert (await harness.post(event("user.activated", ts=ts, id="U1"))).status == 204
+    assert ("userRemoval" not in status_of(harness)) is back
 
 
-async def test_that_another_user_is_active_again_is_nothing_to_us(ground: Ground) -> None:
-    await ground.post(event("user.deactivated", ts=10, id="U1"))
-    ground.directory.on_credential("team", "alice", ground.kube.peek(CREDENTIALS, namespace="team", name="alice"))
-    assert (await ground.post(event("user.activated", ts=20, id="U2"))).status == 204
-    assert "userRemoval" in status_of(ground)
+async def test_that_another_user_is_active_again_is_nothing_to_us(harness: ReceiverHarness) -> None:
+    await harness.post(event("user.deactivated", ts=10, id="U1"))
+    harness.directory.on_credential("team", "alice", harness.kube.peek(CREDENTIALS, namespace="team", name="alice"))
+    assert (await harness.post(event("user.activated", ts=20, id="U2"))).status == 204
+    assert "userRemoval" in status_of(harness)
 
 
 # Behind the cache.
 
 
-async def test_an_app_of_hundreds_of_namespaces_costs_a_few_lists(ground: Ground) -> None:
+async def test_an_app_of_hundreds_of_namespaces_costs_a_few_lists(harness: ReceiverHarness) -> None:
     for number in range(300):
-        ground.has_app(namespace=f"c{number}")
-        ground.has_credential(credential("alice", namespace=f"c{number}", user=f"X{number}", account="A5"))
-    ground.has_credential(credential("fresh", namespace="c7", user="U7", account="A5"), watched=False)
-    before = ground.kube.count("list", CREDENTIALS)
-    answer = await ground.post(event("meeting.started", id=MEETING, host_id="U7", account="A5"))
+        harness.has_app(namespace=f"c{number}")
+        harness.has_credential(credential("alice", namespace=f"c{number}", user=f"X{number}", account="A5"))
+    harness.has_credential(credential("fresh", namespace="c7", user="U7", account="A5"), watched=False)
+    before = harness.kube.count("list", CREDENTIALS)
+    answer = await harness.post(event("meeting.started", id=MEETING, host_id="U7", account="A5"))
     assert answer.status == 204
-    assert ground.entries(namespace="c7") == [("fresh", "Host", "Webhook")]
-    assert ground.kube.count("list", CREDENTIALS) - before == 2
+    assert harness.entries(namespace="c7") == [("fresh", "Host", "Webhook")]
+    assert harness.kube.count("list", CREDENTIALS) - before == 2
 
 
 async def test_with_rights_in_namespaces_only_they_are_asked_side_by_side() -> None:
@@ -283,26 +285,26 @@ async def test_with_rights_in_namespaces_only_they_are_asked_side_by_side() -> N
 
     kube.hook = slow
     apps = [Key(f"c{number}", "zoom-app") for number in range(40)]
-    found = await LiveLookup(kube=kube, everywhere=False).people(apps=apps, account_id="A1", user_ids=["U1"])
+    found = await LiveLookup(kube=kube, everywhere=False).find(apps, "A1", user_ids=["U1"])
     assert set(found) == set(apps)
     assert 1 < most <= 16
 
 
 @pytest.mark.parametrize("current", [True, False])
 async def test_while_the_watch_may_hang_nobody_is_forgotten_beside_one_who_is_known(
-    ground: Ground, current: bool
+    harness: ReceiverHarness, current: bool
 ) -> None:
-    ground.has_app(namespace="two")
-    ground.has_credential(credential("alice", namespace="two"), watched=False)
-    ground.has_credential(credential("boss", user="U9", level="Account"), watched=False)
-    ground.current[0] = current
-    assert (await ground.post(event("meeting.started", id=MEETING))).status == 204
-    names = {name for name, _, _ in ground.entries()}
+    harness.has_app(namespace="two")
+    harness.has_credential(credential("alice", namespace="two"), watched=False)
+    harness.has_credential(credential("boss", user="U9", level="Account"), watched=False)
+    harness.current[0] = current
+    assert (await harness.post(event("meeting.started", id=MEETING))).status == 204
+    names = {name for name, _, _ in harness.entries()}
     assert names == ({"alice"} if current else {"alice", "boss"})
-    assert bool(ground.entries(namespace="two")) is not current
+    assert bool(harness.entries(namespace="two")) is not current
 
 
-async def test_an_event_without_a_host_of_an_account_that_nobody_was_known_of(empty: Ground) -> None:
+async def test_an_event_without_a_host_of_an_account_that_nobody_was_known_of(empty: ReceiverHarness) -> None:
     empty.has_app()
     empty.has_credential(credential("alice"))
     await empty.post(event("meeting.created"))
@@ -313,7 +315,7 @@ async def test_an_event_without_a_host_of_an_account_that_nobody_was_known_of(em
     assert empty.phase() == "Deleted"
 
 
-async def test_a_time_to_come_is_none(ground: Ground) -> None:
-    assert (await ground.post(event("meeting.created", ts=2 * 86_400))).status == 400
-    assert (await ground.post(event("meeting.created", ts=80_000))).status == 204
-    assert ground.writes == 1
+async def test_a_time_to_come_is_none(harness: ReceiverHarness) -> None:
+    assert (await harness.post(event("meeting.created", ts=2 * 86_400))).status == 400
+    assert (await harness.post(event("meeting.created", ts=80_000))).status == 204
+    assert harness.writes == 1

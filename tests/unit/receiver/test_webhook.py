@@ -13,26 +13,26 @@ from typing import Any
 
 import pytest
 from meetingbots.kube.errors import ForbiddenError, KubeError, UnavailableError
-from meetingbots.receiver.webhook import BODY_LIMIT
+from meetingbots.receiver.verification import BODY_LIMIT
 
 from tests.unit.fake_kube import Call
-from tests.unit.receiver.receiver_harness import CLIENT, MEETING, SECRET, Ground, credential, event
+from tests.unit.receiver.receiver_harness import CLIENT, MEETING, SECRET, ReceiverHarness, credential, event
 
 
-async def test_an_event_is_written_before_it_is_answered(ground: Ground) -> None:
-    answer = await ground.post(event("meeting.created"))
+async def test_an_event_is_written_before_it_is_answered(harness: ReceiverHarness) -> None:
+    answer = await harness.post(event("meeting.created"))
     assert answer.status == 204
-    assert ground.entries() == [("alice", "Host", "Webhook")]
-    assert ground.phase() == "Scheduled"
-    assert ground.writes == 1
-    assert ground.counted("meeting.created", "written") == 1
-    item = ground.mapping()
+    assert harness.entries() == [("alice", "Host", "Webhook")]
+    assert harness.phase() == "Scheduled"
+    assert harness.writes == 1
+    assert harness.counted("meeting.created", "written") == 1
+    item = harness.mapping()
     assert item is not None
     assert [owner["uid"] for owner in item["metadata"]["ownerReferences"]] == ["uid-team-alice"]
     assert "confidential" not in str(item)
 
 
-async def test_the_life_of_a_meeting(ground: Ground) -> None:
+async def test_the_life_of_a_meeting(harness: ReceiverHarness) -> None:
     for name, ts, phase in (
         ("meeting.created", 1, "Scheduled"),
         ("meeting.started", 2, "Live"),
@@ -40,47 +40,47 @@ async def test_the_life_of_a_meeting(ground: Ground) -> None:
         ("meeting.deleted", 4, "Deleted"),
     ):
         id_form = {"id": MEETING} if name in ("meeting.started", "meeting.ended") else {}
-        assert (await ground.post(event(name, ts=ts, **id_form))).status == 204
-        assert ground.phase() == phase
-    item = ground.mapping()
+        assert (await harness.post(event(name, ts=ts, **id_form))).status == 204
+        assert harness.phase() == phase
+    item = harness.mapping()
     assert item is not None
     assert item["metadata"]["labels"]["meetingbots.dev/live"] == "true"
-    assert ground.writes == 4
+    assert harness.writes == 4
 
 
-async def test_the_same_event_again_writes_nothing(ground: Ground) -> None:
-    assert (await ground.post(event("meeting.created"))).status == 204
-    assert (await ground.post(event("meeting.created"))).status == 204
-    assert ground.writes == 1
-    assert ground.counted("meeting.created", "unchanged") == 1
+async def test_the_same_event_again_writes_nothing(harness: ReceiverHarness) -> None:
+    assert (await harness.post(event("meeting.created"))).status == 204
+    assert (await harness.post(event("meeting.created"))).status == 204
+    assert harness.writes == 1
+    assert harness.counted("meeting.created", "unchanged") == 1
 
 
-async def test_a_late_created_does_not_revive_a_deleted_meeting(ground: Ground) -> None:
-    await ground.post(event("meeting.deleted", ts=10))
-    assert (await ground.post(event("meeting.created", ts=1))).status == 204
-    assert ground.phase() == "Deleted"
+async def test_a_late_created_does_not_revive_a_deleted_meeting(harness: ReceiverHarness) -> None:
+    await harness.post(event("meeting.deleted", ts=10))
+    assert (await harness.post(event("meeting.created", ts=1))).status == 204
+    assert harness.phase() == "Deleted"
 
 
-async def test_a_changed_personal_id(ground: Ground) -> None:
+async def test_a_changed_personal_id(harness: ReceiverHarness) -> None:
     changed = {"event": "user.updated", "event_ts": 5, "payload": {"account_id": "A1", "object": {"id": "U1"}}}
-    assert (await ground.post(changed)).status == 204
-    assert ground.writes == 0
+    assert (await harness.post(changed)).status == 204
+    assert harness.writes == 0
     for ts, new, old in ((10, 1111111111, None), (20, 2222222222, 1111111111)):
         payload: dict[str, Any] = {"account_id": "A1", "object": {"id": "U1", "pmi": new}}
         if old:
             payload["old_object"] = {"id": "U1", "pmi": old}
-        assert (await ground.post({"event": "user.updated", "event_ts": ts, "payload": payload})).status == 204
-    assert ground.entries("2222222222") == [("alice", "Host", "PMI")]
-    assert ground.entries("1111111111") == []
+        assert (await harness.post({"event": "user.updated", "event_ts": ts, "payload": payload})).status == 204
+    assert harness.entries("2222222222") == [("alice", "Host", "PMI")]
+    assert harness.entries("1111111111") == []
 
 
-async def test_the_personal_id_before_is_known_from_the_status_too(ground: Ground) -> None:
-    ground.has_credential(credential("alice", pmi="1111111111"))
+async def test_the_personal_id_before_is_known_from_the_status_too(harness: ReceiverHarness) -> None:
+    harness.has_credential(credential("alice", pmi="1111111111"))
     for ts, new in ((10, 1111111111), (20, 2222222222)):
         payload = {"account_id": "A1", "object": {"id": "U1", "pmi": new}}
-        await ground.post({"event": "user.updated", "event_ts": ts, "payload": payload})
-    assert ground.entries("1111111111") == []
-    assert ground.entries("2222222222") == [("alice", "Host", "PMI")]
+        await harness.post({"event": "user.updated", "event_ts": ts, "payload": payload})
+    assert harness.entries("1111111111") == []
+    assert harness.entries("2222222222") == [("alice", "Host", "PMI")]
 
 
 @pytest.mark.parametrize(
@@ -93,71 +93,71 @@ async def test_the_personal_id_before_is_known_from_the_status_too(ground: Groun
     ],
 )
 async def test_what_is_of_no_interest_or_nobodys_is_done_with(
-    ground: Ground, body: dict[str, Any], name: str, result: str
+    harness: ReceiverHarness, body: dict[str, Any], name: str, result: str
 ) -> None:
-    answer = await ground.post(body)
+    answer = await harness.post(body)
     assert answer.status == 204
-    assert ground.writes == 0
-    assert ground.counted(name, result) == 1
+    assert harness.writes == 0
+    assert harness.counted(name, result) == 1
 
 
-async def test_one_occurrence_that_is_deleted_leaves_the_meeting(ground: Ground) -> None:
-    await ground.post(event("meeting.created", ts=1))
+async def test_one_occurrence_that_is_deleted_leaves_the_meeting(harness: ReceiverHarness) -> None:
+    await harness.post(event("meeting.created", ts=1))
     body = event("meeting.deleted", ts=2)
     body["payload"]["operation"] = "single"
-    assert (await ground.post(body)).status == 204
-    assert ground.phase() == "Scheduled"
+    assert (await harness.post(body)).status == 204
+    assert harness.phase() == "Scheduled"
 
 
-async def test_before_a_meeting_is_nobodys_the_api_server_is_asked(ground: Ground) -> None:
-    ground.has_credential(credential("bob", user="U2"), watched=False)
-    assert (await ground.post(event("meeting.created", host_id="U2"))).status == 204
-    assert ground.entries() == [("bob", "Host", "Webhook")]
+async def test_before_a_meeting_is_nobodys_the_api_server_is_asked(harness: ReceiverHarness) -> None:
+    harness.has_credential(credential("bob", user="U2"), watched=False)
+    assert (await harness.post(event("meeting.created", host_id="U2"))).status == 204
+    assert harness.entries() == [("bob", "Host", "Webhook")]
 
 
-async def test_the_account_is_asked_for_too(ground: Ground) -> None:
-    ground.has_credential(credential("others", user="U9", app="another-app", level="Account"), watched=False)
-    ground.has_credential(credential("bob", user="U9"), watched=False)
-    await ground.post(event("meeting.created", host_id="U2"))
-    assert ground.kube.count("list") == 2
-    assert ground.writes == 0
-    ground.has_credential(credential("all", user="U9", level="Account"), watched=False)
-    await ground.post(event("meeting.created", host_id="U2"))
-    assert ground.entries() == [("all", "Host", "Webhook")]
+async def test_the_account_is_asked_for_too(harness: ReceiverHarness) -> None:
+    harness.has_credential(credential("others", user="U9", app="another-app", level="Account"), watched=False)
+    harness.has_credential(credential("bob", user="U9"), watched=False)
+    await harness.post(event("meeting.created", host_id="U2"))
+    assert harness.kube.count("list") == 2
+    assert harness.writes == 0
+    harness.has_credential(credential("all", user="U9", level="Account"), watched=False)
+    await harness.post(event("meeting.created", host_id="U2"))
+    assert harness.entries() == [("all", "Host", "Webhook")]
 
 
-async def test_an_account_speaks_for_all_its_users(ground: Ground) -> None:
-    ground.has_credential(credential("all", user="U9", level="Account"))
-    await ground.post(event("meeting.created"))
-    assert ground.entries() == [("alice", "Host", "Webhook"), ("all", "Host", "Webhook")]
+async def test_an_account_speaks_for_all_its_users(harness: ReceiverHarness) -> None:
+    harness.has_credential(credential("all", user="U9", level="Account"))
+    await harness.post(event("meeting.created"))
+    assert harness.entries() == [("alice", "Host", "Webhook"), ("all", "Host", "Webhook")]
 
 
 # The signature.
 
 
-async def test_url_validation(ground: Ground) -> None:
-    answer = await ground.post({"event": "endpoint.url_validation", "event_ts": 1, "payload": {"plainToken": "abc"}})
+async def test_url_validation(harness: ReceiverHarness) -> None:
+    answer = await harness.post({"event": "endpoint.url_validation", "event_ts": 1, "payload": {"plainToken": "abc"}})
     assert answer.status == 200
     assert await answer.json() == {
         "plainToken": "abc",
         "encryptedToken": hmac.new(SECRET.encode(), b"abc", hashlib.sha256).hexdigest(),
     }
-    assert ground.counted("endpoint.url_validation", "validated") == 1
+    assert harness.counted("endpoint.url_validation", "validated") == 1
 
 
-async def test_url_validation_must_be_signed_and_whole(ground: Ground) -> None:
+async def test_url_validation_must_be_signed_and_whole(harness: ReceiverHarness) -> None:
     body = {"event": "endpoint.url_validation", "event_ts": 1, "payload": {"plainToken": "abc"}}
-    assert (await ground.post(body, secret="guessed")).status == 401
-    assert (await ground.post(body | {"payload": {}})).status == 400
+    assert (await harness.post(body, secret="guessed")).status == 401
+    assert (await harness.post(body | {"payload": {}})).status == 400
 
 
-async def test_both_secrets_count_while_a_rotation_lasts(ground: Ground) -> None:
-    ground.has_app(webhook_secret_token="new", previous_webhook_secret_token="old")
+async def test_both_secrets_count_while_a_rotation_lasts(harness: ReceiverHarness) -> None:
+    harness.has_app(webhook_secret_token="new", previous_webhook_secret_token="old")
     for number, secret in enumerate(("new", "old")):
-        assert (await ground.post(event("meeting.created", ts=number), secret=secret)).status == 204
-    assert (await ground.post(event("meeting.created"), secret=SECRET)).status == 401
+        assert (await harness.post(event("meeting.created", ts=number), secret=secret)).status == 204
+    assert (await harness.post(event("meeting.created"), secret=SECRET)).status == 401
     body = {"event": "endpoint.url_validation", "event_ts": 1, "payload": {"plainToken": "abc"}}
-    answer = await (await ground.post(body, secret="old")).json()
+    answer = await (await harness.post(body, secret="old")).json()
     assert answer["encryptedToken"] == hmac.new(b"old", b"abc", hashlib.sha256).hexdigest()
 
 
@@ -176,75 +176,91 @@ def _without(name: str) -> Any:
         pytest.param(lambda headers: headers | {"x-zm-signature": "v0=é"}, id="not even ASCII"),
     ],
 )
-async def test_a_bad_or_missing_signature(ground: Ground, tamper: Any) -> None:
+async def test_a_bad_or_missing_signature(harness: ReceiverHarness, tamper: Any) -> None:
     raw = json.dumps(event("meeting.created")).encode()
-    answer = await ground.send(raw, headers=tamper(ground.signed(raw)))
+    answer = await harness.send(raw, headers=tamper(harness.signed(raw)))
     assert answer.status == 401
-    assert ground.writes == 0
-    assert ground.counted("unknown", "unsigned") == 1
+    assert harness.writes == 0
+    assert harness.counted("unknown", "unsigned") == 1
 
 
-async def test_the_raw_bytes_are_signed(ground: Ground) -> None:
+@pytest.mark.parametrize("signature", ["", "v0=", "v0=" + "0" * 63, "v0=" + "g" * 64, "v1=" + "0" * 64])
+async def test_a_malformed_signature_is_refused_before_the_body_is_read(
+    harness: ReceiverHarness, signature: str
+) -> None:
+    never = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        await never.wait()
+
+    headers = harness.signed(b"") | {"x-zm-signature": signature}
+    async with harness.client.post(f"/webhooks/{CLIENT}", data=endless(), headers=headers) as answer:
+        assert answer.status == 401
+    assert harness.counted("unknown", "unsigned") == 1
+
+
+async def test_the_raw_bytes_are_signed(harness: ReceiverHarness) -> None:
     raw = json.dumps(event("meeting.created")).encode()
-    assert (await ground.send(raw + b" ", headers=ground.signed(raw))).status == 401
-    assert (await ground.send(raw + b" ", headers=ground.signed(raw + b" "))).status == 204
+    assert (await harness.send(raw + b" ", headers=harness.signed(raw))).status == 401
+    assert (await harness.send(raw + b" ", headers=harness.signed(raw + b" "))).status == 204
 
 
 @pytest.mark.parametrize("name", ["x-zm-signature", "x-zm-request-timestamp"])
-async def test_two_headers_of_one_kind_are_none(ground: Ground, name: str) -> None:
+async def test_two_headers_of_one_kind_are_none(harness: ReceiverHarness, name: str) -> None:
     raw = json.dumps(event("meeting.created")).encode()
-    headers = ground.signed(raw)
+    headers = harness.signed(raw)
     twice = [*headers.items(), (name, headers[name])]
-    answer = await ground.client.post(f"/webhooks/{CLIENT}", data=raw, headers=twice)
+    answer = await harness.client.post(f"/webhooks/{CLIENT}", data=raw, headers=twice)
     assert answer.status == 401
 
 
 @pytest.mark.parametrize("age", [301, -301, 3 * 86400])
-async def test_a_timestamp_that_is_far_off_may_be_our_clocks_fault(ground: Ground, age: float) -> None:
-    assert (await ground.post(event("meeting.created"), age=age)).status == 503
-    assert (await ground.post(event("meeting.created"), age=age, secret="guessed")).status == 401
-    assert ground.writes == 0
+async def test_a_timestamp_that_is_far_off_may_be_our_clocks_fault(harness: ReceiverHarness, age: float) -> None:
+    assert (await harness.post(event("meeting.created"), age=age)).status == 503
+    assert (await harness.post(event("meeting.created"), age=age, secret="guessed")).status == 401
+    assert harness.writes == 0
 
 
 @pytest.mark.parametrize("age", [299, -299])
-async def test_a_timestamp_may_be_a_little_off(ground: Ground, age: float) -> None:
-    assert (await ground.post(event("meeting.created"), age=age)).status == 204
+async def test_a_timestamp_may_be_a_little_off(harness: ReceiverHarness, age: float) -> None:
+    assert (await harness.post(event("meeting.created"), age=age)).status == 204
 
 
 # Whose app.
 
 
-async def test_no_such_app(ground: Ground) -> None:
-    answer = await ground.post(event("meeting.created"), client="another")
+async def test_no_such_app(harness: ReceiverHarness) -> None:
+    answer = await harness.post(event("meeting.created"), client="another")
     assert answer.status == 404
-    assert ground.counted("unknown", "unknown_app") == 1
+    assert harness.counted("unknown", "unknown_app") == 1
 
 
-async def test_an_app_that_cannot_be_read_yet_may_be_the_one(ground: Ground) -> None:
-    ground.has_credential(credential("bob", app="new-app"))
-    assert (await ground.post(event("meeting.created"), client="another")).status == 503
-    assert (await ground.post(event("meeting.created"))).status == 204
-    ground.has_unreadable_app("new-app")
-    assert (await ground.post(event("meeting.created"), client="another")).status == 503
-    ground.has_app("new-app", client="another", webhook_secret_token="second")
-    assert (await ground.post(event("meeting.created", host_id="U1"), client="another", secret="second")).status == 204
-    ground.apps["team.new-app"] = {"unreadable": "no webhook_secret_token", "client_id": "another"}
-    ground.has_app()
-    assert (await ground.post(event("meeting.created"), client="another")).status == 503
-    assert (await ground.post(event("meeting.created"), client="third")).status == 404
-    ground.directory.on_credential("team", "bob", None)
-    assert (await ground.post(event("meeting.created"), client="another")).status == 404
+async def test_an_app_that_cannot_be_read_yet_may_be_the_one(harness: ReceiverHarness) -> None:
+    harness.has_credential(credential("bob", app="new-app"))
+    assert (await harness.post(event("meeting.created"), client="another")).status == 503
+    assert (await harness.post(event("meeting.created"))).status == 204
+    harness.has_unreadable_app("new-app")
+    assert (await harness.post(event("meeting.created"), client="another")).status == 503
+    harness.has_app("new-app", client="another", webhook_secret_token="second")
+    assert (await harness.post(event("meeting.created", host_id="U1"), client="another", secret="second")).status == 204
+    harness.apps["team.new-app"] = {"unreadable": "no webhook_secret_token", "client_id": "another"}
+    harness.has_app()
+    assert (await harness.post(event("meeting.created"), client="another")).status == 503
+    assert (await harness.post(event("meeting.created"), client="third")).status == 404
+    harness.directory.on_credential("team", "bob", None)
+    assert (await harness.post(event("meeting.created"), client="another")).status == 404
 
 
-async def test_before_the_caches_are_filled(ground: Ground) -> None:
-    ground.ready[0] = False
-    assert (await ground.post(event("meeting.created"))).status == 503
-    assert (await ground.post(event("meeting.created"), client="another")).status == 503
+async def test_before_the_caches_are_filled(harness: ReceiverHarness) -> None:
+    harness.ready[0] = False
+    assert (await harness.post(event("meeting.created"))).status == 503
+    assert (await harness.post(event("meeting.created"), client="another")).status == 503
 
 
-async def test_an_app_without_a_webhook_secret_verifies_nothing_yet(ground: Ground) -> None:
-    ground.has_app(webhook_secret_token="")
-    assert (await ground.post(event("meeting.created"), secret="")).status == 503
+async def test_an_app_without_a_webhook_secret_verifies_nothing_yet(harness: ReceiverHarness) -> None:
+    harness.has_app(webhook_secret_token="")
+    assert (await harness.post(event("meeting.created"), secret="")).status == 503
 
 
 # The body.
@@ -266,33 +282,33 @@ async def test_an_app_without_a_webhook_secret_verifies_nothing_yet(ground: Grou
         json.dumps(event("meeting.created") | {"event_ts": "soon"}).encode(),
     ],
 )
-async def test_a_body_that_is_no_event(ground: Ground, body: bytes) -> None:
-    assert (await ground.post(body)).status == 400
-    assert (await ground.post(body, secret="guessed")).status == 401
-    assert ground.writes == 0
+async def test_a_body_that_is_no_event(harness: ReceiverHarness, body: bytes) -> None:
+    assert (await harness.post(body)).status == 400
+    assert (await harness.post(body, secret="guessed")).status == 401
+    assert harness.writes == 0
 
 
-async def test_a_body_over_the_limit(ground: Ground) -> None:
+async def test_a_body_over_the_limit(harness: ReceiverHarness) -> None:
     largest = json.dumps(event("meeting.created")).encode().ljust(BODY_LIMIT)
-    assert (await ground.post(largest)).status == 204
-    assert (await ground.post(largest + b" ")).status == 413
-    assert ground.counted("unknown", "too_large") == 1
+    assert (await harness.post(largest)).status == 204
+    assert (await harness.post(largest + b" ")).status == 413
+    assert harness.counted("unknown", "too_large") == 1
 
 
-async def test_a_body_over_the_limit_that_does_not_say_so(ground: Ground) -> None:
+async def test_a_body_over_the_limit_that_does_not_say_so(harness: ReceiverHarness) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(40):
             yield b" " * 65536
 
-    answer = await ground.client.post(f"/webhooks/{CLIENT}", data=pieces())
+    answer = await harness.client.post(f"/webhooks/{CLIENT}", data=pieces(), headers=harness.signed(b""))
     assert answer.status == 413
 
 
-async def test_compressed_bodies_are_refused(ground: Ground) -> None:
+async def test_compressed_bodies_are_refused(harness: ReceiverHarness) -> None:
     raw = gzip.compress(json.dumps(event("meeting.created")).encode())
-    answer = await ground.send(raw, headers=ground.signed(raw) | {"Content-Encoding": "gzip"})
+    answer = await harness.send(raw, headers=harness.signed(raw) | {"Content-Encoding": "gzip"})
     assert answer.status == 415
-    assert ground.writes == 0
+    assert harness.writes == 0
 
 
 # Kubernetes.
@@ -301,78 +317,79 @@ async def test_compressed_bodies_are_refused(ground: Ground) -> None:
 @pytest.mark.parametrize(
     "error", [UnavailableError("away", status=503), ForbiddenError("exceeded quota", status=403)], ids=["away", "quota"]
 )
-async def test_what_kubernetes_does_not_take_zoom_sends_again(ground: Ground, error: KubeError) -> None:
+async def test_what_kubernetes_does_not_take_zoom_sends_again(harness: ReceiverHarness, error: KubeError) -> None:
     async def refuse(call: Call) -> None:
         if call.verb == "create":
             raise error
 
-    ground.kube.hook = refuse
-    assert (await ground.post(event("meeting.created"))).status == 503
-    assert ground.counted("meeting.created", "failed") == 1
+    harness.kube.hook = refuse
+    assert (await harness.post(event("meeting.created"))).status == 503
+    assert harness.counted("meeting.created", "failed") == 1
 
 
-async def test_one_namespaces_refusal_does_not_cost_another_the_event(ground: Ground) -> None:
-    ground.has_app(namespace="two")
-    ground.has_credential(credential("alice", namespace="two"))
+async def test_one_namespaces_refusal_does_not_cost_another_the_event(harness: ReceiverHarness) -> None:
+    harness.has_app(namespace="two")
+    harness.has_credential(credential("alice", namespace="two"))
 
     async def refuse(call: Call) -> None:
         if call.verb == "create" and call.namespace == "team":
             raise ForbiddenError("exceeded quota", status=403)
 
-    ground.kube.hook = refuse
-    assert (await ground.post(event("meeting.created"))).status == 503
-    assert ground.entries(namespace="two") == [("alice", "Host", "Webhook")]
+    harness.kube.hook = refuse
+    assert (await harness.post(event("meeting.created"))).status == 503
+    assert harness.entries(namespace="two") == [("alice", "Host", "Webhook")]
 
 
-async def test_a_look_up_that_fails_is_not_nobody(ground: Ground) -> None:
+async def test_a_look_up_that_fails_is_not_nobody(harness: ReceiverHarness) -> None:
     async def refuse(call: Call) -> None:
         raise UnavailableError("away", status=503)
 
-    ground.kube.hook = refuse
-    assert (await ground.post(event("meeting.created", host_id="U2"))).status == 503
+    harness.kube.hook = refuse
+    assert (await harness.post(event("meeting.created", host_id="U2"))).status == 503
 
 
-async def test_a_write_that_takes_too_long(ground: Ground) -> None:
+async def test_a_write_that_takes_too_long(harness: ReceiverHarness) -> None:
     async def hang(call: Call) -> None:
         if call.verb == "create":
             await asyncio.Event().wait()
 
-    ground.kube.hook = hang
-    answer = await asyncio.wait_for(ground.post(event("meeting.created")), 2.9)
+    harness.kube.hook = hang
+    answer = await asyncio.wait_for(harness.post(event("meeting.created")), 2.9)
     assert answer.status == 503
-    assert ground.counted("meeting.created", "late") == 1
+    assert harness.counted("meeting.created", "late") == 1
 
 
-async def test_a_body_that_does_not_come_to_its_end(ground: Ground) -> None:
+async def test_a_body_that_does_not_come_to_its_end(harness: ReceiverHarness) -> None:
     finish = asyncio.Event()
 
     async def slowly() -> AsyncIterator[bytes]:
         yield b"{"
         await finish.wait()
 
-    async with ground.client.post(f"/webhooks/{CLIENT}", data=slowly()) as answer:
+    headers = harness.signed(b"")
+    async with harness.client.post(f"/webhooks/{CLIENT}", data=slowly(), headers=headers) as answer:
         assert answer.status == 503
         finish.set()
-    assert ground.counted("unknown", "late") == 1
+    assert harness.counted("unknown", "late") == 1
 
 
-async def test_a_defect_is_told_without_its_text(ground: Ground, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_is_told_without_its_text(harness: ReceiverHarness, caplog: pytest.LogCaptureFixture) -> None:
     quoted = "-".join(["some", "body"])
 
     async def fail(call: Call) -> None:
         raise RuntimeError(quoted)
 
-    ground.kube.hook = fail
-    assert (await ground.post(event("meeting.created"))).status == 500
+    harness.kube.hook = fail
+    assert (await harness.post(event("meeting.created"))).status == 500
     assert "RuntimeError" in caplog.text
     assert "some-body" not in caplog.text
 
 
-async def test_nothing_secret_and_no_body_is_logged(ground: Ground, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_secret_and_no_body_is_logged(harness: ReceiverHarness, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    await ground.post(event("meeting.created"))
-    await ground.post(event("meeting.created"), secret="guessed")
-    await ground.post(event("meeting.created"), age=900)
-    await ground.post(event("meeting.created", id="confidential"))
+    await harness.post(event("meeting.created"))
+    await harness.post(event("meeting.created"), secret="guessed")
+    await harness.post(event("meeting.created"), age=900)
+    await harness.post(event("meeting.created", id="confidential"))
     for secret in ("confidential", SECRET, "guessed", "v0="):
         assert secret not in caplog.text

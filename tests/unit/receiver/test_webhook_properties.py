@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from meetingbots.zoom.webhooks.signature import sign, verify
 from pydantic import SecretStr
 
-from tests.unit.receiver.receiver_harness import MEETING, Ground, event
+from tests.unit.receiver.receiver_harness import MEETING, ReceiverHarness, event
 
 ON_ONE_GROUND = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -125,18 +125,18 @@ def torn(draw: st.DrawFn) -> bytes:
 @example(b'{"event": "meeting.created", "event": "meeting.ended", "event_ts": 1, "payload": {}, "payload": []}')
 @example(b'{"event": "meeting.created", "event_ts": 1e400, "payload": {"object": {"id": 1e400}}}')
 @example(b"\xef\xbb\xbf{}")
-async def test_no_body_is_a_defect(ground: Ground, body: bytes) -> None:
-    assert (await ground.post(body)).status in ANSWERS
+async def test_no_body_is_a_defect(harness: ReceiverHarness, body: bytes) -> None:
+    assert (await harness.post(body)).status in ANSWERS
 
 
 @pytest.mark.parametrize("body", _GOOD, ids=lambda body: str(body["event"]))
-async def test_what_is_damaged_above_is_whole_here(ground: Ground, body: dict[str, Any]) -> None:
-    assert (await ground.post(body)).status in (200, 204)
+async def test_what_is_damaged_above_is_whole_here(harness: ReceiverHarness, body: dict[str, Any]) -> None:
+    assert (await harness.post(body)).status in (200, 204)
 
 
 @ON_ONE_GROUND
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30), st.binary(max_size=50))
-async def test_no_header_is_a_defect(ground: Ground, value: str, body: bytes) -> None:
+async def test_no_header_is_a_defect(harness: ReceiverHarness, value: str, body: bytes) -> None:
     sent = "".join(char for char in value if char.isprintable())
     headers = {"x-zm-signature": sent, "x-zm-request-timestamp": sent}
-    assert (await ground.send(body, headers=headers)).status == 401
+    assert (await harness.send(body, headers=headers)).status == 401

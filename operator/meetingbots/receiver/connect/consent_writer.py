@@ -12,19 +12,19 @@ from enum import StrEnum
 from typing import Final
 
 from meetingbots.credentials.decide.consents import pending_consents
+from meetingbots.credentials.decide.status_fields import StatusManager
 from meetingbots.credentials.manifests.connect_link import link_in
 from meetingbots.credentials.manifests.consent_secret import ConsentSecret, new_consent_secret
+from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
 from meetingbots.kube.client import Kube
-from meetingbots.kube.errors import AlreadyExistsError, ConflictError
-from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.kube.conflict import retry_on_conflict
+from meetingbots.kube.errors import AlreadyExistsError
+from meetingbots.kube.resources import SECRETS
 from meetingbots.models.credential import CredentialStatus, ReceivedConsent, ZoomCredential
 from meetingbots.models.credential_status import MAX_CONSENTS
 from meetingbots.receiver.connect.directory import ConnectDirectory
 
-FIELD_MANAGER: Final = "meetingbots-receiver-connect"
-"""Differs from the webhooks' manager: a server-side apply removes what the same manager applied before."""
 _log = logging.getLogger(__name__)
-_TRIES: Final = 5
 _SHOWN: Final = timedelta(hours=1)
 """How long a page can show the outcome of its consent."""
 
@@ -41,8 +41,9 @@ class ConsentResult(StrEnum):
 class ConsentWriter:
     """Writes consents to Kubernetes."""
 
-    def __init__(self, *, kube: Kube, directory: ConnectDirectory) -> None:
+    def __init__(self, *, kube: Kube, statuses: CredentialStatusWriter, directory: ConnectDirectory) -> None:
         self._kube = kube
+        self._statuses = statuses
         self._directory = directory
 
     async def write(
@@ -65,7 +66,7 @@ class ConsentWriter:
     async def _add_to_status(
         self, name: str, content: ConsentSecret, *, credential: ZoomCredential, now: datetime
     ) -> ConsentResult:
-        for _ in range(_TRIES):
+        async def attempt() -> ConsentResult:
             # Another request with the same state may have added it meanwhile.
             known = await self._directory.fresh(credential.namespace, credential.name)
             if known is None or known.metadata.uid != credential.metadata.uid:
@@ -73,26 +74,12 @@ class ConsentWriter:
             refusal = _refusal(known, name, content, now=now)
             if refusal is not None:
                 return refusal
-            try:
-                await self._apply(known, _with_consent(known.status, name, now=now) or [])
-            except ConflictError:
-                continue
-            return ConsentResult.STORED
-        raise ConflictError(f"ZoomCredential {credential.name}: too many concurrent writes", status=409)
+            status = CredentialStatus(received_consents=_with_consent(known.status, name, now=now) or [])
+            target = StatusTarget.of(known, unchanged=True)
+            written = await self._statuses.apply(target, status, manager=StatusManager.CONSENTS)
+            return ConsentResult.STORED if written else ConsentResult.LINK_ENDED
 
-    async def _apply(self, credential: ZoomCredential, listed: list[ReceivedConsent]) -> None:
-        metadata = credential.metadata
-        await self._kube.apply(
-            CREDENTIALS,
-            namespace=credential.namespace,
-            name=credential.name,
-            body={
-                "metadata": {"uid": metadata.uid, "resourceVersion": metadata.resource_version},
-                "status": {"receivedConsents": [consent.to_dict() for consent in listed]},
-            },
-            manager=FIELD_MANAGER,
-            subresource="status",
-        )
+        return await retry_on_conflict(attempt, what=f"ZoomCredential {credential.name}")
 
 
 def is_received(status: CredentialStatus, name: str) -> bool:

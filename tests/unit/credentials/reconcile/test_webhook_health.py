@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.kube.resources import CREDENTIALS
 from meetingbots.models.base import format_time
-from meetingbots.receiver.app_directory import Directory
+from meetingbots.receiver.app_directory import AppDirectory
 from meetingbots.receiver.webhook_reporter import WebhookReporter
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, START, Bench
@@ -58,11 +59,13 @@ async def test_the_receiver_has_the_last_word(bench: Bench) -> None:
     last_webhook(bench, timedelta(hours=77))
     operator = bench.operator()
     await operator.look()
-    directory = Directory()
+    directory = AppDirectory()
     directory.on_credential(
         KEY.namespace, KEY.name, bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
     )
-    reception = WebhookReporter(kube=bench.kube, directory=directory, clock=bench.clock)
+    reception = WebhookReporter(
+        statuses=CredentialStatusWriter(kube=bench.kube), directory=directory, clock=bench.clock
+    )
     reception.note([KEY])
     await reception.write_next()
     assert condition(bench)["status"] == "True"

@@ -16,13 +16,14 @@ import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meetingbots.credentials.sessions.access_tokens import AccessToken
+from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.mappings.reconcile.sweeper import MappingSweeper
 from meetingbots.mappings.reconcile.sync_diff import sync_meetings
 from meetingbots.mappings.writer import MappingWriter
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import SyncProgress, ZoomCredential
-from meetingbots.receiver.app_directory import Directory
+from meetingbots.receiver.app_directory import AppDirectory
 from meetingbots.receiver.event_writer import EventWriter
 from meetingbots.receiver.live_lookup import LiveLookup
 from meetingbots.receiver.revocations import RevocationWriter
@@ -156,7 +157,7 @@ class Cluster:
     """Receiver and operator on an API server in memory."""
 
     kube: FakeKube = field(default_factory=FakeKube)
-    directory: Directory = field(default_factory=Directory)
+    directory: AppDirectory = field(default_factory=AppDirectory)
     caches: ObjectCaches = field(default_factory=ObjectCaches)
 
     def __post_init__(self) -> None:
@@ -170,11 +171,11 @@ class Cluster:
         events = EventWriter(
             directory=self.directory,
             lookup=LiveLookup(kube=self.kube, everywhere=True),
-            writer=MappingWriter(kube=self.kube, clock=lambda: 0.0),
-            consents=RevocationWriter(kube=self.kube),
+            mappings=MappingWriter(kube=self.kube, clock=lambda: 0.0),
+            revocations=RevocationWriter(statuses=CredentialStatusWriter(kube=self.kube)),
         )
         for body in arriving:
-            await events.apply(parse_event(json.dumps(body).encode()), client_id=CLIENT, apps=[APP])
+            await events.write(parse_event(json.dumps(body).encode()), client_id=CLIENT, apps=[APP])
 
     async def sync(self, services: OperatorContext) -> None:
         async def progress(_: SyncProgress) -> None: ...

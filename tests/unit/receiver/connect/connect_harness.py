@@ -18,6 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from meetingbots.credentials.manifests.connect_link import Link, connect_url
 from meetingbots.credentials.manifests.receiver_secret import LINK_SIGNING_KEY, keyring_value
 from meetingbots.credentials.manifests.signing_keys import Keyring, SigningKey
+from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.names import RECEIVER_SECRET
 from meetingbots.receiver.app import application
@@ -37,7 +38,7 @@ ZOOM = "https://zoom.test/oauth"
 
 
 @dataclass
-class Seen:
+class Page:
     """A page as it came."""
 
     status: int
@@ -63,7 +64,7 @@ class Seen:
 
 
 @dataclass
-class ConnectGround:
+class ConnectHarness:
     """What a test has in its hands; cookies are passed by hand, so that a test sees them."""
 
     kube: FakeKube
@@ -133,29 +134,29 @@ class ConnectGround:
         item = self.kube.peek(SECRETS, namespace="team", name=name)
         return {key: base64.b64decode(value).decode() for key, value in (item or {}).get("data", {}).items()}
 
-    async def open(self, url: str, *, cookies: dict[str, str] | None = None, method: str = "GET") -> Seen:
+    async def open(self, url: str, *, cookies: dict[str, str] | None = None, method: str = "GET") -> Page:
         """Ask for an address of ours, without following redirects."""
         parts = urlsplit(url)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         answer = await self.client.request(method, path, cookies=cookies or {}, allow_redirects=False)
         return await _seen(answer)
 
-    async def begin(self) -> tuple[Seen, dict[str, str]]:
+    async def begin(self) -> tuple[Page, dict[str, str]]:
         """Open the invitation; gives the page and the browser's cookies."""
         page = await self.open(self.link())
         assert page.status == 200, page.text
         return page, page.cookies
 
-    def back(self, page: Seen, **query: str) -> str:
+    def back(self, page: Page, **query: str) -> str:
         """The address that Zoom sends the person to."""
         asked = {"code": "the-code", "state": page.query["state"]} | query
         return "/oauth/callback?" + "&".join(f"{key}={value}" for key, value in asked.items() if value)
 
 
-async def _seen(answer: ClientResponse) -> Seen:
+async def _seen(answer: ClientResponse) -> Page:
     text = await answer.text()
     cookies = {name: morsel.value for name, morsel in answer.cookies.items()}
-    return Seen(
+    return Page(
         status=answer.status,
         text=text,
         headers=dict(answer.headers),
@@ -165,16 +166,16 @@ async def _seen(answer: ClientResponse) -> Seen:
 
 
 @asynccontextmanager
-async def grounded(
+async def serve_pages(
     *, public_url: str = "https://bots.example", return_hosts: tuple[str, ...] = ("app.example", "app.example:8443")
-) -> AsyncIterator[ConnectGround]:
+) -> AsyncIterator[ConnectHarness]:
     """Serve the pages."""
     kube, clock, seconds, ready = FakeKube(), [NOW], [1000.0], [True]
     directory = ConnectDirectory(kube=kube, system_namespace=SYSTEM, clock=lambda: seconds[0])
     connect = ConnectRoutes(
         settings=ConnectSettings(public_url=public_url, oauth_url=ZOOM, return_hosts=return_hosts),
         directory=directory,
-        consents=ConsentWriter(kube=kube, directory=directory),
+        consents=ConsentWriter(kube=kube, statuses=CredentialStatusWriter(kube=kube), directory=directory),
         ready=lambda: ready[0],
         clock=lambda: clock[0],
     )
@@ -184,7 +185,7 @@ async def grounded(
 
     app = application(webhook=nothing, healthy=lambda: True, ready=lambda: True, pages=connect.routes())
     async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
-        ground = ConnectGround(
+        harness = ConnectHarness(
             kube=kube,
             directory=directory,
             client=client,
@@ -194,6 +195,6 @@ async def grounded(
             public_url=public_url,
             apps={"team.zoom-app": {"client_id": "client-one", "webhook_secret_token": "hook"}},
         )
-        ground.project()
-        ground.has_credential()
-        yield ground
+        harness.project()
+        harness.has_credential()
+        yield harness

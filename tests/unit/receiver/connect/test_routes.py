@@ -16,28 +16,28 @@ from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.receiver.connect.return_link import allowed_host
 
 from tests.unit.fake_kube import Call
-from tests.unit.receiver.connect.connect_harness import KEY, NEWER, NOW, ConnectGround, Seen, grounded
+from tests.unit.receiver.connect.connect_harness import KEY, NEWER, NOW, ConnectHarness, Page, serve_pages
 
 HOSTILE = "\"'><script>alert(1)</script>&amp;"
 
 
 @pytest.fixture
-async def ground() -> AsyncIterator[ConnectGround]:
-    async with grounded() as ground:
-        yield ground
+async def harness() -> AsyncIterator[ConnectHarness]:
+    async with serve_pages() as harness:
+        yield harness
 
 
-async def handed_over(ground: ConnectGround) -> tuple[Seen, dict[str, str], str]:
+async def handed_over(harness: ConnectHarness) -> tuple[Page, dict[str, str], str]:
     """A person agreed and came back; gives the page they are on, their cookies, and the consent's name."""
-    page, cookies = await ground.begin()
-    seen = await ground.open(ground.back(page), cookies=cookies)
+    page, cookies = await harness.begin()
+    seen = await harness.open(harness.back(page), cookies=cookies)
     assert seen.status == 303, seen.text
-    ground.watch()
+    harness.watch()
     place = "/" + seen.headers["Location"].removeprefix("../")
-    return await ground.open(place, cookies=cookies), cookies, consent_name(page.query["state"])
+    return await harness.open(place, cookies=cookies), cookies, consent_name(page.query["state"])
 
 
-def outcome_place(ground: ConnectGround, seen: Seen) -> str:
+def outcome_place(harness: ConnectHarness, seen: Page) -> str:
     found = re.search(r'data-poll="([^"]*)"', seen.text)
     assert found is not None
     return f"/connect/team/alice/{found[1]}"
@@ -46,8 +46,8 @@ def outcome_place(ground: ConnectGround, seen: Seen) -> str:
 # The invitation.
 
 
-async def test_the_invitation_says_who_asks_for_what_and_leads_to_zoom(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
+async def test_the_invitation_says_who_asks_for_what_and_leads_to_zoom(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
     assert "bots.example" in page.text
     assert "Added Apps" in page.text, "how to take it back"
     assert "1 December 2026, 12:00 UTC" in page.text
@@ -63,45 +63,45 @@ async def test_the_invitation_says_who_asks_for_what_and_leads_to_zoom(ground: C
     assert len(query["state"]) < 1024
 
 
-async def test_the_page_names_the_customer_the_connection_and_the_service(ground: ConnectGround) -> None:
-    page, _ = await ground.begin()
+async def test_the_page_names_the_customer_the_connection_and_the_service(harness: ConnectHarness) -> None:
+    page, _ = await harness.begin()
     named = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page.text))
     assert named == {"Service": "bots.example", "Customer": "team", "Connection": "alice"}
     assert "did not expect this link" in page.text
 
 
-async def test_the_cookie_is_for_this_host_and_no_script(ground: ConnectGround) -> None:
-    page, _ = await ground.begin()
+async def test_the_cookie_is_for_this_host_and_no_script(harness: ConnectHarness) -> None:
+    page, _ = await harness.begin()
     assert page.set_cookie.startswith("__Host-meetingbots-connect=")
     attributes = {part.strip().lower() for part in page.set_cookie.split(";")[1:]}
     assert {"httponly", "secure", "path=/", "samesite=lax"} <= attributes
     assert not any(part.startswith("domain") for part in attributes)
-    async with grounded(public_url="http://127.0.0.1:8080") as plain:
+    async with serve_pages(public_url="http://127.0.0.1:8080") as plain:
         page, _ = await plain.begin()
         assert page.set_cookie.startswith("meetingbots-connect=")
         assert "secure" not in page.set_cookie.lower()
 
 
-async def test_two_tabs_are_one_browser_with_two_states(ground: ConnectGround) -> None:
-    first, cookies = await ground.begin()
-    second = await ground.open(ground.link(), cookies=cookies)
+async def test_two_tabs_are_one_browser_with_two_states(harness: ConnectHarness) -> None:
+    first, cookies = await harness.begin()
+    second = await harness.open(harness.link(), cookies=cookies)
     assert second.cookies == cookies
     assert second.query["state"] != first.query["state"]
-    odd = await ground.open(ground.link(), cookies=dict.fromkeys(cookies, "chosen by someone else"))
+    odd = await harness.open(harness.link(), cookies=dict.fromkeys(cookies, "chosen by someone else"))
     assert odd.cookies != cookies
     assert "chosen" not in odd.set_cookie
 
 
-async def test_the_expected_person_is_named(ground: ConnectGround) -> None:
-    ground.has_credential(connect={"expectedEmail": "alice@example.com"})
-    assert "alice@example.com" in (await ground.open(ground.link())).text
-    ground.has_credential(connect={"expectedAccountId": "acc-9"})
-    assert "acc-9" in (await ground.open(ground.link())).text
+async def test_the_expected_person_is_named(harness: ConnectHarness) -> None:
+    harness.has_credential(connect={"expectedEmail": "alice@example.com"})
+    assert "alice@example.com" in (await harness.open(harness.link())).text
+    harness.has_credential(connect={"expectedAccountId": "acc-9"})
+    assert "acc-9" in (await harness.open(harness.link())).text
 
 
-async def test_an_account_is_asked_for_as_such(ground: ConnectGround) -> None:
-    ground.has_credential(spec={"level": "Account"})
-    assert "organisation" in (await ground.open(ground.link())).text
+async def test_an_account_is_asked_for_as_such(harness: ConnectHarness) -> None:
+    harness.has_credential(spec={"level": "Account"})
+    assert "organisation" in (await harness.open(harness.link())).text
 
 
 @pytest.mark.parametrize(
@@ -113,75 +113,75 @@ async def test_an_account_is_asked_for_as_such(ground: ConnectGround) -> None:
         ({"key": NEWER}, 403, "invalid"),
     ],
 )
-async def test_links_that_do_not_work(ground: ConnectGround, changes: Any, status: int, outcome: str) -> None:
-    seen = await ground.open(ground.link(**changes))
+async def test_links_that_do_not_work(harness: ConnectHarness, changes: Any, status: int, outcome: str) -> None:
+    seen = await harness.open(harness.link(**changes))
     assert (seen.status, seen.outcome) == (status, outcome)
     assert not seen.set_cookie
     assert "zoom.test" not in seen.text
 
 
-async def test_forged_links(ground: ConnectGround) -> None:
-    link = ground.link()
+async def test_forged_links(harness: ConnectHarness) -> None:
+    link = harness.link()
     for forged in (link + "x", link.partition("?")[0], f"{link}&t=x", link.replace("/alice?", "/bob?"), link[:-5]):
-        seen = await ground.open(forged)
+        seen = await harness.open(forged)
         assert (seen.status, seen.outcome) == (403, "invalid")
-    assert ground.kube.count("list") == 0, "a forged link costs no look at the API server"
+    assert harness.kube.count("list") == 0, "a forged link costs no look at the API server"
 
 
-async def test_a_link_is_dead_once_a_consent_was_taken(ground: ConnectGround) -> None:
-    ground.has_credential(epoch="")
-    seen = await ground.open(ground.link())
+async def test_a_link_is_dead_once_a_consent_was_taken(harness: ConnectHarness) -> None:
+    harness.has_credential(epoch="")
+    seen = await harness.open(harness.link())
     assert (seen.status, seen.outcome) == (410, "used")
 
 
-async def test_a_link_of_a_credential_that_changed_its_grant_or_went(ground: ConnectGround) -> None:
-    ground.has_credential(spec={"grant": {"serverToServer": {"accountId": "acc"}}})
-    assert (await ground.open(ground.link())).outcome == "gone"
-    ground.kube.remove(CREDENTIALS, namespace="team", name="alice")
-    ground.watch()
-    assert (await ground.open(ground.link())).outcome == "gone"
+async def test_a_link_of_a_credential_that_changed_its_grant_or_went(harness: ConnectHarness) -> None:
+    harness.has_credential(spec={"grant": {"serverToServer": {"accountId": "acc"}}})
+    assert (await harness.open(harness.link())).outcome == "gone"
+    harness.kube.remove(CREDENTIALS, namespace="team", name="alice")
+    harness.watch()
+    assert (await harness.open(harness.link())).outcome == "gone"
 
 
-async def test_a_link_works_before_the_watch_has_told_of_it(ground: ConnectGround) -> None:
-    ground.has_credential(epoch="f" * 16, watched=False)
-    assert (await ground.open(ground.link(epoch="f" * 16))).status == 200
+async def test_a_link_works_before_the_watch_has_told_of_it(harness: ConnectHarness) -> None:
+    harness.has_credential(epoch="f" * 16, watched=False)
+    assert (await harness.open(harness.link(epoch="f" * 16))).status == 200
 
 
-async def test_keys_are_read_when_a_link_names_one_that_is_not_known(ground: ConnectGround) -> None:
-    ground.keys = [NEWER, KEY]
-    ground.project(watched=False)
-    assert (await ground.open(ground.link(key=NEWER))).status == 200
-    reads = ground.kube.count("get", SECRETS)
-    ground.seconds[0] += 0.5
+async def test_keys_are_read_when_a_link_names_one_that_is_not_known(harness: ConnectHarness) -> None:
+    harness.keys = [NEWER, KEY]
+    harness.project(watched=False)
+    assert (await harness.open(harness.link(key=NEWER))).status == 200
+    reads = harness.kube.count("get", SECRETS)
+    harness.seconds[0] += 0.5
     for _ in range(5):
-        assert (await ground.open(ground.link(key=NEWER)[:-1] + "_")).status == 403
-    assert ground.kube.count("get", SECRETS) == reads, "not more than once a second"
-    assert (await ground.open(ground.link(key=KEY))).status == 200, "links of the older key go on working"
+        assert (await harness.open(harness.link(key=NEWER)[:-1] + "_")).status == 403
+    assert harness.kube.count("get", SECRETS) == reads, "not more than once a second"
+    assert (await harness.open(harness.link(key=KEY))).status == 200, "links of the older key go on working"
 
 
-async def test_what_is_missing_on_our_side_is_told(ground: ConnectGround) -> None:
-    ground.apps.clear()
-    ground.project()
-    seen = await ground.open(ground.link())
+async def test_what_is_missing_on_our_side_is_told(harness: ConnectHarness) -> None:
+    harness.apps.clear()
+    harness.project()
+    seen = await harness.open(harness.link())
     assert (seen.status, seen.outcome) == (503, "not-set-up")
-    async with grounded(public_url="") as addressless:
+    async with serve_pages(public_url="") as addressless:
         assert (await addressless.open(addressless.link())).outcome == "not-set-up"
 
 
-async def test_an_app_without_a_webhook_secret_can_be_consented_to(ground: ConnectGround) -> None:
-    ground.apps["team.zoom-app"] = {"unreadable": "no webhook_secret_token", "client_id": "client-one"}
-    ground.project()
-    assert (await ground.open(ground.link())).status == 200
+async def test_an_app_without_a_webhook_secret_can_be_consented_to(harness: ConnectHarness) -> None:
+    harness.apps["team.zoom-app"] = {"unreadable": "no webhook_secret_token", "client_id": "client-one"}
+    harness.project()
+    assert (await harness.open(harness.link())).status == 200
 
 
-async def test_suspended(ground: ConnectGround) -> None:
-    ground.has_credential(spec={"suspend": True})
-    assert (await ground.open(ground.link())).outcome == "paused"
+async def test_suspended(harness: ConnectHarness) -> None:
+    harness.has_credential(spec={"suspend": True})
+    assert (await harness.open(harness.link())).outcome == "paused"
 
 
-async def test_before_the_caches_are_filled_it_waits(ground: ConnectGround) -> None:
-    ground.ready[0] = False
-    seen = await ground.open(ground.link())
+async def test_before_the_caches_are_filled_it_waits(harness: ConnectHarness) -> None:
+    harness.ready[0] = False
+    seen = await harness.open(harness.link())
     assert (seen.status, seen.outcome) == (503, "later")
     assert '<meta http-equiv="refresh" content="3">' in seen.text
 
@@ -189,181 +189,181 @@ async def test_before_the_caches_are_filled_it_waits(ground: ConnectGround) -> N
 # Zoom's answer.
 
 
-async def test_an_answer_becomes_a_secret_that_the_status_names(ground: ConnectGround) -> None:
-    seen, _, name = await handed_over(ground)
-    assert ground.consents == [name]
-    content = ground.consent(name)
+async def test_an_answer_becomes_a_secret_that_the_status_names(harness: ConnectHarness) -> None:
+    seen, _, name = await handed_over(harness)
+    assert harness.consents == [name]
+    content = harness.consent(name)
     assert content["code"] == "the-code"
     assert content["redirect_uri"] == "https://bots.example/oauth/callback"
-    item = ground.kube.peek(SECRETS, namespace="team", name=name)
+    item = harness.kube.peek(SECRETS, namespace="team", name=name)
     assert item is not None
     assert item["metadata"]["ownerReferences"][0]["uid"] == "uid-1"
     assert seen.outcome == "waiting"
     assert "the-code" not in seen.text
 
 
-async def test_the_verifier_fits_the_challenge_and_never_leaves(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
-    await ground.open(ground.back(page), cookies=cookies)
-    verifier = ground.consent(consent_name(page.query["state"]))["code_verifier"]
+async def test_the_verifier_fits_the_challenge_and_never_leaves(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
+    await harness.open(harness.back(page), cookies=cookies)
+    verifier = harness.consent(consent_name(page.query["state"]))["code_verifier"]
     digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     assert digest == page.query["code_challenge"]
     assert verifier not in page.text
     assert verifier not in str(page.headers)
 
 
-async def test_the_other_replica_finishes_it(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
-    async with grounded() as other:
+async def test_the_other_replica_finishes_it(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
+    async with serve_pages() as other:
         seen = await other.open(other.back(page), cookies=cookies)
         assert seen.status == 303
         assert other.consent(consent_name(page.query["state"]))["code"] == "the-code"
 
 
-async def test_an_answer_in_another_browser_is_refused(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
-    _, others = await ground.begin()
+async def test_an_answer_in_another_browser_is_refused(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
+    _, others = await harness.begin()
     assert others != cookies
     for brought in ({}, others, dict.fromkeys(cookies, "x"), {"another": next(iter(cookies.values()))}):
-        seen = await ground.open(ground.back(page), cookies=brought)
+        seen = await harness.open(harness.back(page), cookies=brought)
         assert (seen.status, seen.outcome) == (403, "other-browser")
-    assert ground.kube.count("create", SECRETS) == 0
+    assert harness.kube.count("create", SECRETS) == 0
 
 
-async def test_forged_states_are_refused(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
+async def test_forged_states_are_refused(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
     state = page.query["state"]
     for forged in ("", "x", state[:-1], state + "x", f"{state}&state={state}"):
-        seen = await ground.open(f"/oauth/callback?code=c&state={forged}", cookies=cookies)
+        seen = await harness.open(f"/oauth/callback?code=c&state={forged}", cookies=cookies)
         assert (seen.status, seen.outcome) == (400, "not-ours")
-    assert ground.kube.count("create") == 0
+    assert harness.kube.count("create") == 0
 
 
-async def test_an_answer_after_ten_minutes_is_too_late(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
-    ground.clock[0] = NOW + timedelta(minutes=10)
-    seen = await ground.open(ground.back(page), cookies=cookies)
+async def test_an_answer_after_ten_minutes_is_too_late(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
+    harness.clock[0] = NOW + timedelta(minutes=10)
+    seen = await harness.open(harness.back(page), cookies=cookies)
     assert (seen.status, seen.outcome) == (410, "too-slow")
-    assert seen.button == ground.link(), "and another try is offered"
-    assert ground.kube.count("create", SECRETS) == 0
-    ground.clock[0] = NOW + timedelta(minutes=9, seconds=59)
-    assert (await ground.open(ground.back(page), cookies=cookies)).status == 303
+    assert seen.button == harness.link(), "and another try is offered"
+    assert harness.kube.count("create", SECRETS) == 0
+    harness.clock[0] = NOW + timedelta(minutes=9, seconds=59)
+    assert (await harness.open(harness.back(page), cookies=cookies)).status == 303
 
 
-async def test_an_answer_counts_once(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
-    assert (await ground.open(ground.back(page), cookies=cookies)).status == 303
-    ground.watch()
-    again = await ground.open(ground.back(page), cookies=cookies)
+async def test_an_answer_counts_once(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
+    assert (await harness.open(harness.back(page), cookies=cookies)).status == 303
+    harness.watch()
+    again = await harness.open(harness.back(page), cookies=cookies)
     assert (again.status, again.outcome) == (409, "used-twice")
-    other_code = await ground.open(ground.back(page, code="another"), cookies=cookies)
+    other_code = await harness.open(harness.back(page, code="another"), cookies=cookies)
     assert other_code.status == 409
-    assert len(ground.consents) == 1
-    assert ground.consent(ground.consents[0])["code"] == "the-code"
+    assert len(harness.consents) == 1
+    assert harness.consent(harness.consents[0])["code"] == "the-code"
     # Also after the operator has used and deleted it.
-    ground.kube.remove(SECRETS, namespace="team", name=ground.consents[0])
-    ground.change_status(connectURL="")
-    assert (await ground.open(ground.back(page), cookies=cookies)).status == 409
-    assert ground.kube.count("create", SECRETS) == 1
+    harness.kube.remove(SECRETS, namespace="team", name=harness.consents[0])
+    harness.change_status(connectURL="")
+    assert (await harness.open(harness.back(page), cookies=cookies)).status == 409
+    assert harness.kube.count("create", SECRETS) == 1
 
 
 @pytest.mark.parametrize(("error", "outcome"), [("access_denied", "refused"), ("server_error", "zoom-refused")])
-async def test_a_refusal_is_told_and_can_be_thought_over(ground: ConnectGround, error: str, outcome: str) -> None:
-    page, cookies = await ground.begin()
-    seen = await ground.open(ground.back(page, code="", error=error), cookies=cookies)
+async def test_a_refusal_is_told_and_can_be_thought_over(harness: ConnectHarness, error: str, outcome: str) -> None:
+    page, cookies = await harness.begin()
+    seen = await harness.open(harness.back(page, code="", error=error), cookies=cookies)
     assert seen.outcome == outcome
-    assert seen.button == ground.link()
-    assert ground.kube.count("create", SECRETS) == 0
+    assert seen.button == harness.link()
+    assert harness.kube.count("create", SECRETS) == 0
 
 
-async def test_what_zoom_would_say_is_not_repeated(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
-    seen = await ground.open(ground.back(page, code="", error="%3Cscript%3Eboo"), cookies=cookies)
+async def test_what_zoom_would_say_is_not_repeated(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
+    seen = await harness.open(harness.back(page, code="", error="%3Cscript%3Eboo"), cookies=cookies)
     assert "boo" not in seen.text
 
 
 @pytest.mark.parametrize("code", ["", "a%20b", "a%0Ab", "x" * 2049, "one&code=two", "%C3%A9"])
-async def test_what_is_no_code_is_refused(ground: ConnectGround, code: str) -> None:
-    page, cookies = await ground.begin()
-    seen = await ground.open(ground.back(page, code=code), cookies=cookies)
+async def test_what_is_no_code_is_refused(harness: ConnectHarness, code: str) -> None:
+    page, cookies = await harness.begin()
+    seen = await harness.open(harness.back(page, code=code), cookies=cookies)
     assert (seen.status, seen.outcome) == (400, "not-ours")
 
 
-async def test_an_answer_by_a_link_that_died_meanwhile(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
-    ground.has_credential(epoch="f" * 16, watched=False)
-    seen = await ground.open(ground.back(page), cookies=cookies)
+async def test_an_answer_by_a_link_that_died_meanwhile(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
+    harness.has_credential(epoch="f" * 16, watched=False)
+    seen = await harness.open(harness.back(page), cookies=cookies)
     assert (seen.status, seen.outcome) == (410, "used")
-    ground.kube.remove(CREDENTIALS, namespace="team", name="alice")
-    assert (await ground.open(ground.back(page), cookies=cookies)).outcome == "gone"
-    assert ground.kube.count("create", SECRETS) == 0
+    harness.kube.remove(CREDENTIALS, namespace="team", name="alice")
+    assert (await harness.open(harness.back(page), cookies=cookies)).outcome == "gone"
+    assert harness.kube.count("create", SECRETS) == 0
 
 
-async def test_an_answer_that_was_half_written_is_finished_by_asking_again(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
+async def test_an_answer_that_was_half_written_is_finished_by_asking_again(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
 
     async def no_status(call: Call) -> None:
         if call.verb == "apply":
             raise UnavailableError("away", status=503)
 
-    ground.kube.hook = no_status
-    seen = await ground.open(ground.back(page), cookies=cookies)
+    harness.kube.hook = no_status
+    seen = await harness.open(harness.back(page), cookies=cookies)
     assert (seen.status, seen.outcome) == (503, "later")
     assert "refresh" in seen.text
-    ground.kube.hook = _fine
-    assert (await ground.open(ground.back(page), cookies=cookies)).status == 303
-    assert ground.consents == [consent_name(page.query["state"])]
+    harness.kube.hook = _fine
+    assert (await harness.open(harness.back(page), cookies=cookies)).status == 303
+    assert harness.consents == [consent_name(page.query["state"])]
 
 
-async def test_what_the_api_server_says_is_not_repeated(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
+async def test_what_the_api_server_says_is_not_repeated(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
 
     async def forbidden(call: Call) -> None:
         if call.verb == "create":
             raise ForbiddenError("exceeded quota: confidential", status=403)
 
-    ground.kube.hook = forbidden
-    seen = await ground.open(ground.back(page), cookies=cookies)
+    harness.kube.hook = forbidden
+    seen = await harness.open(harness.back(page), cookies=cookies)
     assert seen.status == 503
     assert "confidential" not in seen.text
 
 
-async def test_somebody_else_writing_the_status_costs_nothing(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
+async def test_somebody_else_writing_the_status_costs_nothing(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
     writes = 0
 
     async def meddle(call: Call) -> None:
         nonlocal writes
         if call.verb == "apply" and call.moment == "before" and writes < 2:
             writes += 1
-            ground.change_status(email=f"alice-{writes}@example.com")
+            harness.change_status(email=f"alice-{writes}@example.com")
 
-    ground.kube.hook = meddle
-    assert (await ground.open(ground.back(page), cookies=cookies)).status == 303
-    assert len(ground.consents) == 1
+    harness.kube.hook = meddle
+    assert (await harness.open(harness.back(page), cookies=cookies)).status == 303
+    assert len(harness.consents) == 1
 
 
-async def test_there_is_room_for_several_consents_that_wait_and_no_more(ground: ConnectGround) -> None:
+async def test_there_is_room_for_several_consents_that_wait_and_no_more(harness: ConnectHarness) -> None:
     browser: dict[str, str] = {}
     for _ in range(8):
-        page, browser = await ground.begin()
-        assert (await ground.open(ground.back(page), cookies=browser)).status == 303
-    page, browser = await ground.begin()
-    seen = await ground.open(ground.back(page), cookies=browser)
+        page, browser = await harness.begin()
+        assert (await harness.open(harness.back(page), cookies=browser)).status == 303
+    page, browser = await harness.begin()
+    seen = await harness.open(harness.back(page), cookies=browser)
     assert (seen.status, seen.outcome) == (503, "busy")
-    handled = [{"secretName": name, "time": "2026-11-24T12:00:00Z", "reason": "X"} for name in ground.consents[:1]]
-    ground.change_status(handledConsents=handled)
-    assert (await ground.open(ground.back(page), cookies=browser)).status == 303
-    assert len(ground.consents) == 8
-    assert handled[0]["secretName"] not in ground.consents
+    handled = [{"secretName": name, "time": "2026-11-24T12:00:00Z", "reason": "X"} for name in harness.consents[:1]]
+    harness.change_status(handledConsents=handled)
+    assert (await harness.open(harness.back(page), cookies=browser)).status == 303
+    assert len(harness.consents) == 8
+    assert handled[0]["secretName"] not in harness.consents
 
 
-async def test_consents_that_were_dealt_with_an_hour_ago_are_forgotten(ground: ConnectGround) -> None:
+async def test_consents_that_were_dealt_with_an_hour_ago_are_forgotten(harness: ConnectHarness) -> None:
     old = {"secretName": consent_name("old"), "time": "2026-11-24T11:00:00Z"}
     waits = {"secretName": consent_name("waits"), "time": "2026-11-24T11:00:00Z"}
-    ground.change_status(receivedConsents=[old, waits], handledConsents=[{**old, "reason": "UserMismatch"}])
-    _, _, name = await handed_over(ground)
-    assert ground.consents == [waits["secretName"], name]
+    harness.change_status(receivedConsents=[old, waits], handledConsents=[{**old, "reason": "UserMismatch"}])
+    _, _, name = await handed_over(harness)
+    assert harness.consents == [waits["secretName"], name]
 
 
 # What became of it.
@@ -388,36 +388,36 @@ async def test_consents_that_were_dealt_with_an_hour_ago_are_forgotten(ground: C
         ("SomethingNew", "", "", "interrupted"),
     ],
 )
-async def test_every_end_is_told(ground: ConnectGround, reason: str, code: str, message: str, outcome: str) -> None:
-    waiting, cookies, name = await handed_over(ground)
+async def test_every_end_is_told(harness: ConnectHarness, reason: str, code: str, message: str, outcome: str) -> None:
+    waiting, cookies, name = await handed_over(harness)
     told = {"secretName": name, "time": "2026-11-24T12:00:01Z", "reason": reason, "code": code, "message": message}
-    ground.change_status(handledConsents=[told])
-    place = outcome_place(ground, waiting)
-    seen = await ground.open(place.replace("outcome.json", "outcome"), cookies=cookies)
+    harness.change_status(handledConsents=[told])
+    place = outcome_place(harness, waiting)
+    seen = await harness.open(place.replace("outcome.json", "outcome"), cookies=cookies)
     assert seen.outcome == outcome
     assert 'data-poll=""' in seen.text, "there is nothing to wait for"
     assert "refresh" not in seen.text
-    data = await ground.open(place, cookies=cookies)
+    data = await harness.open(place, cookies=cookies)
     assert json.loads(data.text) == {"outcome": outcome}
 
 
-async def test_a_mismatch_says_who_was_expected(ground: ConnectGround) -> None:
-    ground.has_credential(connect={"expectedEmail": "alice@example.com"})
-    waiting, cookies, name = await handed_over(ground)
+async def test_a_mismatch_says_who_was_expected(harness: ConnectHarness) -> None:
+    harness.has_credential(connect={"expectedEmail": "alice@example.com"})
+    waiting, cookies, name = await handed_over(harness)
     told = {"secretName": name, "time": "2026-11-24T12:00:01Z", "reason": "UserMismatch"}
-    ground.change_status(handledConsents=[told])
-    seen = await ground.open(outcome_place(ground, waiting).replace("outcome.json", "outcome"), cookies=cookies)
+    harness.change_status(handledConsents=[told])
+    seen = await harness.open(outcome_place(harness, waiting).replace("outcome.json", "outcome"), cookies=cookies)
     assert "alice@example.com" in seen.text
 
 
-async def test_success_names_the_user_and_leads_back(ground: ConnectGround) -> None:
-    ground.has_credential(connect={"returnURL": "https://app.example/done?x=1&y=2"})
-    waiting, cookies, name = await handed_over(ground)
+async def test_success_names_the_user_and_leads_back(harness: ConnectHarness) -> None:
+    harness.has_credential(connect={"returnURL": "https://app.example/done?x=1&y=2"})
+    waiting, cookies, name = await handed_over(harness)
     assert "app.example" not in waiting.text
     accepted = {"secretName": name, "time": "2026-11-24T12:00:01Z", "reason": "Accepted"}
-    ground.change_status(handledConsents=[accepted], email="alice@example.com")
-    place = outcome_place(ground, waiting).replace("outcome.json", "outcome")
-    seen = await ground.open(place, cookies=cookies)
+    harness.change_status(handledConsents=[accepted], email="alice@example.com")
+    place = outcome_place(harness, waiting).replace("outcome.json", "outcome")
+    seen = await harness.open(place, cookies=cookies)
     assert seen.outcome == "connected"
     assert "alice@example.com" in seen.text
     assert 'href="https://app.example/done?x=1&amp;y=2"' in seen.text
@@ -427,8 +427,8 @@ async def test_success_names_the_user_and_leads_back(ground: ConnectGround) -> N
         "reason": "ScopesMissing",
         "lastTransitionTime": "2026-11-24T12:00:00Z",
     }
-    ground.change_status(conditions=[condition])
-    assert (await ground.open(place, cookies=cookies)).outcome == "connected-partly"
+    harness.change_status(conditions=[condition])
+    assert (await harness.open(place, cookies=cookies)).outcome == "connected-partly"
 
 
 @pytest.mark.parametrize(
@@ -441,48 +441,50 @@ async def test_success_names_the_user_and_leads_back(ground: ConnectGround) -> N
         ("WaitingForConsent", 0, "waiting"),
     ],
 )
-async def test_while_it_is_open_the_page_waits(ground: ConnectGround, reason: str, failures: int, outcome: str) -> None:
-    waiting, cookies, _ = await handed_over(ground)
+async def test_the_page_waits_while_it_is_open(
+    harness: ConnectHarness, reason: str, failures: int, outcome: str
+) -> None:
+    waiting, cookies, _ = await handed_over(harness)
     condition = {"type": "Ready", "status": "False", "reason": reason, "lastTransitionTime": "2026-11-24T12:00:00Z"}
-    ground.change_status(conditions=[condition], consecutiveFailures=failures)
-    seen = await ground.open(outcome_place(ground, waiting).replace("outcome.json", "outcome"), cookies=cookies)
+    harness.change_status(conditions=[condition], consecutiveFailures=failures)
+    seen = await harness.open(outcome_place(harness, waiting).replace("outcome.json", "outcome"), cookies=cookies)
     assert seen.outcome == outcome
     assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in seen.text
     assert '<script src="../../../connect/_/connect.js" defer></script>' in seen.text
     assert "<script>" not in seen.text
 
 
-async def test_an_outcome_is_told_to_its_browser_only(ground: ConnectGround) -> None:
-    waiting, cookies, _ = await handed_over(ground)
-    place = outcome_place(ground, waiting)
-    _, others = await ground.begin()
+async def test_an_outcome_is_told_to_its_browser_only(harness: ConnectHarness) -> None:
+    waiting, cookies, _ = await handed_over(harness)
+    place = outcome_place(harness, waiting)
+    _, others = await harness.begin()
     for path in (place, place.replace("outcome.json", "outcome")):
-        assert (await ground.open(path, cookies=cookies)).status == 200
+        assert (await harness.open(path, cookies=cookies)).status == 200
         for brought in ({}, others):
-            assert (await ground.open(path, cookies=brought)).outcome == "not-ours"
-        assert (await ground.open(path + "x", cookies=cookies)).outcome == "not-ours"
-        assert (await ground.open(path.replace("/alice/", "/bob/"), cookies=cookies)).outcome == "not-ours"
-    ground.kube.remove(CREDENTIALS, namespace="team", name="alice")
-    ground.watch()
-    assert (await ground.open(place, cookies=cookies)).outcome == "gone"
+            assert (await harness.open(path, cookies=brought)).outcome == "not-ours"
+        assert (await harness.open(path + "x", cookies=cookies)).outcome == "not-ours"
+        assert (await harness.open(path.replace("/alice/", "/bob/"), cookies=cookies)).outcome == "not-ours"
+    harness.kube.remove(CREDENTIALS, namespace="team", name="alice")
+    harness.watch()
+    assert (await harness.open(place, cookies=cookies)).outcome == "gone"
 
 
-async def test_asking_for_the_outcome_costs_the_api_server_nothing(ground: ConnectGround) -> None:
-    waiting, cookies, _ = await handed_over(ground)
-    calls = len(ground.kube.calls)
+async def test_asking_for_the_outcome_costs_the_api_server_nothing(harness: ConnectHarness) -> None:
+    waiting, cookies, _ = await handed_over(harness)
+    calls = len(harness.kube.calls)
     for _ in range(5):
-        await ground.open(outcome_place(ground, waiting), cookies=cookies)
-    assert len(ground.kube.calls) == calls
+        await harness.open(outcome_place(harness, waiting), cookies=cookies)
+    assert len(harness.kube.calls) == calls
 
 
 # What every answer has in common.
 
 
-async def test_every_page_has_the_strict_headers(ground: ConnectGround) -> None:
-    page, cookies = await ground.begin()
-    ways = ["/connect/team/alice?t=x", "/oauth/callback", ground.back(page), "/connect/team/alice/outcome?c=x"]
+async def test_every_page_has_the_strict_headers(harness: ConnectHarness) -> None:
+    page, cookies = await harness.begin()
+    ways = ["/connect/team/alice?t=x", "/oauth/callback", harness.back(page), "/connect/team/alice/outcome?c=x"]
     ways += ["/connect/team/alice/outcome.json?c=x", "/connect/_/nothing", "/connect/_/connect.css"]
-    for seen in [page, *[await ground.open(way, cookies=cookies) for way in ways]]:
+    for seen in [page, *[await harness.open(way, cookies=cookies) for way in ways]]:
         policy = dict(part.strip().split(" ", 1) for part in seen.headers["Content-Security-Policy"].split(";"))
         assert policy["default-src"] == "'none'"
         assert policy["frame-ancestors"] == "'none'"
@@ -495,9 +497,9 @@ async def test_every_page_has_the_strict_headers(ground: ConnectGround) -> None:
         assert seen.headers["Cache-Control"] == "no-store" or seen.headers["Content-Type"].startswith("text/css")
 
 
-async def test_pages_have_a_language_a_landmark_and_one_heading(ground: ConnectGround) -> None:
-    page, _ = await ground.begin()
-    refused = await ground.open("/connect/team/alice?t=x")
+async def test_pages_have_a_language_a_landmark_and_one_heading(harness: ConnectHarness) -> None:
+    page, _ = await harness.begin()
+    refused = await harness.open("/connect/team/alice?t=x")
     for seen in (page, refused):
         assert '<html lang="en">' in seen.text
         assert seen.text.count("<h1>") == seen.text.count("<main") == 1
@@ -506,52 +508,52 @@ async def test_pages_have_a_language_a_landmark_and_one_heading(ground: ConnectG
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-async def test_only_reading_is_allowed(ground: ConnectGround, method: str) -> None:
-    assert (await ground.open(ground.link(), method=method)).status == 405
-    assert (await ground.open("/oauth/callback", method=method)).status == 405
+async def test_only_reading_is_allowed(harness: ConnectHarness, method: str) -> None:
+    assert (await harness.open(harness.link(), method=method)).status == 405
+    assert (await harness.open("/oauth/callback", method=method)).status == 405
 
 
-async def test_assets_are_two(ground: ConnectGround) -> None:
-    style = await ground.open("/connect/_/connect.css")
+async def test_assets_are_two(harness: ConnectHarness) -> None:
+    style = await harness.open("/connect/_/connect.css")
     assert style.headers["Content-Type"].startswith("text/css")
     assert "prefers-color-scheme: dark" in style.text
-    assert (await ground.open("/connect/_/connect.js")).headers["Content-Type"].startswith("text/javascript")
+    assert (await harness.open("/connect/_/connect.js")).headers["Content-Type"].startswith("text/javascript")
     for odd in ("page.html", "..%2Fconnect.py", "connect.css%00"):
-        assert (await ground.open(f"/connect/_/{odd}")).status == 404
+        assert (await harness.open(f"/connect/_/{odd}")).status == 404
 
 
-async def test_hostile_values_stay_text(ground: ConnectGround) -> None:
-    ground.has_credential(
+async def test_hostile_values_stay_text(harness: ConnectHarness) -> None:
+    harness.has_credential(
         connect={"expectedEmail": HOSTILE, "returnURL": f"https://app.example/{HOSTILE}"}, status={"email": HOSTILE}
     )
-    ground.apps["team.zoom-app"]["client_id"] = HOSTILE
-    ground.project()
-    page, cookies = await ground.begin()
+    harness.apps["team.zoom-app"]["client_id"] = HOSTILE
+    harness.project()
+    page, cookies = await harness.begin()
     assert page.query["client_id"] == HOSTILE
-    waiting = await ground.open(ground.back(page), cookies=cookies)
-    ground.watch()
+    waiting = await harness.open(harness.back(page), cookies=cookies)
+    harness.watch()
     name = consent_name(page.query["state"])
     told = {"secretName": name, "time": "2026-11-24T12:00:01Z", "reason": "Accepted", "message": HOSTILE}
-    ground.change_status(handledConsents=[told])
+    harness.change_status(handledConsents=[told])
     place = "/" + waiting.headers["Location"].removeprefix("../")
-    done = await ground.open(place, cookies=cookies)
+    done = await harness.open(place, cookies=cookies)
     for seen in (page, done):
         assert "<script>alert" not in seen.text
         assert "&lt;script&gt;alert" in seen.text
     assert done.outcome == "connected"
 
 
-async def test_nothing_of_a_query_is_logged(ground: ConnectGround, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_of_a_query_is_logged(harness: ConnectHarness, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    page, cookies = await ground.begin()
+    page, cookies = await harness.begin()
     quoting = f"confidential {page.query['state']}"
 
     async def broken(call: Call) -> None:
         if call.verb == "create":
             raise ValueError(quoting)
 
-    ground.kube.hook = broken
-    seen = await ground.open(ground.back(page), cookies=cookies)
+    harness.kube.hook = broken
+    seen = await harness.open(harness.back(page), cookies=cookies)
     assert (seen.status, seen.outcome) == (503, "later")
     ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("meetingbots"))
     assert "defect ValueError" in ours

@@ -1,0 +1,105 @@
+"""Reads a webhook request and verifies its signature.
+
+The headers are checked before the body is read.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from aiohttp import web
+from pydantic import SecretStr
+
+from meetingbots.receiver.app_directory import WebhookKey
+from meetingbots.receiver.refusal import Refusal
+from meetingbots.runtime.object_cache import Key
+from meetingbots.zoom.webhooks.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, timestamp_age, verify
+
+BODY_LIMIT: Final = 1024 * 1024
+_CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+_SIGNATURE: Final = re.compile(r"v0=[0-9a-f]{64}")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SignedHeaders:
+    """A well-formed signature that is not verified. `timestamp` is the header's text, `age` its age."""
+
+    signature: str = field(repr=False)
+    timestamp: str
+    age: timedelta
+
+
+@dataclass(frozen=True)
+class VerifiedBody:
+    """A verified body.
+
+    `secret` is the first that verified it; `apps` are all app Secrets that contain a secret which verifies it.
+    """
+
+    body: bytes = field(repr=False)
+    sent: datetime
+    secret: SecretStr = field(repr=False)
+    apps: frozenset[Key]
+
+
+def read_headers(request: web.Request, *, now: datetime) -> SignedHeaders:
+    """Raise `Refusal` for a missing or malformed signature, and for a body that is compressed or too large."""
+    signature, timestamp = _only(request, SIGNATURE_HEADER), _only(request, TIMESTAMP_HEADER)
+    age = timestamp_age(timestamp, now=now)
+    if not _SIGNATURE.fullmatch(signature) or age is None:
+        raise _unsigned()
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        # Zoom sends plain bytes. A compressed body could expand to gigabytes.
+        raise Refusal(415, "encoded", "compressed bodies are not accepted")
+    if (request.content_length or 0) > BODY_LIMIT:
+        raise _too_large()
+    return SignedHeaders(signature=signature, timestamp=timestamp, age=age)
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Read the raw bytes. Raises `Refusal` as soon as the limit is exceeded."""
+    body = bytearray()
+    try:
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > BODY_LIMIT:
+                raise _too_large()
+    except web.RequestPayloadError:
+        raise Refusal(400, "malformed", "the body is broken") from None
+    return bytes(body)
+
+
+def verify_body(body: bytes, headers: SignedHeaders, *, keys: Collection[WebhookKey], now: datetime) -> VerifiedBody:
+    """Verify the signature with every key, and the timestamp against our clock. Raises `Refusal`."""
+    matching = [
+        key for key in keys if verify([key.secret], timestamp=headers.timestamp, signature=headers.signature, body=body)
+    ]
+    if not matching:
+        raise _unsigned()
+    if abs(headers.age) > _CLOCK_TOLERANCE:
+        _log.warning(
+            "a correctly signed request is %.0f s old: our clock or the sender's is wrong", headers.age.total_seconds()
+        )
+        raise Refusal(503, "untimely", "the timestamp is more than five minutes off")
+    apps = frozenset(app for key in matching for app in key.apps)
+    return VerifiedBody(body=body, sent=now - headers.age, secret=matching[0].secret, apps=apps)
+
+
+def _unsigned() -> Refusal:
+    return Refusal(401, "unsigned", "the signature is not valid")
+
+
+def _too_large() -> Refusal:
+    return Refusal(413, "too_large", "the body is over 1 MiB")
+
+
+def _only(request: web.Request, header: str) -> str:
+    """Return a header's value; empty when it is missing or ambiguous because it occurs twice."""
+    values = request.headers.getall(header, [])
+    return values[0].strip() if len(values) == 1 else ""
