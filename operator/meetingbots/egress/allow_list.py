@@ -8,8 +8,8 @@ from typing import Final
 
 from yarl import URL
 
-from meetingbots.egress.errors import NotAllowed
-from meetingbots.egress.ip_ranges import AddressClass, reach_of
+from meetingbots.egress.errors import AddressNotAllowedError
+from meetingbots.egress.ip_ranges import AddressClass, address_class
 
 _PRIVATE_PREFIX: Final = "private:"
 _HTTPS_PORT: Final = 443
@@ -44,19 +44,21 @@ class AllowedHosts:
         self._name = name
 
     def check(self, text: str) -> Target:
-        """Read an address. Raises `NotAllowed`, whose text names at most the host."""
+        """Read an address. Raises `AddressNotAllowedError`, whose text names at most the host."""
         try:
             url = URL(text.strip())
             host, port = (url.host or "").lower(), url.port
         except ValueError:
-            raise NotAllowed("the address cannot be read as one") from None
+            raise AddressNotAllowedError("the address cannot be read as one") from None
         if url.scheme != "https" or not host:
-            raise NotAllowed("the address must begin with https:// and name a host")
+            raise AddressNotAllowedError("the address must begin with https:// and name a host")
         if url.user is not None or url.password is not None:
-            raise NotAllowed("the address must hold no user name and no password: use the headers' Secret")
+            raise AddressNotAllowedError("the address must hold no user name and no password: use the headers' Secret")
         entry = next((entry for entry in self._entries if _fits(entry, host=host, port=port)), None)
         if entry is None:
-            raise NotAllowed(f"the host {host[:253]} is not among the {self._name} of the operator's settings")
+            raise AddressNotAllowedError(
+                f"the host {host[:253]} is not among the {self._name} of the operator's settings"
+            )
         target = Target(url=url.with_fragment(None), host=host, private=entry.private)
         if _is_literal(host):
             check_address(host, target=target)
@@ -64,11 +66,11 @@ class AllowedHosts:
 
 
 def check_address(address: str, *, target: Target) -> None:
-    """Whether this address of the target's host may be connected to. Raises `NotAllowed`."""
-    reach = reach_of(address)
+    """Whether this address of the target's host may be connected to. Raises `AddressNotAllowedError`."""
+    reach = address_class(address)
     if reach is AddressClass.PUBLIC or (reach is AddressClass.PRIVATE and target.private):
         return
-    raise NotAllowed(
+    raise AddressNotAllowedError(
         f"the host {target.host[:253]} is at a private or link-local address, where the operator may not be sent"
     )
 

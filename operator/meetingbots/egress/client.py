@@ -63,7 +63,7 @@ class EgressClient:
         self._seconds = seconds
 
     async def get(self, target: Target, *, headers: Mapping[str, str]) -> EgressResponse:
-        """Ask. Raises `OutsideError`, and `NotAllowed` where the name leads to a place that we do not go to."""
+        """Ask. Raises `OutsideError`, and `AddressNotAllowedError` where the name leads to a place that we do not go to."""
         return await self._ask("GET", target, headers=headers, body=None)
 
     async def post(self, target: Target, *, headers: Mapping[str, str], body: bytes) -> EgressResponse:
@@ -101,7 +101,7 @@ class EgressClient:
     ) -> EgressResponse:
         addresses = await self._addresses(target)
         connector = aiohttp.TCPConnector(
-            resolver=_Known(addresses), use_dns_cache=False, force_close=True, ssl=self._tls or _usual_tls()
+            resolver=_CheckedAddresses(addresses), use_dns_cache=False, force_close=True, ssl=self._tls or _usual_tls()
         )
         async with (
             aiohttp.ClientSession(
@@ -127,7 +127,7 @@ def _usual_tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-class _Known(AbstractResolver):
+class _CheckedAddresses(AbstractResolver):
     """Gives out the addresses that were looked up and checked, whatever is asked for."""
 
     def __init__(self, addresses: list[str]) -> None:

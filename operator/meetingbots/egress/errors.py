@@ -13,5 +13,5 @@ class EgressError(Exception):
         self.retry_after = retry_after
 
 
-class NotAllowed(EgressError):  # noqa: N818 - reads as what it says
+class AddressNotAllowedError(EgressError):
     """The address is one that we do not ask: nothing was sent."""

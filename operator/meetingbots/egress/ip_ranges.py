@@ -50,7 +50,7 @@ _NAT64: Final = ip_network("64:ff9b::/96")
 _LOW_32_BITS: Final = 0xFFFFFFFF
 
 
-def reach_of(text: str) -> AddressClass:
+def address_class(text: str) -> AddressClass:
     """What an address is; a text that is none is forbidden. IPv4 inside IPv6 counts as the IPv4 that it leads to."""
     try:
         return max((_reach(address) for address in _meant(ip_address(text.partition("%")[0]))), key=_SEVERITY.index)

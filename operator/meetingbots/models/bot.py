@@ -13,7 +13,7 @@ from pydantic.config import JsonDict
 from meetingbots.models.base import MAX_SECONDS, Model, Time, extension, rules
 from meetingbots.models.bot_meeting import Meeting, MeetingKind
 from meetingbots.models.bot_status import Attempt, BotPhase, BotReason, BotStatus, TokenKind, TokenStatus
-from meetingbots.models.metadata import LabelSelector, NameReference, Resource
+from meetingbots.models.metadata import CustomResource, LabelSelector, NameReference
 from meetingbots.models.names import BOT_KIND, BOT_PLURAL
 
 __all__ = [
@@ -262,7 +262,7 @@ class BotSpec(Model):
     )
 
 
-class MeetingBot(Resource):
+class MeetingBot(CustomResource):
     """One bot for one Zoom meeting: it is sent at its time, with a join token that is made when it starts."""
 
     KIND: ClassVar[str] = BOT_KIND

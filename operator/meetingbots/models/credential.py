@@ -34,7 +34,7 @@ from meetingbots.models.credential_status import (
     UserRemoval,
     WebhookReason,
 )
-from meetingbots.models.metadata import NameReference, Resource
+from meetingbots.models.metadata import CustomResource, NameReference
 from meetingbots.models.names import CREDENTIAL_KIND, CREDENTIAL_PLURAL
 
 __all__ = [
@@ -179,7 +179,7 @@ class CredentialSpec(Model):
     )
 
 
-class ZoomCredential(Resource):
+class ZoomCredential(CustomResource):
     """The consent of one Zoom user or account, with its access token kept valid in a Secret.
 
     Mappings and bots in the same namespace use it to make join tokens.

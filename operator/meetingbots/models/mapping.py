@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from meetingbots.models.base import EpochMilliseconds, MeetingId, Model, ObjectName, Time, extension, rules
-from meetingbots.models.metadata import NameReference, Resource
+from meetingbots.models.metadata import CustomResource, NameReference
 from meetingbots.models.names import LIVE, LIVE_LABEL, MAPPING_KIND, MAPPING_PLURAL
 
 MAX_FOUND_CREDENTIALS = 256
@@ -148,7 +148,7 @@ class MappingStatus(Model):
     )
 
 
-class MeetingMapping(Resource):
+class MeetingMapping(CustomResource):
     """Which ZoomCredentials may make a join token for one Zoom meeting. Its name is the meeting ID."""
 
     KIND: ClassVar[str] = MAPPING_KIND

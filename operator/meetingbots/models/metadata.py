@@ -1,6 +1,6 @@
 """Object metadata and references: how the three kinds are named, owned, and pointed to from one another.
 
-`Resource` is the base of the kinds; `Resource.from_object` is the one door by which objects from the API server enter.
+`CustomResource` is the base of the kinds; `CustomResource.from_object` reads objects of the API server.
 """
 
 from collections.abc import Mapping
@@ -125,7 +125,7 @@ class ObjectMeta(Model):
         return self.deletion_timestamp is not None
 
 
-class Resource(Model):
+class CustomResource(Model):
     """Base of the three kinds. Every subclass has a spec and a status."""
 
     KIND: ClassVar[str]

@@ -19,11 +19,11 @@ from meetingbots.process.lease import (
     LEASE_SECONDS,
     RENEW_SECONDS,
     CreateLease,
+    LeaderRole,
     Lease,
     LeaseAction,
     LeaseFacts,
     RenewLease,
-    Role,
     Sighting,
     TakeLease,
     decide,
@@ -104,9 +104,9 @@ class LeaderElection:
         plan = decide(facts)
         if plan.action is not None:
             await self._apply(plan.action)
-        if plan.status is Role.DEPOSED and facts.seen is not None:
+        if plan.status is LeaderRole.DEPOSED and facts.seen is not None:
             _log.error("lost the Lease %s to %s", self._name, facts.seen.lease.holder)
-        elif plan.status is Role.LEADER and not self.leading.is_set():
+        elif plan.status is LeaderRole.LEADER and not self.leading.is_set():
             _log.info("leading: %s holds the Lease %s", self._identity, self._name)
             self.leading.set()
         return plan.requeue_after

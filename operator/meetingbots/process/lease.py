@@ -48,7 +48,7 @@ class LeaseFacts:
     leading: bool
 
 
-class Role(StrEnum):
+class LeaderRole(StrEnum):
     """The part of this process once the plan's action has succeeded."""
 
     STANDBY = "standby"
@@ -76,7 +76,7 @@ class RenewLease:
 
 
 LeaseAction: TypeAlias = CreateLease | TakeLease | RenewLease
-LeasePlan: TypeAlias = Plan[Role, LeaseAction]
+LeasePlan: TypeAlias = Plan[LeaderRole, LeaseAction]
 
 
 def sighting(*, lease: Lease, before: Sighting | None, now: float) -> Sighting:
@@ -97,12 +97,12 @@ def decide(facts: LeaseFacts) -> LeasePlan:
     if not lease.holder:
         return _lead(TakeLease(lease))
     if facts.leading:
-        return Plan(status=Role.DEPOSED)
+        return Plan(status=LeaderRole.DEPOSED)
     left = LEASE_SECONDS - facts.seen.unchanged
     if left <= 0:
         return _lead(TakeLease(lease))
-    return Plan(status=Role.STANDBY, requeue_after=min(RENEW_SECONDS, left))
+    return Plan(status=LeaderRole.STANDBY, requeue_after=min(RENEW_SECONDS, left))
 
 
 def _lead(action: LeaseAction) -> LeasePlan:
-    return Plan(status=Role.LEADER, action=action, requeue_after=RENEW_SECONDS)
+    return Plan(status=LeaderRole.LEADER, action=action, requeue_after=RENEW_SECONDS)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from meetingbots.egress.allow_list import AllowedHosts, check_address
-from meetingbots.egress.errors import NotAllowed
+from meetingbots.egress.errors import AddressNotAllowedError
 
 HOSTS = AllowedHosts(
     [
@@ -69,14 +69,14 @@ def test_allowed(url: str, private: bool) -> None:
     ],
 )
 def test_not_allowed(url: str) -> None:
-    with pytest.raises(NotAllowed) as caught:
+    with pytest.raises(AddressNotAllowedError) as caught:
         HOSTS.check(url)
     assert "latest" not in str(caught.value)
     assert "password@" not in str(caught.value)
 
 
 def test_nothing_is_allowed_by_default() -> None:
-    with pytest.raises(NotAllowed, match=r"the host tokens\.example is not among the allowed hosts"):
+    with pytest.raises(AddressNotAllowedError, match=r"the host tokens\.example is not among the allowed hosts"):
         AllowedHosts((), name="allowed hosts").check("https://tokens.example/")
 
 
@@ -84,7 +84,7 @@ def test_private_addresses_only_where_the_settings_say_so() -> None:
     check_address("10.0.0.1", target=HOSTS.check("https://vault.internal/"))
     check_address("8.8.8.8", target=HOSTS.check("https://tokens.example/"))
     for address in ("10.0.0.1", "127.0.0.1", "::1"):
-        with pytest.raises(NotAllowed, match=r"tokens\.example is at a private or link-local address"):
+        with pytest.raises(AddressNotAllowedError, match=r"tokens\.example is at a private or link-local address"):
             check_address(address, target=HOSTS.check("https://tokens.example/"))
-    with pytest.raises(NotAllowed):
+    with pytest.raises(AddressNotAllowedError):
         check_address("169.254.169.254", target=HOSTS.check("https://vault.internal/"))

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from meetingbots.egress.allow_list import AllowedHosts, Target
 from meetingbots.egress.client import EgressClient
-from meetingbots.egress.errors import EgressError, NotAllowed
+from meetingbots.egress.errors import AddressNotAllowedError, EgressError
 
 from tests.unit.egress.customer import NAME, Customer, plain
 
@@ -47,18 +47,18 @@ async def test_post(customer: Customer) -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.1", "100.64.0.1", "169.254.169.254", "::ffff:7f00:1"])
 async def test_a_name_that_leads_to_a_private_place_is_not_followed(customer: Customer, address: str) -> None:
     customer.addresses = [address]
-    assert isinstance(await refusal(customer, private=False), NotAllowed)
+    assert isinstance(await refusal(customer, private=False), AddressNotAllowedError)
     assert not customer.asked
 
 
 async def test_one_bad_address_among_good_ones_is_enough(customer: Customer) -> None:
     customer.addresses = ["8.8.8.8", "127.0.0.1"]
-    assert isinstance(await refusal(customer, private=False), NotAllowed)
+    assert isinstance(await refusal(customer, private=False), AddressNotAllowedError)
 
 
 async def test_metadata_addresses_are_never_asked_though_the_host_may_be_private(customer: Customer) -> None:
     customer.addresses = ["169.254.169.254"]
-    assert isinstance(await refusal(customer), NotAllowed)
+    assert isinstance(await refusal(customer), AddressNotAllowedError)
 
 
 async def test_the_name_is_looked_up_once_and_the_checked_address_is_the_one_that_is_asked(customer: Customer) -> None:

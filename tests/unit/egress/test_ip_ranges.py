@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from meetingbots.egress.ip_ranges import AddressClass, reach_of
+from meetingbots.egress.ip_ranges import AddressClass, address_class
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 PRIVATE = [
@@ -62,4 +62,4 @@ FORBIDDEN = [
     ],
 )
 def test_reach(address: str, reach: AddressClass) -> None:
-    assert reach_of(address) is reach
+    assert address_class(address) is reach

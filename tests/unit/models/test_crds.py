@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 import yaml
 from meetingbots.models.base import Model
-from meetingbots.models.crds import BOT, CREDENTIAL, KINDS, MAPPING, Kind, crd_text, crds, file_name, write_crds
+from meetingbots.models.crds import (
+    BOT,
+    CREDENTIAL,
+    KINDS,
+    MAPPING,
+    CustomResourceKind,
+    crd_text,
+    crds,
+    file_name,
+    write_crds,
+)
 
 REPOSITORY = Path(__file__).parents[3]
 CRDS = {crd["spec"]["names"]["kind"]: crd for crd in crds()}
@@ -144,7 +154,7 @@ def test_a_status_has_no_defaults_but_that_nobody_has_looked_yet() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.model.KIND)
-def test_schema_and_model_name_the_same_fields(kind: Kind) -> None:
+def test_schema_and_model_name_the_same_fields(kind: CustomResourceKind) -> None:
     for part in ("spec", "status"):
         model = kind.model.model_fields[part].annotation
         assert isinstance(model, type)
@@ -193,7 +203,7 @@ def test_fields_whose_default_depends_on_something_have_none_in_the_schema() -> 
         (BOT, "meetingbots", "mbot", True, ["Phase", "Meeting", "Join At", "Token", "Pod", "Reason", "Age"]),
     ],
 )
-def test_names_and_columns(kind: Kind, plural: str, short: str, status: bool, columns: list[str]) -> None:
+def test_names_and_columns(kind: CustomResourceKind, plural: str, short: str, status: bool, columns: list[str]) -> None:
     crd = CRDS[kind.model.KIND]
     [version] = crd["spec"]["versions"]
 
@@ -209,7 +219,7 @@ def test_names_and_columns(kind: Kind, plural: str, short: str, status: bool, co
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.model.KIND)
-def test_selectable_and_printed_fields_exist(kind: Kind) -> None:
+def test_selectable_and_printed_fields_exist(kind: CustomResourceKind) -> None:
     [version] = CRDS[kind.model.KIND]["spec"]["versions"]
     plain = [each["jsonPath"] for each in version["selectableFields"]]
     plain += [each["jsonPath"] for each in version["additionalPrinterColumns"]]

@@ -9,12 +9,12 @@ import yaml
 from meetingbots.models.base import ModelError
 from meetingbots.models.crds import KINDS, schema
 from meetingbots.models.credential import GrantKind, ZoomCredential
-from meetingbots.models.metadata import Resource
+from meetingbots.models.metadata import CustomResource
 from meetingbots.models.names import API_VERSION
 
 from tests.unit.pages.yaml_blocks import ROOT, Document, blocks, of_examples, of_pages, unknown_fields
 
-OURS: dict[str, type[Resource]] = {kind.model.KIND: kind.model for kind in KINDS}
+OURS: dict[str, type[CustomResource]] = {kind.model.KIND: kind.model for kind in KINDS}
 VALUES = yaml.safe_load((ROOT / "charts" / "meetingbots" / "values.yaml").read_text(encoding="utf-8"))
 DOCUMENTS = [one for one in (*of_pages(), *of_examples()) if one.content is not None]
 OBJECTS = [one for one in DOCUMENTS if isinstance(one.content, dict) and "kind" in one.content]

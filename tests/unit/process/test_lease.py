@@ -4,11 +4,11 @@ import pytest
 from meetingbots.process.lease import (
     RENEW_SECONDS,
     CreateLease,
+    LeaderRole,
     Lease,
     LeaseAction,
     LeaseFacts,
     RenewLease,
-    Role,
     Sighting,
     TakeLease,
     decide,
@@ -39,18 +39,18 @@ def seen(holder: str, *, unchanged: float) -> Sighting:
 )
 def test_a_free_or_own_lease_makes_a_leader(sight: Sighting | None, leading: bool, action: LeaseAction) -> None:
     plan = decide(LeaseFacts(seen=sight, identity="me", leading=leading))
-    assert plan == Plan(status=Role.LEADER, action=action, requeue_after=RENEW_SECONDS)
+    assert plan == Plan(status=LeaderRole.LEADER, action=action, requeue_after=RENEW_SECONDS)
 
 
 @pytest.mark.parametrize(("unchanged", "requeue_after"), [(0.0, RENEW_SECONDS), (9.5, 0.5)])
 def test_a_standby_waits_for_the_lease_of_another_process(unchanged: float, requeue_after: float) -> None:
     plan = decide(LeaseFacts(seen=seen("you", unchanged=unchanged), identity="me", leading=False))
-    assert plan == Plan(status=Role.STANDBY, requeue_after=requeue_after)
+    assert plan == Plan(status=LeaderRole.STANDBY, requeue_after=requeue_after)
 
 
 def test_a_leader_that_finds_another_holder_is_deposed() -> None:
     plan = decide(LeaseFacts(seen=seen("you", unchanged=99), identity="me", leading=True))
-    assert plan == Plan(status=Role.DEPOSED)
+    assert plan == Plan(status=LeaderRole.DEPOSED)
 
 
 def test_only_watched_time_expires_a_lease() -> None:
@@ -60,6 +60,6 @@ def test_only_watched_time_expires_a_lease() -> None:
     # The API server was away for a minute, or this process was stopped: the holder may be alive.
     sight = sighting(lease=lease("you"), before=sight, now=162.0)
     assert sight.unchanged == 2.0 + 2 * RENEW_SECONDS
-    assert decide(LeaseFacts(seen=sight, identity="me", leading=False)).status is Role.STANDBY
+    assert decide(LeaseFacts(seen=sight, identity="me", leading=False)).status is LeaderRole.STANDBY
     sight = sighting(lease=lease("you", "2"), before=sight, now=163.0)
     assert sight.unchanged == 0.0

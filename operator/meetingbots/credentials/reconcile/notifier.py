@@ -24,7 +24,7 @@ from meetingbots.credentials.manifests.notification_request import (
 )
 from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
 from meetingbots.egress.allow_list import AllowedHosts, Target
-from meetingbots.egress.errors import EgressError, NotAllowed
+from meetingbots.egress.errors import AddressNotAllowedError, EgressError
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
@@ -130,7 +130,7 @@ class Notifier:
                 keys.append(signing_key(value_of(secret, key="previous_secret")))
         except (SecretValueError, NotificationKeyError) as error:
             return _Wrong(str(error).rstrip("."))
-        except NotAllowed as error:
+        except AddressNotAllowedError as error:
             return _Wrong(error.message)
         return _Receiver(target=target, keys=keys)
 

@@ -21,7 +21,7 @@ from meetingbots.credentials.decide.facts import Absent, GrantUnserved
 from meetingbots.credentials.decide.token_state import mark_of
 from meetingbots.egress.allow_list import AllowedHosts, Target
 from meetingbots.egress.client import EgressClient
-from meetingbots.egress.errors import EgressError, NotAllowed
+from meetingbots.egress.errors import AddressNotAllowedError, EgressError
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.secret_values import SecretValueError, read_secret, value_of
 from meetingbots.models import names
@@ -107,7 +107,7 @@ class TokenURLs:
         """The grant with what its headers' Secret holds. Raises `KubeError`."""
         try:
             target = self.hosts.check(wanted.url)
-        except NotAllowed as error:
+        except AddressNotAllowedError as error:
             return GrantUnserved(message=f"spec.grant.accessTokenURL.url cannot be used: {error.message}.")
         reference = wanted.headers_secret_ref
         headers: Mapping[str, str] = {}
