@@ -29,15 +29,15 @@ _USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the answer is the exit code (2: the command line or a setting is wrong)."""
+    """Run one command and return its exit code; 2: the command line or a setting is wrong."""
     parser = argparse.ArgumentParser(prog="meetingbots", description="Zoom join tokens for meeting bots on Kubernetes")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("operator", add_help=False, help="run the operator (see: meetingbots operator --help)")
-    commands.add_parser("webhook", add_help=False, help="run the receiver of Zoom's webhooks and the connect pages")
+    commands.add_parser("webhook", add_help=False, help="run the receiver of webhooks and connect pages")
     definitions = commands.add_parser("crds", help="write the custom resource definitions as YAML")
     definitions.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="into this folder; default: standard output"
+        "-o", "--output", type=Path, metavar="DIR", help="write into this folder (default: standard output)"
     )
     known, rest = parser.parse_known_args(arguments)
     match known.command:
@@ -76,7 +76,7 @@ def _serve(kind: type[S], arguments: Sequence[str], *, prog: str) -> int:
 
 def _settings(kind: type[S], arguments: Sequence[str], *, prog: str) -> S:
     about = (kind.__doc__ or "").replace("``", "")
-    described = f"{about} Each flag may also be given in the environment: --log-level as MEETINGBOTS_LOG_LEVEL."
+    described = f"{about} Each flag is also an environment variable, for example MEETINGBOTS_LOG_LEVEL for --log-level."
     body = {"__doc__": described, "model_config": {**kind.model_config, "cli_prog_name": prog}}
     named = type(kind.__name__, (kind,), body)
     settings: S = CliApp.run(named, cli_args=list(arguments), cli_settings_source=help_source(named))
@@ -84,7 +84,7 @@ def _settings(kind: type[S], arguments: Sequence[str], *, prog: str) -> S:
 
 
 def _check_template(settings: Settings) -> None:
-    """See that bots can be made from the default template, before the first bot finds out. Raises as said there."""
+    """Read the default template once, so that a fault ends the process at its start. Raises `TemplateFileError`."""
     if isinstance(settings, OperatorSettings) and settings.bot_template_file is not None:
         read_template(settings.bot_template_file)
 

@@ -168,7 +168,7 @@ WRONG = [
     (("webhook", "--zoom-api-url", "https://x"), "unrecognized arguments: --zoom-api-url https://x"),
     (
         ("operator", "--namespace", "a", "--all-namespaces"),
-        "meetingbots operator: give either --namespace or --all-namespaces, not both",
+        "meetingbots operator: use either --namespace or --all-namespaces, not both",
     ),
     (
         ("operator", "--zoom-api-url", "ftp://user:word@zoom.us"),

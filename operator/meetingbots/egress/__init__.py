@@ -1,1 +1,1 @@
-"""Requests to addresses that a customer wrote down: they go to no place that the customer could not reach alone."""
+"""Requests to addresses that a tenant wrote down, guarded against server-side request forgery (SSRF)."""

@@ -1,4 +1,4 @@
-"""The hosts that the operator's settings allow a customer to name, and reading the address that a customer wrote."""
+"""Checks a tenant's address against the hosts that the operator's settings allow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """An address that may be asked, as far as its text goes. `private`: it may be in a private network, too."""
+    """An address whose text is allowed. `private`: it may be in a private network."""
 
     url: URL
     host: str
@@ -34,9 +34,9 @@ class Target:
 class AllowedHosts:
     """The hosts of one setting.
 
-    An entry is a host name or IP address, with or without a port (without one, every port is allowed). With `private:`
-    before it, its addresses may be private ones and loopback; link-local addresses are allowed to nobody. `name` is how
-    people call the setting, for messages.
+    An entry is a host name or IP address with an optional port; without a port, every port is allowed. The prefix
+    `private:` also allows private and loopback addresses. Link-local addresses are never allowed. `name` is the
+    setting's name in messages.
     """
 
     def __init__(self, entries: Iterable[str], *, name: str) -> None:
@@ -44,7 +44,7 @@ class AllowedHosts:
         self._name = name
 
     def check(self, text: str) -> Target:
-        """Read an address. Raises `AddressNotAllowedError`, whose text names at most the host."""
+        """Parse and check an address. Raises `AddressNotAllowedError`, whose text names at most the host."""
         try:
             url = URL(text.strip())
             host, port = (url.host or "").lower(), url.port
@@ -66,12 +66,12 @@ class AllowedHosts:
 
 
 def check_address(address: str, *, target: Target) -> None:
-    """Whether this address of the target's host may be connected to. Raises `AddressNotAllowedError`."""
+    """Check one IP address of the target's host. Raises `AddressNotAllowedError`."""
     reach = address_class(address)
     if reach is AddressClass.PUBLIC or (reach is AddressClass.PRIVATE and target.private):
         return
     raise AddressNotAllowedError(
-        f"the host {target.host[:253]} is at a private or link-local address, where the operator may not be sent"
+        f"the host {target.host[:253]} is at a private or link-local address, which the operator does not connect to"
     )
 
 

@@ -1,8 +1,8 @@
-"""One guarded request to a customer's address: resolved once, connected to just what was checked, short and small.
+"""HTTP requests to a tenant's address, guarded against SSRF.
 
-The host name is looked up here, every address of it is checked, and the connection goes to one of those very
-addresses, with TLS for the host name: what the name says a moment later does not matter. Redirects are not followed,
-answers are read up to a limit and not unpacked, and the whole exchange has a few seconds.
+The client resolves the host name once, checks every address, and connects only to the checked addresses, with TLS for
+the host name; a name that resolves differently a moment later changes nothing. It follows no redirect, decompresses
+nothing, and limits the size of the response and the time of the exchange.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from meetingbots.egress.allow_list import Target, check_address
 from meetingbots.egress.errors import EgressError
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
-"""From a host name and port to its addresses, as texts. Raises `OSError`."""
+"""Resolves a host name and port to IP addresses. Raises `OSError`."""
 
 MAX_ANSWER_BYTES: Final = 16 * 1024
 DEADLINE_SECONDS: Final = 5.0
@@ -32,24 +32,20 @@ _MAX_RETRY_AFTER: Final = 86_400
 
 @dataclass(frozen=True, kw_only=True)
 class EgressResponse:
-    """A complete answer with a status from 200 to 299."""
+    """A complete response with a status from 200 to 299."""
 
     status: int
     body: bytes = field(repr=False)
 
 
 async def resolve_by_system(host: str, port: int) -> list[str]:
-    """Look a name up as every other program does."""
+    """Resolve by the system's resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class EgressClient:
-    """Sends guarded requests.
-
-    `tls` says which certificates are trusted (default: the usual authorities, or those in SSL_CERT_FILE). `resolve`
-    takes the place of the look-up, and `seconds` of the deadline, for tests.
-    """
+    """Sends guarded requests. `tls` sets the trusted certificates; the default reads SSL_CERT_FILE, as httpx does."""
 
     def __init__(
         self,
@@ -63,35 +59,35 @@ class EgressClient:
         self._seconds = seconds
 
     async def get(self, target: Target, *, headers: Mapping[str, str]) -> EgressResponse:
-        """Ask. Raises `OutsideError`, and `AddressNotAllowedError` where the name leads to a place that we do not go to."""
+        """Send a GET. Raises `EgressError`, and `AddressNotAllowedError` for a name of a forbidden address."""
         return await self._ask("GET", target, headers=headers, body=None)
 
     async def post(self, target: Target, *, headers: Mapping[str, str], body: bytes) -> EgressResponse:
-        """Tell. Raises as `get` does."""
+        """Send a POST. Raises as `get` does."""
         return await self._ask("POST", target, headers=headers, body=body)
 
     async def _ask(
         self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes | None
     ) -> EgressResponse:
-        failure = EgressError("there was no answer")
+        failure = EgressError("there was no response")
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._exchange(method, target, headers=headers, body=body)
         except EgressError as error:
             failure = error
         except TimeoutError:
-            failure = EgressError(f"there was no complete answer within {self._seconds:g} seconds")
+            failure = EgressError(f"there was no complete response within {self._seconds:g} seconds")
         except aiohttp.ClientConnectorCertificateError:
             failure = EgressError("the server's certificate is not trusted for this host")
         except (aiohttp.ClientError, OSError, ValueError) as broken:
-            failure = EgressError(f"it could not be asked ({type(broken).__name__})")
-        raise failure  # out here, so that no chained exception holds on to headers and address
+            failure = EgressError(f"the request failed ({type(broken).__name__})")
+        raise failure  # here, so that no chained exception keeps headers and address
 
     async def _addresses(self, target: Target) -> list[str]:
         try:
             found = await self._resolve(target.host, target.url.port or 443)
         except (OSError, UnicodeError):
-            raise EgressError("the host's name is not known") from None
+            raise EgressError("the host name cannot be resolved") from None
         for address in found:
             check_address(address, target=target)
         return found
@@ -128,7 +124,7 @@ def _usual_tls() -> ssl.SSLContext:
 
 
 class _CheckedAddresses(AbstractResolver):
-    """Gives out the addresses that were looked up and checked, whatever is asked for."""
+    """Resolves every name to the checked addresses."""
 
     def __init__(self, addresses: list[str]) -> None:
         self._addresses = addresses
@@ -152,22 +148,22 @@ class _CheckedAddresses(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 async def _read(response: aiohttp.ClientResponse) -> EgressResponse:
     status = response.status
     if 300 <= status < 400:
-        raise EgressError(f"it answered with a redirect (HTTP {status}), which is not followed", status=status)
+        raise EgressError(f"it responded with a redirect (HTTP {status}), which is not followed", status=status)
     if not 200 <= status < 300:
         raise EgressError(f"it answered HTTP {status}", status=status, retry_after=_retry_after(response))
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise EgressError("its answer is packed, which was not asked for", status=status)
+        raise EgressError("its response is compressed, which was not requested", status=status)
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
         if len(body) > MAX_ANSWER_BYTES:
-            raise EgressError(f"its answer is larger than {MAX_ANSWER_BYTES // 1024} KiB", status=status)
+            raise EgressError(f"its response is larger than {MAX_ANSWER_BYTES // 1024} KiB", status=status)
     return EgressResponse(status=status, body=bytes(body))
 
 

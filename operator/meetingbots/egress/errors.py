@@ -1,10 +1,10 @@
-"""What can go wrong on the way to a customer's address. No text quotes an answer, a path, a query or a header."""
+"""Failures of requests to a tenant's address. No text quotes a response, path, query or header."""
 
 from __future__ import annotations
 
 
 class EgressError(Exception):
-    """Nothing usable came back. `retry_after` is the pause in seconds that the other side asked for, if it did."""
+    """There was no usable response. `retry_after` is the server's Retry-After in seconds."""
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -14,4 +14,4 @@ class EgressError(Exception):
 
 
 class AddressNotAllowedError(EgressError):
-    """The address is one that we do not ask: nothing was sent."""
+    """The address is not allowed; nothing was sent."""

@@ -1,7 +1,7 @@
-"""Which IP addresses a customer may send us to: the guard between an address in a spec and our own network.
+"""Classes of IP addresses, after the IANA special-purpose address registries.
 
-The lists follow the IANA special-purpose address registries. Python's `is_global` alone is not enough: it differs
-between versions, and some clouds answer metadata requests at addresses that are public by the registries.
+Python's `is_global` alone is not enough: it differs between versions, and some clouds serve metadata at addresses that
+are public by the registries.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ Address: TypeAlias = IPv4Address | IPv6Address
 
 
 class AddressClass(StrEnum):
-    """What an address belongs to."""
+    """Where an address leads."""
 
     PUBLIC = "public"
     PRIVATE = "private"
-    """Loopback and networks of somebody's own: only where the operator's settings say so."""
+    """Loopback and private networks: allowed only by an entry with `private:`."""
     FORBIDDEN = "forbidden"
-    """Link-local (where clouds keep their metadata), multicast and the like: never."""
+    """Link-local (cloud metadata), multicast and reserved addresses: never allowed."""
 
 
 _PRIVATE: Final = tuple(
@@ -29,11 +29,11 @@ _PRIVATE: Final = tuple(
         ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "::1/128", "fc00::/7"),
     )
 )
-_NEVER: Final = tuple(
+_FORBIDDEN: Final = tuple(
     map(
         ip_network,
-        # Link-local addresses, where most clouds answer metadata requests; other clouds' addresses for that (Alibaba,
-        # Azure, Oracle, AWS over IPv6); protocol assignments; relays; site-local.
+        # Link-local with most clouds' metadata; other metadata addresses (Alibaba, Azure, Oracle, AWS over IPv6);
+        # protocol assignments; relays; site-local.
         (
             "169.254.0.0/16",
             "fe80::/10",
@@ -51,9 +51,11 @@ _LOW_32_BITS: Final = 0xFFFFFFFF
 
 
 def address_class(text: str) -> AddressClass:
-    """What an address is; a text that is none is forbidden. IPv4 inside IPv6 counts as the IPv4 that it leads to."""
+    """The class of an address; other text is FORBIDDEN. IPv4 embedded in IPv6 has the class of the IPv4 address."""
     try:
-        return max((_reach(address) for address in _meant(ip_address(text.partition("%")[0]))), key=_SEVERITY.index)
+        return max(
+            (_reach(address) for address in _destinations(ip_address(text.partition("%")[0]))), key=_SEVERITY.index
+        )
     except ValueError:
         return AddressClass.FORBIDDEN
 
@@ -61,8 +63,8 @@ def address_class(text: str) -> AddressClass:
 _SEVERITY: Final = (AddressClass.PUBLIC, AddressClass.PRIVATE, AddressClass.FORBIDDEN)
 
 
-def _meant(address: Address) -> tuple[Address, ...]:
-    """The addresses that a packet to this one may end at."""
+def _destinations(address: Address) -> tuple[Address, ...]:
+    """The addresses at which a packet to this one may arrive."""
     if isinstance(address, IPv4Address):
         return (address,)
     if address.ipv4_mapped is not None:
@@ -78,7 +80,7 @@ def _meant(address: Address) -> tuple[Address, ...]:
 
 
 def _reach(address: Address) -> AddressClass:
-    if any(address in network for network in _NEVER):
+    if any(address in network for network in _FORBIDDEN):
         return AddressClass.FORBIDDEN
     if any(address in network for network in _PRIVATE):
         return AddressClass.PRIVATE

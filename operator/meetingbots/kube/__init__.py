@@ -1,5 +1,4 @@
-"""A small asynchronous Kubernetes client: the few calls this operator makes, and no more.
+"""A small asynchronous Kubernetes client with the calls that this project makes.
 
-Objects go in and come out as plain dicts, as the API server sends them; typed models are made a layer above.
-Knows nothing of Zoom.
+Objects are plain dicts, as the API server sends them; the layers above make models of them.
 """

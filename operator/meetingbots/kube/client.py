@@ -1,7 +1,7 @@
-"""The calls to the API server: get, list, create, patch, apply, delete.
+"""The calls to the API server: get, list, create, patch, apply, delete, watch.
 
-One `Kube` serves a whole process. Every call is one HTTP request and raises a `KubeError` for anything but success;
-nothing is tried again here, for the queue above knows better when.
+Every call is one HTTP request and raises a `KubeError` for anything but success. There are no retries here: the queues
+above retry.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _ignore(verb: str, resource: Resource, status: int) -> None: ...
 
 
 class Kube:
-    """A client on one aiohttp session. `on_call(verb, resource, status)` is told of every answer (0: none came)."""
+    """A client on one aiohttp session. `on_call(verb, resource, status)` runs for every call; status 0: no response."""
 
     def __init__(self, *, session: aiohttp.ClientSession, server: str, on_call: OnCall = _ignore) -> None:
         self._session = session
@@ -48,7 +48,7 @@ class Kube:
         field_selector: str | None = None,
         page_size: int = 500,
     ) -> AsyncIterator[Object]:
-        """All objects of a namespace (None: of all), page by page, so that memory does not grow with their number."""
+        """All objects of a namespace (None: of all namespaces), fetched page by page."""
         async for page in self.pages(
             resource,
             namespace=namespace,
@@ -89,8 +89,8 @@ class Kube:
     ) -> Object:
         """The created object. Raises `AlreadyExistsError`, `InvalidError`, `ForbiddenError`.
 
-        After `UnavailableError` the object may exist all the same: look. `strict` refuses fields that the API server
-        does not know, which it would drop in silence otherwise (Kubernetes API concepts, "Field validation").
+        After `UnavailableError` the object may exist. With `strict` the API server rejects unknown fields instead of
+        dropping them (Kubernetes API concepts, "Field validation").
         """
         query = {**({"dryRun": "All"} if dry_run else {}), **({"fieldValidation": "Strict"} if strict else {})} or None
         return await self._call(
@@ -145,9 +145,9 @@ class Kube:
         resource_version: str | None = None,
         grace_seconds: int | None = None,
     ) -> None:
-        """Delete one object; with `uid` only that very one, with `resource_version` only as it was read.
+        """Delete one object; a missing object is no error.
 
-        Raises `ConflictError` otherwise. Gone already is no error.
+        Raises `ConflictError` when it does not have this `uid` or `resource_version`.
         """
         options: Object = {"propagationPolicy": "Background"}
         preconditions = {"uid": uid, "resourceVersion": resource_version}
@@ -171,9 +171,9 @@ class Kube:
         field_selector: str | None = None,
         timeout_seconds: int = 240,
     ) -> AsyncIterator[Object]:
-        """Changes since `resource_version` as ``{type, object}``, until the server ends the stream.
+        """Changes since `resource_version`, bookmarks included, as ``{type, object}`` until the server ends the stream.
 
-        Raises `ExpiredError` when the position is too old. Bookmarks are among the changes.
+        Raises `ExpiredError` when the version is too old.
         """
         query = {
             "watch": "1",
@@ -232,7 +232,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> KubeError:
     try:
         body = _object(await response.read())
     except UnavailableError:
-        body = {}  # a proxy's page: the status alone tells
+        body = {}  # a proxy's page
     return from_status(status=response.status, body=body, retry_after=response.headers.get("Retry-After"))
 
 
@@ -247,8 +247,8 @@ def _object(raw: bytes) -> Object:
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
-    # Lines may be longer than aiohttp's own line limit (an object may have 1.5 MiB), so they are cut here.
-    # A last line without its end was cut off by the connection; the next watch brings it again.
+    # An object can have 1.5 MiB, more than aiohttp's own line limit. An unfinished last line comes again with the next
+    # watch.
     rest = b""
     async for chunk in response.content.iter_any():
         *lines, rest = (rest + chunk).split(b"\n")

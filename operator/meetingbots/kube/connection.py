@@ -1,7 +1,7 @@
-"""Finding the API server and who we are there: in-cluster first, then kubeconfig.
+"""The address of the API server and the credentials for it: in-cluster first, then kubeconfig.
 
-The `kubernetes` package finds the credentials (service account, kubeconfig, exec plugins) and renews them; the
-requests themselves go through plain aiohttp sessions, which is several times cheaper per call.
+The `kubernetes` package loads and renews the credentials (service account, kubeconfig, exec plugins); requests go
+through plain aiohttp sessions, which are several times cheaper per call.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from yarl import URL
 
 _MAX_CONNECTIONS = 64
 _RENEW_SECONDS = 60.0
-# What the loader raises for a kubeconfig that is incomplete or not one at all.
+# What the loader raises for an incomplete or malformed kubeconfig.
 _UNUSABLE = (config.ConfigException, OSError, ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError)
 
 
 class ClusterAccessError(Exception):
-    """Neither a service account nor a usable kubeconfig was found; the text says what was tried."""
+    """There is neither a service account nor a usable kubeconfig; the text says what was tried."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """Where the API server is and how to open sessions to it."""
+    """The API server's address, and sessions to it."""
 
     server: str
     configuration: Configuration
 
     def session(self, *, timeout: float = 30.0, watch_begins_within: float = 10.0) -> aiohttp.ClientSession:
-        """A new session (the caller closes it) that authenticates each request with the current credentials.
+        """A new session, closed by the caller, that authenticates each request with the current credentials.
 
-        A request has `timeout` seconds in all unless it brings its own, as watches do. The API server answers a watch
-        at once, events or not; one that it has not begun to answer in time ends with TimeoutError: an API server that
-        has just started may leave it without an answer for long, and who watches would take that for silence.
+        `timeout` is for a whole request, unless the request sets its own, as watches do. A watch must begin to answer
+        within `watch_begins_within` seconds, or it raises TimeoutError: an API server that has just started can leave
+        a watch without a response for long, which looks like a watch without events.
         """
         connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=_tls(self.configuration))
         return aiohttp.ClientSession(
             connector=connector,
-            # Waiting for a free connection is no failure to connect: `connect` would count it.
+            # Not `connect`: it counts the time that a request waits for a free connection.
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=10.0),
             middlewares=(self._authenticate, _begun_within(watch_begins_within)),
             headers={"User-Agent": "meetingbots"},
@@ -62,8 +62,8 @@ class Connection:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         if request.url.origin() != URL(self.server).origin():
-            raise aiohttp.ClientConnectionError("the API server leads elsewhere; the token does not go there")
-        # Asked for each request: service account tokens are renewed on disk about every hour.
+            raise aiohttp.ClientConnectionError("the API server redirects to another host; the token is not sent there")
+        # Read for each request: service account tokens are renewed on disk about every hour.
         try:
             token = await self.configuration.get_api_key_with_prefix("BearerToken")
         except config.ConfigException as error:
@@ -90,7 +90,7 @@ async def find_cluster(
 ) -> Connection:
     """The connection to use: the Pod's service account where there is one, else kubeconfig.
 
-    `clock` gives monotonic seconds; by it, tokens from a kubeconfig's files and plugins are renewed each minute.
+    `clock` gives monotonic seconds. Tokens from a kubeconfig's files and plugins are read again each minute.
     Raises `ClusterAccessError` when neither is usable.
     """
     configuration = Configuration()

@@ -1,4 +1,4 @@
-"""What the API server can answer instead of the object, as exceptions that the layers above tell apart."""
+"""The API server's errors."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class NotFoundError(KubeError):
 
 
 class ConflictError(KubeError):
-    """The object changed since it was read: read it again."""
+    """The object changed after it was read."""
 
 
 class AlreadyExistsError(KubeError):
-    """An object of that name exists, which may be one that is just going away."""
+    """An object of that name exists; it may be in deletion."""
 
 
 class ForbiddenError(KubeError):
-    """Not allowed: access rights, a quota, Pod Security, or a namespace that is going away; the message tells."""
+    """Not allowed, by access rights, a quota, Pod Security, or because the namespace is in deletion."""
 
     @property
     def quota_exceeded(self) -> bool:
-        """Whether a ResourceQuota stopped it, which heals when room is made."""
+        """Whether a ResourceQuota rejected it, which changes as soon as there is room."""
         return "exceeded quota" in str(self)
 
 
@@ -49,7 +49,7 @@ class ExpiredError(KubeError):
 
 
 class UnavailableError(KubeError):
-    """No definite answer: connection refused or broken, time-out, 429, 5xx. The work may have been done."""
+    """No definite response: broken connection, time-out, 429 or 5xx. The request may have been carried out."""
 
 
 _BY_STATUS: dict[int, type[KubeError]] = {
@@ -64,7 +64,7 @@ _BY_STATUS: dict[int, type[KubeError]] = {
 
 
 def from_status(*, status: int, body: dict[str, Any], retry_after: str | None = None) -> KubeError:
-    """The exception for an answer with this HTTP code and Status object (may be empty)."""
+    """The exception for a response with this HTTP code and Status object, which may be empty."""
     reason = str(body.get("reason", ""))
     message = str(body.get("message", "")) or f"HTTP {status}"
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None

@@ -1,7 +1,4 @@
-"""A list-and-watch of one kind that calls back for each object, for processes that do not run kopf (the receiver).
-
-Objects that vanished while the watch was broken are found by the next list and reported as deleted.
-"""
+"""List and watch of one kind with a callback for each object, for the receiver, which does not run kopf."""
 
 from __future__ import annotations
 
@@ -22,10 +19,11 @@ _BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class Informer:
-    """Follows one kind in one namespace (None: in all).
+    """Follows one kind in one namespace (None: in all namespaces).
 
-    `on_change(namespace, name, object)` is called for each new state, with None once it is gone. `synced` is set after
-    the first complete list. `clock` gives monotonic seconds.
+    `on_change(namespace, name, object)` runs for each new state, with None for a deleted object. The list after a
+    broken watch finds what was deleted meanwhile. `synced` is set after the first complete list. `clock` gives
+    monotonic seconds.
     """
 
     def __init__(
@@ -51,22 +49,22 @@ class Informer:
 
     @property
     def silent_for(self) -> float:
-        """For how many seconds nothing was heard of a working watch; the server sends a bookmark each minute."""
+        """Seconds since the last sign of a working watch; the server sends a bookmark each minute."""
         return float("inf") if self._heard is None else self._clock() - self._heard
 
     async def run(self) -> None:
-        """Follow for ever; ends only by cancellation. Troubles with the server are logged and outlived."""
+        """Follow until cancelled. Failures are logged and retried."""
         while True:
             try:
                 await self._follow(await self._list())
             except KubeError as error:
                 self._heard = None
-                # That a position is too old is usual after a pause, unless it comes again and again.
-                usual = isinstance(error, ExpiredError) and self._failures == 0
-                delay = 0.0 if usual else self._delay(error)
+                # An expired version is expected after a pause, unless it repeats.
+                expected = isinstance(error, ExpiredError) and self._failures == 0
+                delay = 0.0 if expected else self._delay(error)
                 self._failures += 1
-                level = logging.INFO if usual else logging.WARNING
-                _log.log(level, "watch of %s broke, again in %s s: %s", self._resource.plural, delay, error)
+                level = logging.INFO if expected else logging.WARNING
+                _log.log(level, "watch of %s broke, retry in %s s: %s", self._resource.plural, delay, error)
                 await asyncio.sleep(delay)
 
     def _delay(self, error: KubeError) -> float:
@@ -80,7 +78,7 @@ class Informer:
         ):
             position = page["metadata"]["resourceVersion"]
             for item in page["items"]:
-                # Known from here on, even if a later page fails: it may be gone before the next list.
+                # Known even if a later page fails: it may be deleted before the next list.
                 seen.add(self._report(item))
         for namespace, name in self._known - seen:
             self._on_change(namespace, name, None)
@@ -100,7 +98,7 @@ class Informer:
             ):
                 empty = False
                 self._heard = self._clock()
-                self._failures = 0  # only a watch that works: a list may be allowed where a watch is not
+                self._failures = 0  # not after a list: it can be allowed where a watch is not
                 item = change["object"]
                 position = item["metadata"]["resourceVersion"]
                 if change["type"] == "DELETED":
@@ -110,7 +108,7 @@ class Informer:
                 elif change["type"] != "BOOKMARK":
                     self._report(item)
             if empty:
-                await asyncio.sleep(_BACKOFF_SECONDS[0])  # something in between may end each stream at once
+                await asyncio.sleep(_BACKOFF_SECONDS[0])  # a proxy may end each stream at once
 
     def _report(self, item: Object) -> tuple[str, str]:
         key = _key(item)

@@ -1,4 +1,4 @@
-"""The JSON merge patch (RFC 7396) between two states of an object: only what changed, null for what went away."""
+"""The JSON merge patch (RFC 7396) between two states of an object."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """The patch that turns `before` into `after`; empty when they are equal. Lists are replaced as a whole."""
+    """The patch that turns `before` into `after`: null for removed keys, whole lists, empty when both are equal."""
     patch: dict[str, Any] = {key: None for key in before if key not in after}
     for key, value in after.items():
         known = before.get(key)

@@ -1,4 +1,4 @@
-"""The resources that the operator talks about, and their paths on the API server."""
+"""The resources that this project uses, and their paths on the API server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Resource:
     def path(self, *, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
         """The URL path of the collection, of one object, or of its sub-resource.
 
-        Raises `NotFoundError` for a name that no object can have (a name from a spec must not lead to another path).
+        Raises `NotFoundError` for a name that no object can have: a name from a spec must not change the path.
         """
         parts = ["apis", self.group, self.version] if self.group else ["api", self.version]
         if namespace is not None:

@@ -1,7 +1,7 @@
-"""What all models share: camelCase fields, immutability, safe error sentences, times, and what the CRDs need to know.
+"""The base of all models: camelCase fields, immutability, safe error messages, times, and extensions of the CRD schema.
 
-The models are read where Kubernetes objects enter the program and written where statuses leave it. The same classes
-give the CRDs' schemas, so a field's description, default and bounds are those that `kubectl explain` shows.
+The models read Kubernetes objects and write statuses. The CRD schemas are generated from them, so `kubectl explain`
+shows their descriptions, defaults and bounds.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 MAX_EPOCH_MILLISECONDS: Final = 253_402_300_799_999  # the end of the year 9999
-MAX_INTEGER: Final = 2**53 - 1  # what JSON numbers hold exactly everywhere
+MAX_INTEGER: Final = 2**53 - 1  # the largest integer that every JSON parser reads exactly
 MAX_SECONDS: Final = 31_536_000  # a year
 DNS_LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -32,15 +32,15 @@ MEETING_ID_PATTERN: Final = r"^[0-9]{9,11}$"
 class ModelError(ValueError):
     """An object does not have the shape of its kind.
 
-    The text is one sentence that names the fields and what is wrong with them, and never quotes a value: a link, a
-    passcode or an address may be one of them. It can be shown in a condition or an event as it is.
+    The text is one sentence for a condition or an Event. It names the fields and their faults, and never quotes a
+    value, which can be a link, a passcode or an address.
     """
 
 
 def format_time(moment: datetime) -> str:
-    """Write an aware time as Kubernetes does: RFC 3339, UTC, whole seconds (`2026-11-24T12:00:00Z`).
+    """Format an aware time as Kubernetes does: RFC 3339, UTC, whole seconds (`2026-11-24T12:00:00Z`).
 
-    Fractions of a second are cut off. Raises ValueError for a time without a zone.
+    Fractions of a second are cut off. Raises ValueError for a naive time.
     """
     if moment.tzinfo is None:
         raise ValueError("a time without a time zone cannot be written")
@@ -78,11 +78,11 @@ MeetingId = Annotated[str, Field(min_length=9, max_length=11, pattern=MEETING_ID
 """A Zoom meeting's number: 9 to 11 digits, as text, so that nothing rounds it."""
 
 Message = Annotated[str, _shorten(1024), Field(max_length=1024)]
-"""A sentence for people in a status; longer ones are shortened when the model is made."""
+"""A sentence in a status; longer text is shortened."""
 
 
 class Model(BaseModel):
-    """Base of all models: immutable, camelCase outside and snake_case inside, unknown fields ignored, null = absent."""
+    """Immutable, camelCase outside and snake_case inside; unknown fields are ignored, null means absent."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -96,7 +96,7 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, data: Any) -> Any:
-        # Kubernetes takes a null for an absent field, where it lets one through at all.
+        # For Kubernetes a null is an absent field.
         if isinstance(data, Mapping) and None in data.values():
             return {key: value for key, value in data.items() if value is not None}
         return data
@@ -107,15 +107,15 @@ class Model(BaseModel):
 
 
 def rules(*pairs: tuple[str, str]) -> ConfigDict:
-    """Return the config of a model whose objects the API server checks by CEL: pairs of rule and message for people."""
+    """Return the config of a model with CEL validation: pairs of rule and message."""
     return ConfigDict(json_schema_extra=extension(*pairs))
 
 
 def extension(*pairs: tuple[str, str], list_type: str = "", list_key: str = "", **schema: Any) -> dict[str, Any]:
     """Return Kubernetes' extensions for a field's schema.
 
-    `pairs` are CEL rules with their messages, `list_type` is atomic, set or map (with `list_key` as the key of a map),
-    `schema` is anything else to put into the field's schema, such as a `default` that only the API server fills in.
+    `pairs` are CEL rules with their messages, `list_type` is atomic, set or map (with the key `list_key`), `schema` are
+    further keywords, such as a `default` that only the API server applies.
     """
     extra: dict[str, Any] = dict(schema)
     if pairs:

@@ -1,7 +1,4 @@
-"""Conditions: what the state of a credential or a bot is told with, to people, `kubectl wait` and GitOps tools.
-
-The functions are pure: they take a list and return a new one; time is an argument.
-"""
+"""Conditions of credentials and bots, and pure functions on lists of them."""
 # ruff: noqa: S105  (names of reasons and objects, not secrets)
 
 from collections.abc import Iterable
@@ -25,7 +22,7 @@ class ConditionStatus(StrEnum):
 
 
 class ConditionType(StrEnum):
-    """The conditions that this program writes. Reconciling and Stalled are kstatus's: present only while True."""
+    """The condition types in use. Reconciling and Stalled follow kstatus: they are present only while True."""
 
     READY = "Ready"
     RECONCILING = "Reconciling"
@@ -46,7 +43,7 @@ def _shorten(value: object) -> object:
 
 
 class Condition(Model):
-    """One aspect of the object's state, in the form that all Kubernetes tools know."""
+    """One aspect of the object's state, in the standard form of Kubernetes."""
 
     type: str = Field(
         min_length=1,
@@ -101,9 +98,9 @@ def set_condition(
     generation: int | None,
     now: datetime,
 ) -> list[Condition]:
-    """Return the conditions with one of them set, the others as they were and in their order.
+    """Return the conditions with one set, in the same order.
 
-    lastTransitionTime stays while the status is the same, whatever its reason and message become; else it is `now`.
+    lastTransitionTime changes to `now` only with the status, not with reason or message.
     """
     known = list(conditions)
     if isinstance(status, bool):

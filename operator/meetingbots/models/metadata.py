@@ -1,4 +1,4 @@
-"""Object metadata and references: how the three kinds are named, owned, and pointed to from one another.
+"""Object metadata, references between objects, and the base of the three kinds.
 
 `CustomResource` is the base of the kinds; `CustomResource.from_object` reads objects of the API server.
 """
@@ -55,7 +55,7 @@ class LabelRequirement(Model):
     )
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Say whether labels meet this requirement, as Kubernetes does (NotIn accepts an absent label)."""
+        """Whether labels meet this requirement; as in Kubernetes, NotIn accepts an absent label."""
         match self.operator:
             case "In":
                 return labels.get(self.key) in self.values
@@ -83,7 +83,7 @@ class LabelSelector(Model):
     )
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Say whether an object with these labels is selected; a selector without requirements selects everything."""
+        """Whether an object with these labels is selected; an empty selector selects everything."""
         return all(labels.get(key) == value for key, value in self.match_labels.items()) and all(
             requirement.matches(labels) for requirement in self.match_expressions
         )
@@ -101,7 +101,7 @@ class OwnerReference(Model):
 
 
 class ObjectMeta(Model):
-    """The part of an object's metadata that this program reads. What is not set is empty or None."""
+    """The metadata fields in use. An unset field is empty or None."""
 
     name: str = ""
     namespace: str = ""
@@ -116,12 +116,12 @@ class ObjectMeta(Model):
 
     @model_serializer(mode="wrap")
     def _leave_out_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # An empty uid or resourceVersion in a write would be taken for a precondition.
+        # In a write, an empty uid or resourceVersion is a precondition.
         return {key: value for key, value in handler(self).items() if value}
 
     @property
     def being_deleted(self) -> bool:
-        """Whether someone has deleted the object, and it is only still there until its finalizers are done."""
+        """Whether the object is deleted and only waits for its finalizers."""
         return self.deletion_timestamp is not None
 
 
@@ -135,10 +135,9 @@ class CustomResource(Model):
 
     @classmethod
     def from_object(cls, obj: Mapping[str, Any]) -> Self:
-        """Read an object as the API server gives it.
+        """Read an object of the API server.
 
-        Raises ModelError, one sentence without values, when it does not have the shape of its kind: it may have been
-        stored under an older CRD.
+        Raises ModelError when it does not have the shape of its kind: it may have been stored under an older CRD.
         """
         kind = obj.get("kind")
         if kind is not None and kind != cls.KIND:
@@ -146,7 +145,7 @@ class CustomResource(Model):
         try:
             return cls.model_validate(obj)
         except ValidationError as error:
-            # Not chained: pydantic's own text may quote what was given.
+            # Not chained: pydantic's own text can quote values.
             raise describe_error(cls.KIND, error) from None
 
     @property
@@ -160,7 +159,7 @@ class CustomResource(Model):
         return self.metadata.namespace
 
     def owner_reference(self, *, controller: bool = False) -> OwnerReference:
-        """Return a reference that makes another object be collected with this one."""
+        """Return a reference for objects that Kubernetes deletes with this one."""
         return OwnerReference(
             api_version=API_VERSION,
             kind=self.KIND,
@@ -171,5 +170,5 @@ class CustomResource(Model):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the whole object for Kubernetes, with apiVersion and kind."""
+        """Return the object for Kubernetes, with apiVersion and kind."""
         return {"apiVersion": API_VERSION, "kind": self.KIND, **super().to_dict()}

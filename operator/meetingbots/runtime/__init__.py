@@ -1,1 +1,1 @@
-"""What every reconciler runs on: context, queues, workers, settings and metrics. No slice is imported here."""
+"""The ground of all slices: context, queues, workers, settings and metrics."""

@@ -1,4 +1,4 @@
-"""Whose app it is: the account_id that an app's Secret names, kept in memory as its readers come by it."""
+"""The Zoom account that owns an app: `account_id` of the app Secret, cached whenever the Secret is read."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _KEY = "account_id"
 
 
 class AppOwners:
-    """The accounts of the owners of apps, by app Secret; empty for one that names none."""
+    """Owner accounts by app Secret; empty where the Secret names none."""
 
     def __init__(self) -> None:
         self._known: dict[Key, str] = {}
 
     def note(self, secret: Object) -> None:
-        """Remember what an app's Secret, just read, says."""
+        """Cache the account of an app Secret that was just read."""
         try:
             self._known[key_of(secret)] = value_of(secret, key=_KEY).get_secret_value()
         except SecretValueError:
             self._known[key_of(secret)] = ""
 
     def known(self, key: Key) -> str | None:
-        """The account; empty if the Secret names none; None while it was not read."""
+        """The account; empty if the Secret names none, None if it was not read yet."""
         return self._known.get(key)
 
     async def of(self, kube: Kube, key: Key) -> str:
-        """The account; empty if the Secret names none or is missing. Asks at most once. Raises `KubeError`."""
+        """The account; empty if the Secret names none or is missing. Reads it at most once. Raises `KubeError`."""
         known = self._known.get(key)
         if known is not None:
             return known

@@ -1,4 +1,4 @@
-"""What every reconciliation is handed: clients, caches, queues, and the clock. Made once in the entry point."""
+"""The clients, caches and queues of an operator process, from which each slice's assembly builds its classes."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from meetingbots.zoom.oauth import OAuthClient
 
 @dataclass(frozen=True)
 class Queues:
-    """One delay queue for each kind of work; adding a key is how one part asks another to look again."""
+    """One delay queue for each kind of work. Adding a key requests a reconciliation."""
 
     credentials: WorkQueue[Key]
     bots: WorkQueue[Key]
     meetings: WorkQueue[Key]
-    """Keys are mappings of running meetings, and of those that have just ended."""
+    """Mappings of meetings that are live or have just ended."""
     receiver: WorkQueue[Key]
-    """Keys are app Secrets whose projection for the receiver may have to change."""
+    """App Secrets, for the projection into the receiver's Secret."""
     syncs: WorkQueue[Key]
-    """Keys are credentials whose meetings are to be read: a long read holds up nobody's refresh."""
+    """Credentials whose meetings are to be listed; a long list delays no refresh."""
     notices: WorkQueue[Key]
-    """Keys are credentials whose namespace's webhook may have to be told something."""
+    """Credentials with possible notifications for their namespace's webhook."""
     tidying: WorkQueue[Key]
-    """Keys are credentials that mappings may have to let go; without a name, namespaces (empty: all) to be swept."""
+    """Credentials to remove from mappings; a key without a name is a namespace (empty: all) to sweep."""
 
 
 def meeting_of(bot: Object) -> str | None:
-    """The meeting a bot is in, as `namespace/meetingId`; None while it is not known."""
+    """A bot's meeting as `namespace/meetingId`; None while it is unknown."""
     meeting = bot.get("status", {}).get("meetingId")
     return f"{bot['metadata']['namespace']}/{meeting}" if meeting else None
 
@@ -52,14 +52,14 @@ class ObjectCaches:
     bots: ObjectCache = field(default_factory=lambda: ObjectCache(index=meeting_of))
     pods: ObjectCache = field(default_factory=ObjectCache)
     gone_pods: ObjectCache = field(default_factory=ObjectCache)
-    """Pods of present attempts as they were when they went, until that is written down."""
+    """The last state of deleted Pods of current attempts, until it is written to the bot's status."""
     live_mappings: ObjectCache = field(default_factory=ObjectCache)
     gone_mappings: RecentlyDeletedMappings = field(default_factory=RecentlyDeletedMappings)
 
 
 @dataclass(frozen=True)
 class OperatorContext:
-    """Everything a reconciliation needs from outside. `instance` names this process in claims and Events."""
+    """Everything that the slices share. `instance` names this process in claims and Events."""
 
     kube: Kube
     oauth: OAuthClient
@@ -74,7 +74,7 @@ class OperatorContext:
     api_at: Callable[[str], ZoomAPI]
     app_accounts: AppOwners = field(default_factory=AppOwners)
     rates: RateBudgets | None = None
-    """What the limiter within `api` asks for accounts' allowances; None: nothing is limited."""
+    """The allowances that the limiter within `api` uses; None: no limits."""
     outside: EgressClient = field(default_factory=EgressClient)
 
     def zoom_api(self, api_url: str, *, account: str, asker: Key | None = None) -> ZoomAPI:

@@ -1,4 +1,4 @@
-"""Log lines of both processes: one line an event, as text for people or as JSON for machines."""
+"""The log format of both processes: one line an event, as text or JSON."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pythonjsonlogger.json import JsonFormatter
 
 from meetingbots.runtime.settings import LogFormat, Settings
 
-# These libraries write bodies or URLs with queries when they are asked to be talkative; ours never need that.
+# At DEBUG and INFO these libraries log bodies or URLs with queries.
 _QUIET = ("kopf", "aiohttp.access", "httpx", "httpcore", "asyncio", "kubernetes", "urllib3")
 
 
 def configure(settings: Settings) -> None:
-    """Set up the root logger for this process, to standard error."""
+    """Configure the root logger, on standard error."""
     handler = logging.StreamHandler(sys.stderr)
     formatter: logging.Formatter
     if settings.log_format is LogFormat.JSON:
@@ -26,7 +26,7 @@ def configure(settings: Settings) -> None:
         )
     else:
         formatter = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    # RFC 3339 in UTC, so that lines of several processes and machines can be compared.
+    # RFC 3339 in UTC.
     formatter.converter = time.gmtime
     formatter.default_time_format, formatter.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
     handler.setFormatter(formatter)

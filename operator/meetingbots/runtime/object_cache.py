@@ -1,7 +1,7 @@
-"""What the watches last said, so that a reconciliation starts from memory and not from a request.
+"""The newest objects of the watches.
 
-It may be behind, and an object deleted during a broken watch may linger; every act that matters is therefore a write
-with resourceVersion or a fresh look.
+The cache can be stale, and can keep an object that was deleted during a broken watch. Every action that matters is
+therefore a write with resourceVersion or follows a fresh read.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Key:
 
 
 def key_of(item: Object) -> Key:
-    """The key of an object as the API server sends it."""
+    """The key of an object of the API server."""
     return Key(item["metadata"]["namespace"], item["metadata"]["name"])
 
 
 class ObjectCache:
-    """The newest known state of each object of one kind, with one optional index (`index(object)` gives its value)."""
+    """The objects of one kind, with one optional index: `index(object)` returns the value or None."""
 
     def __init__(self, *, index: Callable[[Object], str | None] | None = None) -> None:
         self._objects: dict[Key, Object] = {}
@@ -39,9 +39,9 @@ class ObjectCache:
         self._by_value: defaultdict[str, set[Key]] = defaultdict(set)
 
     def put(self, item: Object) -> bool:
-        """Keep `item` unless a newer state of the same object is known (a watch lags behind our own writes).
+        """Keep `item` unless this or a newer state is cached; return whether it was kept.
 
-        Whether it is news: False for what a write of ours, or an earlier event, has told already.
+        Watch events arrive after the operator's own writes, whose results are cached, too.
         """
         key = key_of(item)
         known = self._objects.get(key)
@@ -57,18 +57,18 @@ class ObjectCache:
         return True
 
     def drop(self, key: Key, *, uid: str | None = None) -> None:
-        """Forget an object (with `uid`: only if it is still that one)."""
+        """Remove an object; with `uid`, only if it has that uid."""
         known = self._objects.get(key)
         if known is not None and (uid is None or known["metadata"].get("uid") == uid):
             self._unindex(key, known)
             del self._objects[key]
 
     def get(self, key: Key) -> Object | None:
-        """The last known state, or None."""
+        """The cached object, or None."""
         return self._objects.get(key)
 
     def indexed(self, value: str) -> tuple[Key, ...]:
-        """The keys of the objects whose index has this value."""
+        """The keys of the objects with this index value."""
         return tuple(self._by_value.get(value, ()))
 
     def __iter__(self) -> Iterator[Key]:

@@ -24,14 +24,14 @@ Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class LogFormat(StrEnum):
-    """How log lines are written."""
+    """Format of log lines."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class LogLevel(StrEnum):
-    """From which severity on log lines are written."""
+    """Lowest severity of log lines."""
 
     DEBUG = "DEBUG"
     INFO = "INFO"
@@ -53,12 +53,12 @@ def _base_url(value: str) -> str:
     except ValueError:
         usable = False
     if not usable or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError("must be an http or https URL with a host, and without query, fragment and password")
+        raise ValueError("must be an http or https URL with a host and without query, fragment or password")
     return value.rstrip("/")
 
 
 class Settings(BaseSettings):
-    """What operator and receiver have in common."""
+    """Settings of both processes."""
 
     model_config = SettingsConfigDict(
         env_prefix="MEETINGBOTS_",
@@ -70,22 +70,22 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    namespace: Names = Field(default=(), description="serve this namespace only; may be given several times")
+    namespace: Names = Field(default=(), description="serve only this namespace; repeat the flag for several")
     all_namespaces: CliImplicitFlag[bool] = Field(
-        default=False, description="serve all namespaces (what happens, too, where no namespace is named)"
+        default=False, description="serve all namespaces, which is also the default without --namespace"
     )
     system_namespace: str = Field(
-        default_factory=_own_namespace, description="namespace of the operator's own Secrets; default: where it runs"
+        default_factory=_own_namespace, description="namespace of the operator's own Secrets (default: where it runs)"
     )
-    public_url: str = Field(default="", description="base of the webhook and connect links, as Zoom and people see it")
+    public_url: str = Field(default="", description="base URL of webhooks and connect links, as seen from the internet")
     log_level: LogLevel = Field(default=LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR")
     log_format: LogFormat = Field(default=LogFormat.TEXT, description="text or json")
-    metrics_port: int = Field(default=9090, ge=0, le=65535, description="port of /metrics; 0 switches it off")
+    metrics_port: int = Field(default=9090, ge=0, le=65535, description="port of /metrics; 0: off")
 
     @field_validator("namespace", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        """Both ``a,b`` and repeated flags are lists of names."""
+        """Accept ``a,b`` and repeated flags."""
         if isinstance(value, str):
             value = [value]
         parts = (part.strip() for item in value for part in str(item).split(","))
@@ -117,45 +117,47 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _one_scope(self) -> Self:
         if self.namespace and self.all_namespaces:
-            raise ValueError("give either --namespace or --all-namespaces, not both")
+            raise ValueError("use either --namespace or --all-namespaces, not both")
         return self
 
     @property
     def namespaces(self) -> tuple[str | None, ...]:
-        """The namespaces to serve; ``(None,)`` means all of them."""
+        """The namespaces to serve; ``(None,)`` means all."""
         return self.namespace or (None,)
 
 
 class OperatorSettings(Settings):
     """Settings of ``meetingbots operator``."""
 
-    zoom_api_url: str = Field(default=DEFAULT_API_URL, description="base of Zoom's REST API")
-    zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base of Zoom's OAuth endpoints")
-    bot_image: str = Field(default="", description="image of container bot where a MeetingBot's template names none")
+    zoom_api_url: str = Field(default=DEFAULT_API_URL, description="base URL of Zoom's REST API")
+    zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base URL of Zoom's OAuth endpoints")
+    bot_image: str = Field(default="", description="image of container bot unless the MeetingBot's template sets one")
     bot_template_file: Path | None = Field(
-        default=None, description="YAML file with the Pod template that MeetingBots' own are merged into"
+        default=None,
+        description="YAML file with the default Pod template, into which each MeetingBot's template is merged",
     )
     health_port: int = Field(default=8081, ge=0, le=65535, description="port of /healthz and /readyz; 0: off")
     allowed_token_url_hosts: Names = Field(
-        default=(), description="hosts that accessTokenURL grants may name; none: such grants are refused"
+        default=(), description="hosts allowed in accessTokenURL grants; none: no such grant works"
     )
     allowed_notify_url_hosts: Names = Field(
-        default=(), description="hosts that a namespace's Secret meetingbots-notify may name; none: nobody is told"
+        default=(), description="hosts allowed in the Secret meetingbots-notify of a namespace; none: no notifications"
     )
     token_port: int = Field(
-        default=0, ge=0, le=65535, description="port of the endpoint that gives running bots further tokens; 0: off"
+        default=0, ge=0, le=65535, description="port of the token endpoint for running bots; 0: off"
     )
     token_url: str = Field(
-        default="", description="base of that endpoint as the bots' Pods see it, such as http://SERVICE.NAMESPACE:8082"
+        default="",
+        description="base URL of the token endpoint as the bots' Pods see it, such as http://SERVICE.NAMESPACE:8082",
     )
     leader_elect: CliImplicitFlag[bool] = Field(
-        default=False, description="work only while holding a Lease, so that a second process can stand by"
+        default=False, description="work only while holding a Lease; further processes stand by"
     )
     lease_name: str = Field(
         default="meetingbots-operator",
         pattern=_OBJECT_NAME,
         max_length=253,
-        description="name of that Lease in the system namespace",
+        description="name of the Lease in the system namespace",
     )
 
     @field_validator("allowed_token_url_hosts", "allowed_notify_url_hosts", mode="before")
@@ -186,7 +188,7 @@ class OperatorSettings(Settings):
     @model_validator(mode="after")
     def _whole_token_endpoint(self) -> Self:
         if bool(self.token_port) != bool(self.token_url):
-            raise ValueError("--token-port and --token-url belong together: give both or neither")
+            raise ValueError("--token-port and --token-url need each other: set both or neither")
         return self
 
 
@@ -195,9 +197,9 @@ class ReceiverSettings(Settings):
 
     host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a Pod's own address
     port: int = Field(default=8080, ge=0, le=65535, description="port of the webhook and connect pages")
-    zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base of Zoom's OAuth endpoints")
+    zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base URL of Zoom's OAuth endpoints")
     allowed_return_url_hosts: Names = Field(
-        default=(), description="hosts that the connect pages may lead back to; none: they lead nowhere"
+        default=(), description="hosts allowed in returnURL of connect grants; none: the pages link nowhere"
     )
 
     @field_validator("allowed_return_url_hosts", mode="before")

@@ -1,4 +1,4 @@
-"""The cluster's default template for bots' Pods: a YAML file that a ConfigMap brings, with metadata and spec."""
+"""The default Pod template of bots: a YAML file with metadata and spec."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _MOST_BYTES = 256 * 1024
 
 
 class TemplateFileError(ValueError):
-    """The file does not hold a Pod template; the text says why."""
+    """The file is not a Pod template; the text says why."""
 
 
 def parse_template(content: bytes) -> dict[str, Any]:
-    """The template in a file's content: a mapping with `metadata`, `spec`, or both. Raises `TemplateFileError`."""
+    """The template in a file: a mapping with `metadata`, `spec` or both. Raises `TemplateFileError`."""
     if len(content) > _MOST_BYTES:
         raise TemplateFileError(f"is larger than {_MOST_BYTES} bytes")
     try:

@@ -1,7 +1,7 @@
-"""The delay queue between what happened and what is done about it.
+"""A deduplicating delay queue, like client-go's workqueue.
 
-Events and timers only put keys here. A key waits once, however often it was added; the earliest wish wins; a key that
-is being worked on is not handed out a second time, but comes again afterwards when something happened meanwhile.
+Events and timers only add keys. A key is queued once, for the earliest time of all adds. A key in work is not handed
+out again before `done`; one that was added meanwhile comes again after it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
-_LEFTOVERS = 1000
+_SUPERSEDED = 1000
 
 
 class WorkQueue(Generic[K]):
-    """A deduplicating queue of keys with due times; `clock` gives monotonic seconds (an event loop's `time`)."""
+    """A queue of keys with due times; `clock` gives monotonic seconds."""
 
     def __init__(self, *, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -26,11 +26,11 @@ class WorkQueue(Generic[K]):
         self._working: set[K] = set()
         self._order = 0
         self._sleepers: dict[asyncio.Future[None], None] = {}
-        self._keeper: asyncio.Future[None] | None = None
+        self._timekeeper: asyncio.Future[None] | None = None
         self._closed = False
 
     def add(self, key: K, *, after: float = 0.0) -> None:
-        """Ask for `key` in `after` seconds, or earlier if it was to come earlier anyway."""
+        """Queue `key` for `after` seconds from now, unless it is due earlier already."""
         due = self._clock() + max(0.0, after)
         if self._due.get(key, float("inf")) <= due:
             return
@@ -39,35 +39,35 @@ class WorkQueue(Generic[K]):
             self._push(due, key)
 
     async def get(self) -> K | None:
-        """The next key that is due, to be given back with `done`; None once the queue is closed."""
+        """Wait for the next due key, which the caller returns with `done`; None once the queue is closed."""
         while not self._closed:
             key, wait = self._pop()
             if key is not None:
-                self._hand_over()
+                self._wake_next()
                 return key
             await self._sleep(wait)
         return None
 
     def done(self, key: K) -> None:
-        """Work on `key` is over; what was added meanwhile counts from now on."""
+        """End the work on `key`; an add that came meanwhile takes effect."""
         self._working.discard(key)
         due = self._due.get(key)
         if due is not None:
             self._push(due, key)
 
     def forget(self, key: K) -> None:
-        """Drop a planned visit: the object is gone."""
+        """Remove `key` from the queue."""
         self._due.pop(key, None)
 
     def close(self) -> None:
-        """Hand out no more keys: the process ends."""
+        """Hand out no more keys."""
         self._closed = True
         for sleeper in list(self._sleepers):
-            self._rouse(sleeper)
+            self._wake(sleeper)
 
     @property
     def ready(self) -> int:
-        """How many keys are due and wait for a worker."""
+        """The number of keys that are due and wait for a worker."""
         now = self._clock()
         return sum(1 for key, due in self._due.items() if due <= now and key not in self._working)
 
@@ -77,17 +77,17 @@ class WorkQueue(Generic[K]):
     def _push(self, due: float, key: K) -> None:
         self._order += 1
         heapq.heappush(self._heap, (due, self._order, key))
-        if len(self._heap) > 2 * len(self._due) + _LEFTOVERS:
+        if len(self._heap) > 2 * len(self._due) + _SUPERSEDED:
             self._sweep()
-        self._rouse(self._keeper or next(iter(self._sleepers), None))
+        self._wake(self._timekeeper or next(iter(self._sleepers), None))
 
     def _sweep(self) -> None:
-        # Keys that are always seen long before their plan would leave their old plans here until these are due.
+        # Without this, superseded entries stay until they are due.
         self._heap = [entry for entry in self._heap if self._is_valid(entry[0], entry[2])]
         heapq.heapify(self._heap)
 
     def _is_valid(self, due: float, key: K) -> bool:
-        # Entries whose key was moved, dropped or is being worked on are left-overs.
+        # An entry is superseded when its key was moved, removed or is in work.
         return self._due.get(key) == due and key not in self._working
 
     def _pop(self) -> tuple[K | None, float | None]:
@@ -106,34 +106,34 @@ class WorkQueue(Generic[K]):
         return None, None
 
     async def _sleep(self, wait: float | None) -> None:
-        # One sleeper keeps the time for all, and whoever gets a key rouses the next: a key costs one wake-up, not one
-        # for each idle worker.
+        # One sleeper has the timer, and a worker that gets a key wakes the next: a key costs one wake-up, instead of
+        # one for each idle worker.
         loop = asyncio.get_running_loop()
         sleeper: asyncio.Future[None] = loop.create_future()
         self._sleepers[sleeper] = None
         timer = None
-        if self._keeper is None:
-            self._keeper = sleeper
-            timer = None if wait is None else loop.call_later(wait, self._rouse, sleeper)
+        if self._timekeeper is None:
+            self._timekeeper = sleeper
+            timer = None if wait is None else loop.call_later(wait, self._wake, sleeper)
         try:
             await sleeper
         except asyncio.CancelledError:
-            self._rouse(sleeper)
-            self._hand_over()
+            self._wake(sleeper)
+            self._wake_next()
             raise
         finally:
             if timer is not None:
                 timer.cancel()
 
-    def _hand_over(self) -> None:
-        if self._keeper is None:
-            self._rouse(next(iter(self._sleepers), None))
+    def _wake_next(self) -> None:
+        if self._timekeeper is None:
+            self._wake(next(iter(self._sleepers), None))
 
-    def _rouse(self, sleeper: asyncio.Future[None] | None) -> None:
+    def _wake(self, sleeper: asyncio.Future[None] | None) -> None:
         if sleeper is None:
             return
         self._sleepers.pop(sleeper, None)
-        if sleeper is self._keeper:
-            self._keeper = None
+        if sleeper is self._timekeeper:
+            self._timekeeper = None
         if not sleeper.done():
             sleeper.set_result(None)

@@ -1,8 +1,8 @@
-"""How much is worked on at once, not counting who merely waits for a turn at Zoom.
+"""The number of keys in work at once, without those that wait for a rate limit at Zoom.
 
-One customer's thousand bots wait for their account's rate limit; they must not keep everybody else's waiting with
-them. Whoever waits lends the slot to the next key. Whose turn has come takes a slot before all who are to begin, and
-asks Zoom only then: a token that was asked for is delivered at once, however much there is to do.
+A tenant's thousand bots wait for their account's rate limit and must not block the bots of other accounts. A waiting
+task lends its slot to the next key. When its turn comes it gets a slot before all keys that are to start, and only
+then calls Zoom: the token that it receives is delivered at once.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ _HELD: ContextVar[_Slot | None] = ContextVar("meetingbots_slot", default=None)
 
 
 class Slots:
-    """So many may work at once."""
+    """A semaphore in which returning tasks go before starting ones."""
 
     def __init__(self, count: int) -> None:
         self._free = count
-        self._beginning: deque[asyncio.Future[None]] = deque()
+        self._starting: deque[asyncio.Future[None]] = deque()
         self._returning: deque[asyncio.Future[None]] = deque()
 
     async def enter(self, *, returning: bool = False) -> None:
-        """Take a slot, once there is one. It belongs to the work that is then done under `held`."""
+        """Wait for a slot; the work under `held` uses it."""
         if self._free > 0:
             self._free -= 1
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        (self._returning if returning else self._beginning).append(waiter)
+        (self._returning if returning else self._starting).append(waiter)
         try:
             await waiter
         except asyncio.CancelledError:
@@ -39,8 +39,8 @@ class Slots:
             raise
 
     def leave(self) -> None:
-        """Give a slot back: to who waits for one, or else to whoever comes."""
-        for queue in (self._returning, self._beginning):
+        """Return a slot, and wake the next waiter."""
+        for queue in (self._returning, self._starting):
             while queue:
                 waiter = queue.popleft()
                 if not waiter.done():
@@ -50,7 +50,7 @@ class Slots:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """What is done within, also by tasks that it starts, uses the slot that was entered; it is left at the end."""
+        """The work within, and the tasks that it starts, use the entered slot; the end leaves it."""
         slot = _Slot(self)
         before = _HELD.set(slot)
         try:
@@ -61,7 +61,7 @@ class Slots:
 
 
 class _Slot:
-    """A slot in use; lent while any part of the work waits (tokens of several kinds are asked for side by side)."""
+    """A slot in use, lent while any part of the work waits (tokens of several kinds are fetched in parallel)."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
@@ -91,7 +91,7 @@ class _Slot:
             self._slots.leave()
 
     def close(self) -> None:
-        """The work is over; what it left running for others uses no slot any more."""
+        """End the work; tasks that it left running use no slot."""
         self._open = False
         if self._has:
             self._has = False
@@ -100,7 +100,7 @@ class _Slot:
 
 @asynccontextmanager
 async def lent() -> AsyncIterator[None]:
-    """While this work waits for a turn, its slot is another's. Does nothing outside of a slot."""
+    """Lend the slot of the current work while it waits; does nothing outside of a slot."""
     slot = _HELD.get()
     if slot is None:
         yield

@@ -123,7 +123,7 @@ def test_no_secret_is_a_setting() -> None:
 def test_the_token_endpoint_has_a_port_and_an_address_or_neither(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (OperatorSettings().token_port, OperatorSettings().token_url) == (0, "")
     monkeypatch.setenv("MEETINGBOTS_TOKEN_PORT", "8082")
-    with pytest.raises(ValidationError, match="belong together"):
+    with pytest.raises(ValidationError, match="need each other"):
         OperatorSettings()
     monkeypatch.setenv("MEETINGBOTS_TOKEN_URL", "http://tokens.meetingbots-system:8082/")
     assert OperatorSettings().token_url == "http://tokens.meetingbots-system:8082"
