@@ -15,7 +15,7 @@ NOT_RUN := .run/not-run
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short fmt lint types layers unit integration bench browser screenshots test crds chart chart-files gitops gitops-files docs docs-serve docs-files demo clean
+.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short fmt lint types layers unit integration bench browser screenshots test crds chart chart-files gitops gitops-files docs docs-serve docs-files demo demo-recording clean
 
 help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -148,6 +148,9 @@ docs-files: $(INSTALLED) ## Update what the documentation has from elsewhere: ta
 
 demo: $(INSTALLED) ## Show the whole path with real Pods on kind, else CLUSTER=embedded; KEEP=1 leaves it up
 	@$(BIN)/python -m tests.demo --cluster $(or $(CLUSTER),auto) $(if $(KEEP),--keep)
+
+demo-recording: $(INSTALLED) ## Record the demo for the README (docs/screenshots/demo.svg)
+	@$(BIN)/python -m tests.demo.record
 
 clean: ## Remove what was made in the checkout (the programs' cache stays)
 	rm -rf .venv .run dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

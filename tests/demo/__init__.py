@@ -1,1 +1,1 @@
-"""`make demo`: the main job for real, from a consent to a bot that records, with the real objects shown on the way."""
+"""`make demo`: the whole way from a consent to a bot that records, with the real objects."""

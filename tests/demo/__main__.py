@@ -1,6 +1,6 @@
-"""Runs the demo: `make demo`, on a kind cluster where this machine can have one, else on the embedded control plane.
+"""Runs the demo (`make demo`): on a kind cluster if this machine can run one, else on the embedded control plane.
 
-`CLUSTER=kind` or `CLUSTER=embedded` choose one; with KEEP=1 everything stays up to look around afterwards.
+`CLUSTER=kind` or `CLUSTER=embedded` choose one. `KEEP=1` leaves everything running.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from tests.demo.narration import Narration
 
 
 def main() -> int:
-    """Tell the story; the exit code is 0 only if all of it was so."""
+    """Run the demo. Returns 0 only if all checks passed."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--cluster", choices=("auto", "kind", "embedded"), default="auto", help="where (CLUSTER=…)")
     parser.add_argument("--keep", action="store_true", help="leave everything running (KEEP=1)")
@@ -22,14 +22,14 @@ def main() -> int:
     try:
         return tell(Narration(), where=wanted.cluster, keep=wanted.keep)
     except (ClusterError, ToolError, HelmError, TimeoutError, on_kind.NoClusterError) as error:
-        print(f"The demo could not be told: {error}", file=sys.stderr)
+        print(f"The demo failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
 
 
 def tell(narration: Narration, *, where: str, keep: bool) -> int:
-    """Tell it there; `auto` takes the kind cluster if it can be had, and says why if not."""
+    """Run the demo on that cluster. `auto` uses kind if this machine can run it, and otherwise says why not."""
     if where == "embedded":
         return embedded.tell(narration, keep=keep)
     try:
@@ -37,7 +37,7 @@ def tell(narration: Narration, *, where: str, keep: bool) -> int:
     except on_kind.NoClusterError as error:
         if where == "kind":
             raise
-        narration.say(f"No kind cluster can be had here, so the embedded control plane tells the story. {error}")
+        narration.say(f"This machine cannot run a kind cluster, so the demo uses the embedded control plane. {error}")
         return embedded.tell(narration, keep=keep)
 
 

@@ -1,4 +1,4 @@
-"""The demo on the embedded control plane: a node that plays its Pods as local processes, operator and receiver too."""
+"""The demo on the embedded control plane. Pods, operator and receiver run as local processes."""
 
 import contextlib
 import sys
@@ -39,11 +39,11 @@ class EmbeddedPlace:
         return self.cluster.api
 
     def kubectl(self, *arguments: str) -> str:
-        """What kubectl prints."""
+        """Run kubectl. Returns its output."""
         return self.cluster.kubectl(*arguments)
 
     def logs(self, pod: str, container: str) -> str:
-        """What a container has printed."""
+        """The log of a container."""
         return self.kubelet.logs(self.namespace, pod, container)
 
     def webhook_url(self, client_id: str) -> str:
@@ -52,8 +52,8 @@ class EmbeddedPlace:
 
 
 def tell(narration: Narration, *, keep: bool) -> int:
-    """Tell the story; the exit code. With `keep` everything runs on until Ctrl-C."""
-    narration.step("A Kubernetes control plane, a node that plays its Pods as local processes, and a simulated Zoom")
+    """Run the demo. Returns the exit code. With `keep` everything runs until Ctrl-C."""
+    narration.step("Start a Kubernetes control plane, a node that runs Pods as local processes, and a simulated Zoom")
     binaries = ensure_binaries()
     with (
         serving_in_thread() as zoom,
@@ -71,24 +71,24 @@ def tell(narration: Narration, *, keep: bool) -> int:
 
 @contextlib.contextmanager
 def _installed(cluster: ControlPlane, zoom: SimClient, narration: Narration) -> Iterator[Stack]:
-    """Operator and receiver as real processes, each with its own ServiceAccount and no more than its rights."""
+    """Operator and receiver as local processes, each with the rights of its own ServiceAccount."""
     narration.say(f"API server {cluster.server}, Zoom {zoom.base_url}")
     zoom.load(read(Path(__file__).parent / "scenario.yaml"))
-    narration.step("Operator and receiver, each with its own ServiceAccount and rights")
+    narration.step("Start operator and receiver, each with the rights of its own ServiceAccount")
     with Stack(cluster, zoom_url=zoom.base_url, system=SYSTEM_NAMESPACE) as stack:
         narration.say("both are ready")
         yield stack
 
 
 def _wait_for_the_reader(cluster: ControlPlane, zoom: SimClient, stack: Stack) -> None:
-    """Print how to look at what is there, and stay until Ctrl-C."""
+    """Print how to inspect the cluster, and wait for Ctrl-C."""
     sys.stdout.write(
         f"\nStill running. In another terminal:\n"
         f"  export KUBECONFIG={cluster.kubeconfig()}\n"
         f'  export PATH="{cluster.binaries}:$PATH"\n'
         f"  kubectl get zcred,mmap,mbot,pods\n"
         f"Zoom's simulator: {zoom.base_url}/sim, logs: {stack.folder}\n"
-        f"Ctrl-C ends it all.\n"
+        f"Ctrl-C stops everything.\n"
     )
     sys.stdout.flush()
     with contextlib.suppress(KeyboardInterrupt):

@@ -37,11 +37,11 @@ class KindPlace:
         return self._release.api
 
     def kubectl(self, *arguments: str) -> str:
-        """What kubectl prints."""
+        """Run kubectl. Returns its output."""
         return self._release.cluster.kubectl(*arguments)
 
     def logs(self, pod: str, container: str) -> str:
-        """What a container has printed."""
+        """The log of a container."""
         return self.kubectl("logs", pod, "-c", container, "-n", self.namespace)
 
     def webhook_url(self, client_id: str) -> str:
@@ -50,7 +50,7 @@ class KindPlace:
 
 
 class NoClusterError(Exception):
-    """No kind cluster can be had on this machine; the message says why, and what would help."""
+    """A kind cluster cannot run on this machine. The message says why, and what would help."""
 
 
 @contextmanager
@@ -62,19 +62,19 @@ def _needed() -> Iterator[None]:
 
 
 def tell(narration: Narration, *, keep: bool) -> int:
-    """Tell the story; the exit code. With `keep` the cluster stays; one of an earlier demo is replaced.
+    """Run the demo. Returns the exit code. With `keep` the cluster stays. Replaces the cluster of an earlier demo.
 
-    Raises NoClusterError where this machine cannot have a kind cluster.
+    Raises NoClusterError if this machine cannot run a kind cluster.
     """
     cluster = KindCluster(NAME)
     with _needed():
         engine = cluster.engine
-    narration.step("The images: meetingbots, an example bot, a simulator of Zoom")
+    narration.step("Build the images: meetingbots, an example bot, a simulator of Zoom")
     images = build_images(engine=engine)
     simulator = build_simulator(images, engine=engine)
     for tag in (images.operator, images.example_bot, simulator):
         narration.say(tag)
-    narration.step("A kind cluster with a real kubelet, and the images on its node")
+    narration.step("Start a kind cluster with a real kubelet, and load the images")
     cluster.delete()
     try:
         with _needed():
@@ -96,7 +96,7 @@ def tell(narration: Narration, *, keep: bool) -> int:
 
 
 def _tell_there(narration: Narration, cluster: KindCluster, images: ProjectImages, simulator: str) -> int:
-    narration.step("A simulated Zoom as a Pod; operator and receiver by Helm, two of each")
+    narration.step("Start a simulated Zoom as a Pod, and install operator and receiver with Helm, two replicas each")
     with SimulatorPod(cluster, image=simulator) as pod:
         pod.zoom.load(read(Path(__file__).parent / "scenario.yaml"))
         release = Release(cluster, images=images, zoom_url=pod.zoom.base_url)

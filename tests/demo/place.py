@@ -1,4 +1,4 @@
-"""Where the story is told: what it needs of a cluster, and how it finds and shows what is there."""
+"""The interface of a cluster that the demo runs on, and access to its objects."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,15 +25,15 @@ class Place(Protocol):
 
     @property
     def limit_seconds(self) -> float:
-        """How long to wait for what should come at once."""
+        """How long to wait for something that should happen at once."""
         ...
 
     def kubectl(self, *arguments: str) -> str:
-        """What kubectl prints."""
+        """Run kubectl. Returns its output."""
         ...
 
     def logs(self, pod: str, container: str) -> str:
-        """What a container of a Pod of the namespace has printed."""
+        """The log of a container in the namespace."""
         ...
 
     def webhook_url(self, client_id: str) -> str:
@@ -48,7 +48,7 @@ class Objects:
         self._place = place
 
     def get(self, plural: str, name: object) -> dict[str, Any] | None:
-        """One of our objects."""
+        """An object of our kinds, or None."""
         return self._place.api.get(f"{GROUP}/namespaces/{self._place.namespace}/{plural}/{name}")
 
     def status(self, plural: str, name: object, key: str) -> Any:

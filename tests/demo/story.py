@@ -1,4 +1,4 @@
-"""What the demo tells: three bots, one that records at once, one that asks, and one that does not go."""
+"""The demo's story: one bot records at once, one asks the host, one does not join."""
 
 import time
 from collections.abc import Callable
@@ -15,12 +15,12 @@ APP = "demo-app"
 VALIDATION = "endpoint.url_validation"
 ALICES_MEETING, BOBS_MEETING = 81234567890, 89876543210
 PASSCODE = "demo-" + "passcode"
-# After this many seconds a reader wants to know what is being waited for.
+# After this many seconds of waiting, the demo says what it waits for.
 PATIENCE_SECONDS = 5.0
 
 
 class Story:
-    """Tells it step by step, on the real objects of a place."""
+    """Runs the demo step by step, on the real objects of a place."""
 
     def __init__(self, *, narration: Narration, place: Place, zoom: SimClient) -> None:
         self._n = narration
@@ -29,7 +29,7 @@ class Story:
         self._zoom = zoom
 
     def tell(self) -> None:
-        """The whole story; a promise that is not kept is noted, and ends it where nothing can follow."""
+        """Run all steps. A check that fails is recorded; a timeout ends the demo."""
         try:
             self._consent()
             self._mapping()
@@ -41,7 +41,7 @@ class Story:
             self._n.check(str(error), False)
 
     def _consent(self) -> None:
-        self._n.step("Alice consents at Zoom; her refresh token and the app's secrets go into Secrets")
+        self._n.step("Alice consents at Zoom. Her refresh token and the app's secrets are stored in Secrets")
         app = self._zoom.change_app(APP, webhook_url=self._place.webhook_url(APP))
         consent = self._zoom.consent(client_id=APP, user="alice@acme.example")
         self._secret(
@@ -62,50 +62,53 @@ class Story:
         self._get("zcred")
         token = self._objects.secret("alice-zoom-token") or {}
         self._n.check("the tokens are in Secret alice-zoom-token", "access_token" in token.get("data", {}))
-        # The receiver hears of a new app a moment after the operator; until then it answers 503.
-        self._wait("Zoom validates the webhook URL with a challenge", lambda: self._zoom.validate(APP))
+        # The receiver learns of a new app a moment after the operator; until then it answers 503.
+        self._wait("Zoom has validated the webhook URL with a challenge", lambda: self._zoom.validate(APP))
 
     def _mapping(self) -> None:
-        self._n.step("Alice plans a meeting; Zoom tells by a signed webhook, and the mapping is there")
+        self._n.step("Alice schedules a meeting. Zoom sends a signed webhook, and the receiver creates the mapping")
         meeting = MeetingWanted(
             id=ALICES_MEETING, host_id="alice@acme.example", passcode=PASSCODE, start_in=60.0, waiting_room=True
         )
         self._zoom.add_meeting(meeting)
         begun = time.monotonic()
         self._wait(
-            "the MeetingMapping is there", lambda: self._objects.get("meetingmappings", ALICES_MEETING) is not None
+            "the MeetingMapping exists", lambda: self._objects.get("meetingmappings", ALICES_MEETING) is not None
         )
         self._n.say(f"it took {time.monotonic() - begun:.2f} s")
         self._get("mmap")
         found = self._status("meetingmappings", ALICES_MEETING, "credentials") or []
-        self._n.check("it names Alice's credential, found by webhook", _source(found) == [("alice", "Webhook")])
+        self._n.check("it names Alice's credential, source Webhook", _source(found) == [("alice", "Webhook")])
         self._zoom.act(ALICES_MEETING, "start")
         self._wait(
-            "meeting.started makes it Live", lambda: self._status("meetingmappings", ALICES_MEETING, "phase") == "Live"
+            "the webhook meeting.started sets its phase to Live",
+            lambda: self._status("meetingmappings", ALICES_MEETING, "phase") == "Live",
         )
 
     def _bot_that_records(self) -> None:
-        self._n.step("A bot for Alice's meeting: staged, token made at the last moment, recording at once")
+        self._n.step(
+            "A bot for Alice's meeting: the Pod is staged, the token is requested last, the bot records at once"
+        )
         self._apply("bot-with-token.yaml")
         name = "weekly-with-token"
         seen = self._watch_phases(name, until="Running")
         self._n.say(f"phases seen: {' → '.join(seen)}")
         self._get("mbot")
-        self._wait("it knocks at Zoom's door", lambda: self._visit(ALICES_MEETING) is not None)
+        self._wait("the bot has joined", lambda: self._visit(ALICES_MEETING) is not None)
         visit = self._visit(ALICES_MEETING)
-        self._n.check(
-            "Zoom let it in past the waiting room, recording", visit is not None and visit.state == "recording"
-        )
+        self._n.check("it bypassed the waiting room and records", visit is not None and visit.state == "recording")
         age = visit.token_age_seconds if visit else None
-        self._n.check(f"its token was {age if age is None else round(age, 2)} s old then", age is not None and age < 2)
+        self._n.check(
+            f"its token was {age if age is None else round(age, 2)} s old when it joined", age is not None and age < 2
+        )
         pod = self._status("meetingbots", name, "podName")
         self._n.show(f"kubectl logs {pod}", self._place.logs(str(pod), "bot"))
-        self._wait(
-            "the Secret with the join token is deleted again", lambda: self._objects.secret(f"{pod}-zoom") is None
-        )
+        self._wait("the Secret with the join token is deleted", lambda: self._objects.secret(f"{pod}-zoom") is None)
 
     def _bot_that_asks(self) -> None:
-        self._n.step("A bot for a stranger's meeting (Preferred): it goes without a token and asks the host")
+        self._n.step(
+            "A bot for a stranger's meeting (tokenPolicy Preferred): it joins without a token and asks the host"
+        )
         bobs = MeetingWanted(id=BOBS_MEETING, host_id="bob@other.example", start_in=60.0, waiting_room=False)
         self._zoom.add_meeting(bobs)
         self._zoom.act(BOBS_MEETING, "start")
@@ -115,19 +118,19 @@ class Story:
         visit = self._visit(BOBS_MEETING)
         self._n.check("Zoom asks the host for permission to record", visit is not None and visit.state == "asks_host")
         reason = self._condition("meetingbots", "stranger-preferred", "TokenIssued").get("reason")
-        self._n.check(f"its condition TokenIssued says why: {reason}", reason == "NoMapping")
+        self._n.check(f"its condition TokenIssued has the reason: {reason}", reason == "NoMapping")
 
     def _bot_that_insists(self) -> None:
-        self._n.step("The same with tokenPolicy Required: it does not go, and says why")
+        self._n.step("The same with tokenPolicy Required: it does not join, and reports why")
         self._apply("bot-that-insists.yaml")
         self._wait("the bot has failed", lambda: self._status("meetingbots", "stranger-required", "phase") == "Failed")
         ready = self._condition("meetingbots", "stranger-required", "Ready")
-        self._n.check(f"reason {ready.get('reason')}", ready.get("reason") == "NoMapping")
+        self._n.check(f"its condition Ready has the reason: {ready.get('reason')}", ready.get("reason") == "NoMapping")
         self._n.say(str(ready.get("message")))
         self._get("mbot")
 
     def _the_end(self) -> None:
-        self._n.step("The meetings end, and the bots with them")
+        self._n.step("The meetings end, and the bots leave")
         self._zoom.act(ALICES_MEETING, "end")
         self._zoom.act(BOBS_MEETING, "end")
         for name in ("weekly-with-token", "stranger-preferred"):
@@ -135,7 +138,7 @@ class Story:
         self._get("mbot")
         events = [one for one in self._zoom.deliveries() if one.client_id == APP and one.event != VALIDATION]
         taken = bool(events) and all(one.state == "delivered" for one in events)
-        self._n.check("every webhook of Zoom was taken", taken)
+        self._n.check("every webhook of Zoom was accepted", taken)
 
     def _watch_phases(self, name: str, *, until: str) -> list[str]:
         seen: list[str] = []
