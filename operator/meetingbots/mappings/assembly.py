@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from meetingbots.credentials.sessions.access_tokens import AccessTokens
+from meetingbots.credentials.sessions.zoom_session import ZoomSessions
+from meetingbots.credentials.status_writer import CredentialStatusWriter
+from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.mappings.reconcile.manual_entries import ManualEntries
-from meetingbots.mappings.reconcile.sweeper import MappingSweeper, first_sweeps
+from meetingbots.mappings.reconcile.meeting_sync import MeetingSync
+from meetingbots.mappings.reconcile.stale_check import StaleMeetingCheck
+from meetingbots.mappings.reconcile.sweeper import MappingSweeper, Reactivation, SweeperClients
+from meetingbots.mappings.reconcile.sync_reconciler import MeetingSyncReconciler, PersonalMeetingIds
+from meetingbots.mappings.writer import MappingWriter
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.object_cache import Key
 
 _FIRST_SWEEP_SECONDS: Final = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialPorts:
+    """What the credentials slice provides: sessions at Zoom, and where to report and ask about a credential's user."""
+
+    sessions: ZoomSessions
+    personal_ids: PersonalMeetingIds
+    reactivation: Reactivation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,22 +40,65 @@ class MappingSlice:
     background: tuple[Callable[[], Awaitable[None]], ...]
 
 
-def assemble(context: OperatorContext, *, access_tokens: AccessTokens) -> MappingSlice:
+def assemble(
+    context: OperatorContext, *, ports: CredentialPorts, recently_deleted: RecentlyDeletedMappings
+) -> MappingSlice:
     """The slice of one operator process; plans the first sweep of each namespace."""
-    sweeper = MappingSweeper(services=context, access_tokens=access_tokens)
-    for place in first_sweeps(context.settings.namespaces):
-        context.queues.tidying.add(place, after=_FIRST_SWEEP_SECONDS)
+    writer = MappingWriter(kube=context.kube, clock=asyncio.get_running_loop().time)
+    namespaces = context.settings.namespaces
+    for namespace in namespaces:
+        context.queues.tidying.add(Key(namespace or "", ""), after=_FIRST_SWEEP_SECONDS)
     return MappingSlice(
         controllers=(
             Controller(
+                kind="MeetingSync",
+                queue=context.queues.syncs,
+                reconcile=sync_reconciler(context, ports=ports, writer=writer).reconcile,
+                workers=4,
+                interruptible=True,
+            ),
+            Controller(
                 kind="Tidying",
                 queue=context.queues.tidying,
-                reconcile=sweeper.reconcile,
+                reconcile=sweeper(context, ports=ports, writer=writer, recently_deleted=recently_deleted).reconcile,
                 workers=2,
                 interruptible=True,
             ),
         ),
         background=tuple(
-            ManualEntries(services=context, namespace=namespace).run for namespace in context.settings.namespaces
+            ManualEntries(kube=context.kube, writer=writer, namespace=namespace).run for namespace in namespaces
         ),
     )
+
+
+def sync_reconciler(
+    context: OperatorContext, *, ports: CredentialPorts, writer: MappingWriter
+) -> MeetingSyncReconciler:
+    """The reconciler that reads credentials' meetings."""
+    kube, credentials = context.kube, context.caches.credentials
+    sync = MeetingSync(kube=kube, writer=writer, credentials=credentials, open_session=ports.sessions.session)
+    return MeetingSyncReconciler(
+        credentials=credentials,
+        sync=sync,
+        status_writer=CredentialStatusWriter(kube=kube, cache=credentials),
+        clock=context.clock,
+        personal_ids=ports.personal_ids,
+    )
+
+
+def sweeper(
+    context: OperatorContext,
+    *,
+    ports: CredentialPorts,
+    writer: MappingWriter,
+    recently_deleted: RecentlyDeletedMappings,
+) -> MappingSweeper:
+    """The reconciler that cleans mappings up."""
+    clients = SweeperClients(
+        kube=context.kube,
+        writer=writer,
+        credentials=context.caches.credentials,
+        recently_deleted=recently_deleted,
+        reactivation=ports.reactivation,
+    )
+    return MappingSweeper(clients=clients, stale_check=StaleMeetingCheck(sessions=ports.sessions), clock=context.clock)

@@ -1,4 +1,4 @@
-"""A meeting's mapping for a bot: one GET by the meeting's ID."""
+"""Reads a meeting's mapping: one GET by the meeting ID."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 async def read_mapping(kube: Kube, *, namespace: str, meeting_id: str) -> MeetingMapping | None:
-    """The mapping as it is now; None without one, and for one that cannot be read. Raises `KubeError`."""
+    """Return the mapping from the API server; None when it does not exist or is unreadable. Raises `KubeError`."""
     try:
         found = await kube.get(MAPPINGS, namespace=namespace, name=meeting_id)
     except NotFoundError:
@@ -22,5 +22,5 @@ async def read_mapping(kube: Kube, *, namespace: str, meeting_id: str) -> Meetin
     try:
         return MeetingMapping.from_object(found)
     except ModelError as error:
-        _log.warning("MeetingMapping %s/%s is left out: %s", namespace, meeting_id, error)
+        _log.warning("MeetingMapping %s/%s is skipped: %s", namespace, meeting_id, error)
         return None

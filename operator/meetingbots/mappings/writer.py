@@ -1,40 +1,42 @@
-"""Read, change, write: the one way in which a mapping's status is written, by receiver, syncs and look-ups alike.
+"""Writes a mapping's status: read, decide, write. The receiver, syncs, lookups and the sweeper all use it.
 
-Several writers share one object, so each write carries the resourceVersion that was read, and a conflict means reading
-again and deciding again. An unchanged mapping is not written; a changed one is written once. Its owners are part of
-what is compared: a credential that was made anew has another uid, and the garbage collector takes what the old one has.
+Each write carries the resourceVersion that was read; a conflict repeats read and decision. A mapping that does not
+change is not written. Owners are compared as well: a re-created credential has another uid, and the garbage collector
+deletes what belongs to the old one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 from meetingbots.kube.client import Kube, Object
-from meetingbots.kube.errors import AlreadyExistsError, ConflictError, ForbiddenError, NotFoundError
+from meetingbots.kube.conflict import retry_on_conflict
+from meetingbots.kube.errors import ConflictError, ForbiddenError, NotFoundError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
-from meetingbots.mappings.decide.events import wants_live_label
+from meetingbots.mappings.decide.events import needs_live_label
 from meetingbots.mappings.decide.listing import Remove
 from meetingbots.mappings.manifests.mapping import mapping_patch, new_mapping, owner_uids, owners_patch
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
+from meetingbots.runtime.backoff import Backoff
 
 _log = logging.getLogger(__name__)
-_FIRST_PAUSE: Final = 0.005
-_LAST_PAUSE: Final = 0.25
+_BACKOFF: Final = Backoff(first=0.005, cap=0.25, jitter=0.5)
+_MAX_TRIES: Final = 1000
+"""Never reached within the patience of any caller."""
 
 Decide: TypeAlias = Callable[[MeetingMapping | None], MappingStatus | Remove | None]
-"""From the mapping as it is (None: there is none) to its new status, its removal, or None: nothing to do."""
+"""From the present mapping (None: it does not exist) to its new status, its removal, or None: no change."""
 
 
 def unchanged(_: MeetingMapping | None) -> None:
-    """The decision that only a mapping's owners are to be looked at."""
+    """Keep the status; only the owners are compared."""
 
 
 class MappingWriter:
-    """Writes mappings; tries again on conflicts for `patience` seconds of `clock` (monotonic), then gives up."""
+    """Writes mappings, and retries conflicts for `patience` seconds of `clock` (monotonic)."""
 
     def __init__(
         self,
@@ -58,32 +60,39 @@ class MappingWriter:
         uids: Mapping[str, str],
         probably_new: bool = False,
     ) -> bool:
-        """Bring one mapping up to date; whether anything was written.
+        """Bring one mapping up to date; return whether anything was written.
 
-        `uids` are those of the credentials that `decide` may name, or that own the mapping; where a known owner has
-        another one, the API server is asked which of them lives. With `probably_new` the first look is saved: it is
-        created at once, and read only if it exists. In a namespace that is gone or going, nothing is written.
-        Raises `KubeError`: `ConflictError` when others kept changing it for too long, anything else at once; and
-        `ModelError` when the stored object does not have the shape of a mapping.
+        `uids` are those of the credentials that `decide` may name or that own the mapping; where the mapping has
+        another uid, the API server decides which one is alive. `probably_new` skips the first read: create, and read
+        only if the mapping exists. Nothing is written into a namespace that is gone or terminating.
+
+        Raises `ConflictError` when the patience is used up, any other `KubeError` at once, and `ModelError` when the
+        stored object is not a valid mapping.
         """
-        attempt = _Attempt(kube=self._kube, namespace=namespace, meeting_id=meeting_id, decide=decide, uids=uids)
-        give_up, pause = self._clock() + self._patience, _FIRST_PAUSE
-        assume_none = probably_new
-        while True:
-            try:
-                return await attempt.once(assume_none=assume_none)
-            except (ConflictError, AlreadyExistsError) as error:
-                if self._clock() >= give_up:
-                    raise ConflictError(str(error), status=error.status, reason=error.reason) from error
-            # Somebody else was first. Not both again at the same moment.
-            if not assume_none:
-                await self._sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreading, not secrecy
-                pause = min(_LAST_PAUSE, pause * 2)
-            assume_none = False
+        deadline = self._clock() + self._patience
+        assume_absent = probably_new
+        write = _Write(kube=self._kube, namespace=namespace, meeting_id=meeting_id, decide=decide, uids=uids)
+
+        async def attempt() -> bool:
+            return await write.attempt(assume_absent=assume_absent)
+
+        async def pause(conflicts: int) -> None:
+            nonlocal assume_absent
+            if self._clock() >= deadline:
+                raise ConflictError(
+                    f"mapping {namespace}/{meeting_id} kept changing for {self._patience:g} s",
+                    status=409,
+                    reason="Conflict",
+                )
+            if not assume_absent:
+                await self._sleep(_BACKOFF.delay(conflicts))
+            assume_absent = False
+
+        return await retry_on_conflict(attempt, what=f"mapping {namespace}/{meeting_id}", tries=_MAX_TRIES, pause=pause)
 
 
-class _Attempt:
-    """One look and one write."""
+class _Write:
+    """One mapping's read and write."""
 
     def __init__(self, *, kube: Kube, namespace: str, meeting_id: str, decide: Decide, uids: Mapping[str, str]) -> None:
         self._kube = kube
@@ -92,34 +101,34 @@ class _Attempt:
         self._decide = decide
         self._uids = uids
 
-    async def once(self, *, assume_none: bool) -> bool:
-        item = None if assume_none else await self._look()
+    async def attempt(self, *, assume_absent: bool) -> bool:
+        item = None if assume_absent else await self._read()
         mapping = None if item is None else MeetingMapping.from_object(item)
         change = self._decide(mapping)
         if item is None or mapping is None:
             if change is None or isinstance(change, Remove):
                 return False
-            return await self._create(change, live=wants_live_label(None, change))
+            return await self._create(change, live=needs_live_label(None, change))
         if isinstance(change, Remove):
-            await self._remove(item)
+            await self._delete(item)
             return True
-        uids = await self._living(item)
+        uids = await self._live_uids(item)
         if change is None:
             return await self._patch(item, owners_patch(item, status=mapping.status, uids=uids))
-        live = wants_live_label(mapping.status, change)
+        live = needs_live_label(mapping.status, change)
         return await self._patch(item, mapping_patch(item, status=change, uids=uids, live=live))
 
-    async def _look(self) -> Object | None:
+    async def _read(self) -> Object | None:
         try:
             return await self._kube.get(MAPPINGS, namespace=self._namespace, name=self._meeting_id)
         except NotFoundError:
             return None
 
-    async def _living(self, item: Object) -> Mapping[str, str]:
-        """The uids, those that the mapping contradicts as the API server has them: our own watch may be behind."""
-        told, uids = owner_uids(item), dict(self._uids)
-        for name in [name for name, uid in uids.items() if told.get(name, uid) != uid]:
-            uids[name] = told[name]
+    async def _live_uids(self, item: Object) -> Mapping[str, str]:
+        """Return the uids; those that contradict the mapping are read from the API server, as a watch may lag."""
+        present, uids = owner_uids(item), dict(self._uids)
+        for name in [name for name, uid in uids.items() if present.get(name, uid) != uid]:
+            uids[name] = present[name]
             selector = f"metadata.name={name}"
             async for one in self._kube.list(CREDENTIALS, namespace=self._namespace, field_selector=selector):
                 uids[name] = one["metadata"]["uid"]
@@ -132,9 +141,9 @@ class _Attempt:
         try:
             await self._kube.create(MAPPINGS, namespace=self._namespace, body=body)
         except (NotFoundError, ForbiddenError) as error:
-            if not _namespace_is_going(error):
+            if not _is_namespace_gone(error):
                 raise
-            _log.info("mapping %s/%s not written: the namespace is going away", self._namespace, self._meeting_id)
+            _log.info("mapping %s/%s is not written: the namespace is terminating", self._namespace, self._meeting_id)
             return False
         return True
 
@@ -153,7 +162,7 @@ class _Attempt:
             raise ConflictError(str(error), status=error.status, reason=error.reason) from error
         return True
 
-    async def _remove(self, item: Object) -> None:
+    async def _delete(self, item: Object) -> None:
         await self._kube.delete(
             MAPPINGS,
             namespace=self._namespace,
@@ -163,7 +172,7 @@ class _Attempt:
         )
 
 
-def _namespace_is_going(error: NotFoundError | ForbiddenError) -> bool:
-    # A 404 may also mean that the kind is not there (yet): then the event must not be lost.
+def _is_namespace_gone(error: NotFoundError | ForbiddenError) -> bool:
+    # A 404 without a namespace in its text may mean that the CRD is not installed yet: the event must not be lost.
     text = str(error)
     return 'namespaces "' in text if isinstance(error, NotFoundError) else "being terminated" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.models import names
 from meetingbots.runtime.context import ObjectCaches, Queues
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache, key_of
@@ -14,9 +15,10 @@ _MAX_GONE: Final = 10_000
 class Dispatcher:
     """Puts each object into its cache, and the keys of everything that depends on it on the queues."""
 
-    def __init__(self, *, caches: ObjectCaches, queues: Queues) -> None:
+    def __init__(self, *, caches: ObjectCaches, queues: Queues, recently_deleted: RecentlyDeletedMappings) -> None:
         self._caches = caches
         self._queues = queues
+        self._recently_deleted = recently_deleted
         self._gone: dict[Key, None] = {}
 
     def credential(self, item: Object, *, deleted: bool) -> None:
@@ -63,7 +65,7 @@ class Dispatcher:
         _remember(self._caches.live_mappings, item, deleted=deleted)
         key = key_of(item)
         if deleted:
-            for owner, uid in self._caches.gone_mappings.note(item).items():
+            for owner, uid in self._recently_deleted.add(item).items():
                 known = self._caches.credentials.get(owner)
                 if known is not None and known["metadata"].get("uid") != uid:
                     self._queues.tidying.add(owner)

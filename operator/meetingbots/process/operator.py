@@ -13,6 +13,7 @@ import kopf
 from meetingbots.bots.rejoin.endpoint import serve_tokens
 from meetingbots.bots.rejoin.service import RejoinService
 from meetingbots.kube.connection import Connection, find_cluster
+from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.process import handlers
 from meetingbots.process.clients import open_context
 from meetingbots.process.dispatcher import Dispatcher
@@ -52,6 +53,7 @@ class OperatorProcess:
     def __init__(self, *, context: OperatorContext, connection: Connection) -> None:
         self._context = context
         self._connection = connection
+        self._recently_deleted = RecentlyDeletedMappings(clock=asyncio.get_running_loop().time)
         self._stop = asyncio.Event()
         self._stop_kopf = asyncio.Event()
         self._started = asyncio.Event()
@@ -113,7 +115,7 @@ class OperatorProcess:
 
     async def _lead(self, *reasons_to_end: asyncio.Task[Any]) -> int:
         """Start all work, wait for a reason to end, and end it: the workers first, then kopf."""
-        self._work = work = Work(self._context)
+        self._work = work = Work(self._context, recently_deleted=self._recently_deleted)
         # Created before kopf: at its end kopf cancels all tasks that were created after it.
         working = asyncio.create_task(work.run(), name="work")
         self._kopf = asyncio.create_task(self._watch(), name="kopf")
@@ -147,7 +149,9 @@ class OperatorProcess:
 
     async def _watch(self) -> None:
         namespaces = self._context.settings.namespace
-        dispatcher = Dispatcher(caches=self._context.caches, queues=self._context.queues)
+        dispatcher = Dispatcher(
+            caches=self._context.caches, queues=self._context.queues, recently_deleted=self._recently_deleted
+        )
         await kopf.operator(
             registry=handlers.registry(connection=self._connection, dispatcher=dispatcher),
             settings=handlers.settings(),

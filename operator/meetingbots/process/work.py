@@ -11,6 +11,7 @@ from meetingbots.bots import assembly as bots_assembly
 from meetingbots.bots.rejoin.service import RejoinService
 from meetingbots.credentials import assembly as credentials_assembly
 from meetingbots.mappings import assembly as mappings_assembly
+from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.object_cache import Key
@@ -27,9 +28,17 @@ class Work:
     tasks are cancelled, and then unsaved tokens are stored and the last Events posted.
     """
 
-    def __init__(self, context: OperatorContext) -> None:
+    def __init__(self, context: OperatorContext, *, recently_deleted: RecentlyDeletedMappings) -> None:
         credentials = credentials_assembly.assemble(context)
-        mappings = mappings_assembly.assemble(context, access_tokens=credentials.access_tokens)
+        mappings = mappings_assembly.assemble(
+            context,
+            ports=mappings_assembly.CredentialPorts(
+                sessions=credentials.sessions,
+                personal_ids=credentials.personal_ids,
+                reactivation=credentials.reactivation,
+            ),
+            recently_deleted=recently_deleted,
+        )
         bots = bots_assembly.assemble(
             context, access_tokens=credentials.access_tokens, monotonic=asyncio.get_running_loop().time
         )

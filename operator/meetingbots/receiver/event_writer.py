@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
-from meetingbots.mappings.decide.events import after_meeting_event, after_personal_id, is_of_interest
-from meetingbots.mappings.decide.ownership import Concern, KnownCredential, Who, concern
+from meetingbots.mappings.decide.events import apply_meeting_event, apply_personal_id, is_relevant
+from meetingbots.mappings.decide.ownership import Concern, KnownCredential, NamedUsers, concern_of
 from meetingbots.mappings.writer import Decide, MappingWriter
 from meetingbots.models.mapping import MappingStatus
 from meetingbots.receiver.app_directory import AppDirectory
@@ -64,7 +64,7 @@ class EventWriter:
         Raises `KubeError` when Kubernetes did not accept all writes. A repetition of the event completes them.
         """
         match event:
-            case MeetingEvent() if is_of_interest(event):
+            case MeetingEvent() if is_relevant(event):
                 return await self._write_meeting(event, apps)
             case UserEvent() if event.action == "updated" and event.pmi is not None:
                 return await self._write_personal_id(event, apps)
@@ -77,7 +77,7 @@ class EventWriter:
         return EventOutcome(Result.IGNORED)
 
     async def _write_meeting(self, event: MeetingEvent, apps: Collection[Key]) -> EventOutcome:
-        who = Who(
+        who = NamedUsers(
             host_id=event.host_id,
             former_host_id=event.old_host_id,
             operator_id=event.operator_id,
@@ -87,19 +87,19 @@ class EventWriter:
         concerns = await self._concerns(event, apps, who)
 
         def change(status: MappingStatus | None, one: Concern) -> MappingStatus | None:
-            return after_meeting_event(status, event=event, concern=one)
+            return apply_meeting_event(status, event=event, concern=one)
 
         writes = [self._write_mapping(event.meeting_id, group, change) for group in _by_namespace(concerns)]
         return await _outcome(concerns, writes)
 
     async def _write_personal_id(self, event: UserEvent, apps: Collection[Key]) -> EventOutcome:
-        concerns = [one for one in await self._concerns(event, apps, Who(host_id=event.user_id)) if one.claims]
+        concerns = [one for one in await self._concerns(event, apps, NamedUsers(host_id=event.user_id)) if one.claims]
 
         def add(status: MappingStatus | None, one: Concern) -> MappingStatus | None:
-            return after_personal_id(status, event_ts=event.event_ts, concern=one, taken=True)
+            return apply_personal_id(status, event_ts=event.event_ts, concern=one, taken=True)
 
         def remove(status: MappingStatus | None, one: Concern) -> MappingStatus | None:
-            return after_personal_id(status, event_ts=event.event_ts, concern=one, taken=False)
+            return apply_personal_id(status, event_ts=event.event_ts, concern=one, taken=False)
 
         writes = []
         for group in _by_namespace(concerns):
@@ -133,7 +133,7 @@ class EventWriter:
         decide: Decide = lambda mapping: _changed(mapping.status if mapping else None, concerns, change)  # noqa: E731
         return self._mappings.write(namespace=namespace, meeting_id=meeting_id, decide=decide, uids=uids)
 
-    async def _concerns(self, event: Event, apps: Collection[Key], who: Who) -> list[Concern]:
+    async def _concerns(self, event: Event, apps: Collection[Key], who: NamedUsers) -> list[Concern]:
         known = self._directory.by_app(apps=apps, account_id=event.account_id)
         concerns = _concerns_of(known, event, who)
         users = [user_id for user_id in (who.host_id, who.former_host_id) if user_id]
@@ -149,9 +149,9 @@ def _of_user(known: _ByApp, user_id: str) -> list[KnownCredential]:
     return [one for group in known.values() for one in group if one.user_id == user_id]
 
 
-def _concerns_of(known: _ByApp, event: Event, who: Who) -> list[Concern]:
+def _concerns_of(known: _ByApp, event: Event, who: NamedUsers) -> list[Concern]:
     found = (
-        concern(group, namespace=app.namespace, app=app.name, who=who, event_ts=event.event_ts)
+        concern_of(group, namespace=app.namespace, app=app.name, named=who, event_ts=event.event_ts)
         for app, group in sorted(known.items())
     )
     return [one for one in found if one is not None]

@@ -9,7 +9,6 @@ from datetime import datetime
 from meetingbots.egress.client import EgressClient
 from meetingbots.kube.client import Kube
 from meetingbots.kube.event_recorder import EventRecorder
-from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.runtime.app_owners import AppOwners
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache
@@ -54,7 +53,6 @@ class ObjectCaches:
     gone_pods: ObjectCache = field(default_factory=ObjectCache)
     """The last state of deleted Pods of current attempts, until it is written to the bot's status."""
     live_mappings: ObjectCache = field(default_factory=ObjectCache)
-    gone_mappings: RecentlyDeletedMappings = field(default_factory=RecentlyDeletedMappings)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from meetingbots.zoom.oauth import OAuthClient
 
 from tests.integration.killpoints.dying import DyingKube, DyingTransport, Killer, Moment
 from tests.integration.killpoints.forked import Forked, Outcome
+from tests.unit.mappings.reconcile.mapping_harness import sync_of
 
 _MOST_LOOKS = 8
 
@@ -63,13 +64,17 @@ async def _work(order: Order) -> None:
         async with new_http_client(timeout=20, user_agent="meetingbots", transport=transport) as http:
             kube = DyingKube(session=session, server=connection.server, killer=killer)
             services = _services(order, kube=kube, http=http)
-            reconciler = CredentialReconciler(services=services, access_tokens=AccessTokens(services=services))
+            tokens = AccessTokens(services=services)
+            reconciler = CredentialReconciler(services=services, access_tokens=tokens)
+            sync = sync_of(services, tokens=tokens, personal_ids=reconciler.personal_ids)
             watch = Kube(session=session, server=connection.server)
             for _ in range(_MOST_LOOKS):
                 # What the watch would have told.
                 item = await watch.get(CREDENTIALS, namespace=order.namespace, name=order.name)
                 services.caches.credentials.put(item)
-                after = await reconciler.reconcile(Key(order.namespace, order.name))
+                key = Key(order.namespace, order.name)
+                after, next_sync = await reconciler.reconcile(key), await sync.reconcile(key)
+                after = min((seconds for seconds in (after, next_sync) if seconds is not None), default=None)
                 if after is None or after > 5:
                     return
                 await asyncio.sleep(min(after, 0.2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, fields
 
+from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.models import names
 from meetingbots.process.dispatcher import Dispatcher
 from meetingbots.runtime.context import ObjectCaches, Queues
@@ -20,10 +21,13 @@ def _queue() -> WorkQueue[Key]:
 class World:
     queues: Queues = field(default_factory=lambda: Queues(**{one.name: _queue() for one in fields(Queues)}))
     caches: ObjectCaches = field(default_factory=ObjectCaches)
+    recently_deleted: RecentlyDeletedMappings = field(
+        default_factory=lambda: RecentlyDeletedMappings(clock=lambda: 0.0)
+    )
 
     @property
     def dispatcher(self) -> Dispatcher:
-        return Dispatcher(caches=self.caches, queues=self.queues)
+        return Dispatcher(caches=self.caches, queues=self.queues, recently_deleted=self.recently_deleted)
 
     def turns(self) -> dict[str, set[str]]:
         """The keys that wait in the queues that are not empty; afterwards all are."""
@@ -229,4 +233,4 @@ def test_a_running_meeting_that_went_with_an_earlier_object_is_its_credentials_t
     world.turns()
     world.dispatcher.live_mapping(item, deleted=True)
     assert world.turns()["tidying"] == {"ns/alice"}
-    assert world.caches.gone_mappings.take(Key("ns", "alice"), uid="u2") == [item]
+    assert world.recently_deleted.take(Key("ns", "alice"), uid="u2") == [item]

@@ -19,7 +19,7 @@ from meetingbots.bots.reconcile.credential_reader import CredentialReader
 from meetingbots.credentials.sessions.access_tokens import needs_a_person
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSessions
 from meetingbots.kube.errors import KubeError
-from meetingbots.mappings.decide.lookup import looked_up
+from meetingbots.mappings.decide.lookup import with_lookup
 from meetingbots.mappings.writer import MappingWriter
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
@@ -75,7 +75,7 @@ class MeetingLookup:
             await self._mappings.write(
                 namespace=namespace,
                 meeting_id=meeting_id,
-                decide=partial(looked_up, credential=credential),
+                decide=partial(with_lookup, credential=credential),
                 uids={credential: known.metadata.uid} if known is not None and known.metadata.uid else {},
             )
         except (KubeError, ModelError) as error:

@@ -15,7 +15,7 @@ from meetingbots.bots.decide.token_errors import Refusal, explain
 from meetingbots.bots.reconcile.credential_reader import CredentialReader
 from meetingbots.bots.reconcile.meeting_lookup import MeetingLookup
 from meetingbots.bots.reconcile.token_requests import TokenRequest, TokenRequests, TokenSet
-from meetingbots.mappings.decide.lookup import knows
+from meetingbots.mappings.decide.lookup import lists
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind, TokenPolicy
 from meetingbots.models.mapping import MeetingMapping
 
@@ -187,7 +187,7 @@ class _Search:
                 credential=name,
                 refusals=answer.refusals,
                 trail=explain(self.trail, origins=self.origins),
-                by_lookup=origin in _BY_LOOKUP and not knows(self.mapping, name),
+                by_lookup=origin in _BY_LOOKUP and not lists(self.mapping, name),
             )
             return True
         self.trail += answer.refusals

@@ -21,17 +21,16 @@ from meetingbots.credentials.reconcile.consents import Connecting, Connection
 from meetingbots.credentials.reconcile.gather import CredentialGatherer, Gathered
 from meetingbots.credentials.reconcile.identity import Identification
 from meetingbots.credentials.reconcile.memory import CredentialMemories
+from meetingbots.credentials.reconcile.personal_ids import SyncedPersonalIds
 from meetingbots.credentials.reconcile.rotation import Rotation
 from meetingbots.credentials.reconcile.token_store import TokenStore
 from meetingbots.credentials.reconcile.webhook_health import tell_silence
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
-from meetingbots.mappings.reconcile.sync import MeetingSyncReconciler
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import TokenDeletionPolicy, ZoomCredential
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
-from meetingbots.runtime.work_queue import WorkQueue
 
 _log = logging.getLogger(__name__)
 _MOST_ACTIONS: Final = 8
@@ -42,7 +41,6 @@ _UNSAVED_SECONDS: Final = 2.0
 class CredentialReconciler:
     """Keeps the tokens of credentials alive and their statuses true.
 
-    `syncs` is the queue whose workers run `meeting_sync`; without one, a sync runs at the end of a reconciliation.
     `sleep` and `jitter` (0 to 1) take the place of pausing and chance, for tests.
     """
 
@@ -51,15 +49,14 @@ class CredentialReconciler:
         *,
         services: OperatorContext,
         access_tokens: AccessTokens,
-        syncs: WorkQueue[Key] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._services = services
         self._access_tokens = access_tokens
-        self._syncs = syncs
         self._sleep = sleep
         self._memory = CredentialMemories()
+        self.personal_ids = SyncedPersonalIds(credentials=services.caches.credentials, memory=self._memory)
         self._gatherer = CredentialGatherer(services=services, access_tokens=access_tokens, memory=self._memory)
         self._status = CredentialStatusWriter(kube=services.kube, cache=services.caches.credentials)
         self._store = TokenStore(kube=services.kube, sleep=sleep)
@@ -67,9 +64,6 @@ class CredentialReconciler:
         self._connecting = Connecting(services=services, memory=self._memory)
         self._identification = Identification(
             services=services, access_tokens=access_tokens, memory=self._memory, store=self._store
-        )
-        self.meeting_sync = MeetingSyncReconciler(
-            services=services, access_tokens=access_tokens, memory=self._memory, jitter=jitter
         )
 
     async def reconcile(self, key: Key) -> float | None:
@@ -89,7 +83,8 @@ class CredentialReconciler:
         after = await self._tell(gathered, planned, connection)
         self._access_tokens.settled(key, credential=gathered.facts.credential, state=gathered.facts.state)
         await tell_silence(self._services, key, client_id=gathered.facts.client_id, status_writer=self._status)
-        return await self._sync(key, after)
+        self._services.queues.syncs.add(key)
+        return after
 
     async def finish(self) -> None:
         """At the process's end, after the workers: store what is still only in memory; ends once all of it is."""
@@ -160,13 +155,6 @@ class CredentialReconciler:
         memory.user = None
         return after
 
-    async def _sync(self, key: Key, after: float) -> float:
-        if self._syncs is not None:
-            self._syncs.add(key)
-            return after
-        next_sync = await self.meeting_sync.reconcile(key)
-        return after if next_sync is None else min(after, next_sync)
-
     def _measure(self, gathered: Gathered, verdict: Verdict) -> None:
         key, tokens = gathered.key, gathered.facts.state.tokens
         metrics = self._services.metrics
@@ -198,7 +186,7 @@ class CredentialReconciler:
             with contextlib.suppress(KeyError):
                 gauge.remove(key.namespace, key.name)
         self._access_tokens.forget(key)
-        self.meeting_sync.forget(key)
+        self._services.queues.syncs.add(key)
         self._memory.forget(key)
         return None
 

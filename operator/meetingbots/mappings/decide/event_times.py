@@ -1,7 +1,7 @@
-"""The times that make a mapping's state the same in whatever order its events come: one for each aspect.
+"""Times of the newest events of a mapping, one for each aspect, so that the order of events does not matter.
 
-Whether a meeting exists, runs, and when it is planned is one fact for everybody. Whose it is, each Zoom app tells for
-its own credentials; two apps tell it a few milliseconds apart, so each has its own times.
+Existence, runs and the planned time of a meeting are one fact for all apps. Roles are kept for each app: every Zoom app
+reports its own credentials only, and the events of two apps about one change differ by milliseconds.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def milliseconds(moment: datetime) -> int:
-    """An aware time in Zoom's unit, milliseconds since 1970."""
+    """Return an aware time in Zoom's unit, milliseconds since 1970."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def whole_seconds(ms: int) -> datetime:
-    """Zoom's time as Kubernetes writes it, without the fraction of a second."""
+    """Return a time in Zoom's unit as Kubernetes writes it: UTC without the fraction of a second."""
     return _EPOCH + timedelta(seconds=ms // 1000)
 
 
-def told_by(status: MappingStatus, *, app: str) -> AppTimes:
-    """What was told by an app so far. Where no app is noted, the mapping's own times count for each."""
+def times_of(status: MappingStatus, *, app: str) -> AppTimes:
+    """Return the times of an app's events. While no app has times of its own, the mapping's times count for each."""
     times = status.event_times
     for one in times.apps or ():
         if one.name == app:
@@ -36,12 +36,14 @@ def told_by(status: MappingStatus, *, app: str) -> AppTimes:
 
 
 def with_app_time(status: MappingStatus, *, app: str, aspect: str, at: int) -> MappingStatus:
-    """The status once `app` told something about an aspect (`existence`, `roles`, `alternatives`) at `at`."""
-    told = told_by(status, app=app).model_copy(update={aspect: at})
+    """Set an app's time of one aspect: `existence`, `roles` or `alternatives`.
+
+    Beyond `MAX_APPS` apps, the one with the oldest event is dropped.
+    """
+    changed = times_of(status, app=app).model_copy(update={aspect: at})
     others = [one for one in status.event_times.apps or () if one.name != app]
-    # One too many: the one that has been silent for longest.
     others = sorted(others, key=lambda one: max(one.existence or 0, one.roles or 0, one.alternatives or 0))
-    apps = sorted([told, *others[-(MAX_APPS - 1) :]], key=lambda one: one.name)
+    apps = sorted([changed, *others[-(MAX_APPS - 1) :]], key=lambda one: one.name)
     changes: dict[str, object] = {"apps": apps}
     if aspect == "roles":
         changes["roles"] = max(at, status.event_times.roles or 0)
@@ -49,6 +51,12 @@ def with_app_time(status: MappingStatus, *, app: str, aspect: str, at: int) -> M
 
 
 def newest(times: EventTimes) -> int:
-    """When something was last told at all; 0: never."""
-    told = (times.existence, times.roles, times.live, times.schedule, *(one.alternatives for one in times.apps or ()))
-    return max(moment or 0 for moment in told)
+    """Return the time of the newest event of any aspect; 0 without one."""
+    all_times = (
+        times.existence,
+        times.roles,
+        times.live,
+        times.schedule,
+        *(one.alternatives for one in times.apps or ()),
+    )
+    return max(moment or 0 for moment in all_times)

@@ -1,6 +1,6 @@
-"""A meeting's runs in its mapping: when one began and ended, which of our users are in it, and the phase from it all.
+"""Instances (runs) of a meeting in its mapping: start, end, who of our users is present, and the resulting phase.
 
-Runs are told apart by Zoom's uuid, for events of two runs overtake each other. Pure: no clock, no Kubernetes.
+Zoom's uuid identifies an instance; events of two instances overtake each other. Pure: no clock, no Kubernetes.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from meetingbots.zoom.webhooks.events import MeetingEvent
 _JOINED: Final = "participant_joined"
 
 
-def after_run(before: MappingStatus, event: MeetingEvent) -> MappingStatus:
-    """The status after `started` or `ended`; who has left with the run is not present any more."""
+def apply_instance(before: MappingStatus, event: MeetingEvent) -> MappingStatus:
+    """Return the status after `started` or `ended`. Presence in an instance that is over is dropped."""
     after = _started(before, event) if event.action == "started" else _ended(before, event)
     if event.planned:
-        # Only that it is a planned one is kept by this: once a meeting has run, its plan's time is not told any more.
+        # Records only that the meeting is a planned one: its planned time is no longer shown once it has run.
         after = with_times(after, schedule=max(event.event_ts, after.event_times.schedule or 0))
     if after.uuid == event.uuid:
         after = after.model_copy(update={"phase": phase_of(after, deleted=before.phase is MappingPhase.DELETED)})
-    present = [one for one in after.presence if not _is_past(after, uuid=one.uuid, event_ts=one.event_time)]
+    present = [one for one in after.presence if not _is_over(after, uuid=one.uuid, event_ts=one.event_time)]
     return after if present == after.presence else after.model_copy(update={"presence": present})
 
 
-def after_presence(before: MappingStatus, event: MeetingEvent, *, names: Iterable[str]) -> MappingStatus:
-    """The status after the user of these credentials came into the meeting or left it."""
-    if _is_past(before, uuid=event.uuid, event_ts=event.event_ts):
+def apply_presence(before: MappingStatus, event: MeetingEvent, *, names: Iterable[str]) -> MappingStatus:
+    """Return the status after the user of the credentials `names` joined or left."""
+    if _is_over(before, uuid=event.uuid, event_ts=event.event_ts):
         return before
     known = {one.name: one for one in before.presence}
     for name in names:
-        told = Presence(name=name, present=event.action == _JOINED, event_time=event.event_ts, uuid=event.uuid)
+        new = Presence(name=name, present=event.action == _JOINED, event_time=event.event_ts, uuid=event.uuid)
         old = known.get(name)
-        if old is None or (old.event_time, old.present) < (told.event_time, told.present):
-            known[name] = told
+        if old is None or (old.event_time, old.present) < (new.event_time, new.present):
+            known[name] = new
     presence = sorted(known.values(), key=lambda one: one.name)[:MAX_FOUND_CREDENTIALS]
     return before if presence == before.presence else before.model_copy(update={"presence": presence})
 
 
 def phase_of(status: MappingStatus, *, deleted: bool) -> MappingPhase:
-    """Where the meeting stands, from its runs and whether it was deleted.
+    """Return the phase that follows from the instances and a deletion.
 
-    A run that began after the deletion shows that the meeting is there again.
+    An instance that started after the deletion proves that the meeting exists again.
     """
     has_run = status.uuid is not None
     existence = whole_seconds(status.event_times.existence or 0)
@@ -57,7 +57,7 @@ def phase_of(status: MappingStatus, *, deleted: bool) -> MappingPhase:
 
 
 def with_times(status: MappingStatus, **times: int) -> MappingStatus:
-    """The status with some of the mapping's own event times changed."""
+    """Set some of the mapping's own event times."""
     return status.model_copy(update={"event_times": status.event_times.model_copy(update=times)})
 
 
@@ -69,8 +69,8 @@ def _started(before: MappingStatus, event: MeetingEvent) -> MappingStatus:
     if event.event_ts > known:
         after = with_times(before, live=event.event_ts)
         return after.model_copy(update={"uuid": event.uuid, "start_time": moment, "end_time": None})
-    if before.start_time is not None and moment > before.start_time and _an_end_is_ahead(before):
-        # A later run than the known one, whose end (or that of a still later one) has already been heard of.
+    if before.start_time is not None and moment > before.start_time and _has_later_end(before):
+        # Newer than the known instance, but its own end (or that of a newer one) has already arrived.
         return before.model_copy(update={"uuid": event.uuid, "start_time": moment, "end_time": moment})
     return before
 
@@ -84,19 +84,19 @@ def _ended(before: MappingStatus, event: MeetingEvent) -> MappingStatus:
         return before
     after = with_times(before, live=event.event_ts)
     if before.uuid is not None and before.end_time is None:
-        # Not the running uuid: its run goes on. That this end was heard of is remembered in the aspect's time only,
-        # so that the beginning of the run that it belongs to, if it comes late, starts nothing.
+        # Another instance runs and goes on. The time alone records this end, so that the late `started` of the ended
+        # instance starts nothing.
         return after
     return after.model_copy(update={"uuid": event.uuid, "start_time": None, "end_time": moment})
 
 
-def _an_end_is_ahead(status: MappingStatus) -> bool:
-    told = status.end_time or status.start_time
-    return told is not None and whole_seconds(status.event_times.live or 0) > told
+def _has_later_end(status: MappingStatus) -> bool:
+    known = status.end_time or status.start_time
+    return known is not None and whole_seconds(status.event_times.live or 0) > known
 
 
-def _is_past(status: MappingStatus, *, uuid: str | None, event_ts: int) -> bool:
-    """Whether a run with this uuid is over: it has ended, or another has begun since."""
+def _is_over(status: MappingStatus, *, uuid: str | None, event_ts: int) -> bool:
+    """Return whether the instance has ended, or a newer one has started."""
     if uuid == status.uuid:
         return status.end_time is not None
     return event_ts <= (status.event_times.live or 0)

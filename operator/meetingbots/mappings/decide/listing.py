@@ -1,7 +1,7 @@
-"""What a credential's own list of meetings, as Zoom gives it, changes in the mappings.
+"""Applies a credential's meeting list, as Zoom returns it, to mappings. Pure: time is an argument.
 
-A list is a statement about one moment, the start of the sync that read it: what events told since then stands. It adds
-and repairs; it removes only what a list once added. Pure: times come in.
+A list describes one moment, the start of the sync that read it; newer events stand. A list adds and repairs entries,
+and removes only entries that a list has added.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from meetingbots.mappings.decide.event_times import milliseconds, told_by, with_app_time
+from meetingbots.mappings.decide.event_times import milliseconds, times_of, with_app_time
 from meetingbots.mappings.decide.events import ordered
 from meetingbots.mappings.decide.instances import phase_of, with_times
 from meetingbots.models.mapping import (
@@ -24,12 +24,12 @@ from meetingbots.models.mapping import (
 )
 
 FROM_LISTS: Final = frozenset({Source.SYNC, Source.PMI})
-"""How entries were found that a sync may take out again."""
+"""Sources of the entries that a sync may remove."""
 
 
 @dataclass(frozen=True)
 class Remove:
-    """The mapping itself is to go: nobody is left in it."""
+    """Delete the mapping: it has no entries left."""
 
 
 REMOVE: Final = Remove()
@@ -37,9 +37,9 @@ REMOVE: Final = Remove()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Whose list it is: a credential and its app's Secret, by name; and when the reading began.
+    """The credential that read the list, its app's Secret (names), and when the sync started.
 
-    `users` are the other credentials of the app and the account that speak for one user each, and those users' ids.
+    `users` maps the other user-level credentials of the app and account to their Zoom user IDs.
     """
 
     name: str
@@ -49,55 +49,54 @@ class Reader:
 
     @property
     def at(self) -> int:
-        """The start in Zoom's unit, milliseconds since 1970."""
+        """Start in Zoom's unit, milliseconds since 1970."""
         return milliseconds(self.start)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A meeting in the list: from where (Sync, or PMI for the user's personal ID), when it is planned, whose it is."""
+class ListedMeeting:
+    """A meeting of the list. `source` is Sync, or PMI for the user's personal meeting ID."""
 
     source: Source
     start_time: datetime | None = None
     host_id: str = ""
 
 
-def listed(status: MappingStatus | None, *, reader: Reader, found: Listed) -> MappingStatus | None:
-    """The status once Zoom's list (or the user's PMI) named the meeting as that of the reader's credential.
+def with_listed(status: MappingStatus | None, *, reader: Reader, found: ListedMeeting) -> MappingStatus | None:
+    """Return the status with the reader's credential as host; None when nothing changes or a newer event disagrees.
 
-    A meeting has one host: who else was taken for it, by an event whose successor was lost, is so no longer.
-    None: it was known already, or something newer says otherwise.
+    A meeting has one host: another host's entry, left by an event that had a lost successor, is removed.
     """
     before = status or MappingStatus()
     if before.phase is MappingPhase.DELETED and reader.at <= (before.event_times.existence or 0):
         return None
     known = next((one for one in before.credentials if one.name == reader.name), None)
-    told_since = reader.at < (told_by(before, app=reader.app).roles or 0)
-    if told_since and (known is None or known.role is not Role.HOST):
+    has_newer_event = reader.at < (times_of(before, app=reader.app).roles or 0)
+    if has_newer_event and (known is None or known.role is not Role.HOST):
         return None
     entry = FoundCredential(name=reader.name, role=Role.HOST, source=found.source)
     others = [one for one in before.credentials if one.name != reader.name]
-    if not told_since:
-        others = [one for one in others if not _was_host(one, reader=reader, host_id=found.host_id)]
+    if not has_newer_event:
+        others = [one for one in others if not _is_former_host(one, reader=reader, host_id=found.host_id)]
     after = before.model_copy(update={"credentials": ordered([entry, *others])})
     if before.phase in (None, MappingPhase.DELETED):
         after = after.model_copy(update={"phase": phase_of(after, deleted=False)})
-    after = _planned(after, reader=reader, found=found)
-    return None if after == before else _heard(after, reader)
+    after = _with_planned_time(after, reader=reader, found=found)
+    return None if after == before else _with_reader_times(after, reader)
 
 
-def no_longer_listed(mapping: MeetingMapping, *, reader: Reader) -> MappingStatus | Remove | None:
-    """What becomes of a mapping that names the reader's credential and that Zoom's complete list does not have.
+def without_unlisted(mapping: MeetingMapping, *, reader: Reader) -> MappingStatus | Remove | None:
+    """Return what becomes of a mapping that names the reader's credential and is not in Zoom's complete list.
 
-    Only an entry that a list added (or a personal meeting ID of the past) goes, and only when nothing was told about
-    roles since the sync began. A running meeting stays: Zoom lists no instant and no overdue ones.
+    Only an entry that a list added is removed, and only without an event about roles since the sync started. A running
+    meeting stays: Zoom lists neither instant nor overdue meetings.
     """
     status = mapping.status
     entry = next((one for one in status.credentials if one.name == reader.name), None)
     if entry is None or entry.source not in FROM_LISTS:
         return None
-    told = told_by(status, app=reader.app).roles or 0
-    if status.phase in (MappingPhase.LIVE, MappingPhase.DELETED) or told >= reader.at:
+    roles = times_of(status, app=reader.app).roles or 0
+    if status.phase in (MappingPhase.LIVE, MappingPhase.DELETED) or roles >= reader.at:
         return None
     left = [one for one in status.credentials if one.name != reader.name]
     if not left and not mapping.spec.credentials:
@@ -106,13 +105,13 @@ def no_longer_listed(mapping: MeetingMapping, *, reader: Reader) -> MappingStatu
     return with_app_time(after, app=reader.app, aspect="roles", at=reader.at)
 
 
-def _was_host(entry: FoundCredential, *, reader: Reader, host_id: str) -> bool:
+def _is_former_host(entry: FoundCredential, *, reader: Reader, host_id: str) -> bool:
     user = reader.users.get(entry.name)
     is_another = bool(host_id) and user is not None and user != host_id
     return is_another and entry.role is Role.HOST and entry.source is not Source.LOOKUP
 
 
-def _planned(status: MappingStatus, *, reader: Reader, found: Listed) -> MappingStatus:
+def _with_planned_time(status: MappingStatus, *, reader: Reader, found: ListedMeeting) -> MappingStatus:
     if found.start_time is None or status.uuid is not None or reader.at < (status.event_times.schedule or 0):
         return status
     planned = found.start_time.replace(microsecond=0)
@@ -121,7 +120,7 @@ def _planned(status: MappingStatus, *, reader: Reader, found: Listed) -> Mapping
     return with_times(status.model_copy(update={"start_time": planned}), schedule=reader.at)
 
 
-def _heard(status: MappingStatus, reader: Reader) -> MappingStatus:
-    roles = max(reader.at, told_by(status, app=reader.app).roles or 0)
+def _with_reader_times(status: MappingStatus, reader: Reader) -> MappingStatus:
+    roles = max(reader.at, times_of(status, app=reader.app).roles or 0)
     after = with_app_time(status, app=reader.app, aspect="roles", at=roles)
     return with_times(after, existence=max(reader.at, status.event_times.existence or 0))

@@ -1,4 +1,4 @@
-"""What a look-up at Zoom changes in a mapping: a credential that has been given a token may be given one again."""
+"""Adds a credential to a mapping after Zoom issued a token with it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from meetingbots.mappings.decide.events import ordered
 from meetingbots.models.mapping import FoundCredential, MappingPhase, MappingStatus, MeetingMapping, Role, Source
 
 
-def knows(mapping: MeetingMapping | None, credential: str) -> bool:
-    """Whether the mapping has this credential already, by people or by what was found."""
+def lists(mapping: MeetingMapping | None, credential: str) -> bool:
+    """Return whether the mapping lists the credential, in its manual or its found entries."""
     if mapping is None:
         return False
-    people, found = mapping.spec.credentials, mapping.status.credentials
-    return any(one.name == credential for one in people) or any(one.name == credential for one in found)
+    manual, found = mapping.spec.credentials, mapping.status.credentials
+    return any(one.name == credential for one in manual) or any(one.name == credential for one in found)
 
 
-def looked_up(mapping: MeetingMapping | None, *, credential: str) -> MappingStatus | None:
-    """The status once Zoom made a token for the meeting with this credential; None: that is known already."""
-    if knows(mapping, credential):
+def with_lookup(mapping: MeetingMapping | None, *, credential: str) -> MappingStatus | None:
+    """Return the status with a Lookup entry for the credential; None when the mapping lists it already."""
+    if lists(mapping, credential):
         return None
     before = mapping.status if mapping is not None else MappingStatus()
     entry = FoundCredential(name=credential, role=Role.HOST, source=Source.LOOKUP)

@@ -1,7 +1,7 @@
-"""When a mapping has had its time, so that nothing grows for ever and nobody's data outlives its use.
+"""Decides when a mapping, or an entry of it, is out of date, so that nothing grows without limit.
 
-Independent of syncs and webhooks: it is decided from what the mapping itself says, and from which credentials are
-gone. People's own entries are never touched. Pure: times come in.
+The decision uses the mapping itself and which of its credentials are gone; it needs no sync and no webhook. Manual
+entries stay untouched. Pure: time is an argument.
 """
 
 from __future__ import annotations
@@ -18,18 +18,30 @@ from meetingbots.models.mapping import MappingPhase, MappingStatus, MeetingMappi
 
 KEPT_AFTER_END: Final = timedelta(hours=24)
 """How long tombstones and ended instant meetings stay."""
-LONGEST_RUN: Final = timedelta(hours=48)
-"""After this a meeting runs no more, whatever was (not) heard of its end: Zoom ends each after 30 hours."""
+LONGEST_INSTANCE: Final = timedelta(hours=48)
+"""An instance counts as ended after this time even without an `ended` event; Zoom ends a meeting after 30 hours."""
 LISTED_AFTER: Final = timedelta(hours=1)
-"""So long after the last word about a meeting its host's list has it for certain."""
+"""How long after a meeting's last event Zoom's list is certain to contain it."""
 IDLE: Final = timedelta(days=31)
-"""After this without a word about a meeting, Zoom is asked whether it is still there (Zoom, Meeting IDs: 30 days)."""
+"""How long without an event until Zoom is asked whether the meeting exists (Zoom, Meeting IDs: 30 days)."""
 
 
-def is_over(mapping: MeetingMapping, *, now: datetime) -> bool:
-    """Whether a mapping has had its time: a day-old tombstone, an instant meeting that ended a day ago, or nobody's.
+@dataclass(frozen=True)
+class OwnerFacts:
+    """What is known about a mapping's credentials.
 
-    People's own objects are never over.
+    `gone`: names without a ZoomCredential or without a consent. `read`: when Zoom's complete list of a credential's
+    meetings was last read, by name.
+    """
+
+    gone: frozenset[str] = frozenset()
+    read: Mapping[str, datetime] = field(default_factory=dict)
+
+
+def is_expired(mapping: MeetingMapping, *, now: datetime) -> bool:
+    """Return whether the mapping is a day-old tombstone, an instant meeting that ended a day ago, or has no entries.
+
+    A mapping with manual entries never expires.
     """
     status = mapping.status
     if mapping.spec.credentials or status.phase is MappingPhase.LIVE:
@@ -43,25 +55,13 @@ def is_over(mapping: MeetingMapping, *, now: datetime) -> bool:
     return status.phase is MappingPhase.ENDED and not is_listed and not _was_planned(status)
 
 
-@dataclass(frozen=True)
-class Known:
-    """What is known of a mapping's credentials.
+def cleaned_up(mapping: MeetingMapping, *, owners: OwnerFacts, now: datetime) -> MappingStatus | Remove | None:
+    """Return the status without outdated entries, `REMOVE`, or None when the mapping is up to date.
 
-    `gone` are those that do not exist, or whose consent ended; `read` tells, by name, when Zoom's complete list of a
-    credential's meetings was last read.
+    Entries of gone credentials are outdated, and entries of past meetings that Zoom no longer lists.
     """
-
-    gone: frozenset[str] = frozenset()
-    read: Mapping[str, datetime] = field(default_factory=dict)
-
-
-def tidied(mapping: MeetingMapping, *, known: Known, now: datetime) -> MappingStatus | Remove | None:
-    """What is to become of a mapping: its removal, its status without what is out of date, or None: it is as it should.
-
-    Entries of what is gone go, and those of past meetings that Zoom does not list any more.
-    """
-    after = _ended_at_last(mapping.status, now=now)
-    gone = known.gone | (unlisted(mapping, known=known) if _is_past(mapping.status, now=now) else frozenset())
+    after = _with_overdue_end(mapping.status, now=now)
+    gone = owners.gone | (unlisted(mapping, owners=owners) if _is_past(mapping.status, now=now) else frozenset())
     left = [one for one in after.credentials if one.name not in gone]
     lost_all = bool(after.credentials) and not left
     if len(left) != len(after.credentials):
@@ -70,16 +70,16 @@ def tidied(mapping: MeetingMapping, *, known: Known, now: datetime) -> MappingSt
     if lost_all and not mapping.spec.credentials:
         return REMOVE
     changed = mapping.model_copy(update={"status": after})
-    if is_over(changed, now=now):
+    if is_expired(changed, now=now):
         return REMOVE
     return None if after == mapping.status else after
 
 
-def unlisted(mapping: MeetingMapping, *, known: Known) -> frozenset[str]:
-    """The credentials that a webhook named as the host's, and whose list of meetings, read since, has it not.
+def unlisted(mapping: MeetingMapping, *, owners: OwnerFacts) -> frozenset[str]:
+    """Return the names of hosts from webhooks that have a newer complete list without this meeting.
 
-    A list that has it makes the entry its own. Instant meetings are in no list, and running ones that are overdue in
-    none any more: Zoom is to be asked before an entry goes.
+    A list that contains the meeting turns the entry's source into Sync. Zoom lists neither instant meetings nor running
+    ones that are overdue, so ask Zoom before the entry is removed.
     """
     status = mapping.status
     if status.phase is MappingPhase.DELETED or not _was_planned(status):
@@ -90,13 +90,13 @@ def unlisted(mapping: MeetingMapping, *, known: Known) -> frozenset[str]:
         for one in status.credentials
         if one.source is Source.WEBHOOK
         and one.role is Role.HOST
-        and one.name in known.read
-        and last <= milliseconds(known.read[one.name] - LISTED_AFTER)
+        and one.name in owners.read
+        and last <= milliseconds(owners.read[one.name] - LISTED_AFTER)
     )
 
 
 def is_idle(mapping: MeetingMapping, *, now: datetime) -> bool:
-    """Whether nothing has been heard of a found meeting for so long that Zoom may have forgotten it."""
+    """Return whether a found meeting had no event for so long that Zoom may have dropped it."""
     status = mapping.status
     if not status.credentials or status.phase in (MappingPhase.LIVE, MappingPhase.DELETED):
         return False
@@ -107,9 +107,19 @@ def is_idle(mapping: MeetingMapping, *, now: datetime) -> bool:
     return 0 < last <= milliseconds(now - IDLE)
 
 
-def still_there(mapping: MeetingMapping, *, forgotten: Collection[str], now: datetime) -> MappingStatus | Remove | None:
-    """What becomes of a mapping once Zoom was asked: `forgotten` are the credentials that it is not a meeting of."""
-    left = [one for one in mapping.status.credentials if one.name not in forgotten]
+def in_doubt(mapping: MeetingMapping, *, owners: OwnerFacts, now: datetime) -> frozenset[str]:
+    """Return the names of credentials with which to ask Zoom whether the meeting exists."""
+    if not is_idle(mapping, now=now):
+        return unlisted(mapping, owners=owners)
+    # The next list answers for entries that a list added.
+    return frozenset(
+        one.name for one in mapping.status.credentials if one.source not in FROM_LISTS or one.name not in owners.read
+    )
+
+
+def after_check(mapping: MeetingMapping, *, missing: Collection[str], now: datetime) -> MappingStatus | Remove | None:
+    """Return the status after Zoom was asked; `missing` are the credentials with which Zoom found no such meeting."""
+    left = [one for one in mapping.status.credentials if one.name not in missing]
     if not left and not mapping.spec.credentials:
         return REMOVE
     after = mapping.status.model_copy(update={"credentials": left})
@@ -117,12 +127,12 @@ def still_there(mapping: MeetingMapping, *, forgotten: Collection[str], now: dat
 
 
 def _was_planned(status: MappingStatus) -> bool:
-    """Whether something other than the runs of an instant meeting (or of a personal room) was ever told of it.
+    """Return whether any event other than instances of an instant meeting (or personal room) arrived.
 
-    A planned meeting's `created` may be lost; what changed it, and its runs' type, tell it as well.
+    The `created` event of a planned meeting may be lost; updates and the type of its instances show it as well.
     """
     times = status.event_times
-    return any(told is not None for told in (times.existence, times.roles, times.schedule))
+    return any(time is not None for time in (times.existence, times.roles, times.schedule))
 
 
 def _is_past(status: MappingStatus, *, now: datetime) -> bool:
@@ -134,8 +144,8 @@ def _latest(status: MappingStatus) -> datetime | None:
     return max((moment for moment in (status.start_time, status.end_time) if moment is not None), default=None)
 
 
-def _ended_at_last(status: MappingStatus, *, now: datetime) -> MappingStatus:
-    told = status.event_times.live or (milliseconds(status.start_time) if status.start_time else 0)
-    if status.phase is not MappingPhase.LIVE or told == 0 or told > milliseconds(now - LONGEST_RUN):
+def _with_overdue_end(status: MappingStatus, *, now: datetime) -> MappingStatus:
+    last = status.event_times.live or (milliseconds(status.start_time) if status.start_time else 0)
+    if status.phase is not MappingPhase.LIVE or last == 0 or last > milliseconds(now - LONGEST_INSTANCE):
         return status
     return status.model_copy(update={"phase": MappingPhase.ENDED, "end_time": now, "presence": []})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from meetingbots.bots.decide.token_errors import Refusal
 from meetingbots.bots.decide.tokens import OnBehalfUser, named_reason, person_in, wanted_tokens
-from meetingbots.mappings.decide.lookup import looked_up
+from meetingbots.mappings.decide.lookup import with_lookup
 from meetingbots.models.bot import BotReason, TokenKind
 from meetingbots.models.mapping import MappingPhase, MeetingMapping, Role, Source
 
@@ -66,14 +66,14 @@ def test_what_is_missing_is_named() -> None:
 
 
 def test_a_look_up_adds_the_credential_once() -> None:
-    status = looked_up(None, credential="alice")
+    status = with_lookup(None, credential="alice")
     assert status is not None
     (entry,) = status.credentials
     assert (entry.name, entry.role, entry.source) == ("alice", Role.HOST, Source.LOOKUP)
     assert status.phase is MappingPhase.SCHEDULED
-    assert looked_up(mapping(status.to_dict()), credential="alice") is None
-    assert looked_up(mapping({}, "alice"), credential="alice") is None
+    assert with_lookup(mapping(status.to_dict()), credential="alice") is None
+    assert with_lookup(mapping({}, "alice"), credential="alice") is None
     found = {"credentials": [{"name": "bob", "role": "Host", "source": "Webhook"}], "phase": "Live"}
-    more = looked_up(mapping(found), credential="alice")
+    more = with_lookup(mapping(found), credential="alice")
     assert more is not None
     assert ([one.name for one in more.credentials], more.phase) == (["alice", "bob"], MappingPhase.LIVE)

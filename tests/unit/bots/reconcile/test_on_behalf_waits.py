@@ -17,7 +17,7 @@ def waits(bench: Bench) -> bool:
     return bench.bot().status.phase == "WaitingForUser"
 
 
-def looked_up(**spec: Any) -> tuple[Bench, Operator]:
+def with_lookup(**spec: Any) -> tuple[Bench, Operator]:
     """A bot whose meeting no mapping knows, which an account-level credential has, of another account than the app."""
     bench = Bench()
     bench.put_bot(**spec)
@@ -51,7 +51,7 @@ async def test_nothing_is_gained_by_a_last_try_where_on_behalf_is_all_that_was_w
 
 
 async def test_the_user_of_a_meeting_that_was_looked_up_is_waited_for() -> None:
-    bench, operator = looked_up(onBehalf={"retrySeconds": 60, "waitSeconds": 700})
+    bench, operator = with_lookup(onBehalf={"retrySeconds": 60, "waitSeconds": 700})
     await bench.live(operator, until=lambda: waits(bench))
     assert bench.condition()[:2] == ("False", "UserNotInMeeting")
     assert "big (Lookup)" in bench.condition()[2]
@@ -62,7 +62,7 @@ async def test_the_user_of_a_meeting_that_was_looked_up_is_waited_for() -> None:
 
 
 async def test_zooms_trouble_after_the_start_deadline_does_not_end_such_a_wait() -> None:
-    bench, operator = looked_up()
+    bench, operator = with_lookup()
     await bench.live(operator, until=lambda: bench.clock.seconds() > 650)
     bench.zoom.tokens.always["onbehalf"] = AWAY
     await bench.live(operator, until=lambda: bench.condition()[1] == "ZoomUnavailable")
@@ -72,7 +72,7 @@ async def test_zooms_trouble_after_the_start_deadline_does_not_end_such_a_wait()
 
 
 async def test_required_fails_where_the_user_of_a_looked_up_meeting_does_not_come() -> None:
-    bench, operator = looked_up(tokenPolicy="Required", onBehalf={"waitSeconds": 100})
+    bench, operator = with_lookup(tokenPolicy="Required", onBehalf={"waitSeconds": 100})
     await bench.live(operator)
     assert bench.condition()[:2] == ("False", "UserNotInMeeting")
     assert bench.clock.seconds() == pytest.approx(100, abs=1)

@@ -19,6 +19,7 @@ from meetingbots.models.names import RECEIVER_SECRET
 from pydantic import SecretStr
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, Bench, FakeZoom, Operator
+from tests.unit.mappings.reconcile.mapping_harness import sync_of
 
 PUBLIC_URL = "https://bots.example"
 VERIFIER = "v" * 43
@@ -67,6 +68,7 @@ class ConnectBench(Bench):
         tokens = AccessTokens(services=services)
         made.services, made.tokens = services, tokens
         made.credentials = CredentialReconciler(services=services, access_tokens=tokens, jitter=lambda: 0.5)
+        made.sync = sync_of(services, tokens=tokens, personal_ids=made.credentials.personal_ids)
         return made
 
     @property

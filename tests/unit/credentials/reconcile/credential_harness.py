@@ -19,6 +19,7 @@ from meetingbots.egress.client import EgressClient
 from meetingbots.kube.client import Object
 from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.mappings.reconcile.sync_reconciler import MeetingSyncReconciler
 from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
@@ -30,6 +31,7 @@ from meetingbots.zoom.oauth import OAuthClient
 from pydantic import SecretStr
 
 from tests.unit.fake_kube import FakeKube
+from tests.unit.mappings.reconcile.mapping_harness import sync_of
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 KEY = Key("team", "alice")
@@ -180,11 +182,12 @@ class Operator:
     services: OperatorContext
     tokens: AccessTokens
     credentials: CredentialReconciler
+    sync: MeetingSyncReconciler
     http: httpx.AsyncClient
     sleeps: list[float]
 
     async def look(self, key: Key = KEY) -> float | None:
-        """Reconcile once, from the newest state."""
+        """Reconcile the tokens and the meetings once, from the newest state."""
         kube = self.services.kube
         assert isinstance(kube, FakeKube)
         item = kube.peek(CREDENTIALS, namespace=key.namespace, name=key.name)
@@ -192,7 +195,8 @@ class Operator:
             self.services.caches.credentials.drop(key)
         else:
             self.services.caches.credentials.put(item)
-        return await self.credentials.reconcile(key)
+        after, next_sync = await self.credentials.reconcile(key), await self.sync.reconcile(key)
+        return min((seconds for seconds in (after, next_sync) if seconds is not None), default=None)
 
 
 class Bench:
@@ -284,7 +288,14 @@ class Bench:
         )
         tokens = AccessTokens(services=services, wait=no_wait)
         credentials = CredentialReconciler(services=services, access_tokens=tokens, sleep=sleep, jitter=lambda: 0.5)
-        started = Operator(services=services, tokens=tokens, credentials=credentials, http=http, sleeps=sleeps)
+        started = Operator(
+            services=services,
+            tokens=tokens,
+            credentials=credentials,
+            sync=sync_of(services, tokens=tokens, personal_ids=credentials.personal_ids),
+            http=http,
+            sleeps=sleeps,
+        )
         self.operators.append(started)
         return started
 

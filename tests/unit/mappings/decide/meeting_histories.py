@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
-from meetingbots.mappings.decide.events import after_meeting_event
+from meetingbots.mappings.decide.events import apply_meeting_event
 from meetingbots.mappings.decide.ownership import Concern
 from meetingbots.models.mapping import MappingStatus
 from meetingbots.zoom.webhooks.events import MeetingEvent, Participant
@@ -69,7 +69,7 @@ def of_app(one: Told, app: str, *, later: float, name: str) -> Told:
 
 def outcome(events: list[Told] | tuple[Told, ...], status: MappingStatus | None = None) -> MappingStatus:
     for one in events:
-        status = after_meeting_event(status, event=one.event, concern=one.concern) or status
+        status = apply_meeting_event(status, event=one.event, concern=one.concern) or status
     return status or MappingStatus()
 
 

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
-from meetingbots.mappings.decide.events import after_meeting_event, after_personal_id, is_of_interest, wants_live_label
+from meetingbots.mappings.decide.events import apply_meeting_event, apply_personal_id, is_relevant, needs_live_label
 from meetingbots.models.mapping import (
     AppTimes,
     EventTimes,
@@ -73,11 +73,11 @@ def test_a_recovered_meeting_is_back() -> None:
 
 @pytest.mark.parametrize("action", ["deleted", "recovered", "created"])
 def test_one_occurrence_of_a_series_changes_nothing(action: str) -> None:
-    assert not is_of_interest(told(action, 5, "alice", operation="single").event)
+    assert not is_relevant(told(action, 5, "alice", operation="single").event)
 
 
 def test_deleting_one_meeting_under_a_personal_id_leaves_the_personal_id() -> None:
-    known = after_personal_id(None, event_ts=at(1), concern=concern("alice"), taken=True)
+    known = apply_personal_id(None, event_ts=at(1), concern=concern("alice"), taken=True)
     assert outcome([told("deleted", 5, "alice")], known).phase is MappingPhase.SCHEDULED
     assert outcome([told("deleted", 5, "alice", pmi=MEETING)]).phase is MappingPhase.SCHEDULED
     by_status = Told(meeting_event("deleted", 5), concern("alice", personal_ids=(MEETING,)))
@@ -142,7 +142,7 @@ def test_others_entries_and_sources_are_left_alone() -> None:
 
 
 def test_an_update_of_something_else_is_of_no_interest() -> None:
-    assert after_meeting_event(None, event=meeting_event("updated", 1, host_id=None), concern=concern("alice")) is None
+    assert apply_meeting_event(None, event=meeting_event("updated", 1, host_id=None), concern=concern("alice")) is None
 
 
 def names(status: MappingStatus, role: Role) -> list[str]:
@@ -216,13 +216,13 @@ def test_a_participant_maps_the_hosts_meeting_and_never_a_strangers() -> None:
     first = outcome([seen("joined", 1, "bob")])
     assert (names(first, Role.HOST), presence(first)) == (["alice"], {"bob": True})
     event = seen("joined", 1, "bob", host="stranger").event
-    assert after_meeting_event(None, event=event, concern=concern(present=("bob",), claims=False)) is None
+    assert apply_meeting_event(None, event=event, concern=concern(present=("bob",), claims=False)) is None
 
 
 def test_guests_are_of_no_interest() -> None:
     guest = Participant(user_id=None, email="", time=None)
-    assert not is_of_interest(meeting_event("participant_joined", 1, uuid="a", participant=guest))
-    assert not is_of_interest(meeting_event("participant_joined", 1, uuid="a"))
+    assert not is_relevant(meeting_event("participant_joined", 1, uuid="a", participant=guest))
+    assert not is_relevant(meeting_event("participant_joined", 1, uuid="a"))
 
 
 def test_two_apps_tell_of_one_meeting_and_neither_is_lost_by_a_moment() -> None:
@@ -260,31 +260,31 @@ def test_the_times_of_too_many_apps_are_cut_to_the_newest() -> None:
 
 
 def test_a_personal_id_is_taken_and_given_up() -> None:
-    taken = after_personal_id(None, event_ts=at(1), concern=concern("alice"), taken=True)
+    taken = apply_personal_id(None, event_ts=at(1), concern=concern("alice"), taken=True)
     assert taken is not None
     assert taken.credentials == [FoundCredential(name="alice", role=Role.HOST, source=Source.PMI)]
     assert taken.phase is MappingPhase.SCHEDULED
-    assert after_personal_id(taken, event_ts=at(1), concern=concern("alice"), taken=True) is None
-    given_up = after_personal_id(taken, event_ts=at(2), concern=concern("alice"), taken=False)
+    assert apply_personal_id(taken, event_ts=at(1), concern=concern("alice"), taken=True) is None
+    given_up = apply_personal_id(taken, event_ts=at(2), concern=concern("alice"), taken=False)
     assert given_up is not None
     assert given_up.credentials == []
-    assert after_personal_id(given_up, event_ts=at(1), concern=concern("alice"), taken=True) is None
-    assert after_personal_id(None, event_ts=at(2), concern=concern("alice"), taken=False) is None
+    assert apply_personal_id(given_up, event_ts=at(1), concern=concern("alice"), taken=True) is None
+    assert apply_personal_id(None, event_ts=at(2), concern=concern("alice"), taken=False) is None
 
 
 def test_giving_a_personal_id_up_leaves_entries_of_other_sources() -> None:
     known = outcome([told("created", 1, "alice")])
-    assert after_personal_id(known, event_ts=at(2), concern=concern("alice"), taken=False) is None
+    assert apply_personal_id(known, event_ts=at(2), concern=concern("alice"), taken=False) is None
 
 
 def test_the_live_label_goes_on_for_runs_and_unseen_ends_and_not_again_once_taken_off() -> None:
     live = outcome([told("started", 1, "alice", uuid="a")])
     ended = outcome([told("ended", 2, "alice", uuid="a")], live)
-    assert wants_live_label(None, live)
-    assert wants_live_label(None, ended)
+    assert needs_live_label(None, live)
+    assert needs_live_label(None, ended)
     moved = ended.model_copy(update={"credentials": []})
-    assert not wants_live_label(ended, moved)
-    assert not wants_live_label(None, outcome([told("created", 1, "alice")]))
+    assert not needs_live_label(ended, moved)
+    assert not needs_live_label(None, outcome([told("created", 1, "alice")]))
 
 
 def test_a_change_shows_that_the_meeting_exists_whatever_was_missed() -> None:
@@ -317,4 +317,4 @@ def test_any_order_and_repetition_gives_the_same_state(disorder: tuple[list[Told
 def test_the_same_events_again_change_nothing(history: list[Told]) -> None:
     status = outcome(history)
     for one in history:
-        assert after_meeting_event(status, event=one.event, concern=one.concern) is None
+        assert apply_meeting_event(status, event=one.event, concern=one.concern) is None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meetingbots.mappings.decide.event_times import milliseconds
-from meetingbots.mappings.decide.listing import REMOVE, Listed, Reader, listed, no_longer_listed
+from meetingbots.mappings.decide.listing import REMOVE, ListedMeeting, Reader, with_listed, without_unlisted
 from meetingbots.models.mapping import (
     AppTimes,
     EventTimes,
@@ -49,14 +49,14 @@ def mapping(known: MappingStatus, *, people: tuple[str, ...] = ()) -> MeetingMap
 
 
 def test_a_listed_meeting_is_mapped_and_then_unchanged() -> None:
-    found = listed(None, reader=reader(moment(10)), found=Listed(Source.SYNC))
+    found = with_listed(None, reader=reader(moment(10)), found=ListedMeeting(Source.SYNC))
     assert found == status(entry(), existence=at(10), roles=at(10), apps=[AppTimes(name="zoom-app", roles=at(10))])
-    assert listed(found, reader=reader(moment(1000)), found=Listed(Source.SYNC)) is None
+    assert with_listed(found, reader=reader(moment(1000)), found=ListedMeeting(Source.SYNC)) is None
 
 
 def test_what_a_webhook_found_becomes_the_lists_to_remove() -> None:
     before = status(entry(source=Source.WEBHOOK), existence=at(1), roles=at(1))
-    found = listed(before, reader=reader(moment(10)), found=Listed(Source.SYNC))
+    found = with_listed(before, reader=reader(moment(10)), found=ListedMeeting(Source.SYNC))
     assert found is not None
     assert found.credentials == [entry()]
 
@@ -70,12 +70,12 @@ def test_what_a_webhook_found_becomes_the_lists_to_remove() -> None:
     ],
 )
 def test_what_was_told_after_the_start_stands(before: MappingStatus) -> None:
-    assert listed(before, reader=reader(moment(10)), found=Listed(Source.SYNC)) is None
+    assert with_listed(before, reader=reader(moment(10)), found=ListedMeeting(Source.SYNC)) is None
 
 
 def test_a_meeting_whose_recovery_was_missed_is_back() -> None:
     before = status(entry(), phase=MappingPhase.DELETED, existence=at(5), roles=at(5))
-    found = listed(before, reader=reader(moment(10)), found=Listed(Source.SYNC))
+    found = with_listed(before, reader=reader(moment(10)), found=ListedMeeting(Source.SYNC))
     assert found is not None
     assert found.phase is MappingPhase.SCHEDULED
     assert found.event_times.existence == at(10)
@@ -83,15 +83,15 @@ def test_a_meeting_whose_recovery_was_missed_is_back() -> None:
 
 def test_a_run_goes_on_through_a_sync() -> None:
     before = status(entry("bob"), phase=MappingPhase.LIVE, uuid="a", live=at(3), start_time=moment(3))
-    found = listed(before, reader=reader(moment(10)), found=Listed(Source.SYNC))
+    found = with_listed(before, reader=reader(moment(10)), found=ListedMeeting(Source.SYNC))
     assert found is not None
     assert (found.phase, found.uuid, found.event_times.live) == (MappingPhase.LIVE, "a", at(3))
     assert [one.name for one in found.credentials] == ["alice", "bob"]
 
 
 def test_what_is_no_longer_listed_goes() -> None:
-    assert no_longer_listed(mapping(status(entry(), roles=at(5))), reader=reader(moment(10))) is REMOVE
-    assert no_longer_listed(mapping(status(entry(), roles=None)), reader=reader(moment(10))) is REMOVE
+    assert without_unlisted(mapping(status(entry(), roles=at(5))), reader=reader(moment(10))) is REMOVE
+    assert without_unlisted(mapping(status(entry(), roles=None)), reader=reader(moment(10))) is REMOVE
 
 
 @pytest.mark.parametrize(
@@ -106,39 +106,39 @@ def test_what_is_no_longer_listed_goes() -> None:
     ],
 )
 def test_what_stays_though_it_is_not_listed(known: MeetingMapping) -> None:
-    assert no_longer_listed(known, reader=reader(moment(10))) is None
+    assert without_unlisted(known, reader=reader(moment(10))) is None
 
 
 def test_a_second_apps_word_is_not_this_ones() -> None:
     apps = [AppTimes(name="second-app", roles=at(20))]
     before = status(entry("zoe"), roles=at(20), apps=apps)
-    found = listed(before, reader=reader(moment(10)), found=Listed(Source.SYNC))
+    found = with_listed(before, reader=reader(moment(10)), found=ListedMeeting(Source.SYNC))
     assert found is not None
     assert [one.name for one in found.credentials] == ["alice", "zoe"]
     assert found.event_times.roles == at(20)
-    left = no_longer_listed(mapping(found), reader=reader(moment(15)))
+    left = without_unlisted(mapping(found), reader=reader(moment(15)))
     assert isinstance(left, MappingStatus)
     assert [one.name for one in left.credentials] == ["zoe"]
 
 
 def test_the_planned_time_is_repaired_until_the_meeting_runs() -> None:
-    found = listed(None, reader=reader(moment(10)), found=Listed(Source.SYNC, moment(600.5)))
+    found = with_listed(None, reader=reader(moment(10)), found=ListedMeeting(Source.SYNC, moment(600.5)))
     assert found is not None
     assert (found.start_time, found.event_times.schedule) == (moment(600), at(10))
-    assert listed(found, reader=reader(moment(20)), found=Listed(Source.SYNC, moment(600.5))) is None
-    moved = listed(found, reader=reader(moment(20)), found=Listed(Source.SYNC, moment(900)))
+    assert with_listed(found, reader=reader(moment(20)), found=ListedMeeting(Source.SYNC, moment(600.5))) is None
+    moved = with_listed(found, reader=reader(moment(20)), found=ListedMeeting(Source.SYNC, moment(900)))
     assert moved is not None
     assert moved.start_time == moment(900)
-    assert listed(moved, reader=reader(moment(15)), found=Listed(Source.SYNC, moment(600))) is None
+    assert with_listed(moved, reader=reader(moment(15)), found=ListedMeeting(Source.SYNC, moment(600))) is None
     ran = moved.model_copy(update={"uuid": "a", "start_time": moment(901)})
-    assert listed(ran, reader=reader(moment(2000)), found=Listed(Source.SYNC, moment(3000))) is None
+    assert with_listed(ran, reader=reader(moment(2000)), found=ListedMeeting(Source.SYNC, moment(3000))) is None
 
 
 def test_others_entries_keep_the_mapping() -> None:
-    found = no_longer_listed(mapping(status(entry(), entry("bob"), roles=at(5))), reader=reader(moment(10)))
+    found = without_unlisted(mapping(status(entry(), entry("bob"), roles=at(5))), reader=reader(moment(10)))
     assert isinstance(found, MappingStatus)
     assert found.credentials == [entry("bob")]
-    by_people = no_longer_listed(mapping(status(entry(), roles=at(5)), people=("dora",)), reader=reader(moment(9)))
+    by_people = without_unlisted(mapping(status(entry(), roles=at(5)), people=("dora",)), reader=reader(moment(9)))
     assert isinstance(by_people, MappingStatus)
     assert by_people.credentials == []
 
@@ -155,11 +155,11 @@ def test_after_a_sync_the_mapping_is_as_zoom_lists_it_whatever_came_before(
     before = outcome(disorder[1])
     start = moment(10_000)
     if is_listed:
-        after = listed(before, reader=reader(start), found=Listed(Source.SYNC)) or before
+        after = with_listed(before, reader=reader(start), found=ListedMeeting(Source.SYNC)) or before
         assert entry() in after.credentials
         assert after.phase is not MappingPhase.DELETED
         # And nothing that happened before can undo it.
         assert outcome(disorder[1], after).credentials == after.credentials
     elif before.phase is not None:
         # Nothing here came from a list.
-        assert no_longer_listed(mapping(before), reader=reader(start)) is None
+        assert without_unlisted(mapping(before), reader=reader(start)) is None

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from meetingbots.mappings.decide.ownership import Concern, KnownCredential, Who, concern
+from meetingbots.mappings.decide.ownership import Concern, KnownCredential, NamedUsers, concern_of
 from meetingbots.models.credential import Level
 
 
@@ -31,7 +31,7 @@ ACCOUNT = known("all", "U9", level=Level.ACCOUNT)
 
 
 def about(people: list[KnownCredential], *, event_ts: int = 5, **who: Any) -> Concern | None:
-    return concern(people, namespace="team", app="zoom-app", who=Who(**who), event_ts=event_ts)
+    return concern_of(people, namespace="team", app="zoom-app", named=NamedUsers(**who), event_ts=event_ts)
 
 
 def claimed(people: list[KnownCredential], **who: Any) -> bool:

@@ -4,7 +4,15 @@ from datetime import timedelta
 
 import pytest
 from meetingbots.mappings.decide.listing import REMOVE
-from meetingbots.mappings.decide.retention import IDLE, Known, is_idle, is_over, still_there, tidied, unlisted
+from meetingbots.mappings.decide.retention import (
+    IDLE,
+    OwnerFacts,
+    after_check,
+    cleaned_up,
+    is_expired,
+    is_idle,
+    unlisted,
+)
 from meetingbots.models.mapping import MappingPhase, MappingStatus, Presence, Role, Source
 
 from tests.unit.mappings.decide.meeting_events import at, moment
@@ -28,56 +36,59 @@ DAY = timedelta(hours=24)
     ],
 )
 def test_a_day_later_what_is_over_may_go(known: MappingStatus, over: bool) -> None:
-    assert is_over(mapping(known), now=moment(0) + DAY) is over
-    assert not is_over(mapping(known), now=moment(0) + DAY - timedelta(seconds=1))
-    assert not is_over(mapping(known, people=("dora",)), now=moment(0) + DAY)
+    assert is_expired(mapping(known), now=moment(0) + DAY) is over
+    assert not is_expired(mapping(known), now=moment(0) + DAY - timedelta(seconds=1))
+    assert not is_expired(mapping(known, people=("dora",)), now=moment(0) + DAY)
 
 
 def test_entries_of_credentials_that_are_gone_go_and_the_mapping_with_the_last() -> None:
     both = mapping(status(entry(), entry("bob"), roles=at(0)))
-    left = tidied(both, known=Known(gone=frozenset({"alice"})), now=moment(5))
+    left = cleaned_up(both, owners=OwnerFacts(gone=frozenset({"alice"})), now=moment(5))
     assert isinstance(left, MappingStatus)
     assert left.credentials == [entry("bob")]
-    assert tidied(both, known=Known(gone=frozenset({"alice", "bob"})), now=moment(5)) is REMOVE
-    assert tidied(both, known=Known(gone=frozenset({"carol"})), now=moment(5)) is None
+    assert cleaned_up(both, owners=OwnerFacts(gone=frozenset({"alice", "bob"})), now=moment(5)) is REMOVE
+    assert cleaned_up(both, owners=OwnerFacts(gone=frozenset({"carol"})), now=moment(5)) is None
 
 
 def test_who_is_gone_is_not_present_either() -> None:
     known = status(entry(), entry("bob"), phase=MappingPhase.LIVE, uuid="a", live=at(0))
     known.presence.append(Presence(name="alice", present=True, event_time=at(1), uuid="a"))
-    left = tidied(mapping(known), known=Known(gone=frozenset({"alice"})), now=moment(5))
+    left = cleaned_up(mapping(known), owners=OwnerFacts(gone=frozenset({"alice"})), now=moment(5))
     assert isinstance(left, MappingStatus)
     assert left.presence == []
 
 
 def test_peoples_own_mappings_stay() -> None:
-    left = tidied(
+    left = cleaned_up(
         mapping(status(entry(), roles=at(0)), people=("dora",)),
-        known=Known(gone=frozenset({"alice"})),
+        owners=OwnerFacts(gone=frozenset({"alice"})),
         now=moment(5) + DAY,
     )
     assert isinstance(left, MappingStatus)
     assert left.credentials == []
-    assert tidied(mapping(left, people=("dora",)), known=Known(gone=frozenset({"dora"})), now=moment(9) + DAY) is None
+    assert (
+        cleaned_up(mapping(left, people=("dora",)), owners=OwnerFacts(gone=frozenset({"dora"})), now=moment(9) + DAY)
+        is None
+    )
 
 
 def test_a_run_whose_end_was_lost_is_over_after_two_days() -> None:
     scheduled = status(entry(), phase=MappingPhase.LIVE, uuid="a", live=at(0), existence=at(0), start_time=moment(0))
     now = moment(0) + 2 * DAY
-    assert tidied(mapping(scheduled), known=Known(), now=now - timedelta(seconds=1)) is None
-    ended = tidied(mapping(scheduled), known=Known(), now=now)
+    assert cleaned_up(mapping(scheduled), owners=OwnerFacts(), now=now - timedelta(seconds=1)) is None
+    ended = cleaned_up(mapping(scheduled), owners=OwnerFacts(), now=now)
     assert isinstance(ended, MappingStatus)
     assert (ended.phase, ended.end_time) == (MappingPhase.ENDED, now)
     instant = status(entry(source=Source.WEBHOOK), phase=MappingPhase.LIVE, uuid="a", live=at(0))
-    assert tidied(mapping(instant), known=Known(), now=now) is REMOVE
+    assert cleaned_up(mapping(instant), owners=OwnerFacts(), now=now) is REMOVE
     by_hand = status(entry(), phase=MappingPhase.LIVE)
-    assert tidied(mapping(by_hand), known=Known(), now=now) is None
+    assert cleaned_up(mapping(by_hand), owners=OwnerFacts(), now=now) is None
 
 
 def test_what_is_over_goes() -> None:
     tombstone = mapping(status(entry(), phase=MappingPhase.DELETED, existence=at(0)))
-    assert tidied(tombstone, known=Known(), now=moment(0) + DAY) is REMOVE
-    assert tidied(tombstone, known=Known(), now=moment(0) + DAY - timedelta(seconds=1)) is None
+    assert cleaned_up(tombstone, owners=OwnerFacts(), now=moment(0) + DAY) is REMOVE
+    assert cleaned_up(tombstone, owners=OwnerFacts(), now=moment(0) + DAY - timedelta(seconds=1)) is None
 
 
 @pytest.mark.parametrize(
@@ -97,8 +108,8 @@ def test_idle_is_what_nothing_was_heard_of_for_a_month(known: MappingStatus, idl
 
 def test_what_zoom_was_asked_about() -> None:
     known = mapping(status(entry(source=Source.WEBHOOK), entry("bob", source=Source.LOOKUP), existence=at(0)))
-    assert still_there(known, forgotten={"alice", "bob"}, now=moment(5)) is REMOVE
-    left = still_there(known, forgotten={"alice"}, now=moment(5))
+    assert after_check(known, missing={"alice", "bob"}, now=moment(5)) is REMOVE
+    left = after_check(known, missing={"alice"}, now=moment(5))
     assert isinstance(left, MappingStatus)
     assert ([one.name for one in left.credentials], left.event_times.existence) == (["bob"], at(5))
 
@@ -122,15 +133,15 @@ HOUR = timedelta(hours=1)
     ],
 )
 def test_what_webhooks_told_and_a_list_that_was_read_since_has_not(known: MappingStatus, names: set[str]) -> None:
-    assert unlisted(mapping(known), known=Known(read={"alice": moment(0) + HOUR})) == names
+    assert unlisted(mapping(known), owners=OwnerFacts(read={"alice": moment(0) + HOUR})) == names
 
 
 def test_past_meetings_go_when_zoom_does_not_list_them_any_more() -> None:
     past = status(entry(source=Source.WEBHOOK), existence=at(0), start_time=moment(100))
-    read = Known(read={"alice": moment(0) + HOUR})
-    assert tidied(mapping(past), known=read, now=moment(100) + DAY) is REMOVE
-    assert tidied(mapping(past), known=read, now=moment(99) + DAY) is None
-    assert tidied(mapping(past), known=Known(), now=moment(100) + DAY) is None
+    read = OwnerFacts(read={"alice": moment(0) + HOUR})
+    assert cleaned_up(mapping(past), owners=read, now=moment(100) + DAY) is REMOVE
+    assert cleaned_up(mapping(past), owners=read, now=moment(99) + DAY) is None
+    assert cleaned_up(mapping(past), owners=OwnerFacts(), now=moment(100) + DAY) is None
     ran = status(
         entry(source=Source.WEBHOOK),
         existence=at(0),
@@ -139,7 +150,7 @@ def test_past_meetings_go_when_zoom_does_not_list_them_any_more() -> None:
         uuid="a",
         end_time=moment(9),
     )
-    assert tidied(mapping(ran), known=Known(read={"alice": moment(9) + HOUR}), now=moment(9) + DAY) is REMOVE
+    assert cleaned_up(mapping(ran), owners=OwnerFacts(read={"alice": moment(9) + HOUR}), now=moment(9) + DAY) is REMOVE
 
 
 def test_a_running_meeting_stays_however_old_its_plan_and_whatever_lists_have() -> None:
@@ -151,5 +162,5 @@ def test_a_running_meeting_stays_however_old_its_plan_and_whatever_lists_have() 
         uuid="a",
         start_time=moment(2),
     )
-    read = Known(read={"alice": moment(2) + HOUR})
-    assert tidied(mapping(running), known=read, now=moment(2) + DAY) is None
+    read = OwnerFacts(read={"alice": moment(2) + HOUR})
+    assert cleaned_up(mapping(running), owners=read, now=moment(2) + DAY) is None

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 from meetingbots.mappings.decide.sync_schedule import (
+    ReadMeetings,
+    SyncFacts,
+    decide,
     due_at,
-    failed,
-    may_read,
     next_after,
     pending_request,
     retry_after,
-    stopped,
-    under_way,
 )
+from meetingbots.mappings.decide.sync_status import SyncStatus, failed, in_progress
 from meetingbots.models.credential import (
     Deauthorization,
     RemovalKind,
@@ -22,7 +22,7 @@ from meetingbots.models.credential import (
     UserRemoval,
     ZoomCredential,
 )
-from meetingbots.zoom.errors import Cause, PermanentError, TransientError
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
 
 from tests.unit.credentials.decide.credential_cases import credential
 
@@ -68,23 +68,40 @@ def synced(*, left: float, reason: str = "Synced", **other: Any) -> ZoomCredenti
     ],
 )
 def test_due(given: ZoomCredential, seconds: float) -> None:
-    assert due_at(given, now=NOW, tried_request="") == NOW + timedelta(seconds=seconds)
+    assert due_at(given, now=NOW) == NOW + timedelta(seconds=seconds)
 
 
-def test_a_read_that_broke_off_with_its_process_is_due() -> None:
+def refusal(given: ZoomCredential) -> SyncReason | None:
+    """Return why a read that is due is not made; None when it is made."""
+    plan = decide(SyncFacts(credential=given, now=NOW))
+    assert (plan.status is None) is (plan.action is not None)
+    return None if plan.status is None else plan.status.verdict.reason
+
+
+def test_a_read_that_another_process_did_not_finish_is_due() -> None:
     given = synced(left=40_000)
     meetings = given.status.meetings
     assert meetings is not None
-    broken = meetings.model_copy(update={"progress": SyncProgress(start_time=NOW, users_done=3)})
-    given = given.model_copy(update={"status": given.status.model_copy(update={"meetings": broken})})
-    assert due_at(given, now=NOW, tried_request="") == NOW
+    unfinished = meetings.model_copy(update={"progress": SyncProgress(start_time=NOW, users_done=3)})
+    given = given.model_copy(update={"status": given.status.model_copy(update={"meetings": unfinished})})
+    assert due_at(given, now=NOW) == NOW
 
 
-def test_a_long_read_leaves_what_is_known_true() -> None:
-    known = synced(left=5)
-    assert under_way(known).synced
-    first = under_way(credential(status={}))
+def test_a_long_read_keeps_the_previous_result_valid() -> None:
+    progress = SyncProgress(start_time=NOW)
+    assert in_progress(synced(left=5), progress).verdict.synced
+    first = in_progress(credential(status={}), progress).verdict
     assert (first.synced, first.reason) == (False, SyncReason.SYNCING)
+
+
+def test_a_read_that_is_not_due_is_requeued() -> None:
+    plan = decide(SyncFacts(credential=synced(left=300), now=NOW))
+    assert (plan.status, plan.action, plan.requeue_after) == (None, None, 300)
+
+
+def test_a_due_read_answers_the_pending_request() -> None:
+    plan = decide(SyncFacts(credential=synced(left=300, annotations=REQUEST), now=NOW))
+    assert plan.action == ReadMeetings("now")
 
 
 def ended(hours: float, *, renewed: float, **other: Any) -> ZoomCredential:
@@ -95,36 +112,37 @@ def ended(hours: float, *, renewed: float, **other: Any) -> ZoomCredential:
     return given.model_copy(update={"status": given.status.model_copy(update=status)})
 
 
-def test_after_the_end_of_a_consent_nothing_is_read() -> None:
-    why_not = may_read(ended(1, renewed=2))
-    assert why_not is not None
-    assert why_not.reason is SyncReason.CREDENTIAL_NOT_READY
-    assert may_read(ended(2, renewed=1)) is None
+def test_nothing_is_read_after_the_end_of_a_consent() -> None:
+    due = {"annotations": REQUEST}
+    assert refusal(ended(1, renewed=2, **due)) is SyncReason.CREDENTIAL_NOT_READY
+    assert refusal(ended(2, renewed=1, **due)) is None
 
 
 @pytest.mark.parametrize(("hours", "renewed", "due"), [(2, 1, True), (1, 2, False), (13, 1, False)])
-def test_what_went_with_a_consent_is_read_again_once_it_is_back(hours: float, renewed: float, due: bool) -> None:
-    assert (due_at(ended(hours, renewed=renewed), now=NOW, tried_request="") == NOW) is due
+def test_a_returned_consent_is_due_at_once(hours: float, renewed: float, due: bool) -> None:
+    assert (due_at(ended(hours, renewed=renewed), now=NOW) == NOW) is due
 
 
-def test_request_that_was_tried_in_vain_waits_for_its_retry() -> None:
+def test_a_request_whose_read_failed_waits_for_its_retry() -> None:
     given = synced(left=300, reason="SyncFailed", annotations=REQUEST)
-    assert due_at(given, now=NOW, tried_request="now") == NOW + timedelta(seconds=300)
+    assert due_at(given, now=NOW, attempted_request="now") == NOW + timedelta(seconds=300)
 
 
-def test_handled_request_is_over() -> None:
+def test_a_handled_request_is_not_pending() -> None:
     assert pending_request(credential(annotations=REQUEST, status={})) == "now"
     assert pending_request(credential(annotations=REQUEST, status={"lastHandledSyncRequest": "now"})) == ""
 
 
-def test_stopped() -> None:
-    assert stopped(credential()) is None
-    disabled = stopped(credential(level="Account"))
-    assert disabled is not None
-    assert disabled.reason is SyncReason.SYNC_DISABLED
-    suspended = stopped(credential(suspend=True))
-    assert suspended is not None
-    assert suspended.reason is SyncReason.SUSPENDED
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (credential(status={}), None),
+        (credential(level="Account", status={}), SyncReason.SYNC_DISABLED),
+        (credential(suspend=True, status={}), SyncReason.SUSPENDED),
+    ],
+)
+def test_disabled_and_suspended_credentials_are_not_read(given: ZoomCredential, reason: SyncReason | None) -> None:
+    assert refusal(given) is reason
 
 
 @pytest.mark.parametrize(
@@ -136,10 +154,9 @@ def test_stopped() -> None:
         ("False", "ZoomUnavailable", False),
     ],
 )
-def test_may_read(status: str, reason: str, may: bool) -> None:
+def test_the_condition_ready_decides(status: str, reason: str, may: bool) -> None:
     given = credential(status={"conditions": [condition("Ready", status, reason)]})
-    assert (may_read(given) is None) is may
-    assert may_read(credential(status={})) is None
+    assert (refusal(given) is None) is may
 
 
 def test_next_read_is_spread() -> None:
@@ -147,18 +164,22 @@ def test_next_read_is_spread() -> None:
     assert next_after(credential(), finished=NOW, jitter=1) == NOW + timedelta(hours=21, minutes=36)
 
 
+def failure(error: ZoomError) -> SyncStatus:
+    return failed(synced(left=5), error, retry=NOW)
+
+
 def test_failures() -> None:
     scopes = PermanentError(Cause.SCOPES_MISSING, message="scopes lack", scopes=("a:b",))
-    assert failed(scopes).reason is SyncReason.SCOPES_MISSING
+    assert failure(scopes).verdict.reason is SyncReason.SCOPES_MISSING
     assert retry_after(scopes, failures=1, now=NOW) == NOW + timedelta(minutes=10)
     away = TransientError(Cause.UNAVAILABLE, message="away")
-    assert failed(away).reason is SyncReason.SYNC_FAILED
+    assert failure(away).verdict.reason is SyncReason.SYNC_FAILED
     assert retry_after(away, failures=2, now=NOW) == NOW + timedelta(seconds=10)
     limited = TransientError(Cause.RATE_LIMITED, message="x", retry_after=77.0)
     assert retry_after(limited, failures=2, now=NOW) == NOW + timedelta(seconds=77)
 
 
-def test_a_credential_that_was_made_anew_reads_once_more_soon() -> None:
+def test_a_recreated_credential_reads_again_after_a_minute() -> None:
     soon = NOW + timedelta(seconds=60)
     old = credential(status={"lastRefreshTime": (NOW - timedelta(hours=1)).isoformat()})
     created = old.metadata.model_copy(update={"creation_timestamp": NOW - timedelta(seconds=5)})
@@ -171,9 +192,9 @@ def test_a_credential_that_was_made_anew_reads_once_more_soon() -> None:
     assert next_after(first, finished=NOW, jitter=0) == NOW + timedelta(days=1)
 
 
-def test_that_nothing_is_read_for_a_user_who_went_is_told_at_once() -> None:
+def test_a_removed_user_is_reported_at_once() -> None:
     gone = synced(left=40_000)
     removal = UserRemoval(time=NOW, kind=RemovalKind.DEACTIVATED)
     gone = gone.model_copy(update={"status": gone.status.model_copy(update={"user_removal": removal})})
-    assert due_at(gone, now=NOW, tried_request="") == NOW
-    assert may_read(gone) is not None
+    assert due_at(gone, now=NOW) == NOW
+    assert refusal(gone) is SyncReason.CREDENTIAL_NOT_READY

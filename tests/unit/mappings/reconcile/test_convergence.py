@@ -15,11 +15,10 @@ from typing import Any, cast
 import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meetingbots.credentials.sessions.access_tokens import AccessToken
+from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTokens
 from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
-from meetingbots.mappings.reconcile.sweeper import MappingSweeper
-from meetingbots.mappings.reconcile.sync_diff import sync_meetings
+from meetingbots.mappings.reconcile.meeting_sync import MeetingSync
 from meetingbots.mappings.writer import MappingWriter
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import SyncProgress, ZoomCredential
@@ -37,6 +36,7 @@ from meetingbots.zoom.webhooks.events import parse_event
 from pydantic import SecretStr
 
 from tests.unit.fake_kube import FakeKube
+from tests.unit.mappings.reconcile.mapping_harness import sessions_of, sweeper_of, writer_of
 from tests.unit.receiver.receiver_harness import CLIENT, NOW, credential, milliseconds
 from tests.zoomsim import events as bodies
 from tests.zoomsim.listing import listed_times
@@ -138,18 +138,13 @@ class Zoom:
 
 @dataclass
 class Tokens:
-    """A user's access tokens."""
+    """Access tokens that name their user."""
 
-    user: str = ""
-
-    async def get(self, key: Key | None = None) -> AccessToken:
-        user = self.user or next(user for user, name in OURS.items() if key is not None and name == key.name)
+    async def get(self, key: Key) -> AccessToken:
+        user = next(user for user, name in OURS.items() if name == key.name)
         return AccessToken(
             token=SecretStr(user), expires_at=NOW + timedelta(days=1), api_url="", user_id=user, account_id="A1"
         )
-
-    def refuse(self, access: AccessToken) -> None:
-        raise AssertionError("no token is refused here")
 
 
 @dataclass
@@ -180,16 +175,16 @@ class Cluster:
     async def sync(self, services: OperatorContext) -> None:
         async def progress(_: SyncProgress) -> None: ...
 
-        for user, name in OURS.items():
+        for name in OURS.values():
             item = self.kube.peek(CREDENTIALS, namespace="team", name=name)
             assert item is not None
-            await sync_meetings(
-                services=services,
-                credential=ZoomCredential.from_object(item),
-                tokens=Tokens(user),
-                now=NOW + SYNC_AT,
-                progress=progress,
+            sync = MeetingSync(
+                kube=services.kube,
+                writer=writer_of(services),
+                credentials=services.caches.credentials,
+                open_session=sessions_of(services, cast("AccessTokens", Tokens())).session,
             )
+            await sync.run(ZoomCredential.from_object(item), start=NOW + SYNC_AT, progress=progress)
 
     def services(self, http: httpx.AsyncClient) -> OperatorContext:
         api = ZoomAPI(http)
@@ -232,8 +227,8 @@ async def after(story: Story, arriving: list[dict[str, Any]], *, sweep: bool) ->
         services = cluster.services(http)
         await cluster.sync(services)
         if sweep:
-            tidying = MappingSweeper(services=services, access_tokens=cast("Any", Tokens()), jitter=lambda: 0.5)
-            await tidying.reconcile(Key("", ""))
+            sessions = sessions_of(services, cast("AccessTokens", Tokens()))
+            await sweeper_of(services, sessions=sessions).reconcile(Key("", ""))
     return cluster
 
 

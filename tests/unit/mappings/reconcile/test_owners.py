@@ -11,13 +11,15 @@ from meetingbots.kube.errors import ExpiredError, UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.mappings.recently_deleted import KEPT_SECONDS, RecentlyDeletedMappings
 from meetingbots.mappings.reconcile.manual_entries import ManualEntries
+from meetingbots.mappings.reconcile.sweeper import MappingSweeper
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.runtime.object_cache import Key
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, Bench, Operator
 from tests.unit.fake_kube import FakeKube
+from tests.unit.mappings.reconcile.mapping_harness import sessions_of, sweeper_of, writer_of
+from tests.unit.mappings.reconcile.test_meeting_sync import PMI, Ground, Zoom, credential, ids
 from tests.unit.mappings.reconcile.test_sweeper import MEETING, SWEEP, entry, put, seen
-from tests.unit.mappings.reconcile.test_sync_diff import PMI, Ground, Zoom, credential, ids
 
 OLD = {"apiVersion": "meetingbots.dev/v1alpha1", "kind": "ZoomCredential", "name": "alice", "uid": "uid-before"}
 
@@ -123,18 +125,21 @@ async def test_a_credential_that_is_back_adopts_at_once_and_once(bench: Bench) -
     assert bench.kube.count("list", MAPPINGS) == before
 
 
-def note(operator: Operator, bench: Bench, *, name: str = MEETING) -> None:
-    """The garbage collector takes a mapping of a running meeting, and the watch tells of it."""
+def sweeper_with_deleted(operator: Operator, bench: Bench, *, name: str = MEETING) -> MappingSweeper:
+    """The garbage collector deletes a mapping of a running meeting, and the watch reports that."""
     item = bench.kube.peek(MAPPINGS, namespace="team", name=name)
     assert item is not None
     bench.kube.remove(MAPPINGS, namespace="team", name=name)
-    operator.services.caches.gone_mappings.note(item)
+    deleted = RecentlyDeletedMappings(clock=lambda: 0.0)
+    deleted.add(item)
+    sessions = sessions_of(operator.services, operator.tokens)
+    return sweeper_of(operator.services, sessions=sessions, recently_deleted=deleted)
 
 
 async def test_a_running_meeting_that_was_collected_is_put_back(bench: Bench) -> None:
-    operator, tidy = await seen(bench)
+    operator, _ = await seen(bench)
     owned(bench, phase="Live", uuid="run-1")
-    note(operator, bench)
+    tidy = sweeper_with_deleted(operator, bench)
     await tidy.reconcile(KEY)
     item = bench.kube.peek(MAPPINGS, namespace="team", name=MEETING)
     assert item is not None
@@ -144,17 +149,17 @@ async def test_a_running_meeting_that_was_collected_is_put_back(bench: Bench) ->
 
 
 async def test_a_meeting_that_was_removed_otherwise_is_not_put_back(bench: Bench) -> None:
-    operator, tidy = await seen(bench)
+    operator, _ = await seen(bench)
     owned(bench, MEETING, {**OLD, "uid": alice(bench)})
-    note(operator, bench)
+    tidy = sweeper_with_deleted(operator, bench)
     await tidy.reconcile(KEY)
     assert uids(bench.kube) is None
 
 
 async def test_what_was_written_meanwhile_stands(bench: Bench) -> None:
-    operator, tidy = await seen(bench)
+    operator, _ = await seen(bench)
     owned(bench, phase="Live", uuid="run-1")
-    note(operator, bench)
+    tidy = sweeper_with_deleted(operator, bench)
     owned(bench, phase="Ended", uuid="run-1")
     await tidy.reconcile(KEY)
     item = bench.kube.peek(MAPPINGS, namespace="team", name=MEETING)
@@ -183,13 +188,13 @@ def test_what_is_gone_is_remembered_for_two_minutes() -> None:
     now = [0.0]
     gone = RecentlyDeletedMappings(clock=lambda: now[0])
     item = {"metadata": {"namespace": "team", "name": MEETING, "ownerReferences": [OLD]}}
-    assert gone.note(item) == {KEY: "uid-before"}
-    assert gone.note({"metadata": {"namespace": "team", "name": "1"}}) == {}
+    assert gone.add(item) == {KEY: "uid-before"}
+    assert gone.add({"metadata": {"namespace": "team", "name": "1"}}) == {}
     assert gone.take(Key("team", "bob"), uid="uid-bob") == []
     now[0] = KEPT_SECONDS - 1
     assert gone.take(KEY, uid="uid-anew") == [item]
     assert gone.take(KEY, uid="uid-anew") == []
-    gone.note(item)
+    gone.add(item)
     now[0] += KEPT_SECONDS + 1
     assert gone.take(KEY, uid="uid-anew") == []
 
@@ -247,7 +252,7 @@ async def test_owners_go_once_people_have_a_say(bench: Bench) -> None:
         pauses.append(seconds)
 
     with pytest.raises(Stop):
-        await ManualEntries(services=operator.services, namespace=None, sleep=sleep).run()
+        await ManualEntries(kube=kube, writer=writer_of(operator.services), namespace=None, sleep=sleep).run()
     assert uids(kube) == []
     assert uids(kube, "82222222222") == ["uid-before"]
     assert kube.positions[-1] == "9", "it goes on where it was"

@@ -7,14 +7,16 @@ from typing import Any
 
 import httpx
 import pytest
+from meetingbots.credentials.reconcile.reactivation import UserReactivation
 from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
-from meetingbots.mappings.reconcile.sweeper import MappingSweeper, first_sweeps
+from meetingbots.mappings.reconcile.sweeper import MappingSweeper
 from meetingbots.models.base import format_time
 from meetingbots.runtime.object_cache import Key
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, START, Bench, Operator
 from tests.unit.fake_kube import Call
+from tests.unit.mappings.reconcile.mapping_harness import sessions_of, sweeper_of
 
 SWEEP = Key("", "")
 MEETING = "81234567890"
@@ -68,7 +70,11 @@ def entries(bench: Bench, name: str = MEETING) -> list[str] | None:
 
 
 def tidying(operator: Operator) -> MappingSweeper:
-    return MappingSweeper(services=operator.services, access_tokens=operator.tokens, jitter=lambda: 0.5)
+    return sweeper_of(
+        operator.services,
+        sessions=sessions_of(operator.services, operator.tokens),
+        reactivation=UserReactivation(services=operator.services, access_tokens=operator.tokens),
+    )
 
 
 async def seen(bench: Bench) -> tuple[Operator, MappingSweeper]:
@@ -84,11 +90,6 @@ def say(bench: Bench, operator: Operator, **status: Any) -> None:
     assert item is not None
     item["status"] |= status
     operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, item))
-
-
-async def test_all_namespaces_are_one_sweep_and_each_served_one_its_own() -> None:
-    assert first_sweeps((None,)) == (SWEEP,)
-    assert first_sweeps(("a", "b")) == (Key("a", ""), Key("b", ""))
 
 
 async def test_a_credential_that_is_gone_takes_its_entries_along(bench: Bench) -> None:

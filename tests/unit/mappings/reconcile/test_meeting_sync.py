@@ -7,13 +7,14 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from meetingbots.credentials.sessions.access_tokens import AccessToken
+from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTokens
 from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import MAPPINGS
-from meetingbots.mappings.reconcile.sync_diff import SyncResult, sync_meetings
+from meetingbots.mappings.reconcile.meeting_sync import MeetingSync, SyncResult
 from meetingbots.models.credential import SyncProgress, ZoomCredential
 from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
 from meetingbots.runtime.metrics import Metrics
+from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.errors import TransientError
@@ -21,6 +22,7 @@ from meetingbots.zoom.http.transport import new_http_client
 from pydantic import SecretStr
 
 from tests.unit.fake_kube import Call, FakeKube
+from tests.unit.mappings.reconcile.mapping_harness import sessions_of, writer_of
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 PMI = "1234567890"
@@ -88,10 +90,10 @@ class Tokens:
     access: AccessToken
     refused: list[str]
 
-    async def get(self) -> AccessToken:
+    async def get(self, _: Key) -> AccessToken:
         return self.access
 
-    def refuse(self, access: AccessToken) -> None:
+    def invalidate(self, _: Key, access: AccessToken) -> None:
         self.refused.append(access.user_id)
 
 
@@ -129,14 +131,18 @@ class Ground:
                 user_id="U1",
                 account_id="A1",
             )
-            source = Tokens(access, self.refused)
+            tokens = Tokens(access, self.refused)
 
             async def progress(made: SyncProgress) -> None:
                 self.progress.append(made)
 
-            return await sync_meetings(
-                services=services, credential=self.credential, tokens=source, now=now, progress=progress
+            sync = MeetingSync(
+                kube=services.kube,
+                writer=writer_of(services),
+                credentials=services.caches.credentials,
+                open_session=sessions_of(services, cast("AccessTokens", tokens)).session,
             )
+            return await sync.run(self.credential, start=now, progress=progress)
 
     def mapping(self, name: str) -> dict[str, Any] | None:
         return self.kube.peek(MAPPINGS, namespace="team", name=name)
@@ -196,8 +202,7 @@ def entry(source: str, name: str = "alice") -> dict[str, str]:
 async def test_meetings_and_personal_id_are_mapped(ground: Ground) -> None:
     ground.zoom.meetings = ids(range(2))
     result = await ground.sync()
-    assert (result.count, result.pmi, result.written, result.removed) == (3, PMI, 3, 0)
-    assert result.finished == START + timedelta(seconds=3)
+    assert (result.count, result.user.pmi, result.written, result.removed) == (3, PMI, 3, 0)
     assert ground.entries(ids([0])[0]) == [entry("Sync")]
     assert ground.entries(PMI) == [entry("PMI")]
     assert "confidential" not in str(ground.mapping(ids([0])[0]))
@@ -302,7 +307,7 @@ async def test_a_changed_personal_id_leaves_the_old_one(ground: Ground) -> None:
     await ground.sync()
     ground.zoom.pmi = "2223334445"
     result = await ground.sync(after=timedelta(days=1))
-    assert result.pmi == "2223334445"
+    assert result.user.pmi == "2223334445"
     assert ground.mapping(PMI) is None
     assert ground.entries("2223334445") == [entry("PMI")]
 
@@ -348,7 +353,7 @@ def account(ground: Ground) -> Ground:
 
 async def test_an_account_is_walked_user_by_user(account: Ground) -> None:
     result = await account.sync()
-    assert (result.count, result.written, result.pmi) == (8, 8, PMI)
+    assert (result.count, result.written, result.user.pmi) == (8, 8, PMI)
     for name in ids([1, 2, 3, 4]):
         assert account.entries(name) == [entry("Sync", "all")]
     assert account.entries("2000000001") == [entry("PMI", "all")]
