@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -11,7 +12,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-from meetingbots.runtime.probes import probe_routes
+from meetingbots.runtime.probes import PROBE_PATHS, probe_routes
 from meetingbots.zoom.webhooks.signature import REQUEST_ID_HEADER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -50,7 +51,10 @@ def application(
 
 @asynccontextmanager
 async def serve(app: web.Application, *, host: str, port: int) -> AsyncIterator[int]:
-    """Serve while the context lasts; yield the port (port 0: any). Running requests are finished at the end."""
+    """Serve while the context lasts; yield the port. Running requests are finished at the end.
+
+    An empty host means all addresses, of IPv4 and IPv6; port 0 means any port. Raises `OSError`.
+    """
     _server_log.addFilter(_without_values)
     runner = web.AppRunner(
         app,
@@ -67,12 +71,19 @@ async def serve(app: web.Application, *, host: str, port: int) -> AsyncIterator[
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host=host, port=port, backlog=_BACKLOG)
-        await site.start()
-        yield site.port
+        listener = _listen(host, port)
+        await web.SockSite(runner, listener, backlog=_BACKLOG).start()
+        yield listener.getsockname()[1]
     finally:
         await runner.cleanup()
         _server_log.removeFilter(_without_values)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
 
 
 class AccessLog(AbstractAccessLogger):
@@ -84,9 +95,10 @@ class AccessLog(AbstractAccessLogger):
         return self.logger.isEnabledFor(logging.INFO)
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        """Log the path as it was sent, escaped, without its query."""
+        """Log the path as it was sent, escaped, without its query. Successful probes are logged at DEBUG only."""
         request_id = request.headers.get(REQUEST_ID_HEADER, "")
-        self.logger.info(
+        self.logger.log(
+            logging.DEBUG if request.path in PROBE_PATHS and response.status == 200 else logging.INFO,
             "%s %s %d %.3fs %s",
             request.method[:16],
             request.rel_url.raw_path[:_MAX_PATH_LOGGED],

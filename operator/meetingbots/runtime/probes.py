@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from meetingbots.runtime.metrics import Metrics
+
+PROBE_PATHS: Final = ("/healthz", "/readyz")
 
 
 @asynccontextmanager
@@ -35,7 +38,8 @@ async def serve_health(*, healthy: Callable[[], bool], ready: Callable[[], bool]
 
 def probe_routes(*, healthy: Callable[[], bool], ready: Callable[[], bool]) -> list[web.RouteDef]:
     """/healthz and /readyz: 200 while the condition holds, else 503."""
-    return [web.get("/healthz", _probe(healthy)), web.get("/readyz", _probe(ready))]
+    healthz, readyz = PROBE_PATHS
+    return [web.get(healthz, _probe(healthy)), web.get(readyz, _probe(ready))]
 
 
 def _probe(holds: Callable[[], bool]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -195,7 +195,7 @@ class OperatorSettings(Settings):
 class ReceiverSettings(Settings):
     """Settings of ``meetingbots webhook``."""
 
-    host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a Pod's own address
+    host: str = Field(default="", description="address to listen on; empty: all IPv4 and IPv6 addresses")
     port: int = Field(default=8080, ge=0, le=65535, description="port of the webhook and connect pages")
     zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base URL of Zoom's OAuth endpoints")
     allowed_return_url_hosts: Names = Field(

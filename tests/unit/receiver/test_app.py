@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -131,6 +132,40 @@ async def test_requests_beyond_the_limits(app: web.Application, webhook: Webhook
     async with serve(app, host=HOST, port=0) as port:
         assert (await _raw(port, request_head)).split(b" ")[1] == b"400"
     assert not webhook.came.is_set()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+async def test_it_listens_on_all_address_families(
+    app: web.Application, session: aiohttp.ClientSession, host: str
+) -> None:
+    async with serve(app, host="", port=0) as port:
+        assert (await session.get(f"http://{host}:{port}/healthz")).status == 200
+
+
+async def test_it_listens_on_an_ipv6_address(app: web.Application, session: aiohttp.ClientSession) -> None:
+    async with serve(app, host="::1", port=0) as port:
+        assert (await session.get(f"http://[::1]:{port}/healthz")).status == 200
+
+
+async def test_where_ipv6_is_missing_it_listens_on_ipv4(
+    app: web.Application, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    async with serve(app, host="", port=0) as port:
+        assert (await session.get(f"http://127.0.0.1:{port}/healthz")).status == 200
+
+
+async def test_successful_probes_are_not_logged_at_info(
+    app: web.Application, ready: list[bool], session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with serve(app, host=HOST, port=0) as port:
+        await session.get(f"http://{HOST}:{port}/healthz")
+        await session.get(f"http://{HOST}:{port}/readyz")
+        assert "GET" not in caplog.text
+        ready[0] = False
+        await session.get(f"http://{HOST}:{port}/readyz")
+        assert "GET /readyz 503" in caplog.text
 
 
 async def test_answers_do_not_tell_which_server_it_is(app: web.Application, session: aiohttp.ClientSession) -> None:
