@@ -1,7 +1,8 @@
-"""The example bot: joins a meeting at the Zoom simulator, stays until it ends, and says in plain words how it went.
+"""The example bot: joins a meeting at the Zoom simulator, stays until its end, and prints how it went.
 
-It shows what MeetingBots promises to a bot: everything it needs is in its environment, SIGTERM means leave, and the
-last log line says why it ended. Exit codes: 0 done, 1 refused, 75 "give me new tokens and let me try again".
+It shows the contract between MeetingBots and a bot: the environment holds everything the bot needs, SIGTERM means
+leave, and the last log line says why the bot ended. Exit codes: 0 done, 1 refused, 75 requests a new Pod with new
+tokens.
 """
 
 import json
@@ -12,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 
-TRY_AGAIN = 75  # EX_TEMPFAIL: the operator makes a new Pod with new tokens
+TRY_AGAIN = 75  # EX_TEMPFAIL: the operator creates a new Pod with new tokens
 USER_NOT_IN_MEETING = 501
 CONNECT_SECONDS = 15.0
 POLL_SECONDS = 0.5
@@ -20,11 +21,11 @@ STATES_INSIDE = ("recording", "waiting_room", "asks_host")
 
 
 class Leave(Exception):  # noqa: N818 - it is a request, not an error
-    """SIGTERM came: the bot is to leave."""
+    """SIGTERM: the bot must leave."""
 
 
 def main() -> int:
-    """Join, stay, leave; give the exit code."""
+    """Join, stay, leave; return the exit code."""
     signal.signal(signal.SIGTERM, on_sigterm)
     base = os.environ.get("ZOOM_SIMULATOR_URL", "").rstrip("/")
     if not base:
@@ -42,7 +43,7 @@ def main() -> int:
 
 
 def what_to_present() -> dict[str, str]:
-    """Gather what the operator put into the environment; an empty value means there is none."""
+    """Read what the operator put into the environment; an empty value means that there is none."""
     kinds = ("join_token", "obf_token", "zak", "live_streaming_token", "local_archiving_token")
     given = {key: os.environ.get(f"ZOOM_{key.upper()}", "") for key in ("meeting_id", "display_name", *kinds)}
     given["passcode"] = os.environ.get("ZOOM_MEETING_PASSCODE", "")
@@ -62,11 +63,11 @@ def stay(base: str, visit: dict[str, object]) -> int:
             say("Recording" if before == "recording" else f"Not recording yet: {visit['reason']}", 0)
         if time.monotonic() >= until:
             ask(base, "POST", f"participants/{visit['id']}/leave", {})
-            return say("Stayed as long as it was told to: left the meeting", 0)
+            return say("Stayed for BOT_STAY_SECONDS: left the meeting", 0)
         time.sleep(POLL_SECONDS)
         visit = ask(base, "GET", f"participants/{visit['id']}")
     if visit["state"] == "removed":
-        return say(f"Put out of the meeting: {visit['reason']}", TRY_AGAIN)
+        return say(f"Removed from the meeting: {visit['reason']}", TRY_AGAIN)
     return say(f"Over: {visit['reason']}", 0 if visit["state"] in ("ended", "left") else 1)
 
 
@@ -77,7 +78,7 @@ def refused(visit: dict[str, object]) -> int:
 
 
 def ask(base: str, method: str, path: str, content: dict[str, str] | None = None) -> dict[str, object]:
-    """Call the simulator; while there is no connection, try again for a few seconds."""
+    """Call the simulator; without a connection, try again for a few seconds."""
     data = None if content is None else json.dumps(content).encode()
     until = time.monotonic() + CONNECT_SECONDS
     while True:
@@ -87,7 +88,7 @@ def ask(base: str, method: str, path: str, content: dict[str, str] | None = None
                 found: dict[str, object] = json.load(answer)
                 return found
         except urllib.error.HTTPError:
-            raise  # an answer, if not a good one
+            raise  # an answer, though an error
         except OSError:
             if time.monotonic() >= until:
                 raise
@@ -95,13 +96,13 @@ def ask(base: str, method: str, path: str, content: dict[str, str] | None = None
 
 
 def say(what: str, code: int) -> int:
-    """Print a line at once (Kubernetes takes the last ones as the termination message) and pass the exit code on."""
+    """Print a line at once (Kubernetes uses the last ones as the termination message) and return the exit code."""
     print(what, flush=True)
     return code
 
 
 def on_sigterm(_number: int, _frame: object) -> None:
-    """Turn SIGTERM into an exception that ends whatever the bot is doing; a second one changes nothing."""
+    """Turn SIGTERM into an exception that ends any call; a second SIGTERM changes nothing."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Leave
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from meetingbots.kube.secret_values import SecretValueError, secret_value, value_of
 
-from tests.unit.bots.reconcile.bot_harness import Bench
+from tests.unit.bots.reconcile.bot_harness import BotHarness
 
 
 def secret(**data: str) -> dict[str, Any]:
@@ -39,11 +39,11 @@ def test_what_is_wrong_is_said_without_quoting(item: dict[str, Any], words: str)
 
 
 async def test_a_secret_is_read_by_name() -> None:
-    bench = Bench()
-    bench.put_secret("links", url="hush\n")
-    found = await secret_value(bench.cluster, namespace="team", name="links", key="url")
+    harness = BotHarness()
+    harness.put_secret("links", url="hush\n")
+    found = await secret_value(harness.cluster, namespace="team", name="links", key="url")
     assert found.get_secret_value() == "hush"
     with pytest.raises(SecretValueError, match=r"Secret other does not exist\."):
-        await secret_value(bench.cluster, namespace="team", name="other", key="url")
+        await secret_value(harness.cluster, namespace="team", name="other", key="url")
     with pytest.raises(SecretValueError, match=r"Secret links does not exist\."):
-        await secret_value(bench.cluster, namespace="elsewhere", name="links", key="url")
+        await secret_value(harness.cluster, namespace="elsewhere", name="links", key="url")

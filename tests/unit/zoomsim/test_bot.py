@@ -134,7 +134,7 @@ def test_sigterm_leaves_the_meeting(zoom: SimClient, start: Callable[..., Bot]) 
 
 def test_stays_as_long_as_it_is_told(zoom: SimClient, start: Callable[..., Bot]) -> None:
     code, lines = start(ZOOM_JOIN_TOKEN=join_token(zoom), BOT_STAY_SECONDS="0.1").ended()
-    assert (code, lines[-1]) == (0, "Stayed as long as it was told to: left the meeting")
+    assert (code, lines[-1]) == (0, "Stayed for BOT_STAY_SECONDS: left the meeting")
     state_of_bot(zoom, "left")
 
 
@@ -152,7 +152,7 @@ def test_501_and_being_put_out_ask_for_new_tokens(zoom: SimClient, start: Callab
     state_of_bot(zoom, "recording")
     zoom.put_out(zoom.participants()[0].id)
     code, lines = bot.ended()
-    assert (code, lines[-1]) == (75, "Put out of the meeting: removed by the host")
+    assert (code, lines[-1]) == (75, "Removed from the meeting: removed by the host")
 
 
 def test_zak_and_the_rest_are_presented(zoom: SimClient, start: Callable[..., Bot]) -> None:

@@ -17,7 +17,7 @@ EVERY_NAME = [
 OPEN = {"ZOOM_MEETING_ID", "ZOOM_DISPLAY_NAME"}
 
 
-def test_every_variable_is_set_and_what_is_secret_comes_from_the_secret() -> None:
+def test_every_variable_is_set_and_secret_values_come_from_the_secret() -> None:
     env = variables(meeting_id="81234567890", display_name="Notetaker", secret_name="pod-zoom")
     assert [item["name"] for item in env] == EVERY_NAME
     for item in env:
@@ -29,13 +29,13 @@ def test_every_variable_is_set_and_what_is_secret_comes_from_the_secret() -> Non
     assert set(FROM_SECRET) == ALL - OPEN
 
 
-def test_a_display_name_is_shown_as_it_was_written() -> None:
+def test_kubernetes_does_not_expand_a_display_name() -> None:
     for name, value in (("$(HOME) $$ 5$", "$$(HOME) $$$$ 5$$"), ("Ünï", "Ünï"), ("a b", "a b")):
         env = variables(meeting_id="81234567890", display_name=name, secret_name="s")
         assert env[1] == {"name": "ZOOM_DISPLAY_NAME", "value": value}
 
 
-def test_secret_values_has_every_key_empty_where_there_is_nothing() -> None:
+def test_secret_values_has_every_key() -> None:
     values = secret_values(passcode=None, registrant_token=None, tokens={}, reason="")
     assert list(values) == list(FROM_SECRET)
     assert {value.get_secret_value() for value in values.values()} == {""}

@@ -56,7 +56,7 @@ def test_values_are_in_its_data_only() -> None:
 
 
 @pytest.mark.parametrize("delivery", [FULL, BARE, replace(FULL, kinds=(), issued_at=None, credential=None)])
-def test_what_was_delivered_can_be_read_again(delivery: Delivery) -> None:
+def test_a_delivery_survives_the_round_trip(delivery: Delivery) -> None:
     assert read_delivery(json.loads(json.dumps(secret(delivery)))) == delivery
 
 
@@ -73,6 +73,6 @@ def test_what_was_delivered_can_be_read_again(delivery: Delivery) -> None:
         },
     ],
 )
-def test_a_foreign_secret_is_not_taken_for_a_delivery(metadata: dict[str, Any]) -> None:
+def test_a_foreign_secret_is_no_delivery(metadata: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read_delivery({"metadata": metadata})

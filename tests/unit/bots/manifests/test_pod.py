@@ -109,7 +109,7 @@ def test_a_template_may_override_the_defaults() -> None:
     assert pod["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "false"
 
 
-def test_who_tolerates_everything_is_not_cut_short() -> None:
+def test_an_unlimited_toleration_stays_alone() -> None:
     assert build(with_bot(tolerations=[{"operator": "Exists"}]))["spec"]["tolerations"] == [{"operator": "Exists"}]
     other = {"operator": "Exists", "effect": "NoSchedule"}
     assert len(build(with_bot(tolerations=[other]))["spec"]["tolerations"]) == 3
@@ -122,12 +122,12 @@ def test_a_container_that_asks_for_root_gets_it() -> None:
     assert "runAsNonRoot" not in container(strict)["securityContext"]
 
 
-def test_added_capabilities_are_all_that_is_left() -> None:
+def test_all_capabilities_but_the_added_ones_are_dropped() -> None:
     pod = build(with_bot({"securityContext": {"capabilities": {"add": ["SYS_NICE"]}}}))
     assert container(pod)["securityContext"]["capabilities"] == {"add": ["SYS_NICE"], "drop": ["ALL"]}
 
 
-def test_a_privileged_container_is_left_as_it_is() -> None:
+def test_a_privileged_container_gets_no_security_defaults() -> None:
     pod = build(with_bot({"securityContext": {"privileged": True}}))
     assert container(pod)["securityContext"] == {"privileged": True}
 
@@ -178,7 +178,7 @@ def test_the_pod_is_owned_by_the_bot() -> None:
     }
 
 
-def test_our_environment_comes_behind_the_templates_so_that_args_can_use_it() -> None:
+def test_our_environment_follows_the_templates() -> None:
     template = with_bot({"env": [{"name": "A", "value": "1"}], "args": ["--join-token", "$(ZOOM_JOIN_TOKEN)"]})
     made = container(build(template, displayName="5$ bot"))
     assert made["env"][0] == {"name": "A", "value": "1"}
@@ -263,7 +263,7 @@ def test_without_any_image_it_says_so() -> None:
         build(None, image="")
 
 
-def test_nulls_are_as_good_as_nothing() -> None:
+def test_null_counts_as_absent() -> None:
     template = with_bot(
         {"env": None, "securityContext": None, "imagePullPolicy": None, "terminationMessagePolicy": None},
         restartPolicy=None,
@@ -282,7 +282,7 @@ def test_nulls_are_as_good_as_nothing() -> None:
     assert made == expected
 
 
-def test_the_fingerprint_tells_what_changes_the_pod() -> None:
+def test_the_fingerprint_covers_everything_that_changes_the_pod() -> None:
     def of(meeting_id: str = MEETING, **spec: Any) -> str:
         return spec_hash(bot(**spec), meeting_id=meeting_id, settings=PodSettings(bot_image="i"))
 
@@ -354,7 +354,7 @@ TEMPLATES = st.fixed_dictionaries({}, optional={"metadata": SHAPED, "spec": SPEC
 
 @settings(max_examples=400, deadline=None)
 @given(TEMPLATES)
-def test_any_template_gives_a_pod_or_a_sentence(template: dict[str, Any]) -> None:
+def test_any_template_gives_a_pod_or_a_template_error(template: dict[str, Any]) -> None:
     try:
         pod = build(template)
     except TemplateError:
@@ -366,7 +366,7 @@ def test_any_template_gives_a_pod_or_a_sentence(template: dict[str, Any]) -> Non
     json.dumps(pod)
 
 
-def test_the_authors_template_is_merged_into_the_clusters() -> None:
+def test_a_template_is_merged_over_the_default_template() -> None:
     default = {
         "metadata": {"labels": {"team": "bots"}},
         "spec": {
@@ -388,7 +388,7 @@ def test_the_authors_template_is_merged_into_the_clusters() -> None:
     assert made["spec"]["containers"][1]["securityContext"]["allowPrivilegeEscalation"] is False
 
 
-def test_what_cannot_be_merged_is_told_with_its_place() -> None:
+def test_a_merge_error_names_the_field() -> None:
     with pytest.raises(TemplateError, match=r"template\.spec\.containers\[1\] has no name"):
         over({}, {"spec": {"containers": [{"name": "bot", "image": "i"}, {"image": "j"}]}})
 

@@ -14,7 +14,7 @@ def with_bot(**changes: Any) -> dict[str, Any]:
     return {"spec": {"containers": [{"name": "bot", "image": IMAGE, **changes}]}}
 
 
-def test_name_meeting_display_name_and_times_do_not_matter() -> None:
+def test_name_meeting_display_name_and_times_do_not_change_the_shape() -> None:
     assert shape() == shape("other-fghij-3", meeting="999999999", displayName="Someone", joinAt=at(5000).isoformat())
     assert shape() == shape(maxDurationSeconds=60, startDeadlineSeconds=5, credentialRef={"name": "alice"})
 
@@ -31,6 +31,6 @@ def test_name_meeting_display_name_and_times_do_not_matter() -> None:
         {"spec": {"containers": [*with_bot()["spec"]["containers"], {"name": "side", "image": IMAGE}]}},
     ],
 )
-def test_all_else_does(template: dict[str, Any]) -> None:
+def test_everything_else_changes_the_shape(template: dict[str, Any]) -> None:
     assert shape(template=template) != shape()
     assert shape(template=template) == shape("other-fghij-3", template=template)

@@ -20,7 +20,7 @@ def env(pod: dict[str, Any]) -> dict[str, str]:
     return {item["name"]: item.get("value", "") for item in pod["spec"]["containers"][0]["env"]}
 
 
-def test_the_pod_gets_address_file_and_its_own_token() -> None:
+def test_the_pod_gets_url_file_and_its_own_token() -> None:
     pod = build()
     assert env(pod)["ZOOM_TOKEN_URL"] == "http://tokens.example:8082/token"
     assert env(pod)["ZOOM_TOKEN_URL_TOKEN_FILE"] == "/var/run/secrets/meetingbots.dev/token"
@@ -33,7 +33,7 @@ def test_the_pod_gets_address_file_and_its_own_token() -> None:
     assert rejoin_access.is_given(pod)
 
 
-def test_without_it_there_is_nothing() -> None:
+def test_without_token_endpoint_the_pod_gets_no_access() -> None:
     pod = build(endpoint=False)
     assert not {"ZOOM_TOKEN_URL", "ZOOM_TOKEN_URL_TOKEN_FILE"} & env(pod).keys()
     assert "volumes" not in pod["spec"]
@@ -62,7 +62,7 @@ def test_a_template_may_not_set_the_variables(name: str, endpoint: bool) -> None
         build(containers=containers, endpoint=endpoint)
 
 
-def test_what_cannot_be_is_told() -> None:
+def test_a_missing_endpoint_or_a_taken_volume_name_is_an_error() -> None:
     with pytest.raises(TemplateError, match="TOKEN_URL"):
         build(token_url="")
     with pytest.raises(TemplateError, match="meetingbots-token"):

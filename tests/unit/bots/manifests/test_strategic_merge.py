@@ -49,12 +49,12 @@ def names(items: list[dict[str, Any]]) -> list[str]:
     return [item["name"] for item in items]
 
 
-def test_nothing_changes_nothing() -> None:
+def test_an_empty_patch_changes_nothing() -> None:
     assert merge_template(BASE, {}) == BASE
     assert merge_template({}, BASE) == BASE
 
 
-def test_objects_are_merged_and_null_takes_away() -> None:
+def test_objects_are_merged_and_null_removes() -> None:
     made = merge_template(BASE, {"metadata": {"labels": {"b": None, "c": "3"}}})
     assert made["metadata"]["labels"] == {"a": "1", "c": "3"}
     assert merged(nodeSelector={"zone": "a"})["nodeSelector"] == {"pool": "bots", "zone": "a"}
@@ -62,14 +62,14 @@ def test_objects_are_merged_and_null_takes_away() -> None:
     assert "nothing" not in merged(nothing=None)
 
 
-def test_containers_are_found_by_name_and_new_ones_come_behind() -> None:
+def test_containers_are_merged_by_name_and_new_ones_appended() -> None:
     made = merged(containers=[{"name": "uploader", "image": "up:1"}, {"name": "bot", "image": "bot:2"}])
     assert names(made["containers"]) == ["bot", "proxy", "uploader"]
     assert made["containers"][0]["image"] == "bot:2"
     assert made["containers"][0]["args"] == ["--a", "--b"]
 
 
-def test_variables_are_found_by_name_and_have_one_source() -> None:
+def test_variables_are_merged_by_name_and_have_one_source() -> None:
     reference = {"secretKeyRef": {"name": "s", "key": "k"}}
     env = bot(env=[{"name": "LEVEL", "valueFrom": reference}, {"name": "NEW", "value": "x"}])["env"]
     assert env == [
@@ -124,7 +124,7 @@ def test_directives() -> None:
     assert merged(**order) == BASE["spec"]
 
 
-def test_nulls_and_directives_go_from_what_is_new_too() -> None:
+def test_nulls_and_directives_are_removed_from_new_objects_too() -> None:
     made = merge_template(
         {}, {"spec": {"containers": [{"name": "bot", "env": None, "$patch": "merge"}], "volumes": None}}
     )
@@ -140,12 +140,12 @@ def test_nulls_and_directives_go_from_what_is_new_too() -> None:
         ({"nodeSelector": {"$patch": "mend"}}, r"\$patch must be"),
     ],
 )
-def test_what_cannot_be_merged_is_told(spec: dict[str, Any], words: str) -> None:
+def test_invalid_patches_are_errors(spec: dict[str, Any], words: str) -> None:
     with pytest.raises(TemplateError, match=words):
         merge_template(BASE, {"spec": spec})
 
 
-def test_another_shape_wins_over_what_was_there() -> None:
+def test_a_value_of_another_type_replaces() -> None:
     # Whether it makes sense is Kubernetes' to say, in its own words.
     assert merged(containers="all")["containers"] == "all"
     assert merged(nodeSelector=["a"])["nodeSelector"] == ["a"]

@@ -1,4 +1,4 @@
-"""A cluster in memory for a bot's life: an API server that remembers what it made, and a kubelet; time is told."""
+"""A cluster in memory: an API server that remembers what it created, and a kubelet, on a virtual clock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOUCHED = "meetingbots.dev/token-delivered-at"
 
 
 class Clock:
-    """Time that only moves when told."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -53,7 +53,7 @@ class Cluster(FakeKube):
         return [item for (plural, _, _), item in sorted(self._objects.items()) if plural == resource.plural]
 
     def versions(self) -> int:
-        """Grows with every change."""
+        """A counter that grows with every change."""
         return self._version
 
     def collect(self) -> None:
@@ -91,29 +91,29 @@ class Cluster(FakeKube):
 
 @dataclass
 class Kubelet:
-    """Plays the kubelet for all Pods: pulls for a while, waits for the Secret, starts when touched, ends as told."""
+    """Plays the kubelet for all Pods: pulls the image, waits for the Secret, starts when touched, ends as set."""
 
     cluster: Cluster
     clock: Clock
     exits: list[int] = field(default_factory=list)
     """Exit codes of the Pods in the order of their starts; 0 after that."""
     image: float = 3.0
-    """Seconds that an image takes to come."""
+    """Seconds that an image pull takes."""
     runs: float = 60.0
     """Seconds that a bot runs."""
     stuck: Callable[[Object], dict[str, Any] | None] = lambda _: None
     """A container state in place of any progress."""
     heard: dict[str, dict[str, str]] = field(default_factory=dict)
-    """What each Pod found in its Secret, by the Pod's uid."""
+    """The Secret that each Pod read, by the Pod's uid."""
     starts: list[tuple[float, str]] = field(default_factory=list)
 
     def work(self) -> bool:
-        """Bring all Pods as far as they are; whether anything changed."""
+        """Advance all Pods; return whether anything changed."""
         self.cluster.collect()
         return bool([pod for pod in self.cluster.all(PODS) if self._one(pod)])
 
     def due(self) -> list[float]:
-        """When something will happen by itself."""
+        """The times of the next events."""
         moments = []
         for pod in self.cluster.all(PODS):
             created = self._since(pod["metadata"]["creationTimestamp"])

@@ -1,6 +1,6 @@
-"""A bench for a bot's life: cluster, kubelet and Zoom's join tokens in memory; a told clock; operators that can die.
+"""A harness for a bot's life: cluster, kubelet and Zoom in memory, a virtual clock, operators that can die.
 
-The bench also watches what must never happen: a Pod or a Secret made twice for an attempt, a token read by two Pods.
+`check` asserts the invariants: no Pod or Secret is created twice for an attempt, and no two Pods read one token.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ KEY = Key("team", "standup")
 
 @dataclass
 class JoinTokens:
-    """Zoom's join tokens: each is another one; what is to go wrong is said per credential, once or for good."""
+    """Zoom's join tokens, all different. Failures are set once, or for good per credential."""
 
     asked: list[tuple[float, str, str]] = field(default_factory=list)
-    """When, by whose token, and which path with its query."""
+    """Time, credential, and path with query of each request."""
     given: list[str] = field(default_factory=list)
     once: list[httpx.Response | Exception] = field(default_factory=list)
     always: dict[str, httpx.Response] = field(default_factory=dict)
@@ -82,13 +82,13 @@ class Zoom:
 
 
 class Tokens(AccessTokens):
-    """Access tokens of credentials, without the credentials' own life."""
+    """Access tokens without the credentials' own reconciliation."""
 
     def __init__(self, *, services: OperatorContext) -> None:
         super().__init__(services=services)
         self.not_ready: set[str] = set()
         self.reasons: dict[str, CredentialReason] = {}
-        """Why one is not ready, where it is not that it waits for consent."""
+        """The reason of a credential that is not ready; WaitingForConsent where unset."""
         self.thrown_away: list[str] = []
         self.asked: list[str] = []
 
@@ -111,7 +111,7 @@ class Tokens(AccessTokens):
 
 @dataclass
 class Operator:
-    """One operator process. A second one on the same bench is another process, or the first after a restart."""
+    """One operator process. A second one is another replica, or the first after a restart."""
 
     cluster: Cluster
     services: OperatorContext
@@ -119,7 +119,7 @@ class Operator:
     slice: BotSlice
 
     def watch(self) -> None:
-        """What the watches tell: the caches are as the API server is."""
+        """Bring the caches up to date."""
         caches = self.services.caches
         for cache, resource in ((caches.bots, BOTS), (caches.pods, PODS), (caches.credentials, CREDENTIALS)):
             _fill(cache, self.cluster.all(resource))
@@ -158,7 +158,7 @@ class Operator:
         return next(one for one in self.slice.controllers if one.kind == kind)
 
     def events(self) -> list[Object]:
-        """The Events that were recorded and not looked at yet."""
+        """The Events recorded since the last call."""
         waiting = self.services.recorder._waiting
         return [waiting.get_nowait() for _ in range(waiting.qsize())]
 
@@ -177,8 +177,8 @@ def _fill(cache: ObjectCache, items: list[Object]) -> None:
         cache.put(item)
 
 
-class Bench:
-    """What outlives processes: the cluster, Zoom, the time."""
+class BotHarness:
+    """Everything that outlives a process: the cluster, Zoom, the time."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -198,14 +198,14 @@ class Bench:
         self.cluster.put(BOTS, item)
 
     def put_mapping(self, *, people: tuple[str, ...] = (), host: str = "alice") -> None:
-        """Store what is known of the meeting."""
+        """Store the meeting's mapping."""
         found = [{"name": host, "role": "Host", "source": "Sync"}] if host else []
         spec = {"meetingId": MEETING, "credentials": [{"name": name} for name in people]}
         item = {"metadata": {"namespace": "team", "name": MEETING}, "spec": spec, "status": {"credentials": found}}
         self.cluster.put(MAPPINGS, item)
 
     def put_secret(self, name: str, **values: str) -> None:
-        """Store a Secret of a person's."""
+        """Store a user's Secret."""
         data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
         self.cluster.put(SECRETS, {"metadata": {"namespace": "team", "name": name}, "data": data})
 
@@ -232,7 +232,7 @@ class Bench:
         bots = assembly.assemble(services, access_tokens=tokens, monotonic=self.clock.seconds)
         return Operator(self.cluster, services, tokens, bots)
 
-    # To look.
+    # Reads.
 
     def bot(self) -> MeetingBot:
         """The bot as it is now."""
@@ -241,27 +241,27 @@ class Bench:
         return MeetingBot.from_object(item)
 
     def condition(self, kind: str = "Ready") -> tuple[str, str, str]:
-        """Status, reason and message of a condition of the bot; empty if it is not there."""
+        """Status, reason and message of the bot's condition; empty if it is absent."""
         for told in self.bot().status.conditions:
             if told.type == kind:
                 return str(told.status), told.reason, told.message
         return "", "", ""
 
     def pods(self) -> list[str]:
-        """Names of the Pods there are."""
+        """Names of the existing Pods."""
         return [pod["metadata"]["name"] for pod in self.cluster.all(PODS)]
 
     def join_secrets(self) -> list[str]:
-        """Names of the Secrets with tokens there are."""
+        """Names of the existing join-token Secrets."""
         names = [secret["metadata"]["name"] for secret in self.cluster.all(SECRETS)]
         return [name for name in names if name.startswith("standup-")]
 
     def heard(self, variable: str = "ZOOM_JOIN_TOKEN") -> list[str]:
-        """What the Pods found under a variable, in the order of their starts."""
+        """The values of a variable in the Pods, in the order of their starts."""
         return [values[variable] for values in self.kubelet.heard.values()]
 
     def forward(self, after: float | None, *, most: float = 1e9) -> bool:
-        """Move the clock to when something happens next; False if nothing will."""
+        """Move the clock to the next event; False if there is none."""
         now = self.clock.seconds()
         moments = [moment for moment in self.kubelet.due() if moment > now]
         if after is not None:
@@ -272,7 +272,7 @@ class Bench:
         return True
 
     async def live(self, operator: Operator, *, until: Callable[[], bool] | None = None, steps: int = 400) -> None:
-        """Let kubelet, operator and time go on until the bot has finished, or until what is asked for is so."""
+        """Run kubelet, operator and time until the bot has finished, or until `until()` is true."""
         done = until or self.finished
         for _ in range(steps):
             if done():
@@ -285,25 +285,25 @@ class Bench:
         raise AssertionError(f"no end in {steps} steps: {self.bot().status}")
 
     def finished(self) -> bool:
-        """Whether the bot has come to its end."""
+        """Whether the bot has finished."""
         phase = self.bot().status.phase
         return phase is not None and phase.finished
 
     def running(self) -> bool:
-        """Whether the bot is told as running."""
+        """Whether the bot's phase is Running."""
         return self.bot().status.phase == "Running"
 
     def waiting(self) -> bool:
-        """Whether a Pod waits for its Secret only."""
+        """Whether a Pod waits only for its Secret."""
         states = [status["state"] for pod in self.cluster.all(PODS) for status in _statuses(pod)]
         return any(state.get("waiting", {}).get("reason") == "CreateContainerConfigError" for state in states)
 
     def troubled(self) -> bool:
-        """Whether the bot is told as not Ready."""
+        """Whether the bot's Ready condition is False."""
         return self.condition()[0] == "False"
 
     def check(self) -> None:
-        """What must never have happened."""
+        """Assert the invariants."""
         for (plural, name), uids in self.cluster.made.items():
             if plural in (PODS.plural, SECRETS.plural):
                 assert len(uids) == 1, f"{plural} {name} was made {len(uids)} times"

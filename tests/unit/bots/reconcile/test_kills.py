@@ -17,7 +17,7 @@ from meetingbots.models import names
 from meetingbots.models.base import format_time
 
 from tests.unit.bots.bot_builders import MEETING, POD, at
-from tests.unit.bots.reconcile.bot_harness import KEY, Bench, Operator
+from tests.unit.bots.reconcile.bot_harness import KEY, BotHarness, Operator
 from tests.unit.fake_kube import Call
 
 SPECS: dict[str, dict[str, Any]] = {
@@ -30,23 +30,23 @@ SPECS: dict[str, dict[str, Any]] = {
 MOST_CALLS = 40
 
 
-def start(name: str, *, exits: tuple[int, ...] = ()) -> Bench:
-    bench = Bench()
-    bench.put_bot(**SPECS[name])
-    bench.put_mapping()
-    bench.put_secret("links", url="https://zoom.us/j/81234567890?pwd=open")
-    bench.kubelet.exits = list(exits)
-    return bench
+def start(name: str, *, exits: tuple[int, ...] = ()) -> BotHarness:
+    harness = BotHarness()
+    harness.put_bot(**SPECS[name])
+    harness.put_mapping()
+    harness.put_secret("links", url="https://zoom.us/j/81234567890?pwd=open")
+    harness.kubelet.exits = list(exits)
+    return harness
 
 
 class Once:
     """Something that happens at one call, before or after its work is done."""
 
-    def __init__(self, bench: Bench, *, number: int, moment: str, error: BaseException) -> None:
+    def __init__(self, harness: BotHarness, *, number: int, moment: str, error: BaseException) -> None:
         self.happened = False
         self._at = (number, moment)
         self._error = error
-        bench.cluster.inner = self
+        harness.cluster.inner = self
 
     async def __call__(self, call: Call) -> None:
         if not self.happened and (call.number, call.moment) == self._at:
@@ -54,24 +54,24 @@ class Once:
             raise self._error
 
 
-def check(bench: Bench, *, starts: int = 1) -> None:
-    bench.check()
-    assert bench.condition()[:2] == ("True", "Succeeded")
-    assert len(bench.kubelet.starts) == starts
-    assert all(bench.heard())
-    assert bench.join_secrets() == []
+def check(harness: BotHarness, *, starts: int = 1) -> None:
+    harness.check()
+    assert harness.condition()[:2] == ("True", "Succeeded")
+    assert len(harness.kubelet.starts) == starts
+    assert all(harness.heard())
+    assert harness.join_secrets() == []
 
 
 async def survive(
-    bench: Bench, error: type[BaseException], *, restart: bool, until: Callable[[], bool] | None = None
+    harness: BotHarness, error: type[BaseException], *, restart: bool, until: Callable[[], bool] | None = None
 ) -> None:
     """Let the bot live on through one error, with the same process or a new one."""
-    operator = bench.operator()
+    operator = harness.operator()
     for _ in range(10):
         try:
-            await bench.live(operator, until=until)
+            await harness.live(operator, until=until)
         except error:
-            operator = bench.operator() if restart else operator
+            operator = harness.operator() if restart else operator
         else:
             return
     raise AssertionError("it goes on and on")
@@ -82,19 +82,19 @@ async def survive(
 async def test_killed_at_every_call(name: str, moment: str) -> None:
     calls = 0
     for number in range(1, MOST_CALLS):
-        bench = start(name)
-        once = Once(bench, number=number, moment=moment, error=asyncio.CancelledError())
-        await survive(bench, asyncio.CancelledError, restart=True)
+        harness = start(name)
+        once = Once(harness, number=number, moment=moment, error=asyncio.CancelledError())
+        await survive(harness, asyncio.CancelledError, restart=True)
         if not once.happened:
             break
         calls += 1
-        check(bench)
-        assert bench.bot().status.attempts == 1
-        assert len(bench.zoom.tokens.given) <= 2
+        check(harness)
+        assert harness.bot().status.attempts == 1
+        assert len(harness.zoom.tokens.given) <= 2
         # With BeforePod a token that a Pod may have had is not given to another: then the attempt is made anew.
         if name != "before-pod":
-            assert [pod for plural, pod in bench.cluster.made if plural == "pods"] == [POD]
-            assert bench.bot().status.infrastructure_restarts == 0
+            assert [pod for plural, pod in harness.cluster.made if plural == "pods"] == [POD]
+            assert harness.bot().status.infrastructure_restarts == 0
     assert calls >= 8
 
 
@@ -102,31 +102,31 @@ async def test_killed_at_every_call(name: str, moment: str) -> None:
 @pytest.mark.parametrize("name", SPECS)
 async def test_an_answer_lost_at_every_call(name: str, moment: str) -> None:
     for number in range(1, MOST_CALLS):
-        bench = start(name)
-        once = Once(bench, number=number, moment=moment, error=UnavailableError("API server unreachable"))
-        await survive(bench, UnavailableError, restart=False)
+        harness = start(name)
+        once = Once(harness, number=number, moment=moment, error=UnavailableError("API server unreachable"))
+        await survive(harness, UnavailableError, restart=False)
         if not once.happened:
             assert number >= 8
             return
-        check(bench)
-        assert [pod for plural, pod in bench.cluster.made if plural == "pods"] == [POD]
-        status = bench.bot().status
+        check(harness)
+        assert [pod for plural, pod in harness.cluster.made if plural == "pods"] == [POD]
+        status = harness.bot().status
         assert (status.attempts, status.infrastructure_restarts) == (1, 0)
         # What was surely not delivered is made anew; where the answer was lost, it is looked for first.
-        assert len(bench.zoom.tokens.given) <= (2 if moment == "before" else 1)
+        assert len(harness.zoom.tokens.given) <= (2 if moment == "before" else 1)
 
 
 async def test_killed_at_every_call_of_a_bot_that_fails_once() -> None:
     for moment in ("before", "after"):
         for number in range(1, MOST_CALLS):
-            bench = start("immediate", exits=(1,))
-            once = Once(bench, number=number, moment=moment, error=asyncio.CancelledError())
-            await survive(bench, asyncio.CancelledError, restart=True)
+            harness = start("immediate", exits=(1,))
+            once = Once(harness, number=number, moment=moment, error=asyncio.CancelledError())
+            await survive(harness, asyncio.CancelledError, restart=True)
             if not once.happened:
                 assert number >= 15
                 break
-            check(bench, starts=2)
-            assert bench.bot().status.attempts == 2
+            check(harness, starts=2)
+            assert harness.bot().status.attempts == 2
 
 
 ENDS: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
@@ -138,101 +138,101 @@ ENDS: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("end", ENDS)
-async def test_killed_at_every_call_of_a_bot_that_is_told_to_leave(end: str, moment: str) -> None:
+async def test_killed_at_every_call_of_a_bot_that_leaves(end: str, moment: str) -> None:
     """Its Pod is gone without a trace afterwards: a new process must not take it for lost."""
     spec, told = ENDS[end]
     for number in range(1, MOST_CALLS):
-        bench = Bench()
-        bench.put_bot(**spec)
-        bench.kubelet.runs = 100_000
-        bench.put_mapping()
-        once = Once(bench, number=number, moment=moment, error=asyncio.CancelledError())
-        await survive(bench, asyncio.CancelledError, restart=True, until=partial(under_way, bench))
-        send_away(bench, end)
-        await survive(bench, asyncio.CancelledError, restart=True, until=partial(ended, bench))
-        bench.check()
-        assert bench.condition()[:2] == told
-        assert [pod for plural, pod in bench.cluster.made if plural == "pods"] == [POD]
-        assert bench.bot().status.infrastructure_restarts == 0
+        harness = BotHarness()
+        harness.put_bot(**spec)
+        harness.kubelet.runs = 100_000
+        harness.put_mapping()
+        once = Once(harness, number=number, moment=moment, error=asyncio.CancelledError())
+        await survive(harness, asyncio.CancelledError, restart=True, until=partial(under_way, harness))
+        send_away(harness, end)
+        await survive(harness, asyncio.CancelledError, restart=True, until=partial(ended, harness))
+        harness.check()
+        assert harness.condition()[:2] == told
+        assert [pod for plural, pod in harness.cluster.made if plural == "pods"] == [POD]
+        assert harness.bot().status.infrastructure_restarts == 0
         if not once.happened:
             assert number >= 9
             return
 
 
-def under_way(bench: Bench) -> bool:
-    return bench.running() or ended(bench)
+def under_way(harness: BotHarness) -> bool:
+    return harness.running() or ended(harness)
 
 
-def ended(bench: Bench) -> bool:
-    return bench.finished() or bench.condition()[1] == "Suspended"
+def ended(harness: BotHarness) -> bool:
+    return harness.finished() or harness.condition()[1] == "Suspended"
 
 
-def send_away(bench: Bench, end: str) -> None:
+def send_away(harness: BotHarness, end: str) -> None:
     if end == "suspended":
-        bench.put_bot(generation=2, suspend=True)
+        harness.put_bot(generation=2, suspend=True)
     if end == "the meeting's":
-        item = bench.cluster.peek(MAPPINGS, namespace="team", name=MEETING)
+        item = harness.cluster.peek(MAPPINGS, namespace="team", name=MEETING)
         assert item is not None
-        times = {"startTime": format_time(at(0)), "endTime": format_time(bench.clock.now)}
+        times = {"startTime": format_time(at(0)), "endTime": format_time(harness.clock.now)}
         status = {**item["status"], "phase": "Ended", "uuid": "run-1", **times}
         metadata = {"namespace": "team", "name": MEETING, "labels": {names.LIVE_LABEL: names.LIVE}}
-        bench.cluster.put(MAPPINGS, {**item, "metadata": metadata, "status": status})
+        harness.cluster.put(MAPPINGS, {**item, "metadata": metadata, "status": status})
 
 
-async def test_killed_while_zoom_is_asked_nothing_was_delivered() -> None:
-    bench = start("immediate")
+async def test_killed_during_the_token_request_delivers_nothing() -> None:
+    harness = start("immediate")
 
     async def kill() -> None:
-        bench.zoom.tokens.inner = None
+        harness.zoom.tokens.inner = None
         raise asyncio.CancelledError
 
-    bench.zoom.tokens.inner = kill
+    harness.zoom.tokens.inner = kill
     with pytest.raises(asyncio.CancelledError):
-        await bench.live(bench.operator())
-    assert bench.join_secrets() == []
-    await bench.live(bench.operator())
-    check(bench)
+        await harness.live(harness.operator())
+    assert harness.join_secrets() == []
+    await harness.live(harness.operator())
+    check(harness)
 
 
-async def test_a_pod_that_may_have_used_its_token_is_not_made_again() -> None:
-    bench = start("immediate")
+async def test_a_pod_that_may_have_used_its_token_is_not_created_again() -> None:
+    harness = start("immediate")
 
     async def kill(call: Call) -> None:
         if (call.moment, call.verb, call.plural) == ("after", "create", "secrets"):
-            bench.cluster.inner = None
+            harness.cluster.inner = None
             raise asyncio.CancelledError
 
-    bench.cluster.inner = kill
+    harness.cluster.inner = kill
     with pytest.raises(asyncio.CancelledError):
-        await bench.live(bench.operator())
-    bench.cluster._objects.pop(("pods", "team", POD))
-    await bench.live(bench.operator())
-    assert [name for _, name in bench.kubelet.starts] == ["standup-abcde-2"]
-    assert bench.heard() == ["join-token-2"]
-    bench.check()
+        await harness.live(harness.operator())
+    harness.cluster._objects.pop(("pods", "team", POD))
+    await harness.live(harness.operator())
+    assert [name for _, name in harness.kubelet.starts] == ["standup-abcde-2"]
+    assert harness.heard() == ["join-token-2"]
+    harness.check()
 
 
-async def test_a_process_with_an_old_state_makes_no_pod_again() -> None:
-    bench = start("immediate")
-    late = bench.operator()
-    operator = bench.operator()
+async def test_a_process_with_a_stale_cache_creates_no_second_pod() -> None:
+    harness = start("immediate")
+    late = harness.operator()
+    operator = harness.operator()
 
     async def kill(call: Call) -> None:
         if (call.moment, call.verb, call.plural) == ("before", "create", "pods"):
-            bench.cluster.inner = None
+            harness.cluster.inner = None
             raise asyncio.CancelledError
 
-    bench.cluster.inner = kill
+    harness.cluster.inner = kill
     with pytest.raises(asyncio.CancelledError):
-        await bench.live(operator)
+        await harness.live(operator)
     late.watch()
-    operator = bench.operator()
-    await bench.live(operator, until=bench.running)
-    bench.cluster._objects.pop(("pods", "team", POD))
-    await bench.live(operator, until=lambda: bench.bot().status.infrastructure_restarts == 1)
+    operator = harness.operator()
+    await harness.live(operator, until=harness.running)
+    harness.cluster._objects.pop(("pods", "team", POD))
+    await harness.live(operator, until=lambda: harness.bot().status.infrastructure_restarts == 1)
     await late.look(watch=False)
-    await bench.live(operator)
-    bench.check()
+    await harness.live(operator)
+    harness.check()
 
 
 # Two processes at once.
@@ -241,13 +241,13 @@ async def test_a_process_with_an_old_state_makes_no_pod_again() -> None:
 class Both:
     """Two operators that take turns at random at every call, with the kubelet at work in between."""
 
-    def __init__(self, bench: Bench, *, seed: int, lag: bool) -> None:
-        self.bench = bench
-        self.operators = [bench.operator(), bench.operator()]
+    def __init__(self, harness: BotHarness, *, seed: int, lag: bool) -> None:
+        self.harness = harness
+        self.operators = [harness.operator(), harness.operator()]
         self._dice = random.Random(seed)
         self._lag = lag
-        bench.cluster.inner = self._turn
-        bench.zoom.tokens.inner = self._pause
+        harness.cluster.inner = self._turn
+        harness.zoom.tokens.inner = self._pause
 
     async def _turn(self, _: Call) -> None:
         await self._pause()
@@ -255,7 +255,7 @@ class Both:
     async def _pause(self) -> None:
         for _ in range(self._dice.randrange(4)):
             await asyncio.sleep(0)
-            self.bench.kubelet.work()
+            self.harness.kubelet.work()
         for operator in self.operators:
             if not self._lag or self._dice.random() < 0.5:
                 operator.watch()
@@ -268,88 +268,88 @@ class Both:
 
     async def live(self) -> None:
         for _ in range(300):
-            if self.bench.finished():
+            if self.harness.finished():
                 return
             afters = await asyncio.gather(*(self.look(operator) for operator in self.operators))
-            if not self.bench.kubelet.work():
-                self.bench.forward(min((after for after in afters if after is not None), default=1.0))
-        raise AssertionError(f"no end: {self.bench.bot().status}")
+            if not self.harness.kubelet.work():
+                self.harness.forward(min((after for after in afters if after is not None), default=1.0))
+        raise AssertionError(f"no end: {self.harness.bot().status}")
 
 
 @pytest.mark.parametrize("seed", range(60))
 async def test_two_processes_at_once(seed: int) -> None:
-    bench = start("scheduled" if seed % 2 else "immediate")
-    both = Both(bench, seed=seed, lag=False)
+    harness = start("scheduled" if seed % 2 else "immediate")
+    both = Both(harness, seed=seed, lag=False)
     await both.live()
-    assert {key: len(uids) for key, uids in bench.cluster.made.items() if key[0] == "pods"} == {("pods", POD): 1}
+    assert {key: len(uids) for key, uids in harness.cluster.made.items() if key[0] == "pods"} == {("pods", POD): 1}
     for operator in both.operators:
         await both.look(operator)
     # A create that was under way for longer than the whole start comes too late for the Pod, and is removed again.
-    assert len(bench.heard()) == 1
-    assert (bench.join_secrets(), bench.condition()[1]) == ([], "Succeeded")
-    status = bench.bot().status
+    assert len(harness.heard()) == 1
+    assert (harness.join_secrets(), harness.condition()[1]) == ([], "Succeeded")
+    status = harness.bot().status
     assert (status.attempts, status.infrastructure_restarts) == (1, 0)
 
 
 @pytest.mark.parametrize("seed", range(60))
 async def test_two_processes_whose_watches_lag(seed: int) -> None:
-    bench = start("immediate", exits=(1,))
-    both = Both(bench, seed=seed, lag=True)
+    harness = start("immediate", exits=(1,))
+    both = Both(harness, seed=seed, lag=True)
     await both.live()
-    for (plural, name), uids in bench.cluster.made.items():
+    for (plural, name), uids in harness.cluster.made.items():
         assert plural != "pods" or len(uids) == 1, name
-    heard = bench.heard()
-    assert len(heard) == len(set(heard)) == len(bench.kubelet.starts) == 2
-    assert bench.bot().status.attempts == 2
+    heard = harness.heard()
+    assert len(heard) == len(set(heard)) == len(harness.kubelet.starts) == 2
+    assert harness.bot().status.attempts == 2
 
 
-async def test_the_delivery_that_is_told_counts_and_nobody_writes_another() -> None:
-    bench = start("immediate")
-    first, second = bench.operator(), bench.operator()
-    await bench.live(first, until=bench.running)
-    late = second.bots._memories.of(KEY, bench.bot().metadata.uid).of_attempt(POD)
+async def test_the_recorded_delivery_counts() -> None:
+    harness = start("immediate")
+    first, second = harness.operator(), harness.operator()
+    await harness.live(first, until=harness.running)
+    late = second.bots._memories.of(KEY, harness.bot().metadata.uid).of_attempt(POD)
     late.delivery = Delivery(pod_name=POD, kinds=(), delivered_at=at(40), reason="NotTheHost", message="late")
-    before = bench.cluster.count("patch", BOTS)
+    before = harness.cluster.count("patch", BOTS)
     for operator in (second, first, second):
         await operator.look()
-    assert bench.cluster.count("patch", BOTS) == before
+    assert harness.cluster.count("patch", BOTS) == before
 
 
-async def test_a_token_that_comes_too_late_is_not_delivered() -> None:
-    bench = start("immediate")
-    slow, quick = bench.operator(), bench.operator()
-    await bench.live(slow, until=lambda: bench.kubelet.due() == [] and bench.pods() == [POD])
+async def test_a_late_token_is_not_delivered() -> None:
+    harness = start("immediate")
+    slow, quick = harness.operator(), harness.operator()
+    await harness.live(slow, until=lambda: harness.kubelet.due() == [] and harness.pods() == [POD])
 
     async def meanwhile() -> None:
-        bench.zoom.tokens.inner = None
-        await bench.live(quick, until=bench.running)
+        harness.zoom.tokens.inner = None
+        await harness.live(quick, until=harness.running)
         await quick.look()
-        assert bench.join_secrets() == []
+        assert harness.join_secrets() == []
         slow.watch()
 
-    bench.zoom.tokens.inner = meanwhile
+    harness.zoom.tokens.inner = meanwhile
     await slow.look()
-    assert len(bench.cluster.made["secrets", f"{POD}-zoom"]) == 1
-    assert bench.join_secrets() == []
-    assert len(bench.zoom.tokens.given) == 2
-    await bench.live(slow)
-    check(bench)
+    assert len(harness.cluster.made["secrets", f"{POD}-zoom"]) == 1
+    assert harness.join_secrets() == []
+    assert len(harness.zoom.tokens.given) == 2
+    await harness.live(slow)
+    check(harness)
 
 
 @pytest.mark.parametrize("edit", [{"suspend": True}, {"joinAt": at(5000).isoformat()}, {"displayName": "Other"}])
-async def test_an_edit_while_zoom_is_asked_still_acts(edit: dict[str, Any]) -> None:
-    bench = start("immediate")
-    operator = bench.operator()
+async def test_an_edit_during_the_token_request_takes_effect(edit: dict[str, Any]) -> None:
+    harness = start("immediate")
+    operator = harness.operator()
 
     async def change() -> None:
-        bench.zoom.tokens.inner = None
-        bench.put_bot(generation=2, **edit)
+        harness.zoom.tokens.inner = None
+        harness.put_bot(generation=2, **edit)
         operator.watch()
 
-    bench.zoom.tokens.inner = change
-    await bench.live(operator, until=lambda: bench.bot().status.observed_generation == 2)
-    assert bench.join_secrets() == []
-    assert bench.kubelet.starts == []
-    last = bench.bot().status.last_attempt
+    harness.zoom.tokens.inner = change
+    await harness.live(operator, until=lambda: harness.bot().status.observed_generation == 2)
+    assert harness.join_secrets() == []
+    assert harness.kubelet.starts == []
+    last = harness.bot().status.last_attempt
     assert last is not None
     assert (last.pod_name, last.reason) == (POD, "Withdrawn")

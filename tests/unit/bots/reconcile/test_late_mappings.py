@@ -3,49 +3,49 @@
 import pytest
 
 from tests.unit.bots.bot_builders import at
-from tests.unit.bots.reconcile.bot_harness import Bench
+from tests.unit.bots.reconcile.bot_harness import BotHarness
 
 
-async def test_without_a_mapping_a_preferred_bot_goes_without_after_the_webhook_could_have_come() -> None:
-    bench = Bench()
-    bench.put_bot()
-    bench.kubelet.image = 1
-    await bench.live(bench.operator())
-    assert bench.heard() == [""]
-    assert bench.heard("ZOOM_TOKEN_REASON") == ["NoMapping"]
-    assert bench.condition("TokenIssued")[:2] == ("False", "NoMapping")
-    assert bench.zoom.tokens.asked == []
-    assert bench.kubelet.starts[0][0] == pytest.approx(3, abs=0.1)
-    assert bench.condition()[:2] == ("True", "Succeeded")
+async def test_without_a_mapping_a_preferred_bot_joins_without_a_token_after_three_seconds() -> None:
+    harness = BotHarness()
+    harness.put_bot()
+    harness.kubelet.image = 1
+    await harness.live(harness.operator())
+    assert harness.heard() == [""]
+    assert harness.heard("ZOOM_TOKEN_REASON") == ["NoMapping"]
+    assert harness.condition("TokenIssued")[:2] == ("False", "NoMapping")
+    assert harness.zoom.tokens.asked == []
+    assert harness.kubelet.starts[0][0] == pytest.approx(3, abs=0.1)
+    assert harness.condition()[:2] == ("True", "Succeeded")
 
 
-async def test_a_mapping_that_comes_while_the_bot_waits_is_used() -> None:
-    bench = Bench()
-    bench.put_bot()
-    bench.kubelet.image = 1
-    operator = bench.operator()
-    await bench.live(operator, until=lambda: bench.condition()[1] == "NoMapping")
-    bench.put_mapping()
-    await bench.live(operator, until=bench.running)
-    assert bench.heard() == ["join-token-1"]
+async def test_a_late_mapping_is_used() -> None:
+    harness = BotHarness()
+    harness.put_bot()
+    harness.kubelet.image = 1
+    operator = harness.operator()
+    await harness.live(operator, until=lambda: harness.condition()[1] == "NoMapping")
+    harness.put_mapping()
+    await harness.live(operator, until=harness.running)
+    assert harness.heard() == ["join-token-1"]
 
 
-async def test_a_required_bot_without_a_mapping_fails_with_that_reason_and_leaves_nothing() -> None:
-    bench = Bench()
-    bench.put_bot(tokenPolicy="Required")
-    operator = bench.operator()
-    await bench.live(operator)
-    assert bench.condition()[:2] == ("False", "NoMapping")
-    assert bench.condition("Stalled")[0] == "True"
+async def test_a_required_bot_without_a_mapping_fails_with_no_mapping() -> None:
+    harness = BotHarness()
+    harness.put_bot(tokenPolicy="Required")
+    operator = harness.operator()
+    await harness.live(operator)
+    assert harness.condition()[:2] == ("False", "NoMapping")
+    assert harness.condition("Stalled")[0] == "True"
     await operator.look()
-    assert (bench.pods(), bench.join_secrets()) == ([], [])
+    assert (harness.pods(), harness.join_secrets()) == ([], [])
 
 
-async def test_the_time_to_wait_begins_when_the_process_does() -> None:
-    bench = Bench()
-    bench.clock.forward(3)
-    bench.put_bot(credentialSelector={"matchLabels": {"customer": "acme"}}, joinAt=at(100).isoformat())
-    bench.kubelet.image = 1
-    bench.clock.forward(97)
-    await bench.live(bench.operator(), until=bench.running)
-    assert bench.kubelet.starts[0][0] == pytest.approx(103, abs=0.1)
+async def test_the_wait_for_a_mapping_starts_with_the_process() -> None:
+    harness = BotHarness()
+    harness.clock.forward(3)
+    harness.put_bot(credentialSelector={"matchLabels": {"customer": "acme"}}, joinAt=at(100).isoformat())
+    harness.kubelet.image = 1
+    harness.clock.forward(97)
+    await harness.live(harness.operator(), until=harness.running)
+    assert harness.kubelet.starts[0][0] == pytest.approx(103, abs=0.1)

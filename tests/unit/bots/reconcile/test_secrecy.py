@@ -15,51 +15,49 @@ from meetingbots.models.bot import TokenKind
 from pydantic import SecretStr
 
 from tests.unit.bots.bot_builders import MEETING, SECRET, bot
-from tests.unit.bots.reconcile.bot_harness import KEY, Bench, Operator
+from tests.unit.bots.reconcile.bot_harness import KEY, BotHarness, Operator
 from tests.unit.fake_kube import Call
 
 SECRETS_OF_TESTS = ("join-token-", "hush", "access-of-")
 LINK = f"https://zoom.us/j/{MEETING}?pwd=hush-passcode&tk=hush-tk"
 
 
-def start() -> tuple[Bench, Operator]:
-    bench = Bench()
-    bench.put_bot(meeting={"urlSecretKeyRef": {"name": "links", "key": "url"}})
-    bench.put_secret("links", url=LINK)
-    bench.put_mapping()
-    return bench, bench.operator()
+def start() -> tuple[BotHarness, Operator]:
+    harness = BotHarness()
+    harness.put_bot(meeting={"urlSecretKeyRef": {"name": "links", "key": "url"}})
+    harness.put_secret("links", url=LINK)
+    harness.put_mapping()
+    return harness, harness.operator()
 
 
 def clean(text: str) -> bool:
     return not any(secret in text for secret in SECRETS_OF_TESTS)
 
 
-def open_objects(bench: Bench) -> str:
+def open_objects(harness: BotHarness) -> str:
     """All objects but the Secrets' data."""
     objects: list[Object] = []
-    for (plural, _, _), item in bench.cluster._objects.items():
+    for (plural, _, _), item in harness.cluster._objects.items():
         objects.append({**item, "data": {}} if plural == SECRETS.plural else item)
     return json.dumps(objects)
 
 
 @pytest.mark.parametrize("answer", [None, httpx.Response(400, json={"code": 3000, "message": "no join-token-x"})])
-async def test_a_whole_life_tells_nothing_secret(
-    answer: httpx.Response | None, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_whole_life_reveals_no_secret(answer: httpx.Response | None, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    bench, operator = start()
+    harness, operator = start()
     if answer is not None:
-        bench.zoom.tokens.always["alice"] = answer
+        harness.zoom.tokens.always["alice"] = answer
     seen: list[str] = []
 
     async def look(call: Call) -> None:
-        seen.append(open_objects(bench))
-        seen.append(repr(operator.bots._memories.of(KEY, bench.bot().metadata.uid)))
+        seen.append(open_objects(harness))
+        seen.append(repr(operator.bots._memories.of(KEY, harness.bot().metadata.uid)))
 
-    bench.cluster.inner = look
-    await bench.live(operator)
-    assert bench.heard("ZOOM_MEETING_PASSCODE") == ["hush-passcode"]
-    assert bench.heard("ZOOM_REGISTRANT_TOKEN") == ["hush-tk"]
+    harness.cluster.inner = look
+    await harness.live(operator)
+    assert harness.heard("ZOOM_MEETING_PASSCODE") == ["hush-passcode"]
+    assert harness.heard("ZOOM_REGISTRANT_TOKEN") == ["hush-tk"]
     events = operator.events()
     assert [event["reason"] for event in events] == ["Staging", "Running", "Succeeded"]
     assert all(clean(text) for text in seen)
@@ -67,17 +65,17 @@ async def test_a_whole_life_tells_nothing_secret(
     assert clean(caplog.text)
 
 
-async def test_a_failure_in_the_middle_tells_nothing_secret() -> None:
+async def test_a_failed_delivery_reveals_no_secret() -> None:
     error = UnavailableError("API server unreachable")
-    bench, operator = start()
+    harness, operator = start()
 
     async def fail(call: Call) -> None:
         if (call.verb, call.plural, call.name) == ("create", "secrets", SECRET):
             raise error
 
-    bench.cluster.inner = fail
+    harness.cluster.inner = fail
     with pytest.raises(type(error)) as caught:
-        await bench.live(operator)
+        await harness.live(operator)
     assert clean("".join(traceback.format_exception(caught.value)))
     assert clean(repr(caught.value))
 
@@ -91,9 +89,9 @@ def test_reprs() -> None:
     assert clean(repr(bot(meeting={"url": LINK})))
 
 
-async def test_what_a_link_holds_is_not_quoted_when_it_is_wrong() -> None:
-    bench, operator = start()
-    bench.put_secret("links", url=f"https://zoom.us/x/{MEETING}?pwd=hush")
+async def test_an_invalid_link_is_not_quoted() -> None:
+    harness, operator = start()
+    harness.put_secret("links", url=f"https://zoom.us/x/{MEETING}?pwd=hush")
     await operator.look()
-    assert bench.condition()[1] == "InvalidMeeting"
-    assert clean(open_objects(bench))
+    assert harness.condition()[1] == "InvalidMeeting"
+    assert clean(open_objects(harness))

@@ -8,7 +8,7 @@ import pytest
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 
 from tests.unit.bots.bot_builders import MEETING, at
-from tests.unit.bots.reconcile.bot_harness import Bench, Operator
+from tests.unit.bots.reconcile.bot_harness import BotHarness, Operator
 
 NOT_FOUND = httpx.Response(404, json={"code": 3001, "message": "Meeting does not exist."})
 NOT_HOST = httpx.Response(400, json={"code": 3161, "message": "Meeting hosting is not allowed."})
@@ -22,15 +22,15 @@ IS_MEETING = httpx.Response(400, json={"code": 3000, "message": "Cannot access m
 NOT_THERE = httpx.Response(400, json={"code": 3000, "message": "The user is not in the meeting."})
 
 
-def start(*, people: tuple[str, ...] = (), host: str = "alice", **spec: Any) -> tuple[Bench, Operator]:
-    bench = Bench()
-    bench.put_bot(**spec)
-    bench.put_mapping(people=people, host=host)
-    return bench, bench.operator()
+def start(*, people: tuple[str, ...] = (), host: str = "alice", **spec: Any) -> tuple[BotHarness, Operator]:
+    harness = BotHarness()
+    harness.put_bot(**spec)
+    harness.put_mapping(people=people, host=host)
+    return harness, harness.operator()
 
 
-def moments(bench: Bench) -> list[float]:
-    return [when for when, _, _ in bench.zoom.tokens.asked]
+def moments(harness: BotHarness) -> list[float]:
+    return [when for when, _, _ in harness.zoom.tokens.asked]
 
 
 @pytest.mark.parametrize(
@@ -42,15 +42,15 @@ def moments(bench: Bench) -> list[float]:
         (NO_SCOPES, "ScopesMissing"),
     ],
 )
-async def test_a_definite_answer_is_not_asked_for_again(answer: httpx.Response, reason: str) -> None:
-    bench, operator = start()
-    bench.zoom.tokens.always["alice"] = answer
-    await bench.live(operator)
-    assert len(bench.zoom.tokens.asked) == 1
-    assert (bench.heard(), bench.heard("ZOOM_TOKEN_REASON")) == ([""], [reason])
-    assert bench.condition()[:2] == ("True", "Succeeded")
-    assert bench.condition("TokenIssued")[:2] == ("False", reason)
-    assert "alice (Host): LocalRecording: " in bench.condition("TokenIssued")[2]
+async def test_a_permanent_refusal_is_not_repeated(answer: httpx.Response, reason: str) -> None:
+    harness, operator = start()
+    harness.zoom.tokens.always["alice"] = answer
+    await harness.live(operator)
+    assert len(harness.zoom.tokens.asked) == 1
+    assert (harness.heard(), harness.heard("ZOOM_TOKEN_REASON")) == ([""], [reason])
+    assert harness.condition()[:2] == ("True", "Succeeded")
+    assert harness.condition("TokenIssued")[:2] == ("False", reason)
+    assert "alice (Host): LocalRecording: " in harness.condition("TokenIssued")[2]
     required, operator = start(tokenPolicy="Required")
     required.zoom.tokens.always["alice"] = answer
     await required.live(operator)
@@ -60,128 +60,128 @@ async def test_a_definite_answer_is_not_asked_for_again(answer: httpx.Response, 
 
 
 @pytest.mark.parametrize("answer", [AWAY, httpx.ConnectError("no route"), httpx.Response(200, json={"expire_in": 120})])
-async def test_a_passing_failure_is_tried_again_and_heals(answer: httpx.Response | Exception) -> None:
+async def test_a_transient_failure_is_tried_again(answer: httpx.Response | Exception) -> None:
     for policy in ("Preferred", "Required"):
-        bench, operator = start(tokenPolicy=policy)
-        bench.zoom.tokens.once = [answer, answer]
-        await bench.live(operator, until=bench.running)
-        assert bench.heard() == ["join-token-1"]
-        assert bench.condition("TokenIssued")[0] == "True"
-        assert moments(bench) == pytest.approx([3, 4, 5], abs=0.1)
+        harness, operator = start(tokenPolicy=policy)
+        harness.zoom.tokens.once = [answer, answer]
+        await harness.live(operator, until=harness.running)
+        assert harness.heard() == ["join-token-1"]
+        assert harness.condition("TokenIssued")[0] == "True"
+        assert moments(harness) == pytest.approx([3, 4, 5], abs=0.1)
 
 
-async def test_preferred_goes_without_after_token_wait_seconds() -> None:
+async def test_preferred_joins_without_a_token_after_token_wait_seconds() -> None:
     for seconds in (20, 5):
-        bench, operator = start(tokenWaitSeconds=seconds)
-        bench.zoom.tokens.always["alice"] = AWAY
-        await bench.live(operator, until=bench.troubled)
-        assert bench.condition()[1] == "ZoomUnavailable"
-        assert bench.condition("Reconciling")[0] == "True"
-        await bench.live(operator, until=bench.running)
-        assert bench.kubelet.starts[0][0] == pytest.approx(3 + seconds, abs=0.2)
-        assert bench.heard("ZOOM_TOKEN_REASON") == ["ZoomUnavailable"]
-        assert len(moments(bench)) < 10
+        harness, operator = start(tokenWaitSeconds=seconds)
+        harness.zoom.tokens.always["alice"] = AWAY
+        await harness.live(operator, until=harness.troubled)
+        assert harness.condition()[1] == "ZoomUnavailable"
+        assert harness.condition("Reconciling")[0] == "True"
+        await harness.live(operator, until=harness.running)
+        assert harness.kubelet.starts[0][0] == pytest.approx(3 + seconds, abs=0.2)
+        assert harness.heard("ZOOM_TOKEN_REASON") == ["ZoomUnavailable"]
+        assert len(moments(harness)) < 10
 
 
 async def test_required_waits_until_the_start_deadline() -> None:
-    bench, operator = start(tokenPolicy="Required", startDeadlineSeconds=100)
-    bench.zoom.tokens.always["alice"] = AWAY
-    await bench.live(operator)
-    assert bench.condition()[:2] == ("False", "StartDeadlineExceeded")
-    assert "alice (Host)" in bench.condition()[2]
-    assert bench.clock.seconds() == pytest.approx(100, abs=0.1)
-    assert max(later - earlier for earlier, later in itertools.pairwise(moments(bench))) <= 15.1
+    harness, operator = start(tokenPolicy="Required", startDeadlineSeconds=100)
+    harness.zoom.tokens.always["alice"] = AWAY
+    await harness.live(operator)
+    assert harness.condition()[:2] == ("False", "StartDeadlineExceeded")
+    assert "alice (Host)" in harness.condition()[2]
+    assert harness.clock.seconds() == pytest.approx(100, abs=0.1)
+    assert max(later - earlier for earlier, later in itertools.pairwise(moments(harness))) <= 15.1
 
 
 async def test_zooms_retry_after_wins() -> None:
-    bench, operator = start()
-    bench.zoom.tokens.once = [LIMITED]
-    await bench.live(operator, until=lambda: bench.condition()[1] == "RateLimited")
-    await bench.live(operator, until=bench.running)
-    assert moments(bench) == pytest.approx([3, 10], abs=0.1)
-    assert bench.heard() == ["join-token-1"]
+    harness, operator = start()
+    harness.zoom.tokens.once = [LIMITED]
+    await harness.live(operator, until=lambda: harness.condition()[1] == "RateLimited")
+    await harness.live(operator, until=harness.running)
+    assert moments(harness) == pytest.approx([3, 10], abs=0.1)
+    assert harness.heard() == ["join-token-1"]
 
 
-async def test_a_retry_after_beyond_the_patience_is_not_waited_for() -> None:
-    bench, operator = start(tokenWaitSeconds=5)
-    bench.zoom.tokens.once = [LIMITED]
-    await bench.live(operator, until=bench.running)
-    assert moments(bench) == [3]
-    assert bench.heard("ZOOM_TOKEN_REASON") == ["RateLimited"]
+async def test_a_retry_after_beyond_token_wait_seconds_is_not_waited_for() -> None:
+    harness, operator = start(tokenWaitSeconds=5)
+    harness.zoom.tokens.once = [LIMITED]
+    await harness.live(operator, until=harness.running)
+    assert moments(harness) == [3]
+    assert harness.heard("ZOOM_TOKEN_REASON") == ["RateLimited"]
 
 
-async def test_when_one_may_not_the_next_is_tried_in_order() -> None:
-    bench, operator = start(people=("bob",), credentialRef={"name": "carol"})
-    bench.zoom.tokens.always = {"carol": NOT_FOUND, "bob": NOT_HOST}
-    await bench.live(operator, until=bench.running)
-    assert [who for _, who, _ in bench.zoom.tokens.asked] == ["carol", "bob", "alice"]
-    assert bench.heard() == ["join-token-1"]
-    assert bench.bot().status.credential_name == "alice"
+async def test_after_a_refusal_the_next_candidate_is_tried() -> None:
+    harness, operator = start(people=("bob",), credentialRef={"name": "carol"})
+    harness.zoom.tokens.always = {"carol": NOT_FOUND, "bob": NOT_HOST}
+    await harness.live(operator, until=harness.running)
+    assert [who for _, who, _ in harness.zoom.tokens.asked] == ["carol", "bob", "alice"]
+    assert harness.heard() == ["join-token-1"]
+    assert harness.bot().status.credential_name == "alice"
 
 
-async def test_the_trail_of_what_was_tried_is_told() -> None:
-    bench, operator = start(people=("bob",))
-    bench.zoom.tokens.always = {"alice": NOT_FOUND, "bob": NOT_HOST}
-    await bench.live(operator, until=bench.running)
-    words = bench.condition("TokenIssued")[2]
+async def test_the_message_names_every_candidate() -> None:
+    harness, operator = start(people=("bob",))
+    harness.zoom.tokens.always = {"alice": NOT_FOUND, "bob": NOT_HOST}
+    await harness.live(operator, until=harness.running)
+    words = harness.condition("TokenIssued")[2]
     assert words.index("bob (mapping): LocalRecording: ") < words.index("alice (Host): LocalRecording: ")
-    assert bench.condition("TokenIssued")[1] == "NotTheHost"
+    assert harness.condition("TokenIssued")[1] == "NotTheHost"
 
 
-async def test_a_passing_failure_of_one_counts_more_than_a_denial_of_another() -> None:
-    bench, operator = start(people=("bob",))
-    bench.zoom.tokens.once = [NOT_HOST, AWAY]
-    await bench.live(operator, until=lambda: bench.condition()[1] == "ZoomUnavailable")
-    await bench.live(operator, until=bench.running)
-    assert [who for _, who, _ in bench.zoom.tokens.asked] == ["bob", "alice", "bob"]
-    assert bench.heard() == ["join-token-1"]
+async def test_a_transient_failure_outweighs_a_permanent_one() -> None:
+    harness, operator = start(people=("bob",))
+    harness.zoom.tokens.once = [NOT_HOST, AWAY]
+    await harness.live(operator, until=lambda: harness.condition()[1] == "ZoomUnavailable")
+    await harness.live(operator, until=harness.running)
+    assert [who for _, who, _ in harness.zoom.tokens.asked] == ["bob", "alice", "bob"]
+    assert harness.heard() == ["join-token-1"]
 
 
 async def test_a_credential_that_is_not_ready_is_waited_for() -> None:
-    bench, operator = start()
+    harness, operator = start()
     operator.tokens.not_ready = {"alice"}
-    await bench.live(operator, until=lambda: bench.condition()[1] == "CredentialNotReady")
-    assert "alice waits for consent" in bench.condition()[2]
+    await harness.live(operator, until=lambda: harness.condition()[1] == "CredentialNotReady")
+    assert "alice waits for consent" in harness.condition()[2]
     operator.tokens.not_ready.clear()
-    await bench.live(operator, until=bench.running)
-    assert bench.heard() == ["join-token-1"]
+    await harness.live(operator, until=harness.running)
+    assert harness.heard() == ["join-token-1"]
 
 
-async def test_an_access_token_that_zoom_no_longer_takes_is_replaced_once() -> None:
-    bench, operator = start()
-    bench.zoom.tokens.once = [EXPIRED]
-    await bench.live(operator, until=bench.running)
+async def test_a_revoked_access_token_is_replaced_once() -> None:
+    harness, operator = start()
+    harness.zoom.tokens.once = [EXPIRED]
+    await harness.live(operator, until=harness.running)
     assert operator.tokens.thrown_away == ["alice"]
-    assert moments(bench) == [3, 3]
-    assert bench.heard() == ["join-token-1"]
-    bench, operator = start()
-    bench.zoom.tokens.once = [EXPIRED, EXPIRED]
-    await bench.live(operator, until=lambda: bench.condition()[1] == "CredentialNotReady")
-    assert moments(bench) == [3, 3]
+    assert moments(harness) == [3, 3]
+    assert harness.heard() == ["join-token-1"]
+    harness, operator = start()
+    harness.zoom.tokens.once = [EXPIRED, EXPIRED]
+    await harness.live(operator, until=lambda: harness.condition()[1] == "CredentialNotReady")
+    assert moments(harness) == [3, 3]
 
 
-async def test_nobody_elses_credential_is_ever_asked() -> None:
-    bench, operator = start(host="")
-    bench.cluster.put(CREDENTIALS, {"metadata": {"namespace": "team", "name": "alice"}, "spec": {}})
-    await bench.live(operator, until=bench.running)
+async def test_no_other_credential_is_used() -> None:
+    harness, operator = start(host="")
+    harness.cluster.put(CREDENTIALS, {"metadata": {"namespace": "team", "name": "alice"}, "spec": {}})
+    await harness.live(operator, until=harness.running)
     assert operator.tokens.asked == []
-    assert bench.heard("ZOOM_TOKEN_REASON") == ["NoMapping"]
+    assert harness.heard("ZOOM_TOKEN_REASON") == ["NoMapping"]
 
 
 async def test_the_selector_picks_by_labels() -> None:
-    bench, operator = start(host="", credentialSelector={"matchLabels": {"customer": "acme"}})
+    harness, operator = start(host="", credentialSelector={"matchLabels": {"customer": "acme"}})
     for name, customer in (("alice", "acme"), ("bob", "other")):
         spec = {"appSecretRef": {"name": "app"}, "grant": {"serverToServer": {"accountId": "a"}}}
         metadata = {"namespace": "team", "name": name, "labels": {"customer": customer}}
-        bench.cluster.put(CREDENTIALS, {"metadata": metadata, "spec": spec})
-    await bench.live(operator, until=bench.running)
-    assert [who for _, who, _ in bench.zoom.tokens.asked] == ["alice"]
+        harness.cluster.put(CREDENTIALS, {"metadata": metadata, "spec": spec})
+    await harness.live(operator, until=harness.running)
+    assert [who for _, who, _ in harness.zoom.tokens.asked] == ["alice"]
 
 
-async def test_webinars_are_asked_for_at_their_own_address() -> None:
-    bench, operator = start(meeting={"url": f"https://zoom.us/w/{MEETING}"}, bypassWaitingRoom=False)
-    await bench.live(operator, until=bench.running)
-    ((_, _, path),) = bench.zoom.tokens.asked
+async def test_webinars_have_their_own_path() -> None:
+    harness, operator = start(meeting={"url": f"https://zoom.us/w/{MEETING}"}, bypassWaitingRoom=False)
+    await harness.live(operator, until=harness.running)
+    ((_, _, path),) = harness.zoom.tokens.asked
     assert path == f"webinars/{MEETING}/jointoken/local_recording?bypass_waiting_room=false"
 
 
@@ -192,92 +192,92 @@ async def test_webinars_are_asked_for_at_their_own_address() -> None:
         ({"id": MEETING, "kind": "Webinar"}, IS_MEETING, ["webinars", "meetings"]),
     ],
 )
-async def test_a_link_that_tells_the_wrong_kind_is_no_hindrance(
+async def test_a_link_of_the_wrong_kind_still_gets_a_token(
     meeting: dict[str, str], answer: httpx.Response, asked: list[str]
 ) -> None:
-    bench, operator = start(meeting=meeting)
-    bench.zoom.tokens.once = [answer]
-    await bench.live(operator, until=bench.running)
-    assert [path.split("/")[0] for _, _, path in bench.zoom.tokens.asked] == asked
-    assert bench.heard() == ["join-token-1"]
+    harness, operator = start(meeting=meeting)
+    harness.zoom.tokens.once = [answer]
+    await harness.live(operator, until=harness.running)
+    assert [path.split("/")[0] for _, _, path in harness.zoom.tokens.asked] == asked
+    assert harness.heard() == ["join-token-1"]
 
 
 async def test_several_tokens_at_once() -> None:
     kinds = ["LocalRecording", "ZAK", "LiveStreaming", "LocalArchiving"]
-    bench, operator = start(tokens=kinds)
-    await bench.live(operator, until=bench.running)
+    harness, operator = start(tokens=kinds)
+    await harness.live(operator, until=harness.running)
     variables = ("ZOOM_JOIN_TOKEN", "ZOOM_ZAK", "ZOOM_LIVE_STREAMING_TOKEN", "ZOOM_LOCAL_ARCHIVING_TOKEN")
-    assert [bench.heard(name)[0] for name in variables] == [f"join-token-{number}" for number in (1, 2, 3, 4)]
-    assert bench.heard("ZOOM_OBF_TOKEN") == [""]
-    paths = [path.split("?")[0] for _, _, path in bench.zoom.tokens.asked]
+    assert [harness.heard(name)[0] for name in variables] == [f"join-token-{number}" for number in (1, 2, 3, 4)]
+    assert harness.heard("ZOOM_OBF_TOKEN") == [""]
+    paths = [path.split("?")[0] for _, _, path in harness.zoom.tokens.asked]
     assert paths == [
         f"meetings/{MEETING}/jointoken/local_recording",
         "users/me/zak",
         f"meetings/{MEETING}/jointoken/live_streaming",
         f"meetings/{MEETING}/jointoken/local_archiving",
     ]
-    status = bench.bot().status
+    status = harness.bot().status
     assert status.token is not None
     assert status.token.kinds == kinds
 
 
-async def test_what_is_missing_under_preferred_is_named() -> None:
-    bench, operator = start(tokens=["LocalRecording", "LiveStreaming"])
-    bench.zoom.tokens.always["live_streaming"] = NO_RECORDING
-    await bench.live(operator, until=bench.running)
-    assert (bench.heard(), bench.heard("ZOOM_LIVE_STREAMING_TOKEN")) == (["join-token-1"], [""])
-    assert bench.heard("ZOOM_TOKEN_REASON") == ["LiveStreaming: LocalRecordingDisabled"]
-    told = bench.bot().status.token
+async def test_preferred_names_the_missing_tokens() -> None:
+    harness, operator = start(tokens=["LocalRecording", "LiveStreaming"])
+    harness.zoom.tokens.always["live_streaming"] = NO_RECORDING
+    await harness.live(operator, until=harness.running)
+    assert (harness.heard(), harness.heard("ZOOM_LIVE_STREAMING_TOKEN")) == (["join-token-1"], [""])
+    assert harness.heard("ZOOM_TOKEN_REASON") == ["LiveStreaming: LocalRecordingDisabled"]
+    told = harness.bot().status.token
     assert told is not None
     assert told.reason == "LocalRecordingDisabled"
-    assert bench.condition("TokenIssued")[0] == "False"
-    assert "LiveStreaming" in bench.condition("TokenIssued")[2]
-    assert "with LocalRecording only" in bench.condition()[2]
+    assert harness.condition("TokenIssued")[0] == "False"
+    assert "LiveStreaming" in harness.condition("TokenIssued")[2]
+    assert "with LocalRecording only" in harness.condition()[2]
 
 
-async def test_required_means_all_of_them() -> None:
-    bench, operator = start(tokens=["LocalRecording", "LiveStreaming"], tokenPolicy="Required")
-    bench.zoom.tokens.always["live_streaming"] = NO_RECORDING
-    await bench.live(operator)
-    assert bench.condition()[:2] == ("False", "LocalRecordingDisabled")
-    assert bench.heard() == []
+async def test_required_needs_every_token() -> None:
+    harness, operator = start(tokens=["LocalRecording", "LiveStreaming"], tokenPolicy="Required")
+    harness.zoom.tokens.always["live_streaming"] = NO_RECORDING
+    await harness.live(operator)
+    assert harness.condition()[:2] == ("False", "LocalRecordingDisabled")
+    assert harness.heard() == []
 
 
 async def test_an_on_behalf_token_waits_for_its_user() -> None:
-    bench, operator = start(tokens=["OnBehalf"], tokenPolicy="Required")
-    bench.zoom.tokens.once = [NOT_THERE]
-    await bench.live(operator, until=lambda: bench.condition()[1] == "UserNotInMeeting")
-    await bench.live(operator, until=bench.running)
-    assert bench.heard("ZOOM_OBF_TOKEN") == ["join-token-1"]
-    assert bench.zoom.tokens.asked[0][2] == f"users/me/token?type=onbehalf&meeting_id={MEETING}"
+    harness, operator = start(tokens=["OnBehalf"], tokenPolicy="Required")
+    harness.zoom.tokens.once = [NOT_THERE]
+    await harness.live(operator, until=lambda: harness.condition()[1] == "UserNotInMeeting")
+    await harness.live(operator, until=harness.running)
+    assert harness.heard("ZOOM_OBF_TOKEN") == ["join-token-1"]
+    assert harness.zoom.tokens.asked[0][2] == f"users/me/token?type=onbehalf&meeting_id={MEETING}"
 
 
-async def test_a_bot_that_asks_for_no_token_costs_zoom_nothing() -> None:
-    bench, operator = start(tokens=[])
-    await bench.live(operator, until=bench.running)
-    assert bench.zoom.tokens.asked == []
-    assert bench.cluster.count("get", MAPPINGS) == 0
-    assert bench.heard("ZOOM_MEETING_PASSCODE") == ["open"]
-    assert bench.condition("TokenIssued")[:2] == ("False", "NotRequested")
+async def test_a_bot_without_tokens_calls_zoom_never() -> None:
+    harness, operator = start(tokens=[])
+    await harness.live(operator, until=harness.running)
+    assert harness.zoom.tokens.asked == []
+    assert harness.cluster.count("get", MAPPINGS) == 0
+    assert harness.heard("ZOOM_MEETING_PASSCODE") == ["open"]
+    assert harness.condition("TokenIssued")[:2] == ("False", "NotRequested")
 
 
-async def test_registrants_tokens_go_through_the_secret() -> None:
-    bench, operator = start(meeting={"url": f"https://zoom.us/j/{MEETING}?tk=hush-tk"})
-    await bench.live(operator, until=bench.running)
-    assert bench.heard("ZOOM_REGISTRANT_TOKEN") == ["hush-tk"]
+async def test_registrant_tokens_come_from_the_secret() -> None:
+    harness, operator = start(meeting={"url": f"https://zoom.us/j/{MEETING}?tk=hush-tk"})
+    await harness.live(operator, until=harness.running)
+    assert harness.heard("ZOOM_REGISTRANT_TOKEN") == ["hush-tk"]
 
 
 async def test_before_pod_the_token_comes_first() -> None:
-    bench, operator = start(tokenDelivery="BeforePod", joinAt=at(200).isoformat())
-    await bench.live(operator)
-    assert moments(bench) == [200]
+    harness, operator = start(tokenDelivery="BeforePod", joinAt=at(200).isoformat())
+    await harness.live(operator)
+    assert moments(harness) == [200]
     order = [
         call.plural
-        for call in bench.cluster.calls
+        for call in harness.cluster.calls
         if call.moment == "after" and call.verb == "create" and call.plural in ("pods", "secrets")
     ]
     assert order == ["pods", "secrets", "pods"]  # the first is the dry run
-    assert bench.condition()[1] == "Succeeded"
-    assert bench.heard() == ["join-token-1"]
-    assert bench.join_secrets() == []
-    bench.check()
+    assert harness.condition()[1] == "Succeeded"
+    assert harness.heard() == ["join-token-1"]
+    assert harness.join_secrets() == []
+    harness.check()

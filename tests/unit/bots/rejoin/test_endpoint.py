@@ -44,7 +44,7 @@ async def ask(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_token_is_answered_as_plain_text_that_nobody_keeps(method: str) -> None:
+async def test_a_token_is_plain_text_and_not_cached(method: str) -> None:
     told = Told(Granted(SecretStr("fresh-token")))
     status, text, headers = await ask(told, method=method)
     assert (status, text) == (200, "fresh-token")
@@ -67,7 +67,7 @@ async def test_a_token_is_answered_as_plain_text_that_nobody_keeps(method: str) 
         (RuntimeError("with fresh-token in it"), 503, "Kubernetes", "1"),
     ],
 )
-async def test_what_else_there_is(
+async def test_every_outcome_has_its_status(
     outcome: Outcome | Exception, status: int, text: str, again: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     got, body, headers = await ask(Told(outcome))
@@ -80,20 +80,20 @@ async def test_what_else_there_is(
 
 
 @pytest.mark.parametrize("value", [None, "", "Bearer ", "Basic YTpi", "Bearer two words", "pods-own-token"])
-async def test_who_presents_no_token_is_not_looked_at(value: str | None) -> None:
+async def test_without_a_presented_token_nothing_is_reviewed(value: str | None) -> None:
     told = Told(Granted(SecretStr("fresh-token")))
     status, _, _ = await ask(told, headers={} if value is None else {"Authorization": value})
     assert status == 401
     assert told.presented == []
 
 
-async def test_a_standby_says_so() -> None:
+async def test_a_standby_answers_503() -> None:
     status, text, headers = await ask(None)
     assert (status, headers["Retry-After"]) == (503, "1")
     assert "stands by" in text
 
 
-async def test_there_is_nothing_else_here(caplog: pytest.LogCaptureFixture) -> None:
+async def test_other_paths_and_methods_are_rejected(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     told = Told(Granted(SecretStr("fresh-token")))
     for method, path, status in (("GET", "/", 404), ("DELETE", "/token", 405), ("HEAD", "/token", 405)):

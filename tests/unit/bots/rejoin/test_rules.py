@@ -21,7 +21,7 @@ def joined(phase: str = "Running", **spec: object) -> MeetingBot:
 
 
 @pytest.mark.parametrize("phase", ["Joining", "Running"])
-def test_a_bot_in_its_meeting_may_have_one(phase: str) -> None:
+def test_a_bot_in_its_meeting_may_have_a_token(phase: str) -> None:
     assert denial(joined(phase), pod(running()), has_access=True) is None
 
 
@@ -32,20 +32,20 @@ def test_a_bot_that_is_not_in_its_meeting_may_not(phase: str) -> None:
     assert phase in told.message
 
 
-def test_one_that_has_just_started_is_asked_to_wait() -> None:
+def test_a_bot_that_has_just_started_has_to_wait() -> None:
     told = denial(joined("Staging"), pod(running()), has_access=True)
     assert isinstance(told, NotYet)
     assert told.retry_after == 1
 
 
-def test_only_the_present_pod_may_and_only_if_it_was_made_so() -> None:
+def test_only_the_present_pod_with_access_may() -> None:
     earlier = pod(running(), name="standup-abcde-0")
     assert isinstance(denial(joined(), earlier, has_access=True), RejoinDenied)
     assert isinstance(denial(joined(), pod(running(), name=POD), has_access=False), RejoinDenied)
     assert isinstance(denial(joined(), pod(ended(1), phase="Failed"), has_access=True), RejoinDenied)
 
 
-def test_one_that_is_to_leave_gets_none_with_the_reason() -> None:
+def test_a_leaving_bot_gets_the_reason() -> None:
     told = denial(joined(suspend=True), pod(running()), has_access=True)
     assert isinstance(told, NoToken)
     assert (told.reason, told.retry_after) == ("Suspended", None)
@@ -67,14 +67,14 @@ def test_a_burst_and_then_one_each_ten_seconds() -> None:
     assert take(again.allowance, now=110).wait == pytest.approx(10)
 
 
-def test_who_waits_as_long_as_told_is_let_in_and_a_clock_going_back_gives_nothing() -> None:
+def test_retry_after_suffices_and_a_clock_step_back_grants_nothing() -> None:
     empty = RejoinAllowance(left=0, at=50)
     wait = take(empty, now=50).wait
     assert take(empty, now=50 + wait).wait == 0
     assert take(empty, now=40).wait == pytest.approx(SECONDS_EACH)
 
 
-def test_a_full_allowance_need_not_be_remembered() -> None:
+def test_a_full_allowance_need_not_be_kept() -> None:
     taken = take(None, now=0).allowance
     assert not taken.is_full(now=29)
     assert taken.is_full(now=30)

@@ -1,4 +1,4 @@
-"""Further tokens for a bot that runs: whose Pod asks, what it may have, how often, and that nothing leaks."""
+"""The token endpoint's service: the caller's identity, its rights and rate, and secrecy."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from meetingbots.kube.resources import BOTS, MAPPINGS, PODS, TOKEN_REVIEWS, Reso
 from pydantic import SecretStr
 
 from tests.unit.bots.bot_builders import MEETING, POD
-from tests.unit.bots.reconcile.bot_harness import Bench, Operator
+from tests.unit.bots.reconcile.bot_harness import BotHarness, Operator
 
 BASE = "http://tokens.example:8082"
 PRESENTED = SecretStr("pods-own-token")
 
 
 @dataclass
-class Ground:
-    """A running bot, and the endpoint's logic of its operator; the API server's TokenReviews are told."""
+class RejoinHarness:
+    """A running bot and its operator's RejoinService; the test sets the TokenReviews' results."""
 
-    bench: Bench
+    harness: BotHarness
     operator: Operator
     rejoins: RejoinService
     review: dict[str, Any]
@@ -50,17 +50,19 @@ def status(**changes: Any) -> dict[str, Any]:
     return {"authenticated": True, "audiences": ["meetingbots"], "user": user, **changes}
 
 
-async def ground(monkeypatch: pytest.MonkeyPatch, *, settings: dict[str, Any] | None = None, **spec: Any) -> Ground:
-    bench = Bench()
-    bench.put_bot(**{"tokenEndpoint": True, **spec})
-    bench.put_mapping()
-    operator = bench.operator(token_url=BASE, token_port=8082, **(settings or {}))
-    await bench.live(operator, until=bench.running)
+async def start_rejoins(
+    monkeypatch: pytest.MonkeyPatch, *, settings: dict[str, Any] | None = None, **spec: Any
+) -> RejoinHarness:
+    harness = BotHarness()
+    harness.put_bot(**{"tokenEndpoint": True, **spec})
+    harness.put_mapping()
+    operator = harness.operator(token_url=BASE, token_port=8082, **(settings or {}))
+    await harness.live(operator, until=harness.running)
     told = status()
-    [pod] = bench.cluster.all(PODS)
+    [pod] = harness.cluster.all(PODS)
     told["user"]["extra"]["authentication.kubernetes.io/pod-uid"] = [pod["metadata"]["uid"]]
-    made = Ground(bench, operator, operator.rejoins, told)
-    create = bench.cluster.create
+    made = RejoinHarness(harness, operator, operator.rejoins, told)
+    create = harness.cluster.create
 
     async def create_or_review(
         resource: Resource, *, namespace: str | None, body: Object, dry_run: bool = False
@@ -72,17 +74,17 @@ async def ground(monkeypatch: pytest.MonkeyPatch, *, settings: dict[str, Any] | 
         made.reviewed.append(body)
         return {**body, "status": made.review}
 
-    monkeypatch.setattr(bench.cluster, "create", create_or_review)
+    monkeypatch.setattr(harness.cluster, "create", create_or_review)
     return made
 
 
 async def test_a_running_bot_gets_another_token_of_its_own_meeting(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
-    first = here.bench.heard()
+    here = await start_rejoins(monkeypatch)
+    first = here.harness.heard()
     token = await here.given()
     assert token not in first
-    assert token == here.bench.zoom.tokens.given[-1]
-    _, who, path = here.bench.zoom.tokens.asked[-1]
+    assert token == here.harness.zoom.tokens.given[-1]
+    _, who, path = here.harness.zoom.tokens.asked[-1]
     assert (who, path) == (
         "alice",
         f"meetings/{MEETING}/jointoken/local_recording?bypass_waiting_room=true",
@@ -92,40 +94,40 @@ async def test_a_running_bot_gets_another_token_of_its_own_meeting(monkeypatch: 
 
 
 async def test_the_credential_of_the_first_token_is_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
-    here.bench.put_mapping(people=("bob",))
+    here = await start_rejoins(monkeypatch)
+    here.harness.put_mapping(people=("bob",))
     await here.given()
-    assert here.bench.zoom.tokens.asked[-1][1] == "alice"
-    here.bench.zoom.tokens.always["alice"] = httpx.Response(400, json={"code": 3000, "message": "no"})
+    assert here.harness.zoom.tokens.asked[-1][1] == "alice"
+    here.harness.zoom.tokens.always["alice"] = httpx.Response(400, json={"code": 3000, "message": "no"})
     await here.given()
-    assert [who for _, who, _ in here.bench.zoom.tokens.asked[-2:]] == ["alice", "bob"]
+    assert [who for _, who, _ in here.harness.zoom.tokens.asked[-2:]] == ["alice", "bob"]
 
 
-async def test_without_a_token_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
-    here.bench.zoom.tokens.always["alice"] = httpx.Response(400, json={"code": 3000, "message": "no"})
+async def test_without_a_token_the_answer_has_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await start_rejoins(monkeypatch)
+    here.harness.zoom.tokens.always["alice"] = httpx.Response(400, json={"code": 3000, "message": "no"})
     outcome = await here.ask()
     assert isinstance(outcome, NoToken)
     assert (outcome.reason, outcome.retry_after) == ("LocalRecordingDisabled", None)
-    here.bench.zoom.tokens.always["alice"] = httpx.Response(429, headers={"Retry-After": "7"})
+    here.harness.zoom.tokens.always["alice"] = httpx.Response(429, headers={"Retry-After": "7"})
     outcome = await here.ask()
     assert isinstance(outcome, NoToken)
     assert outcome.reason == "RateLimited"
     assert outcome.retry_after == pytest.approx(7)
 
 
-async def test_there_is_none_once_the_meeting_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
-    mapping = here.bench.cluster.peek(MAPPINGS, namespace="team", name=MEETING)
+async def test_there_is_no_token_after_the_meetings_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await start_rejoins(monkeypatch)
+    mapping = here.harness.cluster.peek(MAPPINGS, namespace="team", name=MEETING)
     assert mapping is not None
-    ended = here.bench.clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    ended = here.harness.clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     mapping["status"] |= {"phase": "Ended", "endTime": ended}
-    here.bench.cluster.put(MAPPINGS, mapping)
-    asked = len(here.bench.zoom.tokens.asked)
+    here.harness.cluster.put(MAPPINGS, mapping)
+    asked = len(here.harness.zoom.tokens.asked)
     outcome = await here.ask()
     assert isinstance(outcome, NoToken)
     assert outcome.reason == "MeetingEnded"
-    assert len(here.bench.zoom.tokens.asked) == asked
+    assert len(here.harness.zoom.tokens.asked) == asked
 
 
 @pytest.mark.parametrize(
@@ -140,16 +142,18 @@ async def test_there_is_none_once_the_meeting_has_ended(monkeypatch: pytest.Monk
         {},
     ],
 )
-async def test_only_a_pods_valid_token_for_us_counts(monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]) -> None:
-    here = await ground(monkeypatch)
+async def test_only_a_valid_pod_token_for_our_audience_counts(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]
+) -> None:
+    here = await start_rejoins(monkeypatch)
     here.review = {**here.review, **told} if told else {}
-    asked = len(here.bench.zoom.tokens.asked)
+    asked = len(here.harness.zoom.tokens.asked)
     assert isinstance(await here.ask(), Unknown)
-    assert len(here.bench.zoom.tokens.asked) == asked
+    assert len(here.harness.zoom.tokens.asked) == asked
 
 
 async def test_another_pod_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
+    here = await start_rejoins(monkeypatch)
     extra = here.review["user"]["extra"]
     right = extra["authentication.kubernetes.io/pod-uid"]
     extra["authentication.kubernetes.io/pod-uid"] = ["of-a-namesake"]
@@ -159,99 +163,97 @@ async def test_another_pod_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     assert isinstance(await here.ask(SecretStr("another-token")), RejoinDenied)
 
 
-async def test_a_pod_that_only_says_it_is_a_bots_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
-    pod = here.bench.cluster.peek(PODS, namespace="team", name=POD)
+async def test_a_pod_with_a_forged_label_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await start_rejoins(monkeypatch)
+    pod = here.harness.cluster.peek(PODS, namespace="team", name=POD)
     assert pod is not None
     pod["metadata"]["ownerReferences"][0]["uid"] = "somebody-else"
-    here.bench.cluster.put(PODS, pod)
+    here.harness.cluster.put(PODS, pod)
     assert isinstance(await here.ask(), RejoinDenied)
 
 
-async def test_another_namespace_gets_nothing_and_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch, settings={"namespace": ("team",)})
+async def test_an_unserved_namespace_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await start_rejoins(monkeypatch, settings={"namespace": ("team",)})
     here.review["user"]["username"] = "system:serviceaccount:other:default"
-    before = len(here.bench.cluster.calls)
+    before = len(here.harness.cluster.calls)
     assert isinstance(await here.ask(), RejoinDenied)
-    assert len(here.bench.cluster.calls) == before
+    assert len(here.harness.cluster.calls) == before
 
 
-async def test_a_pod_made_without_the_endpoint_gets_nothing_whatever_the_spec_says_later(
+async def test_a_pod_created_without_the_endpoint_gets_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    here = await ground(monkeypatch, tokenEndpoint=False)
-    here.bench.put_bot(generation=2, tokenEndpoint=True)
+    here = await start_rejoins(monkeypatch, tokenEndpoint=False)
+    here.harness.put_bot(generation=2, tokenEndpoint=True)
     assert isinstance(await here.ask(), RejoinDenied)
 
 
-async def test_a_bot_that_is_over_or_leaves_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
-    here.bench.put_bot(generation=2, tokenEndpoint=True, suspend=True)
+async def test_a_finished_or_leaving_bot_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await start_rejoins(monkeypatch)
+    here.harness.put_bot(generation=2, tokenEndpoint=True, suspend=True)
     outcome = await here.ask()
     assert isinstance(outcome, NoToken)
     assert outcome.reason == "Suspended"
-    await here.bench.live(here.operator, until=lambda: not here.bench.running())
+    await here.harness.live(here.operator, until=lambda: not here.harness.running())
     outcome = await here.ask()
     assert isinstance(outcome, RejoinDenied | NoToken)
 
 
-async def test_one_that_is_told_to_leave_while_zoom_is_asked_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
+async def test_a_bot_that_must_leave_during_the_request_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await start_rejoins(monkeypatch)
 
     async def suspend() -> None:
-        here.bench.put_bot(generation=2, tokenEndpoint=True, suspend=True)
+        here.harness.put_bot(generation=2, tokenEndpoint=True, suspend=True)
         here.operator.watch()
 
-    here.bench.zoom.tokens.inner = suspend
+    here.harness.zoom.tokens.inner = suspend
     outcome = await here.ask()
     assert isinstance(outcome, NoToken)
     assert outcome.reason == "Suspended"
 
 
-async def test_what_the_watch_has_not_told_yet_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
-    fresh = here.bench.operator(token_url=BASE, token_port=8082)
+async def test_objects_missing_in_the_caches_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await start_rejoins(monkeypatch)
+    fresh = here.harness.operator(token_url=BASE, token_port=8082)
     assert isinstance(await fresh.rejoins.token(PRESENTED), Granted)
-    here.bench.cluster.remove(BOTS, namespace="team", name="standup")
+    here.harness.cluster.remove(BOTS, namespace="team", name="standup")
     assert isinstance(await fresh.rejoins.token(PRESENTED), RejoinDenied)
 
 
 async def test_three_at_once_and_then_one_each_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
+    here = await start_rejoins(monkeypatch)
     assert len({await here.given() for _ in range(3)}) == 3
     outcome = await here.ask()
     assert isinstance(outcome, TooOften)
     assert outcome.retry_after == pytest.approx(10)
     assert len(here.reviewed) == 1
-    here.bench.clock.forward(outcome.retry_after)
+    here.harness.clock.forward(outcome.retry_after)
     await here.given()
     assert len(here.reviewed) == 2, "a token is looked at again after a while"
     assert isinstance(await here.ask(), TooOften)
 
 
-async def test_a_bot_whose_start_is_not_known_yet_is_asked_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
-    item = here.bench.cluster.peek(BOTS, namespace="team", name="standup")
+async def test_a_bot_with_an_unrecorded_start_has_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await start_rejoins(monkeypatch)
+    item = here.harness.cluster.peek(BOTS, namespace="team", name="standup")
     assert item is not None
     item["status"]["phase"] = "Staging"
-    here.bench.cluster.put(BOTS, item)
+    here.harness.cluster.put(BOTS, item)
     assert isinstance(await here.ask(), NotYet)
 
 
-async def test_a_refusal_of_kubernetes_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await ground(monkeypatch)
+async def test_a_refusal_by_kubernetes_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await start_rejoins(monkeypatch)
     here.refusal = ForbiddenError("tokenreviews is forbidden", status=403)
     with pytest.raises(KubeError):
         await here.ask()
 
 
-async def test_nothing_secret_is_logged_or_shown(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_no_secret_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    here = await ground(monkeypatch)
+    here = await start_rejoins(monkeypatch)
     outcome = await here.ask()
-    shown = [caplog.text, repr(outcome), repr(here.operator.events()), repr(here.bench.bot())]
+    shown = [caplog.text, repr(outcome), repr(here.operator.events()), repr(here.harness.bot())]
     assert isinstance(outcome, Granted)
     for text in shown:
         assert outcome.token.get_secret_value() not in text
