@@ -96,6 +96,7 @@ def _scrolling(rows: list[Line]) -> str:
     return (
         f".lines {{ transform: translateY({end}px); animation: scroll {total:.1f}s step-end infinite }}\n"
         f"@keyframes scroll {{\n{frames}100% {{ transform: translateY({end}px) }}\n}}\n"
+        ".lines text { white-space: pre }\n"
         "@media (prefers-reduced-motion: reduce) { .lines { animation: none } }\n"
     )
 
