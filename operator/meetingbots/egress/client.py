@@ -158,12 +158,12 @@ async def _read(response: aiohttp.ClientResponse) -> EgressResponse:
     if not 200 <= status < 300:
         raise EgressError(f"it answered HTTP {status}", status=status, retry_after=_retry_after(response))
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise EgressError("its response is compressed, which was not requested", status=status)
+        raise EgressError("its answer is compressed, which was not requested", status=status)
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
         if len(body) > MAX_ANSWER_BYTES:
-            raise EgressError(f"its response is larger than {MAX_ANSWER_BYTES // 1024} KiB", status=status)
+            raise EgressError(f"its answer is larger than {MAX_ANSWER_BYTES // 1024} KiB", status=status)
     return EgressResponse(status=status, body=bytes(body))
 
 

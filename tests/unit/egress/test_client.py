@@ -162,7 +162,7 @@ async def test_nobody_there(customer: Customer) -> None:
     with pytest.raises(EgressError, match="the host name cannot be resolved"):
         await EgressClient(tls=customer.trust(), resolve=unknown).get(target(customer), headers={})
     customer.addresses = ["127.0.0.9"]
-    assert "could not be asked (ClientConnector" in (await refusal(customer)).message
+    assert "the request failed (ClientConnector" in (await refusal(customer)).message
 
 
 async def test_no_cookies(customer: Customer) -> None:
