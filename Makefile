@@ -1,29 +1,29 @@
-# Verbs for people and for CI: `make help` lists them. Works with GNU make 3.81 (macOS) and later.
+# Targets for people and for CI; `make help` lists them. Works with GNU make 3.81 (macOS) and later.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SOURCES := operator tests examples
-# Integration tests mostly wait: so many side by side, each worker with a control plane of its own.
+# Integration tests mostly wait; each parallel worker has its own control plane.
 WORKERS ?= 3
-# The one that needs the machine for itself comes after them.
+# This test needs the whole machine and runs last.
 STRESS := tests/integration/test_receiver_stress.py
 STEPS := lint docs types layers unit gitops integration chart e2e-short
 NOT_RUN := .run/not-run
-# The test cluster: kind (containers, real Pods) or embedded (control plane and a double of a kubelet).
-# Without a choice the demo takes kind where it can be had.
+# The test cluster: kind (containers, real Pods) or embedded (control plane and a simulated kubelet).
+# Without a choice the demo uses kind where kind works.
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short fmt lint types layers unit integration bench browser screenshots test crds chart chart-files gitops gitops-files docs docs-serve docs-files demo demo-recording clean
+.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration bench browser screenshots test crds chart chart-files gitops gitops-files docs docs-serve docs-files demo demo-recording clean
 
-help: ## List the verbs
+help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required; set PYTHON=...")'
 
-venv: $(INSTALLED) ## Make the virtual environment .venv from the lock
+venv: $(INSTALLED) ## Create the virtual environment .venv from the lock
 
 $(INSTALLED): requirements.lock pyproject.toml | python
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing (Debian: apt-get install python3-venv)" >&2; exit 1; }
@@ -35,36 +35,36 @@ $(INSTALLED): requirements.lock pyproject.toml | python
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
     --no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade -q
 
-lock: $(INSTALLED) ## Pin all dependencies anew: of development, and of the image to build it and to run
+lock: $(INSTALLED) ## Update the locks of development, image build and image
 	$(COMPILE) pyproject.toml --group dev -o requirements.lock
 	$(COMPILE) pyproject.toml -c requirements.lock -o requirements-runtime.lock
 	echo hatchling | $(COMPILE) - -c requirements.lock -o requirements-build.lock
 
-tools: python ## Build or find the test cluster's programs; `make -s tools` prints only their folder
+tools: python ## Build or find the programs of the test cluster; `make -s tools` prints their folder
 	@$(PYTHON) -m tests.cluster.binaries
 
-cluster: $(INSTALLED) ## Run a kind cluster with our images until Ctrl-C; CLUSTER=embedded: control plane, CRDs, a double of a node
+cluster: $(INSTALLED) ## Run a kind cluster with our images until Ctrl-C; CLUSTER=embedded: control plane, CRDs, a simulated node
 ifeq ($(CLUSTER),embedded)
 	@$(BIN)/python -m tests.cluster
 else ifneq ($(filter kind auto,$(CLUSTER) $(if $(CLUSTER),,kind)),)
 	@$(BIN)/python -m tests.kind run
 else
-	$(error CLUSTER is $(CLUSTER); embedded and kind are known)
+	$(error CLUSTER is $(CLUSTER); use embedded or kind)
 endif
 
-cluster-stop: $(INSTALLED) ## Stop the test cluster that runs from this checkout
+cluster-stop: $(INSTALLED) ## Stop the test cluster of this checkout
 	@$(BIN)/python -m tests.cluster --stop
 
-image: $(INSTALLED) ## Build the images of meetingbots and of the example bot; BASE_IMAGE=... sets their base
+image: $(INSTALLED) ## Build the images of meetingbots and the example bot; BASE_IMAGE=... sets their base
 	@$(BIN)/python -m tests.kind.project_images
 
-kind: $(INSTALLED) ## Start a kind cluster that has the images; KIND_NAME=... for another one
+kind: $(INSTALLED) ## Start a kind cluster with the images; KIND_NAME=... sets its name
 	@$(BIN)/python -m tests.kind start $(if $(KIND_NAME),--name $(KIND_NAME))
 
 kind-stop: $(INSTALLED) ## Delete that kind cluster
 	@$(BIN)/python -m tests.kind stop $(if $(KIND_NAME),--name $(KIND_NAME))
 
-fmt: $(INSTALLED) ## Format the code and mend what ruff can
+fmt: $(INSTALLED) ## Format the code and apply ruff's fixes
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
@@ -75,7 +75,7 @@ lint: $(INSTALLED) ## Check format and style
 types: $(INSTALLED) ## Check types (mypy --strict)
 	$(BIN)/mypy
 
-layers: $(INSTALLED) ## Check that imports go down the layers only
+layers: $(INSTALLED) ## Check that imports go only down the layers
 	$(BIN)/lint-imports
 
 unit: $(INSTALLED) ## Tests without Kubernetes; ARGS=... goes to pytest
@@ -86,35 +86,45 @@ integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 	$(BIN)/pytest tests/integration -n $(WORKERS) --dist worksteal --ignore=$(STRESS) $(ARGS)
 	$(BIN)/pytest $(STRESS) $(ARGS)
 
-bench: $(INSTALLED) ## Measure load, stress and bursts, beside bare loops; PART=... only some (load, stress, burst, credentials)
+bench: $(INSTALLED) ## Benchmarks beside bare loops; PART=... selects some (load, stress, burst, credentials)
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	@$(BIN)/python -m tests.bench $(PART)
 
-e2e: $(INSTALLED) ## Tests on a kind cluster; ARGS=... goes to pytest, MEETINGBOTS_E2E_IMAGE_DELAY=180 lets an image be that late
+e2e: $(INSTALLED) ## Tests on a kind cluster; ARGS=... goes to pytest, MEETINGBOTS_E2E_IMAGE_DELAY=180 delays an image by 180 s
 	$(BIN)/pytest tests/e2e $(ARGS)
 
-e2e-short: $(INSTALLED) ## The most telling of them, where a kind cluster can be had; else the reason why not
+e2e-short: $(INSTALLED) ## A short selection of them; without a kind cluster it prints the reason
 	@mkdir -p $(dir $(NOT_RUN)); why=$$($(BIN)/python -m tests.kind prepare); code=$$?; \
 	if [ $$code = 0 ]; then $(BIN)/pytest tests/e2e -m short $(ARGS); \
 	elif [ $$code = 3 ]; then echo "e2e-short: $$why" | tee -a $(NOT_RUN); \
 	else exit $$code; fi
 
-browser: $(INSTALLED) ## Tests of the connect pages in Chromium; as root on Debian it is installed; ARGS=... goes to pytest
+browser: $(INSTALLED) ## Tests of the connect pages in Chromium, which root on Debian gets installed; ARGS=... goes to pytest
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	@$(BIN)/python -m tests.browser.chromium >/dev/null
 	$(BIN)/pytest tests/browser $(ARGS)
 
-screenshots: ## Take the pictures in docs/screenshots anew
+screenshots: ## Update the pictures in docs/screenshots
 	MEETINGBOTS_SCREENSHOTS=docs/screenshots $(MAKE) --no-print-directory browser ARGS="-k test_screenshots $(ARGS)"
 
-test: ## Everything that CI checks, step by step
+check: $(INSTALLED) ## Format, lint, types, layers, dead code, and the unit tests of what changed since main: about a minute
+	@begun=$$(date +%s); \
+	$(BIN)/ruff format -q $(SOURCES) && $(BIN)/ruff check $(SOURCES) && $(BIN)/lint-imports >/dev/null && $(BIN)/vulture && \
+	$(BIN)/mypy && tests=$$($(BIN)/python -m tests.checks.changed_tests) && \
+	{ [ -z "$$tests" ] || $(BIN)/pytest -q -n 2 tests/unit/checks $$tests; } && \
+	echo "== make check: passed in $$(( $$(date +%s) - begun )) s"
+
+hooks: $(INSTALLED) ## Install the commit hooks of .pre-commit-config.yaml
+	$(BIN)/pre-commit install
+
+test: ## Everything that CI runs
 	@begun=$$(date +%s); rm -f $(NOT_RUN); \
 	for step in $(STEPS); do \
 	    echo "== make $$step"; $(MAKE) --no-print-directory $$step || exit 1; \
 	done; \
-	echo "== all of it ($(STEPS)) passed in $$(( $$(date +%s) - begun )) s"; \
+	echo "== all steps ($(STEPS)) passed in $$(( $$(date +%s) - begun )) s"; \
 	if [ -s $(NOT_RUN) ]; then echo "!! NOT RUN on this machine:"; cat $(NOT_RUN); fi; \
-	echo "   Verbs of their own, not part of this run: make browser (connect pages in Chromium), make e2e (all on kind), make bench."
+	echo "   Not part of this run: make browser (connect pages in Chromium), make e2e (all on kind), make bench."
 
 crds: $(INSTALLED) ## Write crds/*.yaml from the models
 	$(BIN)/meetingbots crds -o crds
@@ -124,16 +134,16 @@ chart: $(INSTALLED) ## Check the Helm chart: lint, helm-unittest, kubeconform, d
 	@$(PYTHON) -m tests.chart.programs
 	$(BIN)/pytest tests/chart $(ARGS)
 
-chart-files: $(INSTALLED) ## Bring what the chart has from elsewhere up to date: CRDs, the README's table
+chart-files: $(INSTALLED) ## Update the chart's copies: CRDs and the README's table
 	rm -f charts/meetingbots/files/crds/*.yaml
 	cp crds/*.yaml charts/meetingbots/files/crds/
 	$(BIN)/python -m tests.chart.readme
 
-gitops: $(INSTALLED) ## Check how Flux, Argo CD and kstatus see our objects, with their own engines; ARGS=... goes to pytest
+gitops: $(INSTALLED) ## Check the health of our objects with the engines of Flux, Argo CD and kstatus; ARGS=... goes to pytest
 	@$(PYTHON) -m tests.gitops.engines
 	$(BIN)/pytest tests/gitops $(ARGS)
 
-gitops-files: $(INSTALLED) ## Bring examples/gitops up to date: Argo CD's ConfigMap from the scripts beside it
+gitops-files: $(INSTALLED) ## Update examples/gitops: Argo CD's ConfigMap from the scripts beside it
 	$(BIN)/python -m tests.gitops.argocd_cm
 
 docs: $(INSTALLED) ## Build the documentation into .run/site; fails on a broken link or a page outside the navigation
@@ -146,12 +156,12 @@ docs-files: $(INSTALLED) ## Update what the documentation has from elsewhere: ta
 	$(BIN)/python -m tests.tables
 	$(BIN)/python -m tests.pictures
 
-demo: $(INSTALLED) ## Show the whole path with real Pods on kind, else CLUSTER=embedded; KEEP=1 leaves it up
+demo: $(INSTALLED) ## Show a recording from end to end, with real Pods on kind or with CLUSTER=embedded; KEEP=1 keeps it running
 	@$(BIN)/python -m tests.demo --cluster $(or $(CLUSTER),auto) $(if $(KEEP),--keep)
 
 demo-recording: $(INSTALLED) ## Record the demo for the README (docs/screenshots/demo.svg)
 	@$(BIN)/python -m tests.demo.record
 
-clean: ## Remove what was made in the checkout (the programs' cache stays)
+clean: ## Remove generated files from the checkout; the cache of programs stays
 	rm -rf .venv .run dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find operator tests examples -name __pycache__ -type d -prune -exec rm -rf {} +

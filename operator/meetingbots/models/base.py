@@ -24,7 +24,6 @@ from pydantic.alias_generators import to_camel
 MAX_EPOCH_MILLISECONDS: Final = 253_402_300_799_999  # the end of the year 9999
 MAX_INTEGER: Final = 2**53 - 1  # the largest integer that every JSON parser reads exactly
 MAX_SECONDS: Final = 31_536_000  # a year
-DNS_LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 MEETING_ID_PATTERN: Final = r"^[0-9]{9,11}$"
 

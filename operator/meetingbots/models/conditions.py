@@ -77,12 +77,6 @@ def find(conditions: Iterable[Condition], type: str) -> Condition | None:  # noq
     return next((condition for condition in conditions if condition.type == type), None)
 
 
-def is_true(conditions: Iterable[Condition], type: str) -> bool:  # noqa: A002
-    """Say whether the condition of a type is there and True."""
-    condition = find(conditions, type)
-    return condition is not None and condition.status is ConditionStatus.TRUE
-
-
 def remove(conditions: Iterable[Condition], type: str) -> list[Condition]:  # noqa: A002
     """Return the conditions without the one of a type."""
     return [condition for condition in conditions if condition.type != type]

@@ -119,11 +119,6 @@ class ObjectMeta(Model):
         # In a write, an empty uid or resourceVersion is a precondition.
         return {key: value for key, value in handler(self).items() if value}
 
-    @property
-    def being_deleted(self) -> bool:
-        """Whether the object is deleted and only waits for its finalizers."""
-        return self.deletion_timestamp is not None
-
 
 class CustomResource(Model):
     """Base of the three kinds. Every subclass has a spec and a status."""

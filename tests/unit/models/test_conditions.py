@@ -7,7 +7,6 @@ from meetingbots.models.conditions import (
     ConditionStatus,
     ConditionType,
     find,
-    is_true,
     remove,
     set_condition,
 )
@@ -78,9 +77,6 @@ def test_find_and_remove() -> None:
 
     assert find(conditions, ConditionType.READY) is conditions[0]
     assert find(conditions, "Stalled") is None
-    assert is_true(conditions, "Ready")
-    assert not is_true(conditions, "Stalled")
-    assert not is_true(ready(False, now=NOON, old=[]), "Ready")
     assert remove(conditions, "Ready") == []
     assert remove(conditions, "Stalled") == conditions
 

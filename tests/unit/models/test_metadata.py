@@ -32,8 +32,6 @@ def test_metadata_is_read_as_the_api_server_writes_it() -> None:
         annotations={"note": "x"},
         owner_references=(OwnerReference(api_version="v1", kind="Secret", name="s", uid="u", controller=True),),
     )
-    assert not meta.being_deleted
-    assert ObjectMeta.model_validate({**STORED, "deletionTimestamp": "2026-11-24T09:00:00Z"}).being_deleted
 
 
 def test_written_metadata_holds_only_what_is_set() -> None:

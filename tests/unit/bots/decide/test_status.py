@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -5,7 +6,7 @@ import pytest
 from meetingbots.bots.decide import status as bot_status
 from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus
-from meetingbots.models.conditions import ConditionType, find, is_true
+from meetingbots.models.conditions import Condition, ConditionType, find
 
 from tests.unit.bots.bot_builders import MEETING, POD, at, bot, delivery, facts, staged, token_failure
 
@@ -24,6 +25,11 @@ def test_going_well_is_ready_and_nothing_else() -> None:
     assert types(status) == {"Ready"}
     assert (status.phase, status.observed_generation, status.meeting_id) == (BotPhase.STAGING, 1, MEETING)
     assert status.scheduled_time == at(0)
+
+
+def is_true(conditions: Iterable[Condition], name: str) -> bool:
+    condition = find(conditions, name)
+    return condition is not None and condition.status == "True"
 
 
 def test_trouble_that_may_heal_is_reconciling() -> None:

@@ -1,0 +1,1 @@
+"""Programs behind `make check` and the commit hooks."""
