@@ -1,26 +1,29 @@
-"""From what people paste to the meeting that a bot shall join: links in all of Zoom's forms, and plain meeting IDs."""
+"""Reads the meeting from what people paste: links in all of Zoom's forms, meeting IDs, and text around them."""
 
 from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pydantic import SecretStr
 
+from meetingbots.zoom.hosts import COMMON_DOMAIN, DOMAINS, serve_same_users, zoom_domain
+from meetingbots.zoom.link_redirects import unwrapped
+from meetingbots.zoom.link_text import addresses, clean, lone_id, written_passcode
+
 _MAX_LENGTH: Final = 4096
-_HOST: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){0,4}zoom(?:\.us|gov\.com|\.com)")
 _ANY_HOST: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}")
-_SPACED_ID: Final = re.compile(r"[0-9][0-9 \u00a0-]*[0-9]")
+_SEPARATORS: Final = re.compile("[\\s\u2010-\u2015-]")
 _VANITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_UNFIT: Final = re.compile(r"[\x00-\x20\x7f\\]")
+_UNFIT: Final = re.compile(r"[\x00-\x1f\x7f\\]")
+_REMEDY: Final = "open it in a browser and copy the link that Zoom shows, or give the meeting ID"
 
 
-class InvalidLink(ValueError):  # noqa: N818 - reads as what it says
-    """What was given is no meeting link or ID. The text says why and quotes no passcode or registrant's token."""
+class InvalidLink(ValueError):  # noqa: N818 - the name is the statement
+    """The text names no meeting. The message says why and what to do, and quotes no passcode or registrant's token."""
 
 
 class LinkKind(enum.StrEnum):
@@ -35,75 +38,134 @@ class MeetingLink:
     """A meeting that can be joined. Either ``meeting_id`` or ``vanity`` is set, not both."""
 
     meeting_id: str | None
-    """9 to 11 digits; None in a personal link (``/my/…``), whose user knows the ID."""
+    """9 to 11 digits; None in a personal link (``/my/…``)."""
     passcode: SecretStr | None = field(default=None, repr=False)
-    """``pwd`` of the link: the passcode, in Zoom's plain or its scrambled form."""
+    """``pwd`` of the link: the passcode, plain or in Zoom's encrypted form."""
     registrant_token: SecretStr | None = field(default=None, repr=False)
     """``tk`` of the link, which admits a registered person."""
     vanity: str | None = None
     """Name of a personal link: ``alice`` of ``https://acme.zoom.us/my/alice``."""
     kind: LinkKind | None = None
-    """None when the form of the link does not tell."""
-    host: str = "zoom.us"
+    """None when the form of the link does not show it."""
+    host: str = COMMON_DOMAIN
 
-    def url(self) -> str:
-        """Make the link that :func:`parse_meeting` reads as this; **holds the passcode**."""
-        form = {LinkKind.MEETING: "j", LinkKind.WEBINAR: "w", None: "wc/join"}[self.kind]
-        path = f"my/{quote(self.vanity, safe='')}" if self.vanity is not None else f"{form}/{self.meeting_id}"
-        secrets = (("pwd", self.passcode), ("tk", self.registrant_token))
-        query = "&".join(f"{key}={quote(value.get_secret_value(), safe='')}" for key, value in secrets if value)
-        return f"https://{self.host}/{path}{'?' if query else ''}{query}"
+    @property
+    def zoom_host(self) -> str:
+        """The Zoom service: ``zoomgov.com`` of ``agency.zoomgov.com``."""
+        return zoom_domain(self.host) or COMMON_DOMAIN
+
+    def join_url(self, *, meeting_id: str | None = None, passcode: SecretStr | None = None) -> SecretStr:
+        """Return the meeting's canonical link, which **holds the passcode**.
+
+        `meeting_id` replaces the name of a personal link; `passcode` replaces that of the link.
+        """
+        number = self.meeting_id or meeting_id
+        form = "w" if self.kind is LinkKind.WEBINAR else "j"
+        path = f"{form}/{number}" if number is not None else f"my/{_quoted(self.vanity or '')}"
+        secrets = (("pwd", passcode or self.passcode), ("tk", self.registrant_token))
+        query = "&".join(f"{key}={_quoted(value.get_secret_value())}" for key, value in secrets if value)
+        return SecretStr(f"https://{self.host}/{path}{'?' if query else ''}{query}")
+
+    def is_personal_link_of(self, vanity_url: str) -> bool:
+        """Return whether this is the personal link of the user with that ``vanity_url``; names ignore case."""
+        if self.vanity is None or not vanity_url:
+            return False
+        parts = urlsplit(vanity_url if "/" in vanity_url else f"https://{COMMON_DOMAIN}/my/{vanity_url}")
+        name = parts.path.partition("/my/")[2].strip("/")
+        host = (parts.hostname or COMMON_DOMAIN).lower()
+        return name.lower() == self.vanity.lower() and serve_same_users(host, self.host)
 
 
 def parse_meeting(text: str) -> MeetingLink:
-    """Read a meeting link or a meeting ID.
+    """Read the meeting from a link, a meeting ID, or a text that contains one.
 
-    Understands ``https://[sub.]zoom.us/j/ID?pwd=…&tk=…`` (also ``/w/``, ``/s/``, ``/wc/join/ID``, ``/wc/ID/join``,
-    ``/my/NAME``), the same on zoom.com and zoomgov.com and without ``https://``, ``zoommtg://zoom.us/join?confno=ID``,
-    and IDs as people write them: ``812 3456 7890``, ``812-3456-7890``.
+    Accepts ``https://[sub.]zoom.us/j/ID?pwd=…&tk=…`` (also ``/w/``, ``/s/``, ``/wc/join/ID``, ``/wc/ID/join``,
+    ``/join?confno=ID``, ``/my/NAME``) on all of Zoom's domains, with or without ``https://``;
+    ``zoommtg://zoom.us/join?confno=ID`` and ``zoomus://``; IDs as people write them (``812 3456 7890``); any of these
+    behind a known redirect. A passcode that stands beside the link counts when the link has none.
 
     Raises:
-        InvalidLink: it is none of these.
+        InvalidLink: the text names no meeting, or more than one.
 
     """
-    text = text.strip().removeprefix("<").removesuffix(">").strip()
-    if not text:
-        raise InvalidLink("the meeting link is empty")
     if len(text) > _MAX_LENGTH:
         raise InvalidLink(f"the meeting link is longer than {_MAX_LENGTH} characters")
-    if _SPACED_ID.fullmatch(text):
-        return MeetingLink(meeting_id=parse_meeting_id(text))
-    if "/" not in text:
-        raise InvalidLink("this is neither a Zoom meeting link nor a meeting ID of 9 to 11 digits")
-    parts, host = _split(text)
-    if parts.scheme in ("zoommtg", "zoomus"):
-        return _of_app_link(parts, host=host)
-    return _of_web_link(parts, host=host)
+    text = clean(text)
+    if not text:
+        raise InvalidLink("the meeting link is empty")
+    meeting = _meeting_in(text)
+    beside = written_passcode(text)
+    if meeting.passcode is None and beside is not None:
+        return replace(meeting, passcode=SecretStr(beside))
+    return meeting
 
 
 def parse_meeting_id(text: str) -> str:
-    """Read a meeting ID, with or without blanks and dashes; gives its 9 to 11 digits.
+    """Read a meeting ID, with or without blanks and dashes; return its 9 to 11 digits.
 
     Raises:
         InvalidLink: it is not one.
 
     """
-    digits = re.sub(r"[ \u00a0-]", "", text)
+    digits = _SEPARATORS.sub("", text)
     if not digits.isascii() or not digits.isdecimal():
-        raise InvalidLink("a meeting ID has digits only, with blanks or dashes between them at most")
+        raise InvalidLink("a meeting ID has only digits, with blanks or dashes between them")
     if not 9 <= len(digits) <= 11:
         raise InvalidLink(f"a meeting ID has 9 to 11 digits, this one has {len(digits)}")
     return digits
 
 
-def _split(text: str) -> tuple[SplitResult, str]:
-    scheme = _SCHEME.match(text)
-    full = text if scheme else f"https://{text}"
-    # Blanks are fine within an ID of a path (they are there in copied text), nowhere before it.
-    if _UNFIT.search(full.partition("://")[2].partition("/")[0]) or _UNFIT.search(full.replace(" ", "")):
-        raise InvalidLink("the meeting link holds blanks, line ends or backslashes where there must be none")
+def _meeting_in(text: str) -> MeetingLink:
+    links = addresses(text)
+    if not links:
+        return _without_link(text)
+    found: list[MeetingLink] = []
+    refusals: list[InvalidLink] = []
+    for link in links:
+        try:
+            found.append(_meeting_of(unwrapped(link)))
+        except InvalidLink as refusal:
+            refusals.append(refusal)
+    if not found:
+        raise refusals[0]
+    if len({(one.meeting_id, one.vanity) for one in found}) > 1:
+        raise InvalidLink("the text has the links of several meetings; give one of them")
+    return found[0]
+
+
+def _without_link(text: str) -> MeetingLink:
+    number = lone_id(text)
+    if number is not None:
+        return MeetingLink(meeting_id=parse_meeting_id(number))
+    if not _SEPARATORS.sub("", text).strip("0123456789"):
+        return MeetingLink(meeting_id=parse_meeting_id(text))
+    if "/" in text:
+        raise InvalidLink(f"the link is not one of Zoom's ({', '.join(DOMAINS)} or a name below them); {_REMEDY}")
+    raise InvalidLink("this is neither a Zoom meeting link nor a meeting ID of 9 to 11 digits")
+
+
+def _meeting_of(link: str) -> MeetingLink:
+    parts, host = _split(link)
+    query = _query(parts.query)
+    if parts.scheme in ("zoommtg", "zoomus") or parts.path.rstrip("/") in ("/join", "/start"):
+        if "confno" not in query:
+            raise InvalidLink("this link has no meeting ID (confno)")
+        meeting = MeetingLink(meeting_id=parse_meeting_id(query["confno"]), host=host)
+    else:
+        meeting = replace(_of_path(parts.path), host=host)
+    return replace(meeting, passcode=_secret(query, "pwd"), registrant_token=_secret(query, "tk"))
+
+
+def _split(link: str) -> tuple[SplitResult, str]:
+    if _UNFIT.search(link):
+        raise InvalidLink("the meeting link holds backslashes or control characters")
+    if "://" not in link:
+        link = f"https://{link}"
+    address, _, quoted_query = link.partition("%3F" if "%3F" in link else "%3f")
+    if quoted_query and "?" not in address:
+        link = f"{address}?{unquote(quoted_query)}"
     try:
-        parts = urlsplit(full)
+        parts = urlsplit(link)
         host, port, user = (parts.hostname or "").lower(), parts.port, parts.username
     except ValueError:
         raise InvalidLink("the meeting link is not a well-formed address") from None
@@ -111,54 +173,37 @@ def _split(text: str) -> tuple[SplitResult, str]:
         raise InvalidLink("a meeting link begins with https:// or zoommtg://")
     if user is not None or port not in (None, 443):
         raise InvalidLink("a meeting link has no user name and no port")
-    if not _HOST.fullmatch(host):
-        named = f" ({host})" if scheme and _ANY_HOST.fullmatch(host) else ""
-        raise InvalidLink(f"the host{named} is not one of Zoom's: zoom.us, zoom.com, zoomgov.com or a name below them")
+    if zoom_domain(host) is None:
+        named = f" ({host})" if _ANY_HOST.fullmatch(host) else ""
+        raise InvalidLink(
+            f"the host{named} is not one of Zoom's ({', '.join(DOMAINS)} or a name below them); if the link leads to a "
+            f"Zoom meeting, {_REMEDY}"
+        )
     return parts, host
 
 
-def _of_app_link(parts: SplitResult, *, host: str) -> MeetingLink:
-    query = _query(parts.query)
-    if "confno" not in query:
-        raise InvalidLink("this zoommtg link has no meeting ID (confno)")
-    return MeetingLink(
-        meeting_id=parse_meeting_id(query["confno"]),
-        passcode=_secret(query, "pwd"),
-        registrant_token=_secret(query, "tk"),
-        host=host,
-    )
-
-
-def _of_web_link(parts: SplitResult, *, host: str) -> MeetingLink:
-    meeting_id, vanity, kind = _path(tuple(unquote(piece) for piece in parts.path.split("/") if piece))
-    query = _query(parts.query)
-    return MeetingLink(
-        meeting_id=meeting_id,
-        passcode=_secret(query, "pwd"),
-        registrant_token=_secret(query, "tk"),
-        vanity=vanity,
-        kind=kind,
-        host=host,
-    )
-
-
-def _path(pieces: tuple[str, ...]) -> tuple[str | None, str | None, LinkKind | None]:
-    match pieces:
-        case ("j" | "s", number):
-            return parse_meeting_id(number), None, LinkKind.MEETING
-        case ("w", number):
-            return parse_meeting_id(number), None, LinkKind.WEBINAR
-        case ("my", name) if _VANITY.fullmatch(name):
-            return None, name, None
-        case ("my", *_):
+def _of_path(path: str) -> MeetingLink:
+    pieces = [unquote(piece) for piece in path.split("/") if piece]
+    match [piece.lower() for piece in pieces[:1]] + pieces[1:]:
+        case ["j" | "s", number]:
+            return MeetingLink(meeting_id=parse_meeting_id(number), kind=LinkKind.MEETING)
+        case ["w", number]:
+            return MeetingLink(meeting_id=parse_meeting_id(number), kind=LinkKind.WEBINAR)
+        case ["my", name] if _VANITY.fullmatch(name):
+            return MeetingLink(meeting_id=None, vanity=name)
+        case ["my", *_]:
             raise InvalidLink("this personal link (/my/...) has no name that Zoom could know")
-        case ("wc", "join", number) | ("wc", number, "join" | "start"):
-            return parse_meeting_id(number), None, None
-    raise InvalidLink("this Zoom link has no meeting ID: expected /j/ID, /w/ID, /wc/join/ID, /wc/ID/join or /my/NAME")
+        case ["wc", "join", number] | ["wc", number, "join" | "start"]:
+            return MeetingLink(meeting_id=parse_meeting_id(number))
+        case ["meeting" | "webinar", "register", *_]:
+            raise InvalidLink("this is a registration page; give the link of the confirmation, or the meeting ID")
+    raise InvalidLink(
+        "this Zoom link has no meeting ID: expected /j/ID, /w/ID, /wc/join/ID, /wc/ID/join or /my/NAME; " + _REMEDY
+    )
 
 
 def _query(text: str) -> dict[str, str]:
-    """Read a query; a plus stays one, for Zoom's scrambled passcodes may hold it and no passcode holds a blank."""
+    """Read a query. A plus stays a plus: encrypted passcodes may hold it, and no passcode holds a blank."""
     found: dict[str, str] = {}
     for pair in text.split("&"):
         key, _, value = pair.partition("=")
@@ -172,3 +217,9 @@ def _secret(query: dict[str, str], key: str) -> SecretStr | None:
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
         raise InvalidLink(f"the link's {key} holds characters that cannot be in it")
     return SecretStr(value) if value else None
+
+
+def _quoted(text: str) -> str:
+    """Quote a part of a link. A full stop at its end is quoted too: after a link it is taken for punctuation."""
+    quoted = quote(text, safe="")
+    return f"{quoted[:-1]}%2E" if quoted.endswith(".") else quoted

@@ -65,8 +65,193 @@ def link(
         (f"zoomus://acme.zoom.us/join?confno={ID}", link(kind=None, host="acme.zoom.us")),
     ],
 )
-def test_every_form(text: str, expected: MeetingLink) -> None:
+def test_forms_of_links_and_ids(text: str, expected: MeetingLink) -> None:
     assert parse_meeting(text) == expected
+
+
+PASTED = f"https://zoom.us/j/{ID}?pwd=MySecret.1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{PASTED} (Passcode: 123456)",
+        f"{PASTED}(Passcode: 123456)",
+        f"{PASTED}\nPasscode: 123456",
+        f"{PASTED}\r\nMeeting ID: 812 3456 7890\r\nPasscode: 123456",
+        f"{PASTED}\tPasscode: 123456",
+        f"{PASTED}\u00a0Kenncode: 123456",
+        f"{PASTED}).",
+        f"({PASTED})",
+        f"{PASTED}.",
+        f"{PASTED},",
+        f"{PASTED};",
+        f"{PASTED}!",
+        f"{PASTED}?",
+        f"{PASTED}\u2026",
+        f'"{PASTED}"',
+        f"'{PASTED}'",
+        f"\u201c{PASTED}\u201d",
+        f"\u00ab{PASTED}\u00bb",
+        f"`{PASTED}`",
+        f"<{PASTED}>",
+        f"<{PASTED}|Join>",
+        f"[{PASTED}]",
+        f"[Join Zoom Meeting]({PASTED})",
+        f"[{PASTED}]({PASTED})",
+        f"**{PASTED}**",
+        f'<a href="{PASTED}">Join</a>',
+        f"Join Zoom Meeting: {PASTED}",
+        f"Join Zoom Meeting\n{PASTED}\n\nFind your local number: https://zoom.us/u/abcdef",
+        f"\ufeff{PASTED}\u200b",
+        f"{PASTED}\uff08\u5bc6\u7801\uff1a123456\uff09",
+        f"{PASTED}\u3002",
+        f"{PASTED}\u2014Passcode: 123456",
+        f"{PASTED}\U0001f389",
+        f"{PASTED}#success",
+        f"{PASTED}&from=addon#success",
+        f"zoom.us/j/{ID}?pwd=MySecret.1).",
+        f"Join zoom.us/j/{ID}?pwd=MySecret.1 at noon",
+        f"HTTPS://Zoom.us/J/{ID}?pwd=MySecret.1",
+        f"https%3A%2F%2Fzoom.us%2Fj%2F{ID}%3Fpwd%3DMySecret.1",
+        f"https://zoom.us/j/{ID}%3Fpwd%3DMySecret.1",
+        f"https://zoom.us/j/{ID}?from=x&amp;pwd=MySecret.1",
+        f"https://zoom.us/j/{ID}?from=x&#38;pwd=MySecret.1",
+        f"https://zoom.us/j/{ID}?from=x&amp;amp;pwd&#61;MySecret.1",
+        f"https://zoom.us/j/{ID}?pwd&#x3D;MySecret.1&quot;",
+        "https://zoom.us/j/812 3456 7890?pwd=MySecret.1 (Passcode: 123456)",
+    ],
+)
+def test_pasted_text_is_cut_to_the_link(text: str) -> None:
+    meeting = parse_meeting(text)
+    assert (meeting.meeting_id, meeting.passcode) == (ID, SecretStr("MySecret.1"))
+
+
+@pytest.mark.parametrize(
+    ("text", "passcode"),
+    [
+        (f"https://zoom.us/j/{ID} (Passcode: 123456)", "123456"),
+        (f"https://zoom.us/j/{ID}\nPasscode: aB+c/1", "aB+c/1"),
+        ("Meeting ID: 812 3456 7890\nPasscode: 123456", "123456"),
+        ("812 3456 7890, password 123456.", "123456"),
+        ("812\u20133456\u20137890", None),
+        (f"https://acme.zoom.com.cn/j/{ID} \u5bc6\u7801\uff1a123456", "123456"),
+        (f"https://zoom.us/j/{ID} 123456", None),
+    ],
+)
+def test_a_passcode_beside_a_link_without_one(text: str, passcode: str | None) -> None:
+    meeting = parse_meeting(text)
+    assert (meeting.meeting_id, meeting.passcode) == (ID, SecretStr(passcode) if passcode else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "zoom_host"),
+    [
+        ("https://uni-example.zoom-x.de/j/81234567890?pwd=MySecret.1", "uni-example.zoom-x.de", "zoom-x.de"),
+        ("https://zoom-x.de/wc/join/81234567890?pwd=MySecret.1", "zoom-x.de", "zoom-x.de"),
+        ("https://acme.zoom.com.cn/j/81234567890?pwd=MySecret.1", "acme.zoom.com.cn", "zoom.com.cn"),
+        ("https://agency.zoomgov.com/j/81234567890?pwd=MySecret.1", "agency.zoomgov.com", "zoomgov.com"),
+        ("https://eu01web.zoom.us/j/81234567890?pwd=MySecret.1", "eu01web.zoom.us", "zoom.us"),
+        ("https://app.zoom.com/wc/81234567890/join?pwd=MySecret.1", "app.zoom.com", "zoom.com"),
+        (
+            "zoommtg://us02web.zoom.us/start?action=x&confno=81234567890&pwd=MySecret.1",
+            "us02web.zoom.us",
+            "zoom.us",
+        ),
+        ("zoommtg://zoomgov.com/join?confno=81234567890&amp;pwd=MySecret.1", "zoomgov.com", "zoomgov.com"),
+        ("zoomus://zoom-x.de/start?confno=812%203456%207890&pwd=MySecret.1", "zoom-x.de", "zoom-x.de"),
+        ("https://us02web.zoom.us/w/81234567890?tk=T.x&amp;pwd=MySecret.1", "us02web.zoom.us", "zoom.us"),
+        ("https://zoom.us/join?confno=81234567890&pwd=MySecret.1", "zoom.us", "zoom.us"),
+    ],
+)
+def test_hosts_and_schemes(text: str, host: str, zoom_host: str) -> None:
+    meeting = parse_meeting(text)
+    assert (meeting.meeting_id, meeting.passcode) == (ID, SecretStr("MySecret.1"))
+    assert (meeting.host, meeting.zoom_host) == (host, zoom_host)
+
+
+QUOTED = "https%3A%2F%2Fus02web.zoom.us%2Fj%2F81234567890%3Fpwd%3DMySecret.1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"https://www.google.com/url?q={QUOTED}&sa=D&source=calendar&usg=AOvVaw",
+        f"https://www.google.de/url?sa=t&url={QUOTED}",
+        f"https://google.co.uk/url?q={QUOTED}",
+        "https://www.google.com/url?q=https://us02web.zoom.us/j/81234567890?pwd%3DMySecret.1&amp;sa=D",
+        f"https://eur01.safelinks.protection.outlook.com/?url={QUOTED}&data=05%7C01%7C&sdata=x%3D&reserved=0",
+        f"https://nam12.safelinks.protection.outlook.com/ap/t-59584e83/?url={QUOTED}&data=05",
+        f"https://statics.teams.cdn.office.net/evergreen-assets/safelinks/1/atp-safelinks.html?url={QUOTED}&locale=en",
+        f"https://urldefense.proofpoint.com/v1/url?u={QUOTED}&k=abc",
+        "https://urldefense.proofpoint.com/v2/url?u=https-3A__us02web.zoom.us_j_81234567890-3Fpwd-3DMySecret.1&d=DwMF",
+        "https://urldefense.com/v3/__https://us02web.zoom.us/j/81234567890?pwd=MySecret.1__;!!AbC-d!xyz_123$",
+        "https://urldefense.com/v3/__https:/us02web.zoom.us/j/81234567890?pwd=MySecret.1__;!!AbC!x$ (Passcode: 1)",
+        "https://urldefense.us/v3/__https://us02web.zoom.us/j/81234567890*pwd=MySecret.1__;Pw!!AbC!x$",
+        f"https://linkprotect.cudasvc.com/url?a={QUOTED}&c=E,1,x",
+        f"https://l.facebook.com/l.php?u={QUOTED}&h=AT0",
+        f"https://secure-web.cisco.com/1AbCdEf/{QUOTED}",
+        "https://www.google.com/url?q=https%3A%2F%2Feur01.safelinks.protection.outlook.com%2F%3Furl%3D"
+        "https%253A%252F%252Fus02web.zoom.us%252Fj%252F81234567890%253Fpwd%253DMySecret.1%26data%3D05&sa=D",
+    ],
+)
+def test_redirects_are_unwrapped(text: str) -> None:
+    meeting = parse_meeting(text)
+    assert (meeting.meeting_id, meeting.passcode) == (ID, SecretStr("MySecret.1"))
+    assert meeting.host == "us02web.zoom.us"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"https://google.com.evil.com/url?q={QUOTED}",
+        f"https://evil.com/url?q={QUOTED}",
+        f"https://safelinks.protection.outlook.com.evil.com/?url={QUOTED}",
+        "https://www.google.com/url?q=https://evil.com/j/81234567890",
+        "https://urldefense.com/v3/__https://evil.com/j/81234567890__;!!AbC!x$",
+        "https://urldefense.com/v3/__",
+        "https://urldefense.com/v3/__https://zoom.us/j/81234567890*__;@@!!AbC!x$",
+        "https://www.google.com/url",
+    ],
+)
+def test_redirects_that_lead_elsewhere_are_refused(text: str) -> None:
+    with pytest.raises(InvalidLink):
+        parse_meeting(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "vanity_url", "same"),
+    [
+        ("https://us02web.zoom.us/my/Alice", "https://acme.zoom.us/my/alice", True),
+        ("https://zoom.us/my/alice", "https://acme.zoom.us/my/ALICE", True),
+        ("https://www.zoom.us/my/alice", "https://acme.zoom.us/my/alice", True),
+        ("https://app.zoom.us/my/alice", "https://acme.zoom.us/my/alice", True),
+        ("https://eu01web.zoom.us/my/alice", "https://acme.zoom.us/my/alice", True),
+        ("https://acme.zoom.us/my/alice", "https://us04web.zoom.us/my/alice", True),
+        ("https://acme.zoom.us/my/alice", "alice", True),
+        ("https://zoom.com/my/alice", "https://acme.zoom.us/my/alice", True),
+        ("https://ACME.zoom.us/my/alice", "https://acme.zoom.us/my/alice", True),
+        ("https://www.zoomgov.com/my/alice", "https://agency.zoomgov.com/my/alice", True),
+        ("https://evil.zoom.us/my/alice", "https://acme.zoom.us/my/alice", False),
+        ("https://zoom.us/my/bob", "https://acme.zoom.us/my/alice", False),
+        ("https://zoom.us/my/alice", "https://agency.zoomgov.com/my/alice", False),
+        ("https://zoom.us/my/alice", "", False),
+        (ID, "https://acme.zoom.us/my/alice", False),
+    ],
+)
+def test_whose_personal_link_it_is(text: str, vanity_url: str, same: bool) -> None:
+    assert parse_meeting(text).is_personal_link_of(vanity_url) is same
+
+
+def test_the_join_url_is_canonical() -> None:
+    meeting = parse_meeting(f"<zoommtg://agency.zoomgov.com/join?action=join&confno={ID}&pwd=MySecret.1&tk=T.x>")
+    url = f"https://agency.zoomgov.com/j/{ID}?pwd=MySecret.1&tk=T.x"
+    assert meeting.join_url() == SecretStr(url)
+    other = meeting.join_url(passcode=SecretStr("a b"))
+    assert other == SecretStr(f"https://agency.zoomgov.com/j/{ID}?pwd=a%20b&tk=T.x")
+    personal = parse_meeting("https://acme.zoom.us/my/alice?pwd=p")
+    assert personal.join_url(meeting_id=ID) == SecretStr(f"https://acme.zoom.us/j/{ID}?pwd=p")
+    assert parse_meeting(ID).join_url() == SecretStr(f"https://zoom.us/j/{ID}")
 
 
 SECRET = "hush4242"
@@ -86,12 +271,18 @@ SECRET = "hush4242"
         (f"https://zoom.us/j/?pwd={SECRET}", "no meeting ID"),
         (f"https://zoom.us/?pwd={SECRET}", "no meeting ID"),
         (f"https://zoom.us/j/{ID}/x?pwd={SECRET}", "no meeting ID"),
-        (f"https://zoom.us/j/abc?pwd={SECRET}", "digits only"),
+        (f"https://zoom.us/j/abc?pwd={SECRET}", "only digits"),
         (f"https://zoom.us/my/?pwd={SECRET}", "no name"),
         (f"https://zoom.us/my/a%2Fb?pwd={SECRET}", "no name"),
         (f"zoommtg://zoom.us/join?action=join&pwd={SECRET}", "confno"),
         (f"ftp://zoom.us/j/{ID}?pwd={SECRET}", "begins with"),
         (f"javascript://zoom.us/j/{ID}", "begins with"),
+        (f"https://zoom-x.de.evil.com/j/{ID}", "not one of Zoom's"),
+        (f"https://evilzoom-x.de/j/{ID}", "not one of Zoom's"),
+        (f"https://zoom.com.evil.cn/j/{ID}", "not one of Zoom's"),
+        (f"https://zoom.us/j/{ID} https://zoom.us/j/82222222222", "several meetings"),
+        ("https://zoom.us/meeting/register/tZwsdu", "registration"),
+        ("https://tinyurl.com/abcd", "open it in a browser"),
         (f"https://zoom.us.evil.com/j/{ID}?pwd={SECRET}", "(zoom.us.evil.com)"),
         (f"https://evilzoom.us/j/{ID}?pwd={SECRET}", "(evilzoom.us)"),
         (f"https://zoomgov.com.evil.com/j/{ID}", "not one of Zoom's"),
@@ -102,10 +293,9 @@ SECRET = "hush4242"
         (f"https://{SECRET}@zoom.us/j/{ID}", "no user name"),
         (f"https://zoom.us:8443/j/{ID}", "no port"),
         (f"https://zoom.us:99999/j/{ID}", "well-formed"),
-        (f"https://[::1/j/{ID}", "well-formed"),
+        (f"https://[::1/j/{ID}", "not one of Zoom's"),
         (f"https://evil.com\\.zoom.us/j/{ID}", "backslashes"),
-        (f"https://evil.com\t.zoom.us/j/{ID}", "line ends"),
-        (f"https://zoom.us/j/{ID}?pwd={SECRET}\r\nx", "line ends"),
+        (f"https://evil.com\t.zoom.us/j/{ID}", "not one of Zoom's"),
         (f"https://zoom.us/j/{ID}?pwd={SECRET}%0ax", "pwd holds"),
         (f"https://zооm.us/j/{ID}", "not one of Zoom's"),  # noqa: RUF001 - two Cyrillic letters, on purpose
         (f"pwd={SECRET}/j/{ID}", "not one of Zoom's"),
@@ -113,7 +303,7 @@ SECRET = "hush4242"
         (f"https:///j/{ID}", "not one of Zoom's"),
     ],
 )
-def test_what_is_refused_and_why(text: str, says: str) -> None:
+def test_refused_texts_and_the_reason(text: str, says: str) -> None:
     with pytest.raises(InvalidLink, match=r".") as caught:
         parse_meeting(text)
     assert says in str(caught.value)
@@ -135,14 +325,14 @@ SECRETS = st.none() | st.text(st.characters(exclude_categories=("C", "Z")), min_
 HOSTS = st.builds(
     lambda sub, base: f"{sub}.{base}" if sub else base,
     st.from_regex(r"([a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?)?", fullmatch=True),
-    st.sampled_from(["zoom.us", "zoom.com", "zoomgov.com"]),
+    st.sampled_from(["zoom.us", "zoom.com", "zoomgov.com", "zoom-x.de", "zoom.com.cn"]),
 )
 MEETINGS = st.builds(
     MeetingLink,
     meeting_id=IDS,
     passcode=SECRETS,
     registrant_token=SECRETS,
-    kind=st.sampled_from([None, *LinkKind]),
+    kind=st.sampled_from(LinkKind),
     host=HOSTS,
 )
 PERSONAL = st.builds(
@@ -155,19 +345,20 @@ PERSONAL = st.builds(
 
 
 @given(MEETINGS | PERSONAL)
-def test_round_trip(meeting: MeetingLink) -> None:
-    assert parse_meeting(meeting.url()) == meeting
+def test_the_join_url_reads_as_the_same_meeting(meeting: MeetingLink) -> None:
+    assert parse_meeting(meeting.join_url().get_secret_value()) == meeting
 
 
 @given(
     st.text(max_size=60) | st.from_regex(r"(https://)?[a-z.@:/\\]{0,10}zoom\.us[/?#@:.a-z0-9%]{0,40}", fullmatch=True)
 )
-def test_nothing_but_a_zoom_host_or_a_refusal(text: str) -> None:
+def test_every_result_has_a_host_of_zooms(text: str) -> None:
     try:
         meeting = parse_meeting(text)
     except InvalidLink:
         return
-    assert meeting.host.split(".")[-2:] in (["zoom", "us"], ["zoom", "com"], ["zoomgov", "com"])
+    assert meeting.host == meeting.zoom_host or meeting.host.endswith(f".{meeting.zoom_host}")
+    assert meeting.zoom_host in ("zoom.us", "zoom.com", "zoomgov.com", "zoom-x.de", "zoom.com.cn")
     assert (meeting.meeting_id is None) is not (meeting.vanity is None)
 
 
