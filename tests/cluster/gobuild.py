@@ -12,6 +12,8 @@ from tempfile import mkdtemp
 from tests.cluster.programs import TOOLS, Program, Target, ToolError, is_program
 from tests.cluster.progress import run_with_progress, say
 
+# Seconds of two cores for a build of all that a module's group has, with empty caches.
+BUILD_SECONDS: Mapping[str, float] = {"kubernetes": 390, "etcd": 60, "helm": 90, "kind": 30, "coredns": 90}
 NEEDS_GO = "Go 1.26 or newer (https://go.dev/dl), or KUBEBUILDER_ASSETS pointing to a folder that has the programs"
 
 
@@ -57,6 +59,7 @@ def _build_module(
         done = run_with_progress(
             command,
             label=f"building {names}",
+            expected_seconds=expected_seconds(module, programs),
             cwd=tools / module,
             environ=go_environment(environ=environ, target=target),
         )
@@ -66,6 +69,15 @@ def _build_module(
             _move(_produced(program, out), to=built_path(program, cache=cache, target=target, tools=tools))
     finally:
         shutil.rmtree(out, ignore_errors=True)
+
+
+def expected_seconds(module: str, programs: Sequence[Program]) -> float | None:
+    """Estimate of a build on this machine; None where nothing is known. Kubernetes' programs share most packages."""
+    seconds = BUILD_SECONDS.get(module)
+    if seconds is None:
+        return None
+    more = max(0, len(programs) - 3) * 60 if module == "kubernetes" else 0
+    return (seconds + more) * 2 / max(2, os.cpu_count() or 2)
 
 
 def _produced(program: Program, out: Path) -> Path:

@@ -51,7 +51,7 @@ class EmbeddedPlace:
         return self.stack.webhook_url(client_id)
 
 
-def tell(narration: Narration, *, keep: bool) -> int:
+def run(narration: Narration, *, keep: bool) -> int:
     """Run the demo. Returns the exit code. With `keep` everything runs until Ctrl-C."""
     narration.step("Start a Kubernetes control plane, a node that runs Pods as local processes, and a simulated Zoom")
     binaries = ensure_binaries()

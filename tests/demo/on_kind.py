@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.api import Api, core_path, wait_until
-from tests.cluster.programs import ToolError
+from tests.cluster.binaries import ensure_binaries
+from tests.cluster.programs import HELM, ToolError
 from tests.cluster.service import ClusterError
 from tests.demo.narration import Narration
 from tests.demo.story import Story
@@ -61,7 +62,7 @@ def _needed() -> Iterator[None]:
         raise NoClusterError(str(error)) from error
 
 
-def tell(narration: Narration, *, keep: bool) -> int:
+def run(narration: Narration, *, keep: bool) -> int:
     """Run the demo. Returns the exit code. With `keep` the cluster stays. Replaces the cluster of an earlier demo.
 
     Raises NoClusterError if this machine cannot run a kind cluster.
@@ -115,10 +116,11 @@ def _tell_there(narration: Narration, cluster: KindCluster, images: ProjectImage
 
 def _explain(cluster: KindCluster) -> None:
     sys.stdout.write(
-        f"\nStill running. Look around with\n"
+        f"\nStill running. To look around:\n"
         f"  export KUBECONFIG={cluster.kubeconfig()}\n"
-        f'  export PATH="{cluster.tools}:$PATH"\n'
+        f'  export PATH="{cluster.tools}:{ensure_binaries(programs=HELM)}:$PATH"   # kind, kubectl, helm\n'
         f"  kubectl get zcred,mmap,mbot,pods -n {NAMESPACE}\n"
-        f"and end it with: make kind-stop KIND_NAME={NAME}\n"
+        f"Load an image of your own: .venv/bin/python -m tests.kind load IMAGE --name {NAME}\n"
+        f"Delete the cluster: make kind-stop KIND_NAME={NAME}\n"
     )
     sys.stdout.flush()

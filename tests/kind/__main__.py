@@ -1,7 +1,8 @@
-"""A kind cluster as a command: `python -m tests.kind start | stop | run | prepare` (`make kind`, `make kind-stop`).
+"""A kind cluster as a command: `python -m tests.kind start | stop | run | prepare | load IMAGE` (`make kind`).
 
 `start` makes the cluster, gives it the project's images and returns; `run` does the same and takes it away at Ctrl-C.
 `prepare` only gets what a cluster is made from; exit code 3 with the reason where this machine cannot have one.
+`load` gives an image of your own to the cluster's node.
 """
 
 import argparse
@@ -61,7 +62,8 @@ def prepare(cluster: KindCluster) -> int:
 def main(arguments: list[str]) -> int:
     """Do what is asked; exit code 1 with the reason if that fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.kind", description=__doc__)
-    parser.add_argument("verb", choices=("start", "stop", "run", "prepare"))
+    parser.add_argument("verb", choices=("start", "stop", "run", "prepare", "load"))
+    parser.add_argument("image", nargs="?", help="for load: the tag of an image of your engine")
     parser.add_argument("--name", default=DEFAULT_NAME, help=f"of the cluster; default: {DEFAULT_NAME}")
     options = parser.parse_args(arguments)
     cluster = KindCluster(options.name)
@@ -73,6 +75,8 @@ def main(arguments: list[str]) -> int:
                 run(cluster)
             case "prepare":
                 return prepare(cluster)
+            case "load":
+                cluster.load(options.image or parser.error("load needs an image"))
             case _:
                 there = cluster.exists()
                 cluster.delete()

@@ -51,10 +51,15 @@ def image_key(*, recipe: Path = RECIPE, versions: NodeVersions, root_key: str) -
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
+def node_image_tag() -> str:
+    """Tag of the node image that the pinned versions and this recipe lead to."""
+    versions = NodeVersions.pinned()
+    return f"{REGISTRY}/meetingbots-node:{versions.kubernetes}-{image_key(versions=versions, root_key=NODE_ROOT.key)}"
+
+
 def ensure_node_image(*, engine: Engine, environ: Mapping[str, str] = os.environ) -> str:
     """Tag of our node image; it is built if the engine does not have it (minutes, where Go must build first)."""
-    versions = NodeVersions.pinned()
-    tag = f"{REGISTRY}/meetingbots-node:{versions.kubernetes}-{image_key(versions=versions, root_key=NODE_ROOT.key)}"
+    versions, tag = NodeVersions.pinned(), node_image_tag()
     if engine.has_image(tag):
         return tag
     cache = cache_folder(environ=environ)

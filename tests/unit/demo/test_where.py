@@ -1,16 +1,21 @@
-"""Where the demo is told: on kind if it can be had, else on the embedded control plane with the reason said."""
+"""Where the demo runs: on kind if its parts are ready, else on the embedded control plane, with the reason."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.demo import __main__ as demo
-from tests.demo import embedded, on_kind
+from tests.demo import choice, embedded, on_kind
+from tests.demo.choice import Choice, Machine, choose
 from tests.demo.narration import Narration
 
 
+def machine(*, engine: str = "docker", node_image: bool = True, programs: bool = True) -> Machine:
+    return Machine(engine=lambda: engine, node_image=lambda: node_image, programs=lambda: programs)
+
+
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     places: list[str] = []
 
     def on_embedded(_: Narration, *, keep: bool) -> int:
@@ -21,25 +26,65 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         places.append(f"kind, keep {keep}")
         raise on_kind.NoClusterError("Please install podman.")
 
-    monkeypatch.setattr(embedded, "tell", on_embedded)
-    monkeypatch.setattr(on_kind, "tell", nowhere)
+    monkeypatch.setattr(embedded, "run", on_embedded)
+    monkeypatch.setattr(on_kind, "run", nowhere)
     return places
 
 
-def test_without_a_kind_cluster_it_is_told_elsewhere_and_why(
-    told: list[str], capsys: pytest.CaptureFixture[str]
+def choose_always(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    chosen = Choice(where=where, reason="no engine", kind_minutes=12)
+    monkeypatch.setattr(choice, "choose", lambda _: chosen)
+
+
+@pytest.mark.parametrize(
+    ("here", "where", "reason"),
+    [
+        (machine(), "kind", "ready"),
+        (machine(engine=""), "embedded", "neither Docker nor podman"),
+        (machine(programs=False), "embedded", "not built yet"),
+        (machine(node_image=False), "embedded", "no node image"),
+    ],
+    ids=["all there", "no engine", "no programs", "no node image"],
+)
+def test_kind_is_chosen_only_if_nothing_must_be_built(here: Machine, where: str, reason: str) -> None:
+    chosen = choose(here)
+    assert chosen.where == where
+    assert reason in chosen.reason
+
+
+def test_a_machine_without_an_engine_is_asked_for_nothing_else() -> None:
+    def unexpected() -> bool:
+        raise AssertionError("this would pull an image")
+
+    assert choose(Machine(engine=lambda: "", node_image=unexpected, programs=unexpected)).where == "embedded"
+
+
+def test_the_embedded_demo_says_why_and_how_to_see_real_pods(
+    ran: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert demo.tell(Narration(), where="auto", keep=True) == 0
-    assert told == ["kind, keep True", "embedded, keep True"]
+    choose_always(monkeypatch, "embedded")
+    assert demo.run(Narration(), where="auto", keep=True) == 0
+    assert ran == ["embedded, keep True"]
+    printed = capsys.readouterr().out
+    assert "no engine" in printed
+    assert "make demo CLUSTER=kind (about 12 minutes" in printed
+
+
+def test_if_kind_fails_the_demo_continues_on_the_embedded_cluster(
+    ran: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose_always(monkeypatch, "kind")
+    assert demo.run(Narration(), where="auto", keep=True) == 0
+    assert ran == ["kind, keep True", "embedded, keep True"]
     assert "Please install podman." in capsys.readouterr().out
 
 
-def test_who_asks_for_kind_gets_kind_or_the_reason(told: list[str]) -> None:
+def test_a_wish_for_kind_is_met_or_fails_with_the_reason(ran: list[str]) -> None:
     with pytest.raises(on_kind.NoClusterError, match="install podman"):
-        demo.tell(Narration(), where="kind", keep=False)
-    assert told == ["kind, keep False"]
+        demo.run(Narration(), where="kind", keep=False)
+    assert ran == ["kind, keep False"]
 
 
-def test_embedded_is_not_asked_twice(told: list[str]) -> None:
-    assert demo.tell(Narration(), where="embedded", keep=False) == 0
-    assert told == ["embedded, keep False"]
+def test_a_wish_for_the_embedded_cluster_is_met(ran: list[str]) -> None:
+    assert demo.run(Narration(), where="embedded", keep=False) == 0
+    assert ran == ["embedded, keep False"]
