@@ -156,7 +156,7 @@ docs-files: $(INSTALLED) ## Update what the documentation has from elsewhere: ta
 	$(BIN)/python -m tests.tables
 	$(BIN)/python -m tests.pictures
 
-demo: $(INSTALLED) ## Show a recording from end to end, with real Pods on kind or with CLUSTER=embedded; KEEP=1 keeps it running
+demo: $(INSTALLED) ## Show a recording from end to end on the quickest cluster here; CLUSTER=kind or embedded chooses; KEEP=1 keeps it
 	@$(BIN)/python -m tests.demo --cluster $(or $(CLUSTER),auto) $(if $(KEEP),--keep)
 
 demo-recording: $(INSTALLED) ## Record the demo for the README (docs/screenshots/demo.svg)
