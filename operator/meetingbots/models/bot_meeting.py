@@ -9,7 +9,7 @@ from meetingbots.models.metadata import SecretKeyReference
 
 
 class MeetingKind(StrEnum):
-    """A meeting or a webinar; Zoom makes their tokens at different addresses."""
+    """A meeting or a webinar; Zoom issues their tokens at different paths."""
 
     MEETING = "Meeting"
     WEBINAR = "Webinar"
@@ -29,7 +29,7 @@ class Meeting(Model):
         ),
         (
             "has(self.id) || !(has(self.passcode) || has(self.passcodeSecretKeyRef))",
-            "passcode and passcodeSecretKeyRef go with id only; a link carries its own passcode",
+            "passcode and passcodeSecretKeyRef need id; a link contains its own passcode",
         ),
     )
 
@@ -38,32 +38,33 @@ class Meeting(Model):
         min_length=1,
         max_length=2048,
         repr=False,
-        description="The meeting's link, as in the invitation. Whoever may read the MeetingBot can read a passcode in "
-        "it; use urlSecretKeyRef to keep it apart.",
+        description="The meeting's link from the invitation. Everyone who can read the MeetingBot can read a passcode "
+        "in "
+        "the link; use urlSecretKeyRef to keep it secret.",
     )
     id: str | None = Field(
         default=None,
         min_length=1,
         max_length=64,
-        description="The meeting's ID: 9 to 11 digits; blanks and dashes between them are taken out.",
+        description="The meeting's ID: 9 to 11 digits; blanks and dashes between the digits are removed.",
     )
     url_secret_key_ref: SecretKeyReference | None = Field(
-        default=None, description="Secret and key with the meeting's link, in place of url."
+        default=None, description="Secret and key that contain the meeting's link, instead of url."
     )
     passcode: str | None = Field(
         default=None,
         min_length=1,
         max_length=256,
         repr=False,
-        description="The meeting's passcode, with id. Whoever may read the MeetingBot can read it; use "
-        "passcodeSecretKeyRef to keep it apart.",
+        description="The meeting's passcode; needs id. Everyone who can read the MeetingBot can read it; use "
+        "passcodeSecretKeyRef to keep it secret.",
     )
     passcode_secret_key_ref: SecretKeyReference | None = Field(
-        default=None, description="Secret and key with the meeting's passcode, with id, in place of passcode."
+        default=None, description="Secret and key that contain the meeting's passcode, instead of passcode; needs id."
     )
     kind: MeetingKind | None = Field(
         default=None,
-        description="Whether it is a Meeting or a Webinar. Default: as the link tells, else Meeting.",
+        description="Meeting or Webinar. Default: by the link, else Meeting.",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""How far a bot is: its phases, reasons and status. Written by the operator as a join token goes its way."""
+"""A bot's status: phases, reasons, tokens, attempts, and its progress in the meeting."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ from meetingbots.models.conditions import Condition
 
 
 class TokenKind(StrEnum):
-    """The tokens that Zoom makes for a bot."""
+    """The kinds of token that Zoom issues for a bot."""
 
     LOCAL_RECORDING = "LocalRecording"
     ON_BEHALF = "OnBehalf"
@@ -33,12 +33,12 @@ class BotPhase(StrEnum):
 
     @property
     def finished(self) -> bool:
-        """Whether this phase is the last: such a bot never runs again."""
+        """Whether this phase is final: such a bot never runs again."""
         return self in {BotPhase.SUCCEEDED, BotPhase.FAILED, BotPhase.EXPIRED}
 
 
 class BotReason(StrEnum):
-    """Reasons of a MeetingBot's conditions when something is in its way. While all is well Ready's is the phase."""
+    """Reasons of a MeetingBot's conditions when something blocks it. Otherwise the reason of Ready is the phase."""
 
     NO_MAPPING = "NoMapping"
     CREDENTIAL_NOT_READY = "CredentialNotReady"
@@ -57,6 +57,7 @@ class BotReason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
     MAX_DURATION_EXCEEDED = "MaxDurationExceeded"
+    NOT_ADMITTED = "NotAdmitted"
     MEETING_ENDED = "MeetingEnded"
     BOT_FAILED = "BotFailed"
     INFRASTRUCTURE_LOST = "InfrastructureLost"
@@ -64,90 +65,141 @@ class BotReason(StrEnum):
     SUSPENDED = "Suspended"
 
 
+class InMeetingState(StrEnum):
+    """How far the bot is in the meeting. The values are those of the bot's own reports (ZOOM_REPORT_URL)."""
+
+    JOINING = "joining"
+    WAITING_ROOM = "waiting_room"
+    IN_MEETING = "in_meeting"
+    ASKING_HOST = "asking_host"
+    RECORDING = "recording"
+    RECORDING_DENIED = "recording_denied"
+    REMOVED = "removed"
+    LEFT = "left"
+
+
+class InMeetingSource(StrEnum):
+    """Who observed a state in the meeting."""
+
+    ZOOM = "Zoom"
+    BOT = "Bot"
+
+
 class TokenStatus(Model):
-    """The tokens of the present attempt; never the tokens themselves."""
+    """Facts about the tokens of the current attempt, without their values."""
 
     kinds: list[TokenKind] = Field(
         default_factory=list,
         max_length=5,
-        description="Kinds of the tokens that the bot got; empty when it went without.",
+        description="Kinds of the tokens that the bot got; empty if it joined without a token.",
         json_schema_extra=extension(list_type="atomic"),
     )
-    issued_time: Time | None = Field(default=None, description="When Zoom made them.")
-    delivered_time: Time | None = Field(default=None, description="When they were given to the Pod.")
+    issued_time: Time | None = Field(default=None, description="When Zoom issued the tokens.")
+    delivered_time: Time | None = Field(default=None, description="When the tokens were delivered to the Pod.")
     reason: str | None = Field(
-        default=None, max_length=256, description="Why a token is missing, in one CamelCase word; absent if none is."
+        default=None,
+        max_length=256,
+        description="Why a token is missing, as one CamelCase word; absent if none is missing.",
     )
 
 
 class Attempt(Model):
-    """One Pod of the bot, after its end."""
+    """One attempt of the bot that has ended."""
 
     pod_name: str = Field(default="", max_length=253, description="Name of the attempt's Pod.")
-    node: str = Field(default="", max_length=253, description="Node that it ran on, if it came that far.")
-    reason: str = Field(default="", max_length=256, description="Why it ended, in one CamelCase word.")
-    message: Message = Field(default="", description="Why it ended, in words: the bot's own, if it left any.")
+    node: str = Field(default="", max_length=253, description="Node of the Pod, if it was scheduled.")
+    reason: str = Field(default="", max_length=256, description="Why the attempt ended, as one CamelCase word.")
+    message: Message = Field(
+        default="", description="Why the attempt ended: the end of the bot's output, if there is any, else a sentence."
+    )
     exit_code: int | None = Field(
         default=None, ge=-2147483648, le=2147483647, description="Exit code of container bot, if it had started."
     )
     start_time: Time | None = Field(default=None, description="When container bot started.")
-    end_time: Time | None = Field(default=None, description="When it ended.")
+    end_time: Time | None = Field(default=None, description="When the attempt ended.")
+
+
+class InMeeting(Model):
+    """Progress of the bot in the meeting, from Zoom's webhooks and from the bot's own reports."""
+
+    state: InMeetingState = Field(
+        description="Latest known state: joining, waiting_room, in_meeting, asking_host, recording, recording_denied, "
+        "removed or left."
+    )
+    source: InMeetingSource = Field(description="Who observed that state: Zoom (webhook) or Bot (its report).")
+    since: Time = Field(description="When that state began.")
+    waiting_room_time: Time | None = Field(default=None, description="When the bot first entered the waiting room.")
+    admitted_time: Time | None = Field(default=None, description="When the bot was first in the meeting.")
+    recording_time: Time | None = Field(default=None, description="When the bot first recorded.")
+    left_time: Time | None = Field(default=None, description="When the bot last left or was removed.")
+    code: int | None = Field(
+        default=None,
+        ge=-2147483648,
+        le=2147483647,
+        description="The bot's own code for that state, such as a result code of the Meeting SDK.",
+    )
+    message: Message = Field(default="", description="The bot's own words for that state.")
 
 
 class BotStatus(Model):
-    """What the operator found and did."""
+    """The state of the bot as the operator observed it."""
 
     observed_generation: int | None = Field(
         default=None,
         ge=-1,
         le=MAX_INTEGER,
-        description="The metadata.generation that this status was made from; -1 before the first look.",
+        description="The metadata.generation that this status was computed from; -1 before the first reconciliation.",
     )
     conditions: list[Condition] = Field(
         default_factory=list,
         max_length=16,
-        description="Ready (all is well so far), TokenIssued, SpecChangeIgnored, and Reconciling and Stalled while "
-        "they are True.",
+        description="Ready (nothing blocks the bot), TokenIssued, Admitted, Recording, SpecChangeIgnored; Reconciling "
+        "and Stalled only while they are True.",
         json_schema_extra=extension(list_type="map", list_key="type"),
     )
     phase: BotPhase | None = Field(
         default=None,
-        description="How far the bot is: Pending, Scheduled, Staging, Joining, Running, WaitingForUser, Succeeded, "
-        "Failed or Expired.",
+        description="Progress of the bot: Pending, Scheduled, Staging, WaitingForUser, Joining, Running, Succeeded, "
+        "Failed "
+        "or Expired.",
     )
     meeting_id: str | None = Field(
         default=None, max_length=11, description="The meeting's ID, from the link or the spec."
     )
     credential_name: str | None = Field(
-        default=None, max_length=253, description="ZoomCredential that made, or is to make, the tokens."
+        default=None, max_length=253, description="ZoomCredential that the tokens were issued with."
     )
     pod_name: str | None = Field(
-        default=None, max_length=253, description="Name of the present attempt's Pod; set before the Pod is created."
+        default=None, max_length=253, description="Name of the current attempt's Pod; set before the Pod is created."
     )
     attempts: int = Field(
-        default=0, ge=0, le=MAX_INTEGER, description="Attempts so far that count, the present one included."
+        default=0,
+        ge=0,
+        le=MAX_INTEGER,
+        description="Attempts that count towards retry.limit, including the current one.",
     )
     infrastructure_restarts: int = Field(
         default=0,
         ge=0,
         le=MAX_INTEGER,
-        description="New Pods after losses that were not the bot's fault: node lost, evicted, Pod deleted by someone.",
+        description="Pods replaced after losses that the bot did not cause: node lost, Pod evicted or deleted.",
     )
-    token: TokenStatus | None = Field(default=None, description="The tokens of the present attempt.")
-    scheduled_time: Time | None = Field(default=None, description="When the bot is to join.")
+    token: TokenStatus | None = Field(default=None, description="The tokens of the current attempt.")
+    scheduled_time: Time | None = Field(default=None, description="When the bot joins.")
     start_time: Time | None = Field(default=None, description="When container bot first started.")
-    completion_time: Time | None = Field(
-        default=None, description="When the bot came to its end: Succeeded, Failed or Expired."
+    completion_time: Time | None = Field(default=None, description="When the bot ended: Succeeded, Failed or Expired.")
+    last_attempt: Attempt | None = Field(default=None, description="The last attempt that ended, and its cause.")
+    in_meeting: InMeeting | None = Field(
+        default=None, description="Progress of the bot in the meeting; absent while nothing is reported."
     )
-    last_attempt: Attempt | None = Field(default=None, description="The last attempt that ended, and why.")
     next_attempt_time: Time | None = Field(
-        default=None, description="When the next attempt is to begin; absent while none is waited for."
+        default=None, description="When the next attempt starts; absent if none is pending."
     )
     waiting_since: Time | None = Field(
-        default=None, description="Since when the bot waits for the person whose presence admits it."
+        default=None, description="Since when the bot waits for the on-behalf user to join."
     )
     spec_hash: str | None = Field(
         default=None,
         max_length=128,
-        description="Fingerprint of the part of the spec that is fixed since the bot joined; tells a later edit.",
+        description="Fingerprint of the part of the spec that is fixed once the bot joins; detects later edits.",
     )

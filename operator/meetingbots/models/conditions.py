@@ -33,6 +33,8 @@ class ConditionType(StrEnum):
     GRANT_REJECTED = "GrantRejected"
     # MeetingBot
     TOKEN_ISSUED = "TokenIssued"
+    ADMITTED = "Admitted"
+    RECORDING = "Recording"
     SPEC_CHANGE_IGNORED = "SpecChangeIgnored"
 
 

@@ -138,6 +138,6 @@ def test_reasons_are_those_of_the_contract() -> None:
     assert " ".join(BotReason) == (
         "NoMapping CredentialNotReady LocalRecordingDisabled MeetingNotFound NotTheHost ScopesMissing RateLimited "
         "ZoomUnavailable VanityLink InvalidMeeting ImagePullFailed Unschedulable ConfigError TemplateInvalid "
-        "QuotaExceeded StartDeadlineExceeded MaxDurationExceeded MeetingEnded BotFailed InfrastructureLost "
+        "QuotaExceeded StartDeadlineExceeded MaxDurationExceeded NotAdmitted MeetingEnded BotFailed InfrastructureLost "
         "UserNotInMeeting Suspended"
     )

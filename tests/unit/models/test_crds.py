@@ -6,8 +6,17 @@ from typing import Any
 import pytest
 import yaml
 from meetingbots.models.base import Model
-from meetingbots.models.crds import crd_text, crds, file_name, write_crds
-from meetingbots.models.kinds import BOT, CREDENTIAL, KINDS, MAPPING, CustomResourceKind
+from meetingbots.models.crds import (
+    BOT,
+    CREDENTIAL,
+    KINDS,
+    MAPPING,
+    CustomResourceKind,
+    crd_text,
+    crds,
+    file_name,
+    write_crds,
+)
 
 REPOSITORY = Path(__file__).parents[3]
 CRDS = {crd["spec"]["names"]["kind"]: crd for crd in crds()}
@@ -191,7 +200,13 @@ def test_fields_whose_default_depends_on_something_have_none_in_the_schema() -> 
     [
         (CREDENTIAL, "zoomcredentials", "zcred", True, ["Ready", "Reason", "User", "Expires", "Meetings", "Age"]),
         (MAPPING, "meetingmappings", "mmap", False, ["Credential", "Phase", "Age"]),
-        (BOT, "meetingbots", "mbot", True, ["Phase", "Meeting", "Join At", "Token", "Pod", "Reason", "Age"]),
+        (
+            BOT,
+            "meetingbots",
+            "mbot",
+            True,
+            ["Phase", "Meeting", "Join At", "Token", "In Meeting", "Pod", "Reason", "Age"],
+        ),
     ],
 )
 def test_names_and_columns(kind: CustomResourceKind, plural: str, short: str, status: bool, columns: list[str]) -> None:
