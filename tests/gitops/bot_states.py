@@ -13,7 +13,7 @@ from meetingbots.bots.decide.meeting import Problem
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.models.base import format_time
-from meetingbots.models.bot import BotPhase, BotReason
+from meetingbots.models.bot import BotPhase, BotReason, InMeeting, InMeetingSource, InMeetingState
 
 from tests.gitops.objects import Object, bot_with
 from tests.gitops.outcomes import BOT_REASONS, FOR_A_PERSON, MAY_HEAL, OVER, WELL, Outcome
@@ -143,7 +143,7 @@ def _staging() -> Iterator[State]:
     yield _state("does not start", stuck, phase, MAY_HEAL, reason="InfrastructureLost")
     missed = facts(staged(), after=700, pod=pod(IMAGE))
     yield _state("missed its start", missed, BotPhase.FAILED, OVER, reason="StartDeadlineExceeded")
-    over = facts(staged(), pod=pod(), meeting_ended_at=at(0))
+    over = facts(staged(), after=601, pod=pod(), meeting_ended_at=at(0))
     yield _state("the meeting ended first", over, BotPhase.FAILED, OVER, reason="MeetingEnded")
 
 
@@ -189,6 +189,10 @@ def _ends() -> Iterator[State]:
     yield _state("lost too often", often, failed, OVER, reason="InfrastructureLost")
     backstop = facts(bot(status=JOINED), after=70, pod=pod(None, phase="Failed", reason="DeadlineExceeded"))
     yield _state("stayed too long", backstop, failed, OVER, reason="MaxDurationExceeded")
+    outside = InMeeting(state=InMeetingState.WAITING_ROOM, source=InMeetingSource.ZOOM, since=at(2))
+    left = pod(ended(0, end=1300), phase="Failed", deleted_at=1290)
+    refused = _running(after=1301, pod=left, in_meeting=outside)
+    yield _state("was not admitted", refused, failed, OVER, reason="NotAdmitted")
     finished = bot(status=decide(_over(0)).status.to_dict(), generation=2, displayName="Other")
     yield _state("edited after its end", facts(finished, after=99), succeeded, WELL)
 

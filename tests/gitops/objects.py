@@ -29,7 +29,7 @@ def bot_with(status: BotStatus, *, given: MeetingBot) -> Object:
 def credential_at(facts: CredentialFacts, *, verdict: Verdict | None = None) -> Object:
     """The ZoomCredential of `facts` with the status that the operator writes then; `verdict` in place of its own."""
     told = status_of(facts, verdict=verdict or ready(facts), next_refresh=plan(facts).next_refresh, user=None)
-    return {**facts.credential.to_dict(), "status": told}
+    return {**facts.credential.to_dict(), "status": told.to_dict()}
 
 
 def unseen_bot() -> Object:

@@ -67,6 +67,7 @@ BOT_REASONS: Final[Mapping[BotReason, Outcome]] = {
     BotReason.QUOTA_EXCEEDED: MAY_HEAL,
     BotReason.START_DEADLINE_EXCEEDED: OVER,
     BotReason.MAX_DURATION_EXCEEDED: OVER,
+    BotReason.NOT_ADMITTED: OVER,
     BotReason.MEETING_ENDED: OVER,
     BotReason.BOT_FAILED: MAY_HEAL,
     BotReason.INFRASTRUCTURE_LOST: MAY_HEAL,

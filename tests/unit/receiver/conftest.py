@@ -32,14 +32,15 @@ async def empty() -> AsyncIterator[ReceiverHarness]:
 
     async def no_pause(_: float) -> None: ...
 
-    statuses = CredentialStatusWriter(kube=kube)
-    reception = WebhookReporter(statuses=statuses, directory=directory, clock=lambda: clock[0], sleep=no_pause)
+    reception = WebhookReporter(
+        statuses=CredentialStatusWriter(kube=kube), directory=directory, clock=lambda: clock[0], sleep=no_pause
+    )
     receiver = WebhookHandler(
         directory=directory,
         events=EventWriter(
             directory=directory,
             lookup=LiveLookup(kube=kube, everywhere=True),
-            revocations=RevocationWriter(statuses=statuses, clock=lambda: clock[0]),
+            revocations=RevocationWriter(statuses=CredentialStatusWriter(kube=kube)),
             mappings=MappingWriter(kube=kube, clock=seconds),
             current=lambda: current[0],
         ),

@@ -1,159 +1,146 @@
-"""The end of one attempt: whose fault it was, whether it counts, and when the next one begins.
+"""The end of one attempt: whether it counts, how the status reports it, and when the next one begins.
 
-Losses of infrastructure never count as attempts; failures of the bot do, up to `retry.limit`; exit code 75 asks for a
-new Pod because the person it waits for is not there.
+Losses of infrastructure never count as attempts. Failures of the bot count up to `retry.limit`. Exit code 75 requests a
+new Pod, because the user that the bot waits for is not in the meeting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from meetingbots.bots.decide import status as bot_status
 from meetingbots.bots.decide.actions import BotPlan, Commit
 from meetingbots.bots.decide.facts import BotFacts
-from meetingbots.bots.decide.leave import leave
-from meetingbots.bots.decide.pod_state import ContainerState, PodState
-from meetingbots.bots.decide.schedule import WITHDRAWN, join_time, shifted
-from meetingbots.models.bot import Attempt, BotPhase, BotReason, BotStatus, MeetingBot
+from meetingbots.bots.decide.leave import is_run_over, leave, run_end
+from meetingbots.bots.decide.output import telling_line
+from meetingbots.bots.decide.pod_ends import TRY_AGAIN_EXIT_CODE, Outcome, PodEnd, ended_from_outside, pod_end
+from meetingbots.bots.decide.pod_state import PodState
+from meetingbots.bots.decide.schedule import WITHDRAWN, shifted, waits_since
+from meetingbots.models.bot import Attempt, BotPhase, BotReason, BotStatus
+from meetingbots.runtime.backoff import Backoff
 
-TROUBLES: Mapping[str, BotReason] = {
-    "ImagePull": BotReason.IMAGE_PULL_FAILED,
-    "Config": BotReason.CONFIG_ERROR,
-    "Unschedulable": BotReason.UNSCHEDULABLE,
-}
-TRY_AGAIN_EXIT_CODE = 75
-"""sysexits' EX_TEMPFAIL: the bot asks for a new Pod with new tokens."""
 MAX_INFRASTRUCTURE_RESTARTS = 10
-_FIRST_INFRASTRUCTURE_BACKOFF = 1.0
-_LAST_INFRASTRUCTURE_BACKOFF = 60.0
-_LAST_BACKOFF = 300
-"""As the kubelet's pauses between restarts. A `backoffSeconds` that is longer is its own limit."""
-_MOST_DOUBLINGS = 16
 LEFT_SUSPENDED = "The bot was suspended and has left the meeting."
+_LOSS_BACKOFF = Backoff(first=1.0, cap=60.0)
+_MAX_FAILURE_BACKOFF = 300
+"""The kubelet's longest pause between restarts. A longer `backoffSeconds` is its own limit."""
 
 
 def ended(facts: BotFacts, pod: PodState) -> BotPlan:
     """What follows from a Pod that is over."""
-    bot = pod.bot
-    if pod.ended_from_outside:
-        return _taken_away(facts, pod)
-    if pod.succeeded:
-        words = f"The bot has left the meeting; Pod {pod.name} ended."
-        attempt = _attempt(facts, pod, reason="Completed", message=bot.message if bot else "")
-        return _commit(
-            bot_status.going_well(
-                facts,
-                BotPhase.SUCCEEDED,
-                words,
-                last_attempt=attempt,
-                start_time=facts.bot.status.start_time or attempt.start_time,
-                completion_time=attempt.end_time,
-                next_attempt_time=None,
-            )
-        )
-    if pod.lost_to_infrastructure:
-        return lost(facts, f"Pod {pod.name}: {pod.message or pod.reason or pod.disruption}")
-    if pod.reason == "DeadlineExceeded":
-        words = f"Pod {pod.name} ran into its activeDeadlineSeconds."
-        attempt = _attempt(facts, pod, reason=BotReason.MAX_DURATION_EXCEEDED, message=words)
-        return _commit(bot_status.failed(facts, BotReason.MAX_DURATION_EXCEEDED, words, last_attempt=attempt))
-    never = facts.bot.spec.retry.never_on_exit_codes
-    if bot is not None and bot.exit_code == TRY_AGAIN_EXIT_CODE and TRY_AGAIN_EXIT_CODE not in never:
-        return _wait_for_user(facts, pod, bot)
-    guilty = bot if bot is not None and bot.terminated else next((item for item in pod.init if item.exit_code), None)
-    if guilty is None:
-        return lost(facts, f"Pod {pod.name} was rejected: {pod.message or pod.reason or 'no reason given'}")
-    return _bot_failed(facts, pod, guilty)
+    end = pod_end(pod)
+    match end.outcome:
+        case Outcome.LOST if ended_from_outside(pod):
+            return _taken_away(facts, pod, end)
+        case Outcome.LOST:
+            return lost(facts, f"{end.message}.")
+        case Outcome.DONE:
+            return _done(facts, pod, end)
+        case Outcome.TOO_LONG:
+            return _failed(facts, BotReason.MAX_DURATION_EXCEEDED, f"{end.message}.")
+        case Outcome.TRY_AGAIN if TRY_AGAIN_EXIT_CODE not in facts.bot.spec.retry.never_on_exit_codes:
+            return _wait_for_user(facts, pod, end)
+        case _:
+            return _bot_failed(facts, pod, end)
 
 
-def _taken_away(facts: BotFacts, pod: PodState) -> BotPlan:
+def _done(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
+    attempt = _attempt(facts, pod, reason="Completed", message=end.record)
+    return _succeeded(facts, f"{end.message}.", attempt, reason=None)
+
+
+def _taken_away(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
     if facts.bot.spec.suspend:
         return withdrawn(facts, LEFT_SUSPENDED)
-    ended_at, told_at = facts.meeting_ended_at, pod.told_to_end_at or facts.now
-    if ended_at is not None and told_at >= ended_at and pod.started:
+    run_ended, told_at = run_end(facts), pod.told_to_end_at or facts.now
+    if run_ended is not None and told_at >= run_ended and pod.started:
         return left_after_end(facts)
     cause = leave(facts, pod)
-    if cause is not None and cause.reason is BotReason.MAX_DURATION_EXCEEDED and told_at >= cause.at:
-        return stayed_too_long(facts)
-    return lost(facts, f"Pod {pod.name}: {pod.disruption}" if pod.disruption else f"Pod {pod.name} was deleted.")
+    if cause is not None and told_at >= cause.at:
+        if cause.reason is BotReason.MAX_DURATION_EXCEEDED:
+            return stayed_too_long(facts)
+        if cause.reason is BotReason.NOT_ADMITTED:
+            return _not_admitted(facts)
+    return lost(facts, f"{end.message}.")
 
 
 def left_after_end(facts: BotFacts) -> BotPlan:
-    """The bot was in the meeting, and left it because it ended."""
-    words = "The meeting has ended, and the bot has left."
-    attempt = _attempt(facts, facts.pod, reason=BotReason.MEETING_ENDED, message=words)
-    return _commit(
-        bot_status.going_well(
-            facts,
-            BotPhase.SUCCEEDED,
-            words,
-            reason=BotReason.MEETING_ENDED,
-            last_attempt=attempt,
-            start_time=facts.bot.status.start_time or attempt.start_time,
-            completion_time=attempt.end_time,
-            next_attempt_time=None,
-        )
+    """The bot was in the meeting and left because the meeting ended."""
+    message = "The meeting has ended, and the bot has left."
+    attempt = _attempt(facts, facts.pod, reason=BotReason.MEETING_ENDED, message=message)
+    return _succeeded(facts, message, attempt, reason=BotReason.MEETING_ENDED)
+
+
+def _succeeded(facts: BotFacts, message: str, attempt: Attempt, *, reason: BotReason | None) -> BotPlan:
+    status = bot_status.going_well(
+        facts,
+        BotPhase.SUCCEEDED,
+        message,
+        reason=reason,
+        last_attempt=attempt,
+        start_time=facts.bot.status.start_time or attempt.start_time,
+        completion_time=attempt.end_time,
+        next_attempt_time=None,
     )
+    return _commit(status)
 
 
 def stayed_too_long(facts: BotFacts) -> BotPlan:
-    """The bot ran until `maxDurationSeconds` were over, and was told to leave."""
-    words = f"The bot ran for maxDurationSeconds ({facts.bot.spec.max_duration_seconds} s) and was told to leave."
-    attempt = _attempt(facts, facts.pod, reason=BotReason.MAX_DURATION_EXCEEDED, message=words)
-    return _commit(bot_status.failed(facts, BotReason.MAX_DURATION_EXCEEDED, words, last_attempt=attempt))
+    """The bot had to leave after `maxDurationSeconds`."""
+    seconds = facts.bot.spec.max_duration_seconds
+    return _failed(
+        facts, BotReason.MAX_DURATION_EXCEEDED, f"The bot ran for maxDurationSeconds ({seconds} s) and had to leave."
+    )
 
 
-def too_late(facts: BotFacts, words: str, **changes: Any) -> BotPlan:
+def _not_admitted(facts: BotFacts) -> BotPlan:
+    seconds, seen = facts.bot.spec.admission_deadline_seconds, facts.in_meeting
+    where = f" Last report: {seen.state} ({seen.source}, {seen.since:%H:%M:%S} UTC)." if seen is not None else ""
+    message = f"The bot was not admitted within admissionDeadlineSeconds ({seconds} s) and had to leave.{where}"
+    return _failed(facts, BotReason.NOT_ADMITTED, message)
+
+
+def too_late(facts: BotFacts, message: str, **changes: Any) -> BotPlan:
     """The meeting ended before the bot could join it (again): no attempt follows."""
-    told = f"{words} The meeting has ended; no attempt follows.".strip()
+    told = f"{message} The meeting has ended; no attempt follows.".strip()
     return _commit(bot_status.failed(facts, BotReason.MEETING_ENDED, told, **changes))
 
 
 def over_between_attempts(facts: BotFacts) -> BotPlan:
-    """The meeting ended while no Pod of the bot was in it."""
-    status = facts.bot.status
-    last = status.last_attempt
+    """The meeting ended while the bot had no Pod in it."""
+    last = facts.bot.status.last_attempt
     if last is not None and last.reason == BotReason.USER_NOT_IN_MEETING and _was_in(last, facts):
-        # Who comes on someone's behalf is put out when that person leaves, which is how most meetings end.
-        words = "The bot had to leave with its user, and the meeting has ended since."
-        return _commit(
-            bot_status.going_well(
-                facts,
-                BotPhase.SUCCEEDED,
-                words,
-                reason=BotReason.MEETING_ENDED,
-                completion_time=last.end_time,
-                next_attempt_time=None,
-            )
+        # Zoom removes a bot together with its user, and most meetings end soon after that.
+        status = bot_status.going_well(
+            facts,
+            BotPhase.SUCCEEDED,
+            "The bot had to leave with its user, and the meeting has ended since.",
+            reason=BotReason.MEETING_ENDED,
+            completion_time=last.end_time,
+            next_attempt_time=None,
         )
-    return too_late(facts, last.message if last is not None and bot_status.accounted(status) else "")
+        return _commit(status)
+    return too_late(facts, last.message if last is not None and bot_status.accounted(facts.bot.status) else "")
 
 
 def _was_in(last: Attempt, facts: BotFacts) -> bool:
-    """Whether a try lasted so long that the bot must have been let in."""
+    """Whether an attempt lasted so long that the bot must have been admitted."""
     return _stay(last, facts) > facts.bot.spec.on_behalf.retry_seconds
 
 
 def _stay(last: Attempt, facts: BotFacts) -> float:
-    """How many seconds the bot ran; from the delivery on where its Pod left no trace."""
+    """How many seconds the bot ran; counted from the delivery if its Pod left no trace."""
     delivered = facts.delivery.delivered_at if facts.delivery is not None else None
     ran = facts.bot.status.phase is BotPhase.RUNNING
     began = last.start_time or (delivered if ran else None)
     return (last.end_time - began).total_seconds() if began is not None and last.end_time is not None else 0.0
 
 
-def waits_since(bot: MeetingBot) -> datetime | None:
-    """Since when the bot has waited for its user, over its Pods, at its present joinAt; None if it has not."""
-    since = bot.status.waiting_since
-    return None if since is None else max(since, join_time(bot))
+def _still_waits_since(facts: BotFacts, attempt: Attempt) -> datetime | None:
+    """Since when the bot waits for its user after an attempt, without the time that it was in the meeting.
 
-
-def _waits_on_since(facts: BotFacts, attempt: Attempt) -> datetime | None:
-    """The same at the end of an attempt, without the time that the bot was in the meeting.
-
-    After a stay that was longer than the whole wait may be, that begins anew.
+    The wait starts anew after a stay that was longer than the whole wait may be.
     """
     since, stay = waits_since(facts.bot), _stay(attempt, facts)
     if since is None or stay > facts.bot.spec.on_behalf.wait_seconds:
@@ -161,104 +148,100 @@ def _waits_on_since(facts: BotFacts, attempt: Attempt) -> datetime | None:
     return bot_status.whole_seconds(shifted(since, seconds=stay)) if _was_in(attempt, facts) else since
 
 
-def lost(facts: BotFacts, words: str) -> BotPlan:
-    """The attempt is lost through nobody's fault here: a new Pod with new tokens, uncounted."""
+def lost(facts: BotFacts, message: str) -> BotPlan:
+    """The bot did not cause the end of its Pod: a new Pod with new tokens follows, uncounted."""
     status = facts.bot.status
-    if facts.meeting_ended_at is not None:
-        attempt = _attempt(facts, facts.pod, reason=BotReason.INFRASTRUCTURE_LOST, message=words)
-        return too_late(facts, words, last_attempt=attempt, infrastructure_restarts=status.infrastructure_restarts)
+    attempt = _attempt(facts, facts.pod, reason=BotReason.INFRASTRUCTURE_LOST, message=message)
+    if is_run_over(facts):
+        return too_late(facts, message, last_attempt=attempt)
     restarts = status.infrastructure_restarts + 1
-    attempt = _attempt(facts, facts.pod, reason=BotReason.INFRASTRUCTURE_LOST, message=words)
     if restarts > MAX_INFRASTRUCTURE_RESTARTS:
-        return _commit(bot_status.failed(facts, BotReason.INFRASTRUCTURE_LOST, words, last_attempt=attempt))
-    pause = min(_LAST_INFRASTRUCTURE_BACKOFF, _FIRST_INFRASTRUCTURE_BACKOFF * 2 ** (restarts - 1))
-    return _commit(
-        bot_status.in_trouble(
-            facts,
-            BotPhase.STAGING,
-            BotReason.INFRASTRUCTURE_LOST,
-            f"{words} A new Pod follows.",
-            last_attempt=attempt,
-            attempts=max(0, status.attempts - 1),
-            infrastructure_restarts=restarts,
-            waiting_since=_waits_on_since(facts, attempt),
-            next_attempt_time=_ceil(facts.now + timedelta(seconds=pause)),
-        ),
+        return _commit(bot_status.failed(facts, BotReason.INFRASTRUCTURE_LOST, message, last_attempt=attempt))
+    told = bot_status.in_trouble(
+        facts,
+        BotPhase.STAGING,
+        BotReason.INFRASTRUCTURE_LOST,
+        f"{message} A new Pod follows.",
+        last_attempt=attempt,
+        attempts=max(0, status.attempts - 1),
+        infrastructure_restarts=restarts,
+        waiting_since=_still_waits_since(facts, attempt),
+        next_attempt_time=_rounded_up(facts.now + timedelta(seconds=_LOSS_BACKOFF.delay(restarts))),
     )
+    return _commit(told)
 
 
-def withdrawn(facts: BotFacts, words: str) -> BotPlan:
-    """The attempt ends because its author changed something: uncounted, and nothing to wait for."""
-    attempt = _attempt(facts, facts.pod, reason=WITHDRAWN, message=words)
+def withdrawn(facts: BotFacts, message: str) -> BotPlan:
+    """The attempt ends because its author changed something: uncounted, and the next one need not wait."""
+    attempt = _attempt(facts, facts.pod, reason=WITHDRAWN, message=message)
     attempts = max(0, facts.bot.status.attempts - 1)
-    return _commit(
-        bot_status.going_well(
-            facts, BotPhase.PENDING, words, last_attempt=attempt, attempts=attempts, waiting_since=None
-        )
+    status = bot_status.going_well(
+        facts, BotPhase.PENDING, message, last_attempt=attempt, attempts=attempts, waiting_since=None
     )
+    return _commit(status)
 
 
 def resumed(facts: BotFacts) -> BotPlan:
-    """A bot that had to leave because it was suspended may come again: its next attempt is due now."""
+    """The next attempt of a bot that had left because it was suspended is due now."""
     due = bot_status.whole_seconds(facts.now)
-    words = "The bot is resumed."
-    return _commit(bot_status.going_well(facts, BotPhase.PENDING, words, next_attempt_time=due, waiting_since=None))
+    status = bot_status.going_well(
+        facts, BotPhase.PENDING, "The bot is resumed.", next_attempt_time=due, waiting_since=None
+    )
+    return _commit(status)
 
 
-def _bot_failed(facts: BotFacts, pod: PodState, guilty: ContainerState) -> BotPlan:
+def _bot_failed(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
     status, retry = facts.bot.status, facts.bot.spec.retry
-    detail = f": {guilty.message.strip()}" if guilty.message.strip() else ""
-    words = f"Container {guilty.name} of Pod {pod.name} ended with exit code {guilty.exit_code}{detail}"
-    attempt = _attempt(facts, pod, reason=BotReason.BOT_FAILED, message=guilty.message or words)
-    if facts.meeting_ended_at is not None:
-        words = f"{words.rstrip('.')}. The meeting has ended; no attempt follows."
-        return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, words, last_attempt=attempt))
-    if status.attempts > retry.limit or guilty.exit_code in retry.never_on_exit_codes:
-        return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, words, last_attempt=attempt))
-    pause = _backoff(retry.backoff_seconds, failures=status.attempts)
-    return _commit(
-        bot_status.in_trouble(
-            facts,
-            BotPhase.STAGING,
-            BotReason.BOT_FAILED,
-            f"{words.rstrip('.')}. Attempt {status.attempts + 1} of {retry.limit + 1} follows in {pause} s.",
-            last_attempt=attempt,
-            waiting_since=_waits_on_since(facts, attempt),
-            next_attempt_time=_ceil(facts.now + timedelta(seconds=pause)),
-        ),
+    message = end.message
+    attempt = _attempt(facts, pod, reason=BotReason.BOT_FAILED, message=end.record or message)
+    code = end.container.exit_code if end.container is not None else None
+    if is_run_over(facts):
+        message = f"{message}. The meeting has ended; no attempt follows."
+        return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, message, last_attempt=attempt))
+    if status.attempts > retry.limit or code in retry.never_on_exit_codes:
+        return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, message, last_attempt=attempt))
+    backoff = Backoff(first=retry.backoff_seconds, cap=max(retry.backoff_seconds, _MAX_FAILURE_BACKOFF))
+    pause = round(backoff.delay(status.attempts))
+    told = bot_status.in_trouble(
+        facts,
+        BotPhase.STAGING,
+        BotReason.BOT_FAILED,
+        f"{message}. Attempt {status.attempts + 1} of {retry.limit + 1} follows in {pause} s.",
+        last_attempt=attempt,
+        waiting_since=_still_waits_since(facts, attempt),
+        next_attempt_time=_rounded_up(facts.now + timedelta(seconds=pause)),
     )
+    return _commit(told)
 
 
-def _backoff(first: int, *, failures: int) -> int:
-    """Seconds before the next attempt: doubled with each failure, up to what is still of use in a meeting."""
-    doubled = first << min(max(0, failures - 1), _MOST_DOUBLINGS)
-    return min(max(first, _LAST_BACKOFF), doubled)
-
-
-def _wait_for_user(facts: BotFacts, pod: PodState, bot: ContainerState) -> BotPlan:
+def _wait_for_user(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
     status, on_behalf = facts.bot.status, facts.bot.spec.on_behalf
-    words = bot.message.strip() or "The bot asks for a new try (exit code 75): its user is not in the meeting yet."
-    attempt = _attempt(facts, pod, reason=BotReason.USER_NOT_IN_MEETING, message=words)
-    since = _waits_on_since(facts, attempt) or bot_status.whole_seconds(facts.now)
-    following = _ceil(facts.now + timedelta(seconds=on_behalf.retry_seconds))
+    message = telling_line(end.record) or f"{end.message}."
+    attempt = _attempt(facts, pod, reason=BotReason.USER_NOT_IN_MEETING, message=end.record.strip() or message)
+    since = _still_waits_since(facts, attempt) or bot_status.whole_seconds(facts.now)
+    following = _rounded_up(facts.now + timedelta(seconds=on_behalf.retry_seconds))
     if following > since + timedelta(seconds=on_behalf.wait_seconds):
-        return _commit(bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words, last_attempt=attempt))
-    return _commit(
-        bot_status.in_trouble(
-            facts,
-            BotPhase.WAITING_FOR_USER,
-            BotReason.USER_NOT_IN_MEETING,
-            words,
-            last_attempt=attempt,
-            attempts=max(0, status.attempts - 1),
-            waiting_since=since,
-            next_attempt_time=following,
-        ),
+        return _commit(bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, message, last_attempt=attempt))
+    told = bot_status.in_trouble(
+        facts,
+        BotPhase.WAITING_FOR_USER,
+        BotReason.USER_NOT_IN_MEETING,
+        message,
+        last_attempt=attempt,
+        attempts=max(0, status.attempts - 1),
+        waiting_since=since,
+        next_attempt_time=following,
     )
+    return _commit(told)
 
 
-def _commit(told: BotStatus) -> BotPlan:
-    return BotPlan(status=told, action=Commit())
+def _failed(facts: BotFacts, reason: BotReason, message: str) -> BotPlan:
+    attempt = _attempt(facts, facts.pod, reason=reason, message=message)
+    return _commit(bot_status.failed(facts, reason, message, last_attempt=attempt))
+
+
+def _commit(status: BotStatus) -> BotPlan:
+    return BotPlan(status=status, action=Commit())
 
 
 def _attempt(facts: BotFacts, pod: PodState | None, *, reason: str, message: str) -> Attempt:
@@ -275,5 +258,5 @@ def _attempt(facts: BotFacts, pod: PodState | None, *, reason: str, message: str
     )
 
 
-def _ceil(moment: datetime) -> datetime:
+def _rounded_up(moment: datetime) -> datetime:
     return bot_status.whole_seconds(moment + timedelta(seconds=0.999999))

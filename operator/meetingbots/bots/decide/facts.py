@@ -8,7 +8,7 @@ from datetime import datetime
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.tokens import OnBehalfUser
-from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
+from meetingbots.models.bot import BotReason, InMeeting, MeetingBot, TokenKind
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,8 @@ class BotFacts:
     """This process has seen `pod` exist, so that its absence is a loss."""
     previous_pod: PodState | None
     """The Pod of the last attempt that ``status.lastAttempt`` records."""
+    kept_pods: tuple[PodState, ...]
+    """The Pods of a finished bot's attempts that still exist."""
     template: Problem | None
     checked: bool
     """A dry run accepted the Pod that the template describes now."""
@@ -80,6 +82,8 @@ class BotFacts:
     """What the token requests need was read ahead."""
     meeting_ended_at: datetime | None
     """When the bot's meeting ended, by Zoom's events."""
+    in_meeting: InMeeting | None
+    """Where the bot is in the meeting: its status, merged with what Zoom's events say."""
     on_behalf_user: OnBehalfUser | None
     """The user on whose behalf the bot comes, if it comes on anybody's."""
     absent_credentials: tuple[str, ...]

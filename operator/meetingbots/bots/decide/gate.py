@@ -1,6 +1,6 @@
-"""The late-token gate: when the tokens are asked for, when the bot goes without, and that its Pod then starts.
+"""The late-token gate: issue the tokens at the last moment, deliver them, and make the kubelet start the Pod.
 
-Reached when the Pod could start but for its Secret (or, with tokenDelivery BeforePod, when the Pod is yet to be made).
+A Pod is at its gate when it could start but for its Secret (with tokenDelivery BeforePod: before it is created).
 """
 
 from __future__ import annotations
@@ -11,26 +11,97 @@ from datetime import datetime
 from meetingbots.bots.decide import attempts as bot_attempts
 from meetingbots.bots.decide import status as bot_status
 from meetingbots.bots.decide.actions import BotPlan, Commit, DeliverWithout, IssueTokens, PrepareTokens, TouchPod
+from meetingbots.bots.decide.before_pod import missed
 from meetingbots.bots.decide.facts import BotFacts, TokenFailure
 from meetingbots.bots.decide.pod_names import join_secret_name
-from meetingbots.bots.decide.pod_state import PodState
-from meetingbots.bots.decide.schedule import attempt_due, prepare_time, shifted, start_deadline, until
+from meetingbots.bots.decide.pod_state import SANDBOX_SECONDS, PodState
+from meetingbots.bots.decide.schedule import (
+    gate_deadline,
+    prepare_time,
+    shifted,
+    start_deadline,
+    until,
+    user_deadline,
+)
 from meetingbots.models.bot import BotPhase, BotReason, MeetingBot, TokenPolicy
 from meetingbots.models.conditions import ConditionType, find
 
 TOUCH_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
-"""When the Pod is touched, after the delivery, while its container has not started."""
+"""When to touch the Pod after the delivery, while its container has not started."""
 _LEAST_PAUSE_SECONDS = 0.5
-"""From when Kubernetes has taken a touch to the next one."""
+"""Least time between Kubernetes' acknowledgement of a touch and the next touch."""
 START_AFTER_DELIVERY_SECONDS = 60.0
 """A container that has not started by then gets a new Pod with new tokens: a join token lives 120 s (Zoom)."""
-_JOINING_IS_TOLD_AFTER = 1.0
-"""A start takes about 0.1 s. Where many start at once it takes longer, and would with this write take longer still."""
-_LAST_TRY_SECONDS = 5.0
+_JOINING_IS_WRITTEN_AFTER = 1.0
+"""A start takes about 0.1 s. Where many bots start at once, writing Joining for each would slow them down."""
+SANDBOX_LOST_SECONDS = 90.0
+"""A Pod that its node does not prepare for so long is replaced; the time doubles with each replacement."""
+_QUOTA_SECONDS = 5.0
+_STUMBLE_TOUCH_SECONDS = 2.0
+
+
+def staging(facts: BotFacts, pod: PodState) -> BotPlan:
+    """The next step while the Pod is being prepared, up to its gate."""
+    secret = join_secret_name(pod.name)
+    waits, trouble = pod.waits_only_for(secret), pod.trouble(secret=secret, now=facts.now)
+    deadline = gate_deadline(facts) if waits else start_deadline(facts.bot)
+    if facts.now >= deadline:
+        return missed(facts, trouble.message if trouble else _what_is_missing(facts, pod))
+    if not waits and pod.stumbles:
+        return _past_stumble(facts, pod, deadline)
+    unprepared = _sandbox_deadline(facts, pod)
+    if unprepared is not None and facts.now >= unprepared:
+        where = f" on node {pod.node}" if pod.node else ""
+        return bot_attempts.lost(facts, f"Pod {pod.name}{where} did not get its volumes and network.")
+    following = deadline if unprepared is None else min(deadline, unprepared)
+    if trouble is not None:
+        told = bot_status.obstructed(facts, BotPhase.STAGING, trouble)
+        return BotPlan(status=told, requeue_after=until(facts, following))
+    if not waits:
+        return _being_prepared(facts, pod, following)
+    if facts.refused is not None:
+        # Kubernetes refused the Secret, by a quota or a policy. Each further try costs tokens.
+        told = bot_status.in_trouble(facts, BotPhase.STAGING, facts.refused.reason, facts.refused.message)
+        return BotPlan(status=told, requeue_after=until(facts, deadline, at_most=_QUOTA_SECONDS))
+    return at_gate(facts, pod.name)
+
+
+def _being_prepared(facts: BotFacts, pod: PodState, deadline: datetime) -> BotPlan:
+    if must_prepare(facts):
+        return BotPlan(status=facts.bot.status, action=PrepareTokens(pod.name))
+    look = deadline if facts.prepared else min(deadline, prepare_time(facts.bot))
+    if pod.sandbox_waits_since is not None:
+        reported = shifted(pod.sandbox_waits_since, seconds=SANDBOX_SECONDS)
+        look = min(look, reported) if facts.now < reported else look
+    return BotPlan(status=bot_status.staged(facts, pod.name), requeue_after=until(facts, look))
+
+
+def _past_stumble(facts: BotFacts, pod: PodState, deadline: datetime) -> BotPlan:
+    """Touch a Pod that a transient failure of the kubelet holds; the kubelet retries no sooner than after 10 s."""
+    due = facts.now if facts.touched_at is None else shifted(facts.touched_at, seconds=_STUMBLE_TOUCH_SECONDS)
+    if facts.now >= due:
+        return BotPlan(status=facts.bot.status, action=TouchPod(pod.name, number=0))
+    return BotPlan(status=bot_status.staged(facts, pod.name), requeue_after=until(facts, min(due, deadline)))
+
+
+def _sandbox_deadline(facts: BotFacts, pod: PodState) -> datetime | None:
+    """By when the Pod's node must have prepared it; a Pod that holds no token can be replaced without harm."""
+    if pod.sandbox_waits_since is None:
+        return None
+    patience = SANDBOX_LOST_SECONDS * 2**facts.bot.status.infrastructure_restarts
+    return shifted(pod.sandbox_waits_since, seconds=patience)
+
+
+def _what_is_missing(facts: BotFacts, pod: PodState) -> str:
+    if facts.refused is not None:
+        return facts.refused.message
+    if facts.token_failure is not None:
+        return facts.token_failure.message
+    return f"Pod {pod.name} was still being prepared{f' on node {pod.node}' if pod.node else ''}."
 
 
 def at_gate(facts: BotFacts, name: str) -> BotPlan:
-    """Decide at the gate of the Pod `name`: is it time, is the person there, and is there a token."""
+    """The next step at the gate of the Pod `name`: has joinAt come, is the user present, are there tokens."""
     bot, failure = facts.bot, facts.token_failure
     if must_prepare(facts):
         return BotPlan(status=bot.status, action=PrepareTokens(name))
@@ -38,7 +109,7 @@ def at_gate(facts: BotFacts, name: str) -> BotPlan:
         following = bot.join_at if facts.prepared else prepare_time(bot)
         return BotPlan(status=bot_status.staged(facts, name), requeue_after=until(facts, following))
     if awaits_user(facts):
-        return _for_person(facts, name)
+        return _wait_for_user(facts, name)
     if failure is None:
         return BotPlan(status=bot.status, action=IssueTokens(name))
     if failure.transient:
@@ -47,36 +118,23 @@ def at_gate(facts: BotFacts, name: str) -> BotPlan:
 
 
 def must_prepare(facts: BotFacts) -> bool:
-    """Whether it is time to read ahead: nothing that could be read before joinAt is to be read after it."""
+    """Whether it is time to read ahead, so that joinAt waits for nothing that can be read before it."""
     return not facts.prepared and facts.now >= prepare_time(facts.bot)
 
 
 def awaits_user(facts: BotFacts) -> bool:
-    """Whether the bot comes on behalf of somebody who is known not to be there, by events or by Zoom's refusal.
+    """Whether the bot comes on behalf of a user who is not in the meeting, by events or by Zoom's refusal.
 
-    Zoom's refusal tells it also where nobody is known here, as in a meeting that was only looked up.
+    Zoom's refusal also counts where no user is known, as in a meeting that was only looked up.
     """
     failure = facts.token_failure
     return _known_absent(facts) or (failure is not None and failure.reason is BotReason.USER_NOT_IN_MEETING)
 
 
-def gate_deadline(facts: BotFacts) -> datetime:
-    """Until when the Pod may wait at its gate: `startDeadlineSeconds`, or as long as a person may be waited for."""
-    limit = start_deadline(facts.bot)
-    if facts.on_behalf_user is None and not (facts.token_failure is not None and facts.token_failure.user_absent):
-        return limit
-    return max(limit, shifted(_wait_end(facts), seconds=facts.bot.spec.token_wait_seconds + _LAST_TRY_SECONDS))
-
-
-def _wait_end(facts: BotFacts) -> datetime:
-    bot = facts.bot
-    return shifted(bot_attempts.waits_since(bot) or attempt_due(bot), seconds=bot.spec.on_behalf.wait_seconds)
-
-
 def waited_before(bot: MeetingBot, *, now: datetime) -> TokenFailure | None:
-    """What the tries of an operator that is gone ended with, if it waited for the bot's user; else None.
+    """The failure of an earlier operator process that waited for the bot's user, from the status; else None.
 
-    A restart asks Zoom no sooner for it: the tries go on in steps of `retrySeconds` from the first one on.
+    A restart does not ask Zoom sooner: tries continue in steps of `retrySeconds` from the first one.
     """
     status, told = bot.status, find(bot.status.conditions, ConditionType.TOKEN_ISSUED)
     waits = status.phase is BotPhase.WAITING_FOR_USER and not bot_status.accounted(status)
@@ -95,12 +153,12 @@ def waited_before(bot: MeetingBot, *, now: datetime) -> TokenFailure | None:
     )
 
 
-def _for_person(facts: BotFacts, name: str) -> BotPlan:
-    """Wait until the person has come; after `onBehalf.waitSeconds` go without, or fail."""
-    bot, failure, end = facts.bot, facts.token_failure, _wait_end(facts)
-    words = _whom_it_waits_for(facts)
+def _wait_for_user(facts: BotFacts, name: str) -> BotPlan:
+    """Wait for the user; after `onBehalf.waitSeconds` join without, or fail."""
+    bot, failure, end = facts.bot, facts.token_failure, user_deadline(facts.bot)
+    words = _waits_for(facts)
     if facts.now >= end:
-        return _person_given_up(facts, name, words, end=end)
+        return _user_given_up(facts, name, words, end=end)
     if failure is not None and facts.now >= _next_try(facts, failure) and not _known_absent(facts):
         return BotPlan(status=bot.status, action=IssueTokens(name))
     told = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, BotReason.USER_NOT_IN_MEETING, words)
@@ -108,16 +166,16 @@ def _for_person(facts: BotFacts, name: str) -> BotPlan:
     return BotPlan(status=told, requeue_after=until(facts, following))
 
 
-def _whom_it_waits_for(facts: BotFacts) -> str:
+def _waits_for(facts: BotFacts) -> str:
     if facts.on_behalf_user is not None:
-        whose = f"the user of ZoomCredential {facts.on_behalf_user.credential}"
-        return f"The bot comes on behalf of {whose}, who is not in the meeting yet."
+        user = f"the user of ZoomCredential {facts.on_behalf_user.credential}"
+        return f"The bot comes on behalf of {user}, who is not in the meeting yet."
     said = f" {facts.token_failure.message}" if facts.token_failure is not None else ""
     return f"The user on whose behalf the bot comes is not in the meeting yet.{said}"
 
 
-def _person_given_up(facts: BotFacts, name: str, words: str, *, end: datetime) -> BotPlan:
-    """The person has not come by `end`: fail, or go with the other tokens, if there are any."""
+def _user_given_up(facts: BotFacts, name: str, words: str, *, end: datetime) -> BotPlan:
+    """The user has not come by `end`: fail, or join with the other tokens, if there are any."""
     bot, failure, last_try = facts.bot, facts.token_failure, IssueTokens(name, absent=True, settle=True)
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
         return BotPlan(status=bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, words), action=Commit())
@@ -134,7 +192,7 @@ def _person_given_up(facts: BotFacts, name: str, words: str, *, end: datetime) -
 
 
 def _refused_for_absence(failure: TokenFailure) -> bool:
-    """Whether Zoom was asked, and said so; what was not asked for as nobody is there does not pass."""
+    """Whether Zoom refused because of the absence; a token that was not requested at all is no transient failure."""
     return failure.transient and failure.reason is BotReason.USER_NOT_IN_MEETING
 
 
@@ -143,7 +201,7 @@ def _known_absent(facts: BotFacts) -> bool:
 
 
 def _next_try(facts: BotFacts, failure: TokenFailure) -> datetime:
-    """When Zoom may be asked again: at once if the person has come since the last try."""
+    """When Zoom may be asked again: at once if the user has come since the last try."""
     person, tried = facts.on_behalf_user, failure.tried_at
     came = person is not None and person.present is True and person.since is not None
     if came and tried is not None and person is not None and person.since is not None and person.since > tried:
@@ -152,7 +210,7 @@ def _next_try(facts: BotFacts, failure: TokenFailure) -> datetime:
 
 
 def _without(facts: BotFacts, name: str, failure: TokenFailure) -> BotPlan:
-    """What is missing will not come: go with what there is, if the author allows that."""
+    """The missing tokens will not come: join with the others, if the author allows that."""
     bot = facts.bot
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
         words = f"No token, and tokenPolicy is Required. {failure.message}"
@@ -165,9 +223,9 @@ def _without(facts: BotFacts, name: str, failure: TokenFailure) -> BotPlan:
 def _try_again(facts: BotFacts, name: str, failure: TokenFailure) -> BotPlan:
     bot, limit, words = facts.bot, gate_deadline(facts), failure.message
     if bot.spec.token_policy is TokenPolicy.REQUIRED:
-        # A mapping is waited for a few seconds only, whatever the deadline.
+        # The wait for a mapping takes a few seconds only, whatever the deadline.
         if failure.reason is not BotReason.NO_MAPPING:
-            words = f"{words} The bot does not go without, and waits until {limit:%Y-%m-%d %H:%M:%S} UTC."
+            words = f"{words} The bot does not join without a token, and waits until {limit:%Y-%m-%d %H:%M:%S} UTC."
     else:
         limit = shifted(failure.first_try_at, seconds=bot.spec.token_wait_seconds)
         if facts.now >= limit:
@@ -179,31 +237,32 @@ def _try_again(facts: BotFacts, name: str, failure: TokenFailure) -> BotPlan:
 
 
 def behind_gate(facts: BotFacts, pod: PodState, *, since: float) -> BotPlan:
-    """What follows `since` seconds after the delivery, while the container has not started."""
+    """The next step `since` seconds after the delivery, while the container has not started."""
     trouble = pod.trouble(secret=join_secret_name(pod.name), now=facts.now)
     if since >= START_AFTER_DELIVERY_SECONDS:
-        words = f"Pod {pod.name} had not started {START_AFTER_DELIVERY_SECONDS:.0f} s after its token was delivered."
-        return bot_attempts.lost(facts, f"{words} {trouble[1]}." if trouble else words)
+        words = (
+            f"Pod {pod.name} did not start within {START_AFTER_DELIVERY_SECONDS:.0f} s after its token was delivered."
+        )
+        return bot_attempts.lost(facts, f"{words} {trouble.message}." if trouble else words)
     due = _next_touch(facts, since=since)
     if since >= due:
-        # Touches that were missed meanwhile are not made up for.
+        # Missed touches are skipped.
         return BotPlan(status=facts.bot.status, action=TouchPod(pod.name, number=touches_due(since)))
     fixed = bot_status.joined_with(facts)
     if trouble is not None:
-        reason = bot_attempts.TROUBLES[trouble[0]]
-        told = bot_status.in_trouble(facts, BotPhase.JOINING, reason, trouble[1], spec_hash=fixed)
+        told = bot_status.obstructed(facts, BotPhase.JOINING, trouble, spec_hash=fixed)
     else:
         words = f"Pod {pod.name} starts.{bot_status.without_token(facts)}"
         told = bot_status.going_well(facts, BotPhase.JOINING, words, spec_hash=fixed)
     # The very status that was read: nothing is written.
-    status = facts.bot.status if since < _JOINING_IS_TOLD_AFTER else told
+    status = facts.bot.status if since < _JOINING_IS_WRITTEN_AFTER else told
     return BotPlan(status=status, requeue_after=due - since)
 
 
 def _next_touch(facts: BotFacts, *, since: float) -> float:
     """When the Pod is touched next, in seconds after the delivery.
 
-    Where the API server is slow, the last touch has come late: a kubelet has its time from then on.
+    If a slow API server delayed the last touch, the pause counts from its acknowledgement.
     """
     if facts.touches >= len(TOUCH_SECONDS):
         return START_AFTER_DELIVERY_SECONDS
@@ -214,5 +273,5 @@ def _next_touch(facts: BotFacts, *, since: float) -> float:
 
 
 def touches_due(since: float) -> int:
-    """How many touches were due by `since` seconds after the delivery."""
+    """How many touches are due by `since` seconds after the delivery."""
     return sum(1 for moment in TOUCH_SECONDS if moment <= since)

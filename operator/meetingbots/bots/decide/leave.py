@@ -1,73 +1,124 @@
-"""When a bot has to leave its meeting: it was suspended, the meeting has ended, or it has been there long enough.
+"""When a bot has to leave its meeting: it is suspended, not admitted, there for too long, or the meeting has ended.
 
-What is told to the bot is SIGTERM, by deleting its Pod with its grace period; the cause is found again afterwards from
-the same facts, so that a process that died in between comes to the same end.
+Deleting the Pod sends SIGTERM. The cause is found again afterwards from the same facts, so that a process that dies in
+between reaches the same end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from meetingbots.bots.decide.facts import BotFacts
+from meetingbots.bots.decide.in_meeting import is_inside
 from meetingbots.bots.decide.pod_state import PodState
-from meetingbots.bots.decide.schedule import shifted
+from meetingbots.bots.decide.schedule import gate_deadline, shifted
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingEndPolicy
 from meetingbots.models.mapping import MappingPhase, MeetingMapping
 
 _SLACK_SECONDS = 5.0
-"""How much longer than its grace period a Pod may take before that is worth telling."""
+"""Time beyond its grace period after which a Pod's end counts as overdue."""
 
 
 @dataclass(frozen=True)
 class Leave:
-    """From `at` on the bot is to be out of the meeting."""
+    """The bot must be out of the meeting from `at` on."""
 
     at: datetime
     reason: BotReason
 
 
 def meeting_end(bot: MeetingBot, mapping: MeetingMapping | None) -> datetime | None:
-    """When the bot's meeting ended; None while it runs, or has not begun for all that is known.
+    """When the last run of the bot's meeting ended; None while the meeting runs or no run has ended since joinAt.
 
-    A run that was over when the bot's time came is another occurrence's, or the one before under a personal ID.
+    A run that ended before joinAt belongs to another occurrence, or to an earlier meeting with the same personal ID.
     """
     if mapping is None or mapping.status.phase not in (MappingPhase.ENDED, MappingPhase.DELETED):
         return None
     end = mapping.status.end_time
-    # In whole seconds, as Kubernetes stores them: what happened within the bot's second happened to its meeting.
+    # In whole seconds, as Kubernetes stores them: an end within the second of joinAt counts.
     return end if end is not None and end >= bot.join_at.replace(microsecond=0) else None
 
 
+def run_end(facts: BotFacts) -> datetime | None:
+    """From when on the meeting's end concerns the bot; None if it does not (policy Stay) or the meeting goes on.
+
+    A run that ended before the bot was in it (join before host, a test call) counts only after the bot's deadline:
+    until then the next run may begin.
+    """
+    ended = facts.meeting_ended_at
+    if ended is None or facts.bot.spec.meeting_end_policy is MeetingEndPolicy.STAY:
+        return None
+    began = facts.bot.status.start_time
+    if began is None and facts.pod is not None and facts.pod.bot is not None:
+        began = facts.pod.bot.started_at
+    return ended if began is not None and began <= ended else max(ended, gate_deadline(facts))
+
+
+def is_run_over(facts: BotFacts) -> bool:
+    """Whether no further attempt makes sense, because the bot's run of the meeting has ended."""
+    end = run_end(facts)
+    return end is not None and facts.now >= end
+
+
 def leave(facts: BotFacts, pod: PodState) -> Leave | None:
-    """The first cause to leave that there is, or will be by time alone; None if the Pod may go on for ever."""
+    """The earliest cause to leave, now or in the future; None if there is none."""
     spec, causes = facts.bot.spec, []
     if spec.suspend:
         return Leave(facts.now, BotReason.SUSPENDED)
-    if facts.meeting_ended_at is not None and spec.meeting_end_policy is MeetingEndPolicy.LEAVE:
-        at = shifted(facts.meeting_ended_at, seconds=spec.leave_after_meeting_end_seconds)
-        causes.append(Leave(at, BotReason.MEETING_ENDED))
-    if pod.bot is not None and pod.bot.started_at is not None:
-        at = shifted(pod.bot.started_at, seconds=spec.max_duration_seconds)
+    end = run_end(facts)
+    if end is not None:
+        causes.append(Leave(shifted(end, seconds=spec.leave_after_meeting_end_seconds), BotReason.MEETING_ENDED))
+    started = pod.bot.started_at if pod.bot is not None else None
+    if started is not None:
+        at = shifted(started, seconds=spec.max_duration_seconds)
         causes.append(Leave(at, BotReason.MAX_DURATION_EXCEEDED))
+        if _is_known_outside(facts, since=started):
+            at = shifted(started, seconds=spec.admission_deadline_seconds)
+            causes.append(Leave(at, BotReason.NOT_ADMITTED))
     return min(causes, key=lambda cause: cause.at, default=None)
 
 
+def _is_known_outside(facts: BotFacts, *, since: datetime) -> bool:
+    """Whether reports about this attempt say that the bot has not been in the meeting."""
+    seen, delivered = facts.in_meeting, facts.delivery.delivered_at if facts.delivery is not None else since
+    # The delivery has the operator's clock; the container's start has the node's.
+    began = min(since, delivered).replace(microsecond=0)
+    if seen is None or seen.since < began or is_inside(seen.state):
+        return False
+    return seen.admitted_time is None or seen.admitted_time < began
+
+
 def is_due(facts: BotFacts, pod: PodState) -> bool:
-    """Whether the Pod has to be told to end now."""
+    """Whether the Pod must be deleted now."""
     cause = leave(facts, pod)
     return cause is not None and facts.now >= cause.at and not pod.deleting
 
 
 def overdue(pod: PodState) -> datetime | None:
-    """From when on it is remarkable that the Pod is still there; None if it was not told to end."""
+    """From when on the Pod's end is overdue; None if nothing asked it to end."""
     return shifted(pod.ends_by, seconds=_SLACK_SECONDS) if pod.ends_by is not None else None
 
 
 def does_not_end(facts: BotFacts, pod: PodState | None) -> str:
-    """What is to be told of a Pod that is still there after its grace period; empty if there is nothing."""
+    """The message for a Pod that still exists after its grace period; empty if there is none."""
     limit = overdue(pod) if pod is not None and not pod.finished else None
     if pod is None or pod.ends_by is None or limit is None or facts.now < limit:
         return ""
     where = f" on node {pod.node}, which may be lost" if pod.node else ""
-    return f"Pod {pod.name} was to have ended by {pod.ends_by:%H:%M:%S} UTC and has not{where}."
+    return f"Pod {pod.name} should have ended by {pod.ends_by:%H:%M:%S} UTC and has not{where}."
+
+
+def needs_no_watch(mapping: MeetingMapping, bots: Iterable[MeetingBot]) -> bool:
+    """Whether the meeting's mapping can lose its label `live`: the meeting is over, and each of its `bots` is finished.
+
+    The label outlasts the meeting's end until then, so that a process that missed the event still learns of the end.
+    """
+    if mapping.status.phase is MappingPhase.LIVE:
+        return False
+    return not any(meeting_end(bot, mapping) is not None and not _is_finished(bot) for bot in bots)
+
+
+def _is_finished(bot: MeetingBot) -> bool:
+    return bot.status.phase is not None and bot.status.phase.finished

@@ -1,14 +1,16 @@
-"""What the kubelet says of a bot's Pod, reduced to the questions that a bot's life asks.
+"""A bot's Pod as the kubelet reports it, reduced to what decisions need.
 
-The late-token gate rests on one of them: is container `bot` ready to start but for the Secret that we have yet to make?
-(kubelet: waiting reason ``CreateContainerConfigError``, message ``secret "NAME" not found``, reported after the image
-is there and after one round over all containers.)
+The late-token gate rests on `waits_only_for`: container `bot` could start but for its Secret. The kubelet then reports
+``CreateContainerConfigError`` with the message ``secret "NAME" not found``, after it has pulled the image.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+from meetingbots.bots.decide.kubelet_messages import is_transient
 
 _MISSING_SECRET = "CreateContainerConfigError"  # noqa: S105 - a reason of the kubelet
 _IMAGE_REASONS = frozenset(
@@ -25,29 +27,29 @@ _IMAGE_REASONS = frozenset(
 _CONFIG_REASONS = frozenset(
     {_MISSING_SECRET, "CreateContainerError", "RunContainerError", "CrashLoopBackOff", "StartError"}
 )
-_INFRASTRUCTURE_REASONS = frozenset(
-    {
-        "Evicted",
-        "Preempting",
-        "Preempted",
-        "NodeLost",
-        "NodeShutdown",
-        "Shutdown",
-        "Terminated",
-        "NodeAffinity",
-        "UnexpectedAdmissionError",
-        "PodDisruptionByTaintManager",
-    }
-)
-
-
 SANDBOX_SECONDS = 15.0
-"""How long a node may take to prepare a Pod's volumes and network before that is worth telling."""
+"""Time for a node to prepare a Pod's volumes and network before the status reports the delay."""
+
+
+class Obstacle(StrEnum):
+    """What keeps a Pod from starting."""
+
+    IMAGE = "Image"
+    CONFIG = "Config"
+    PLACEMENT = "Placement"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """An obstacle and its description for people."""
+
+    obstacle: Obstacle
+    message: str
 
 
 @dataclass(frozen=True)
 class ContainerState:
-    """One container's state: waiting, running (`started_at`), or terminated (`exit_code` is set)."""
+    """One container's state: waiting, running (`started_at` is set), or terminated (`exit_code` is set)."""
 
     name: str
     waiting_reason: str = ""
@@ -59,13 +61,8 @@ class ContainerState:
     finished_at: datetime | None = None
 
     @property
-    def running(self) -> bool:
-        """Whether it runs now."""
-        return self.started_at is not None and self.exit_code is None
-
-    @property
     def terminated(self) -> bool:
-        """Whether it has ended."""
+        """Whether the container has ended."""
         return self.exit_code is not None
 
 
@@ -77,22 +74,28 @@ class PodState:
     uid: str
     phase: str
     deleting: bool
-    created_at: datetime
     reason: str = ""
     message: str = ""
     node: str = ""
     unschedulable: str = ""
+    """The scheduler's message while no node fits."""
     sandbox_waits_since: datetime | None = None
-    """Since when its node has had it without a sandbox: volumes or network are not there, or take their time."""
+    """Since when a node has had the Pod without preparing its volumes and network."""
     disruption: str = ""
+    """Description of the condition DisruptionTarget while it is True."""
     told_to_end_at: datetime | None = None
-    """When somebody asked the Pod to end: a deletion, an eviction, a preemption."""
+    """When a deletion, an eviction or a preemption asked the Pod to end."""
     ends_by: datetime | None = None
-    """When the grace period of its deletion is over."""
+    """When the grace period of the deletion ends."""
     spec_hash: str = ""
     bot: ContainerState | None = None
     others: tuple[ContainerState, ...] = ()
     init: tuple[ContainerState, ...] = ()
+
+    @property
+    def containers(self) -> tuple[ContainerState, ...]:
+        """All containers that have a status, container `bot` last."""
+        return (*self.init, *self.others, *((self.bot,) if self.bot else ()))
 
     def waits_only_for(self, secret: str) -> bool:
         """Whether container `bot` could start but for this Secret, and no other container waits for anything else."""
@@ -106,55 +109,43 @@ class PodState:
 
     @property
     def started(self) -> bool:
-        """Whether container `bot` has run, or runs."""
+        """Whether container `bot` runs or has run."""
         return self.bot is not None and (self.bot.started_at is not None or self.bot.terminated)
 
     @property
-    def over(self) -> bool:
-        """Whether nothing will run in this Pod any more, or the bot itself has ended while side-cars go on."""
-        return self.finished or (self.bot is not None and self.bot.terminated)
-
-    @property
     def finished(self) -> bool:
-        """Whether all of its containers have ended for good."""
+        """Whether all containers have ended for good."""
         return self.phase in ("Succeeded", "Failed")
 
     @property
-    def ended_from_outside(self) -> bool:
-        """Whether container `bot` ended because its Pod was told to end, and not by itself before that."""
-        if self.told_to_end_at is None:
-            return False
-        return self.bot is None or self.bot.finished_at is None or self.bot.finished_at >= self.told_to_end_at
+    def over(self) -> bool:
+        """Whether the bot can no longer run in this Pod; side-cars may still run."""
+        return self.finished or (self.bot is not None and self.bot.terminated)
 
     @property
-    def succeeded(self) -> bool:
-        """Whether the bot ended well; what the side-cars do does not matter."""
-        return self.phase == "Succeeded" or (self.bot is not None and self.bot.exit_code == 0)
+    def stumbles(self) -> bool:
+        """Whether a container waits for a failure of the kubelet that passes at its next look at the Pod."""
+        return self.phase == "Pending" and any(is_transient(one.waiting_message) for one in self.containers)
 
-    @property
-    def lost_to_infrastructure(self) -> bool:
-        """Whether the Pod ended for a reason that is not the bot's: evicted, preempted, node lost, rejected."""
-        return self.phase == "Failed" and (
-            self.reason in _INFRASTRUCTURE_REASONS or self.reason.startswith("OutOf") or bool(self.disruption)
-        )
-
-    def trouble(self, *, secret: str, now: datetime) -> tuple[str, str] | None:
-        """What keeps the Pod from starting, as (cause, words): ImagePull, Config or Unschedulable; None if nothing."""
+    def trouble(self, *, secret: str, now: datetime) -> Trouble | None:
+        """What keeps the Pod from starting, apart from its Secret."""
         if self.unschedulable:
-            return "Unschedulable", self.unschedulable
+            return Trouble(Obstacle.PLACEMENT, self.unschedulable)
         since = self.sandbox_waits_since
         if since is not None and (now - since).total_seconds() >= SANDBOX_SECONDS:
-            where, when = f"on node {self.node}", f"since {since:%H:%M:%S} UTC"
-            return (
-                "Config",
-                f"Pod {self.name} is {where} {when}, and its volumes or network are not ready; see its Events",
+            message = (
+                f"Pod {self.name} is on node {self.node} since {since:%H:%M:%S} UTC, and its volumes or network are "
+                "not ready; see its Events"
             )
-        for container in (*self.init, *self.others, *((self.bot,) if self.bot else ())):
-            words = f"container {container.name}: {container.waiting_message or container.waiting_reason}"
+            return Trouble(Obstacle.CONFIG, message)
+        for container in self.containers:
+            message = f"container {container.name}: {container.waiting_message or container.waiting_reason}"
             if container.waiting_reason in _IMAGE_REASONS:
-                return "ImagePull", words
-            if container.waiting_reason in _CONFIG_REASONS and not _misses(container, secret):
-                return "Config", words
+                return Trouble(Obstacle.IMAGE, message)
+            if container.waiting_reason in _CONFIG_REASONS and not (
+                _misses(container, secret) or is_transient(container.waiting_message)
+            ):
+                return Trouble(Obstacle.CONFIG, message)
         return None
 
 

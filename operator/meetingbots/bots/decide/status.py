@@ -1,7 +1,7 @@
-"""How a bot's state is told: phase and conditions for people, `kubectl wait` and GitOps tools.
+"""A bot's status: phase and conditions for people, `kubectl wait` and GitOps tools.
 
-Ready is True while a bot waits for its time, stages, joins, runs, succeeded or expired; False with a reason once
-something is in its way (Reconciling: it may heal; Stalled: it takes a person, or it is over).
+Ready is True while a bot waits for its time, stages, joins or runs, and when it succeeded or expired. It is False with
+a reason once something blocks the bot: Reconciling if that may pass, Stalled if it needs a person or is final.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from meetingbots.bots.decide.facts import BotFacts, Delivery, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.pod_state import Obstacle, PodState, Trouble
 from meetingbots.bots.decide.schedule import join_time
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenKind, TokenStatus
 from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
@@ -25,7 +26,7 @@ _STILL_ACTS = {"suspend", "meetingEndPolicy", "leaveAfterMeetingEndSeconds", "tt
 def fixed_spec_hash(bot: MeetingBot) -> str:
     """A fingerprint of what an edit can no longer change once the bot joins.
 
-    Defaults are not in it: a field that a later version adds is not an edit.
+    It leaves out defaults, so that a field that a later version adds is not an edit.
     """
     spec = bot.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
     fixed = {key: value for key, value in spec.items() if key not in _STILL_ACTS}
@@ -33,31 +34,31 @@ def fixed_spec_hash(bot: MeetingBot) -> str:
 
 
 def accounted(status: BotStatus) -> bool:
-    """Whether the attempt of ``status.podName`` has come to its end, so that a next one may follow."""
+    """Whether the attempt of ``status.podName`` has ended and is recorded, so that a next one may follow."""
     return status.last_attempt is not None and status.last_attempt.pod_name == status.pod_name
 
 
 def joined(status: BotStatus) -> bool:
-    """Whether the present attempt is told as having joined: from then on the spec is fixed."""
+    """Whether the status says that the current attempt joined; from then on the spec is fixed."""
     return status.spec_hash is not None and not accounted(status)
 
 
 def unchanged(facts: BotFacts) -> BotStatus:
-    """The status as it is; only that this generation of the bot was looked at is told."""
+    """The same status, with the generation that it was computed from."""
     return facts.bot.status.model_copy(update={"observed_generation": facts.bot.metadata.generation})
 
 
 def staged(facts: BotFacts, pod_name: str) -> BotStatus:
-    """The status of a bot whose Pod is on its way to its gate, or waits there: the same, so that it is written once."""
+    """The status of a bot whose Pod is prepared or waits at its gate: the same for both, so that it is written once."""
     return going_well(facts, BotPhase.STAGING, _preparing(facts, pod_name))
 
 
 def _preparing(facts: BotFacts, pod_name: str) -> str:
-    return f"Pod {pod_name} is being prepared; the bot joins from {join_time(facts.bot):%H:%M:%S} UTC on."
+    return f"Pod {pod_name} is being prepared; the bot joins at {join_time(facts.bot):%H:%M:%S} UTC or later."
 
 
 def claimed(facts: BotFacts, *, pod_name: str) -> BotStatus:
-    """The status that claims a Pod's name for a new attempt; nothing of an earlier one's tokens is left in it."""
+    """The status that claims a Pod's name for a new attempt, without the tokens of an earlier one."""
     status = facts.bot.status
     fresh = replace(facts, delivery=None, token_failure=None)
     told = going_well(
@@ -77,7 +78,7 @@ def claimed(facts: BotFacts, *, pod_name: str) -> BotStatus:
 def going_well(
     facts: BotFacts, phase: BotPhase, message: str, *, reason: BotReason | None = None, **changes: Any
 ) -> BotStatus:
-    """The status of a bot with nothing in its way (or past it); Ready's reason is the phase, or else `reason`."""
+    """The status of a bot that nothing blocks; the reason of Ready is `reason` or else the phase."""
     status = _changed(facts, phase=phase, **changes)
     conditions = _set(status.conditions, facts, ConditionType.READY, True, reason or phase.value, message)
     conditions = remove(remove(conditions, ConditionType.RECONCILING), ConditionType.STALLED)
@@ -87,7 +88,7 @@ def going_well(
 def in_trouble(
     facts: BotFacts, phase: BotPhase, reason: BotReason, message: str, *, mendable: bool = True, **changes: Any
 ) -> BotStatus:
-    """The status of a bot that something holds up: Reconciling where it may heal, else Stalled."""
+    """The status of a bot that something blocks: Reconciling if that is `mendable`, else Stalled."""
     status = _changed(facts, phase=phase, **changes)
     conditions = _set(status.conditions, facts, ConditionType.READY, False, reason, message)
     present, absent = ConditionType.RECONCILING, ConditionType.STALLED
@@ -101,8 +102,32 @@ def in_trouble(
     return status.model_copy(update={"conditions": _token_condition(conditions, facts)})
 
 
+_OBSTACLES: Mapping[Obstacle, BotReason] = {
+    Obstacle.IMAGE: BotReason.IMAGE_PULL_FAILED,
+    Obstacle.CONFIG: BotReason.CONFIG_ERROR,
+    Obstacle.PLACEMENT: BotReason.UNSCHEDULABLE,
+}
+
+
+def obstructed(facts: BotFacts, phase: BotPhase, trouble: Trouble, **changes: Any) -> BotStatus:
+    """The status of a bot whose Pod cannot start."""
+    return in_trouble(facts, phase, _OBSTACLES[trouble.obstacle], trouble.message, **changes)
+
+
+def running(facts: BotFacts, pod: PodState) -> BotStatus:
+    """The status of a bot whose container runs."""
+    return going_well(
+        facts,
+        BotPhase.RUNNING,
+        f"The bot runs in Pod {pod.name}.{without_token(facts)}",
+        start_time=facts.bot.status.start_time or (pod.bot.started_at if pod.bot else None),
+        spec_hash=joined_with(facts),
+        next_attempt_time=None,
+    )
+
+
 def failed(facts: BotFacts, reason: BotReason, message: str, **changes: Any) -> BotStatus:
-    """The status of a bot that has failed for good."""
+    """The status of a bot that has failed and never runs again."""
     changes.setdefault("completion_time", whole_seconds(facts.now))
     changes.setdefault("next_attempt_time", None)
     return in_trouble(facts, BotPhase.FAILED, reason, message, mendable=False, **changes)
@@ -119,8 +144,8 @@ def spec_change(facts: BotFacts, status: BotStatus) -> BotStatus:
             ConditionType.SPEC_CHANGE_IGNORED,
             True,
             "AlreadyJoined",
-            "The spec was changed after the bot had joined; it goes on as it was. Only suspend, meetingEndPolicy, "
-            "leaveAfterMeetingEndSeconds and ttlSecondsAfterFinished still act.",
+            "The spec was changed after the bot had joined, and the change has no effect. Only suspend, "
+            "meetingEndPolicy, leaveAfterMeetingEndSeconds and ttlSecondsAfterFinished still act.",
         )
     else:
         conditions = remove(conditions, ConditionType.SPEC_CHANGE_IGNORED)
@@ -129,12 +154,12 @@ def spec_change(facts: BotFacts, status: BotStatus) -> BotStatus:
 
 
 def whole_seconds(moment: datetime) -> datetime:
-    """The moment as Kubernetes stores it."""
+    """A time as Kubernetes stores it."""
     return moment.replace(microsecond=0)
 
 
 def unreadable(item: Mapping[str, Any], words: str, *, now: datetime) -> dict[str, Any] | None:
-    """The status of an object that does not have the shape of a MeetingBot (`item`); None if it is told already."""
+    """The status of an object that is not a valid MeetingBot; None if its status says so already."""
     generation = item["metadata"].get("generation")
     known = item.get("status", {}).get("conditions", ())
     if any(told.get("type") == ConditionType.READY and told.get("message") == words for told in known):
@@ -154,7 +179,7 @@ def _changed(facts: BotFacts, **changes: Any) -> BotStatus:
     bot = facts.bot
     update: dict[str, Any] = {"observed_generation": bot.metadata.generation}
     if facts.delivery is None or accounted(bot.status):
-        # What an edit says after the delivery is not where the bot is.
+        # An edit after the delivery does not move the bot to another meeting or time.
         known = facts.meeting.meeting_id if isinstance(facts.meeting, MeetingRef) else None
         update["meeting_id"] = known or bot.status.meeting_id
         update["scheduled_time"] = whole_seconds(join_time(bot))
@@ -167,7 +192,7 @@ def _changed(facts: BotFacts, **changes: Any) -> BotStatus:
 
 
 def token_status(delivery: Delivery) -> TokenStatus:
-    """A delivery as the status tells it."""
+    """A delivery as the status reports it."""
     return TokenStatus(
         kinds=list(delivery.kinds),
         issued_time=whole_seconds(delivery.issued_at) if delivery.issued_at else None,
@@ -185,18 +210,18 @@ def _token_condition(conditions: list[Condition], facts: BotFacts) -> list[Condi
     if told.reason:
         return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, told.reason, told.message)
     if not told.kinds:
-        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, "NotRequested", "The spec asks for no token.")
+        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, "NotRequested", "The spec requests no token.")
     words = _issued(told.kinds, told.credential)
     words = f"{words} Tried before: {told.message}" if told.message else words
     return _set(conditions, facts, ConditionType.TOKEN_ISSUED, True, "Issued", words)
 
 
 def _issued(kinds: Sequence[TokenKind], credential: str | None) -> str:
-    return f"{', '.join(kinds)}, made with the ZoomCredential {credential}."
+    return f"{', '.join(kinds)}, issued with ZoomCredential {credential}."
 
 
 def told_of_tokens(status: BotStatus, told: Condition | None) -> str:
-    """The words of a delivery that the condition TokenIssued (`told`) was made from."""
+    """The message of the delivery that the condition TokenIssued (`told`) was computed from."""
     token = status.token
     if token is None or told is None:
         return ""
@@ -226,40 +251,40 @@ def ready(status: BotStatus) -> Condition | None:
 
 
 def present_trouble(status: BotStatus) -> str:
-    """What is in the bot's way at present, in words; empty if nothing is."""
+    """What blocks the bot now, as a sentence; empty if nothing does."""
     told = ready(status)
     return told.message if told is not None and told.status is ConditionStatus.FALSE else ""
 
 
 def is_suspended(status: BotStatus) -> bool:
-    """Whether the bot was last seen suspended."""
+    """Whether the status says that the bot is suspended."""
     told = ready(status)
     return told is not None and told.reason == BotReason.SUSPENDED
 
 
 def is_finished(status: BotStatus) -> bool:
-    """Whether the bot has come to its end."""
+    """Whether the bot has ended."""
     return status.phase is not None and status.phase.finished
 
 
 def without_token(facts: BotFacts) -> str:
-    """The sentence that tells that, and why, the bot goes without (all of) its tokens; empty if it has them."""
+    """The sentence that says why the bot joins without (some of) its tokens; empty if it has them."""
     delivery = facts.delivery
     if delivery is None or not delivery.reason:
         return ""
     if delivery.kinds:
-        return f" It goes with {', '.join(delivery.kinds)} only ({delivery.reason}: {delivery.message})"
-    return f" It goes without a token and asks the host ({delivery.reason}: {delivery.message})"
+        return f" It joins with {', '.join(delivery.kinds)} only ({delivery.reason}: {delivery.message})"
+    return f" It joins without a token and asks the host ({delivery.reason}: {delivery.message})"
 
 
 def joined_with(facts: BotFacts) -> str:
-    """The fingerprint of the spec that the present attempt joined with."""
+    """The fingerprint of the spec that the current attempt joined with."""
     delivered = facts.delivery.spec_hash if facts.delivery is not None else ""
     return facts.bot.status.spec_hash or delivered or fixed_spec_hash(facts.bot)
 
 
 def noted(facts: BotFacts, status: BotStatus, words: str) -> BotStatus:
-    """`status` with these words for people behind what Ready tells already; the same if there are none."""
+    """`status` with a sentence added to the message of Ready; the same status if there is none."""
     told = ready(status)
     if not words or told is None or words in told.message:
         return status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from meetingbots.bots.decide.pod_state import ContainerState, PodState
@@ -11,6 +11,7 @@ from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.names import BOT_CONTAINER
 
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_PLACED = frozenset({"Unschedulable", "SchedulingGated"})
 
 
@@ -27,12 +28,11 @@ def pod_state(pod: Mapping[str, Any]) -> PodState:
         uid=metadata["uid"],
         phase=status.get("phase", "Pending"),
         deleting="deletionTimestamp" in metadata,
-        created_at=created_at,
         reason=status.get("reason", ""),
         message=status.get("message", ""),
         node=pod.get("spec", {}).get("nodeName", ""),
         unschedulable=scheduled.get("message", "no node fits") if scheduled.get("reason") in _NOT_PLACED else "",
-        sandbox_waits_since=_sandbox_waits(conditions),
+        sandbox_waits_since=_sandbox_waits(conditions, reported=bool(containers)),
         disruption=(disruption.get("message") or disruption.get("reason") or "disrupted") if disrupted else "",
         told_to_end_at=_told_to_end(metadata, disruption if disrupted else {}),
         ends_by=_optional_time(metadata.get("deletionTimestamp")),
@@ -43,11 +43,14 @@ def pod_state(pod: Mapping[str, Any]) -> PodState:
     )
 
 
-def _sandbox_waits(conditions: Mapping[str, Mapping[str, Any]]) -> datetime | None:
-    sandbox, scheduled = conditions.get("PodReadyToStartContainers", {}), conditions.get("PodScheduled", {})
-    if sandbox.get("status") != "False" or scheduled.get("status") != "True":
+def _sandbox_waits(conditions: Mapping[str, Mapping[str, Any]], *, reported: bool) -> datetime | None:
+    """Since when a node has had the Pod without preparing its sandbox; also if its kubelet reports nothing at all."""
+    sandbox, scheduled = conditions.get("PodReadyToStartContainers"), conditions.get("PodScheduled", {})
+    if scheduled.get("status") != "True":
         return None
-    return _optional_time(sandbox.get("lastTransitionTime"))
+    if sandbox is None:
+        return None if reported else _optional_time(scheduled.get("lastTransitionTime"))
+    return _optional_time(sandbox.get("lastTransitionTime")) if sandbox.get("status") == "False" else None
 
 
 def _told_to_end(metadata: Mapping[str, Any], disruption: Mapping[str, Any]) -> datetime | None:
@@ -88,7 +91,9 @@ def _time(text: str) -> datetime:
 
 
 def _optional_time(text: str | None) -> datetime | None:
-    return _time(text) if text else None
+    """A time of a status; None also for the zero times that runtimes report for what never happened."""
+    moment = _time(text) if text else None
+    return moment if moment is not None and moment > _NEVER else None
 
 
 def belongs_to(item: Mapping[str, Any], bot: MeetingBot) -> bool:

@@ -13,7 +13,8 @@ from meetingbots.bots.decide.facts import BotFacts, Delivery
 from meetingbots.bots.decide.gate import waited_before
 from meetingbots.bots.decide.leave import meeting_end
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
-from meetingbots.bots.decide.pod_names import join_secret_name, pod_name
+from meetingbots.bots.decide.pod_ends import ended_from_outside
+from meetingbots.bots.decide.pod_names import attempt_of, join_secret_name, pod_name
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.redaction import presentable
 from meetingbots.bots.decide.schedule import join_time, lead_time
@@ -88,6 +89,7 @@ class BotGatherer:
             pod=None if accounted and not finished else pod,
             pod_seen=attempt is not None and attempt.pod_seen,
             previous_pod=pod if accounted and not finished else None,
+            kept_pods=self._kept_pods(bot) if finished else (),
             template=memory.template if memory.template_hash == wanted else None,
             checked=memory.checked_hash == wanted,
             doubtful=memory.doubtful,
@@ -99,10 +101,18 @@ class BotGatherer:
             secret_gone=attempt is not None and attempt.secret_gone,
             prepared=attempt is None or attempt.prepared,
             meeting_ended_at=ended_at,
+            in_meeting=status.in_meeting,
             on_behalf_user=on_behalf_user,
             absent_credentials=await self._absent_credentials(bot) if waits_for_its_time else (),
             done_before=bot.join_at in memory.done_before,
         )
+
+    def _kept_pods(self, bot: MeetingBot) -> tuple[PodState, ...]:
+        """The Pods of a bot's attempts that the cache has."""
+        last = attempt_of(bot.status.pod_name) if bot.status.pod_name else 0
+        keys = [Key(bot.namespace, pod_name(bot, attempt=number)) for number in range(1, last + 1)]
+        pods = [pod for key in keys if (pod := self._caches.pods.get(key)) is not None and belongs_to(pod, bot)]
+        return tuple(pod_state(pod) for pod in pods)
 
     async def read_pod(self, namespace: str, name: str) -> Object | None:
         """Read the Pod into the cache; None if there is none. Raises `KubeError`."""
@@ -212,7 +222,7 @@ def _may_have_missed_the_end(bot: MeetingBot, pod: PodState | None) -> bool:
     """Whether a new process must read why the Pod was deleted: the Pod has ended, or is gone."""
     if pod is None:
         return bot_status.joined(bot.status)
-    return pod.over and pod.ended_from_outside
+    return pod.over and ended_from_outside(pod)
 
 
 def _known_meeting(bot: MeetingBot) -> MeetingRef | Problem:

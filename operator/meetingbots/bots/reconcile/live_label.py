@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.bots.decide.live_label import is_dealt_with
+from meetingbots.bots.decide.leave import needs_no_watch
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import ConflictError, NotFoundError
 from meetingbots.kube.resources import MAPPINGS
@@ -41,7 +41,7 @@ class LiveLabelReconciler:
             mapping = MeetingMapping.from_object(item)
         except ModelError:
             return None
-        if not is_dealt_with(mapping, self._bots(key)):
+        if not needs_no_watch(mapping, self._bots(key)):
             return None
         age = self._clock() - self._started_at
         if age < _CACHES_ARE_FILLED_AFTER:

@@ -14,7 +14,7 @@ from typing import Final
 
 from cachetools import TTLCache
 
-from meetingbots.bots.decide.token_errors import Refusal, refusal_of
+from meetingbots.bots.decide.tokens import Refusal, refusal_of
 from meetingbots.bots.reconcile.credential_reader import CredentialReader
 from meetingbots.credentials.sessions.access_tokens import needs_a_person
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSessions

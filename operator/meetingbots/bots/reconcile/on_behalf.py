@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from meetingbots.bots.decide.candidates import Candidates, candidates
-from meetingbots.bots.decide.tokens import OnBehalfUser, person_in, wanted_tokens
+from meetingbots.bots.decide.tokens import Candidates, OnBehalfUser, candidates, person_in, wanted_tokens
 from meetingbots.bots.reconcile.credential_reader import CredentialReader
 from meetingbots.kube.client import Kube
 from meetingbots.models.bot import MeetingBot, TokenKind

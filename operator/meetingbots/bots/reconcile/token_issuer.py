@@ -9,9 +9,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from meetingbots.bots.decide.candidates import Candidates, candidates
 from meetingbots.bots.decide.meeting import Problem
-from meetingbots.bots.decide.token_errors import Refusal, explain
+from meetingbots.bots.decide.tokens import Candidates, Refusal, candidates, explain
 from meetingbots.bots.reconcile.credential_reader import CredentialReader
 from meetingbots.bots.reconcile.meeting_lookup import MeetingLookup
 from meetingbots.bots.reconcile.token_requests import TokenRequest, TokenRequests, TokenSet

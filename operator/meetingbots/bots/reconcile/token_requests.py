@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from pydantic import SecretStr
 
 from meetingbots.bots.decide.meeting import MeetingRef
-from meetingbots.bots.decide.token_errors import Refusal, refusal_of
+from meetingbots.bots.decide.tokens import Refusal, refusal_of
 from meetingbots.bots.reconcile.credential_reader import CredentialReader
 from meetingbots.bots.reconcile.on_behalf import WantedTokens, on_behalf_key
 from meetingbots.credentials.sessions.access_tokens import AccessTokens

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.candidates import Candidates, candidates
 from meetingbots.bots.decide.meeting import Problem
+from meetingbots.bots.decide.tokens import Candidates, candidates
 from meetingbots.models.bot import BotReason
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.mapping import MeetingMapping

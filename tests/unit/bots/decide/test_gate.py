@@ -114,7 +114,9 @@ def test_required_is_patient_until_the_start_deadline() -> None:
         plan(30, spec=REQUIRED, token_failure=token_failure(transient=True, following=40)).status.conditions, "Ready"
     )
     assert waiting is not None
-    assert waiting.message.endswith("no. The bot does not go without, and waits until 2026-11-24 12:10:00 UTC.")
+    assert waiting.message.endswith(
+        "no. The bot does not join without a token, and waits until 2026-11-24 12:10:00 UTC."
+    )
     told = plan(600, spec=REQUIRED, token_failure=given)
     assert (told.status.phase, reason(told)) == (BotPhase.FAILED, "StartDeadlineExceeded")
     condition = find(told.status.conditions, "Ready")

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.actions import BotPlan, Commit, DeletePod
+from meetingbots.bots.decide.actions import BotPlan, Commit, CreatePod, DeletePod
 from meetingbots.bots.decide.leave import meeting_end
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, MeetingBot
@@ -38,7 +38,8 @@ def ready(plan: BotPlan) -> Condition:
 
 def in_meeting(**spec: Any) -> MeetingBot:
     """A bot that is told as Running."""
-    return staged(status={"phase": "Running", "startTime": at(1).isoformat(), "specHash": "x"}, **spec)
+    status = {"phase": "Running", "startTime": at(1).isoformat(), "specHash": "x", **spec.pop("status", {})}
+    return staged(status=status, **spec)
 
 
 def look(
@@ -125,19 +126,53 @@ def test_a_pod_deleted_by_someone_before_its_time_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("state", [CREATING, WAITS])
-def test_a_staged_bot_whose_meeting_ends_never_goes(state: dict[str, Any]) -> None:
+def test_a_run_that_ends_before_the_bot_was_in_it_does_not_end_a_staged_bot(state: dict[str, Any]) -> None:
     plan = decide(facts(staged(), after=20, pod=pod(state), meeting_ended_at=at(10)))
+    assert plan.status.phase is BotPhase.STAGING
+    assert plan == decide(facts(staged(), after=20, pod=pod(state)))
+
+
+@pytest.mark.parametrize("state", [CREATING, WAITS])
+def test_a_staged_bot_fails_at_its_deadline_if_no_further_run_has_begun(state: dict[str, Any]) -> None:
+    plan = decide(facts(staged(), after=600, pod=pod(state), meeting_ended_at=at(10)))
     assert plan.action == Commit()
     assert (plan.status.phase, ready(plan).reason) == (BotPhase.FAILED, "MeetingEnded")
-    gone = decide(facts(bot(status=plan.status.to_dict()), after=21, pod=pod(state)))
+    gone = decide(facts(bot(status=plan.status.to_dict()), after=601, pod=pod(state)))
     assert gone.action == TOLD_TO_END
 
 
-def test_no_pod_is_made_after_the_meetings_end() -> None:
+def test_a_pod_is_made_after_a_run_that_the_bot_was_not_in() -> None:
+    assert decide(facts(bot(), after=20, meeting_ended_at=at(10))).status.phase is BotPhase.STAGING
+    assert decide(facts(staged(), after=20, meeting_ended_at=at(10))).action == CreatePod(POD)
     for given in (bot(), staged()):
-        plan = decide(facts(given, after=20, meeting_ended_at=at(10)))
-        assert plan.action == Commit()
+        plan = decide(facts(given, after=601, meeting_ended_at=at(10)))
         assert (plan.status.phase, ready(plan).reason) == (BotPhase.FAILED, "MeetingEnded")
+
+
+def test_a_bot_that_came_after_a_run_leaves_only_after_its_deadline() -> None:
+    given = staged(status={"phase": "Running", "startTime": at(40).isoformat(), "specHash": "x"})
+    waiting = look(given, running(40), after=500, over_at=20)
+    assert (waiting.action, waiting.requeue_after) == (None, 160)
+    assert look(given, running(40), after=660, over_at=20).action == TOLD_TO_END
+    assert look(given, running(40), after=130, over_at=50).action == TOLD_TO_END
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "reason"),
+    [
+        (ended(1), {"phase": "Failed"}, "BotFailed"),
+        (ended(137), {"phase": "Failed", "reason": "Evicted", "message": "memory"}, "InfrastructureLost"),
+    ],
+)
+def test_a_bot_that_stays_has_a_next_attempt_after_the_meetings_end(
+    state: dict[str, Any], more: dict[str, Any], reason: str
+) -> None:
+    plan = look(in_meeting(meetingEndPolicy="Stay"), state, after=61, over_at=50, **more)
+    assert (plan.status.phase, ready(plan).reason) == (BotPhase.STAGING, reason)
+    assert plan.status.next_attempt_time is not None
+    given = in_meeting(meetingEndPolicy="Stay", status={**plan.status.to_dict()})
+    following = decide(facts(given, after=90, previous_pod=pod(state, **more), meeting_ended_at=at(50)))
+    assert following.status.pod_name == "standup-abcde-2"
 
 
 @pytest.mark.parametrize(
@@ -170,14 +205,12 @@ def test_a_bot_that_was_put_out_with_its_user_at_the_end_has_succeeded() -> None
 
 @pytest.mark.parametrize("more", [{"suspend": True}, {}])
 def test_behind_the_gate_too_a_bot_that_is_to_leave_is_told_at_once(more: dict[str, Any]) -> None:
-    over = None if more else at(-60)
+    over = None if more else at(10)
     given = staged(status={"phase": "Joining"}, **more)
-    plan = decide(facts(given, after=3, pod=pod(WAITS), delivery=delivery(after=2), touches=2, meeting_ended_at=over))
-    assert plan.action == TOLD_TO_END
-    waits = decide(
-        facts(given, after=4, pod=pod(WAITS, deleted_at=3), delivery=delivery(after=2), meeting_ended_at=over)
-    )
-    assert waits.action is None
+    now = 3 if more else 660
+    joining = {"delivery": delivery(after=now - 1), "meeting_ended_at": over}
+    assert decide(facts(given, after=now, pod=pod(WAITS), touches=2, **joining)).action == TOLD_TO_END
+    assert decide(facts(given, after=now + 1, pod=pod(WAITS, deleted_at=now), **joining)).action is None
 
 
 @pytest.mark.parametrize("state", [running(), WAITS])

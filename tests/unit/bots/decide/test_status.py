@@ -110,7 +110,7 @@ def test_without_token_in_words() -> None:
     assert bot_status.without_token(facts(staged(), delivery=delivery())) == ""
     assert bot_status.without_token(facts(staged())) == ""
     words = bot_status.without_token(facts(staged(), delivery=delivery(reason="NotTheHost", message="no.")))
-    assert words == " It goes without a token and asks the host (NotTheHost: no.)"
+    assert words == " It joins without a token and asks the host (NotTheHost: no.)"
     partly = replace(delivery(), reason="NotTheHost", message="ZAK: no.")
     assert "LocalRecording only" in bot_status.without_token(facts(staged(), delivery=partly))
 

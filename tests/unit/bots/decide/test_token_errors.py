@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from meetingbots.bots.decide.token_errors import Refusal, explain, refusal_of
+from meetingbots.bots.decide.tokens import Refusal, explain, refusal_of
 from meetingbots.models.bot import BotReason, TokenKind
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError
 

@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.token_errors import Refusal
-from meetingbots.bots.decide.tokens import OnBehalfUser, named_reason, person_in, wanted_tokens
+from meetingbots.bots.decide.tokens import OnBehalfUser, Refusal, named_reason, person_in, wanted_tokens
 from meetingbots.mappings.decide.lookup import with_lookup
 from meetingbots.models.bot import BotReason, TokenKind
 from meetingbots.models.mapping import MappingPhase, MeetingMapping, Role, Source
