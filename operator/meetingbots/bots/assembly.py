@@ -102,6 +102,11 @@ def _pod_settings(context: OperatorContext) -> Callable[[], PodSettings]:
     settings, template = context.settings, DefaultTemplate(context.settings.bot_template_file)
 
     def current() -> PodSettings:
-        return PodSettings(bot_image=settings.bot_image, token_url=settings.token_url, template=template.current())
+        return PodSettings(
+            bot_image=settings.bot_image,
+            token_url=settings.token_url,
+            template=template.current(),
+            operator=f"{settings.system_namespace}/{settings.lease_name}",
+        )
 
     return current

@@ -15,8 +15,8 @@ from typing import Any, Final
 from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.bots.manifests import environment, rejoin_access
 from meetingbots.bots.manifests.pod_defaults import ANNOTATIONS, set_bot_container_defaults, set_pod_defaults
-from meetingbots.bots.manifests.strategic_merge import merge_template
-from meetingbots.bots.manifests.template import TemplateError, mapping, objects
+from meetingbots.bots.manifests.strategic_merge import merge_template, without_nulls
+from meetingbots.bots.manifests.template import TemplateError, check_content, is_null, mapping, objects
 from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot, TokenKind
 
@@ -24,6 +24,8 @@ SPEC_HASH_ANNOTATION: Final = f"{names.GROUP}/spec-hash"
 _BACKSTOP_SECONDS: Final = 600
 _LONGEST_SECONDS: Final = 2**31 - 1  # limit of activeDeadlineSeconds (Kubernetes API, PodSpec)
 _BOT_PATH: Final = f"template.spec.containers[{names.BOT_CONTAINER}]"
+_HASH_SEPARATOR: Final = "."
+_HASH_PARTS: Final = 3
 _OWN_LABELS: Final = frozenset({names.BOT_LABEL, names.MEETING_ID_LABEL})
 
 
@@ -32,29 +34,46 @@ class PodSettings:
     """The operator's settings for all bots' Pods; each may be empty.
 
     `bot_image` is the default image of container `bot`, `token_url` the base URL of the token endpoint as Pods see it,
-    `template` the default template.
+    `template` the default template. `operator` names this release among those that serve the same namespace.
     """
 
     bot_image: str = ""
     token_url: str = ""
     template: Mapping[str, Any] = field(default_factory=dict)
+    operator: str = ""
 
 
 def spec_hash(bot: MeetingBot, *, meeting_id: str, settings: PodSettings) -> str:
-    """A fingerprint of everything that shapes the Pod. A staged Pod with another fingerprint is replaced.
+    """Fingerprints of everything that shapes the Pod: of the spec, of the operator's settings, and of its name.
 
-    Settings that this Pod does not use are left out, so that an upgrade that changes them replaces nothing.
+    Settings that this Pod does not use are left out, so that an upgrade that changes them replaces nothing. Raises
+    `TemplateError`.
     """
     spec = bot.spec
+    check_content(spec.template or {})
+    own: list[Any] = [spec.template, meeting_id, spec.display_name, spec.token_delivery, spec.token_endpoint]
+    own += [spec.start_deadline_seconds, spec.max_duration_seconds, _on_behalf_wait(bot)]
     names_image = any(_names_image(template) for template in (spec.template, settings.template))
-    content: list[Any] = [spec.template, "" if names_image else settings.bot_image]
-    content += [meeting_id, spec.display_name, spec.token_delivery]
-    content += [spec.start_deadline_seconds, spec.max_duration_seconds, _on_behalf_wait(bot)]
-    if spec.token_endpoint:
-        content.append(settings.token_url)
-    if settings.template:
-        content.append(dict(settings.template))
-    return _fingerprint(content)[:16]
+    shared: list[Any] = ["" if names_image else settings.bot_image, settings.token_url if spec.token_endpoint else ""]
+    shared.append(dict(settings.template))
+    return _HASH_SEPARATOR.join(_fingerprint(part)[:16] for part in (own, shared, settings.operator))
+
+
+def accepted_hash(wanted: str, found: str) -> str:
+    """`found` where a Pod with it may stay, although `wanted` is another fingerprint; else `wanted`.
+
+    A mutating webhook may have removed the annotation. Another release with other settings may have created the Pod for
+    the same spec; if both replaced each other's Pods, the bot would never join.
+    """
+    if not found or is_foreign_hash(wanted, found):
+        return found
+    return wanted
+
+
+def is_foreign_hash(wanted: str, found: str) -> bool:
+    """Whether another release created a Pod with the fingerprint `found` for the same spec."""
+    ours, theirs = wanted.split(_HASH_SEPARATOR), found.split(_HASH_SEPARATOR)
+    return len(ours) == len(theirs) == _HASH_PARTS and ours[0] == theirs[0] and ours[2] != theirs[2]
 
 
 def pod_shape(pod: Mapping[str, Any]) -> str:
@@ -78,9 +97,10 @@ def pod_shape(pod: Mapping[str, Any]) -> str:
 
 def bot_pod(bot: MeetingBot, *, name: str, meeting_id: str, settings: PodSettings, now: datetime) -> dict[str, Any]:
     """The Pod `name` for `bot`. Raises `TemplateError`."""
+    fingerprint = spec_hash(bot, meeting_id=meeting_id, settings=settings)
     template = merge_template(settings.template, bot.spec.template or {})
     metadata = mapping(template, "metadata", at="template")
-    return {
+    pod: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
@@ -93,15 +113,16 @@ def bot_pod(bot: MeetingBot, *, name: str, meeting_id: str, settings: PodSetting
                 names.MEETING_ID_LABEL: meeting_id,
             },
             "annotations": {
-                **ANNOTATIONS,
+                **({} if is_null(metadata, "annotations") else ANNOTATIONS),
                 **mapping(metadata, "annotations", at="template.metadata"),
-                SPEC_HASH_ANNOTATION: spec_hash(bot, meeting_id=meeting_id, settings=settings),
+                SPEC_HASH_ANNOTATION: fingerprint,
             },
             "ownerReferences": [bot.owner_reference(controller=True).to_dict()],
         },
         "spec": _pod_spec(template, bot, name=name, meeting_id=meeting_id, settings=settings)
         | {"activeDeadlineSeconds": _active_deadline(template, bot, now=now), "restartPolicy": "Never"},
     }
+    return {**pod, "metadata": without_nulls(pod["metadata"]), "spec": without_nulls(pod["spec"])}
 
 
 def _pod_spec(

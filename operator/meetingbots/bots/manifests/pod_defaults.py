@@ -1,10 +1,10 @@
-"""The fields that the operator sets in a bot's Pod where the template is silent."""
+"""The fields that the operator sets in a bot's Pod where the template is silent. A null there prevents each of them."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from meetingbots.bots.manifests.template import mapping, objects
+from meetingbots.bots.manifests.template import is_null, mapping, objects
 
 _GRACE_SECONDS: Final = 60
 _TOLERATION_SECONDS: Final = 900
@@ -29,10 +29,13 @@ def set_pod_defaults(spec: dict[str, Any]) -> None:
     spec.setdefault("automountServiceAccountToken", False)
     spec.setdefault("terminationGracePeriodSeconds", _GRACE_SECONDS)
     _set_tolerations(spec)
-    _set_security(spec)
+    on_windows = mapping(spec, "os", at="template.spec").get("name") == "windows"
+    _set_security(spec, on_windows=on_windows)
 
 
 def _set_tolerations(spec: dict[str, Any]) -> None:
+    if is_null(spec, "tolerations"):
+        return
     given = objects(spec, "tolerations", at="template.spec")
     tolerated = {str(item.get("key") or _ANY_TAINT) for item in given if item.get("effect") in (None, "", "NoExecute")}
     # Of several matching tolerations the shortest counts, so a template's unlimited one must stay alone.
@@ -43,24 +46,51 @@ def _set_tolerations(spec: dict[str, Any]) -> None:
     ]
 
 
-def _set_security(spec: dict[str, Any]) -> None:
-    of_pod = spec["securityContext"] = mapping(spec, "securityContext", at="template.spec")
+def _set_security(spec: dict[str, Any], *, on_windows: bool) -> None:
+    """Set the security contexts. Kubernetes rejects Linux-only fields in a Pod for Windows (API, PodSpec.os)."""
+    of_pod = mapping(spec, "securityContext", at="template.spec")
     template_decides_on_root = "runAsNonRoot" in of_pod
-    of_pod.setdefault("runAsNonRoot", of_pod.get("runAsUser") != 0)
-    of_pod.setdefault("runAsUser", 1000)
-    of_pod.setdefault("seccompProfile", {"type": "RuntimeDefault"})
+    defaults: dict[str, Any] = {"runAsNonRoot": of_pod.get("runAsUser") != 0}
+    if not on_windows:
+        defaults |= {"runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
+    if is_null(spec, "securityContext"):
+        defaults = {}
+    containers = _containers(spec)
+    for key, value in defaults.items():
+        _set_for_pod_or_containers(of_pod, [security for _, _, security in containers], key, value)
+    spec["securityContext"] = of_pod
+    for container, at, security in containers:
+        if is_null(container, "securityContext"):
+            continue
+        if security.get("runAsUser") == 0 and not template_decides_on_root:
+            security.setdefault("runAsNonRoot", False)
+        if not on_windows and not security.get("privileged"):
+            # Kubernetes rejects a privileged container with allowPrivilegeEscalation false.
+            security.setdefault("allowPrivilegeEscalation", False)
+            if not is_null(security, "capabilities"):
+                capabilities = security["capabilities"] = mapping(security, "capabilities", at=f"{at}.securityContext")
+                capabilities.setdefault("drop", ["ALL"])
+        container["securityContext"] = security
+
+
+def _containers(spec: dict[str, Any]) -> list[tuple[dict[str, Any], str, dict[str, Any]]]:
+    """All containers, each with its path and its security context."""
+    found = []
     for kind in ("containers", "initContainers"):
         for container in objects(spec, kind, at="template.spec"):
-            where = f"template.spec.{kind}[{container.get('name')}]"
-            _set_container_security(container, at=where, may_allow_root=not template_decides_on_root)
+            at = f"template.spec.{kind}[{container.get('name')}]"
+            found.append((container, at, mapping(container, "securityContext", at=at)))
+    return found
 
 
-def _set_container_security(container: dict[str, Any], *, at: str, may_allow_root: bool) -> None:
-    security = container["securityContext"] = mapping(container, "securityContext", at=at)
-    if security.get("runAsUser") == 0 and may_allow_root:
-        security.setdefault("runAsNonRoot", False)
-    if security.get("privileged"):
-        return  # Kubernetes rejects a privileged container with allowPrivilegeEscalation false.
-    security.setdefault("allowPrivilegeEscalation", False)
-    capabilities = security["capabilities"] = mapping(security, "capabilities", at=f"{at}.securityContext")
-    capabilities.setdefault("drop", ["ALL"])
+def _set_for_pod_or_containers(
+    of_pod: dict[str, Any], of_containers: list[dict[str, Any]], key: str, value: Any
+) -> None:
+    """Set a default for the whole Pod. Where a container's null refuses it, set it for the other containers only."""
+    if key in of_pod:
+        return
+    if any(is_null(security, key) for security in of_containers):
+        for security in of_containers:
+            security.setdefault(key, value)
+    else:
+        of_pod[key] = value

@@ -1,7 +1,8 @@
 """Strategic merge of Pod templates with the rules of the Kubernetes API.
 
 Objects are merged key by key. Lists with a ``patchMergeKey`` (PodSpec and Container: containers, env, volumes, …) are
-merged by this key; any other list is replaced. `null` and ``$patch: delete`` remove, ``$patch: replace`` replaces.
+merged by this key; any other list is replaced. ``$patch: delete`` removes, ``$patch: replace`` replaces. A `null` of
+the patch replaces a value too, and stays until `without_nulls`: the operator sets no default in its place.
 """
 
 from __future__ import annotations
@@ -34,8 +35,18 @@ _DIRECTIVE: Final = "$patch"
 
 
 def merge_template(base: Mapping[str, Any], patch: Mapping[str, Any]) -> Object:
-    """The Pod template `patch` merged over `base`; neither is changed. Raises `TemplateError`."""
+    """The Pod template `patch` merged over `base`; neither is changed. Raises `TemplateError`.
+
+    Both must have passed `check_content`, which bounds the recursion.
+    """
     return _objects(dict(base), dict(patch), at="template", parent="template")
+
+
+def without_nulls(value: Any) -> Any:
+    """A copy of a merged template's part without the keys that are null."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _objects(base: Object, patch: Object, *, at: str, parent: str) -> Object:
@@ -50,10 +61,7 @@ def _objects(base: Object, patch: Object, *, at: str, parent: str) -> Object:
     for key, value in patch.items():
         if key == _DIRECTIVE or key.startswith(("$setElementOrder/", "$retainKeys", "$deleteFromPrimitiveList/")):
             continue
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = _value(merged.get(key), value, at=f"{at}.{key}", place=(parent, key))
+        merged[key] = _value(merged.get(key), value, at=f"{at}.{key}", place=(parent, key))
     return merged
 
 
@@ -69,28 +77,30 @@ def _value(base: Any, patch: Any, *, at: str, place: tuple[str, str]) -> Any:
 def _lists(base: list[Any], patch: list[Any], *, at: str, name: str, merge_key: str) -> list[Any]:
     if any(isinstance(item, dict) and item.get(_DIRECTIVE) == "replace" and len(item) == 1 for item in patch):
         base, patch = [], [item for item in patch if not (isinstance(item, dict) and _DIRECTIVE in item)]
-    merged = copy.deepcopy(base)
+    merged = {_identity(item, merge_key) or ("odd", index): item for index, item in enumerate(copy.deepcopy(base))}
     for number, item in enumerate(patch):
         where = f"{at}[{number}]"
         if not isinstance(item, dict):
             raise TemplateError(f"{at} must be a list of objects")
-        if item.get(merge_key) is None:
+        identity = _identity(item, merge_key)
+        if identity is None:
             raise TemplateError(f"{where} has no {merge_key}, which identifies it: add it")
-        places = [index for index, known in enumerate(merged) if _same(known, item, merge_key)]
         if item.get(_DIRECTIVE) == "delete":
-            merged = [known for index, known in enumerate(merged) if index not in places]
-        elif places:
-            merged[places[0]] = _element(merged[places[0]], item, at=where, name=name)
+            merged.pop(identity, None)
         else:
-            merged.append(_element({}, item, at=where, name=name))
-    return merged
+            known = merged.get(identity)
+            merged[identity] = _element(known if isinstance(known, dict) else {}, item, at=where, name=name)
+    return list(merged.values())
 
 
-def _same(known: Any, item: Object, merge_key: str) -> bool:
-    if not isinstance(known, dict) or known.get(merge_key) != item[merge_key]:
-        return False
+def _identity(item: Any, merge_key: str) -> tuple[str, str] | None:
+    """What identifies a list's element; None without a merge key."""
+    value = item.get(merge_key) if isinstance(item, dict) else None
+    if not isinstance(value, str | int):
+        return None
     # Ports are identified by number and protocol (Container, listMapKeys of ports).
-    return merge_key != "containerPort" or known.get("protocol", "TCP") == item.get("protocol", "TCP")
+    protocol = item.get("protocol", "TCP") if merge_key == "containerPort" else ""
+    return str(value), str(protocol)
 
 
 def _element(base: Object, item: Object, *, at: str, name: str) -> Object:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod
 from meetingbots.bots.manifests.strategic_merge import merge_template
-from meetingbots.bots.manifests.template import TemplateError
+from meetingbots.bots.manifests.template import TemplateError, check_content
 from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot
 from meetingbots.runtime.template_file import TemplateFileError, parse_template
@@ -36,6 +36,7 @@ def read_template(path: Path) -> Mapping[str, Any]:
     """
     template = parse_template(path.read_bytes())
     try:
+        check_content(template)
         settings = PodSettings(template=merge_template(_SAMPLE_TEMPLATE, template))
         now = datetime(2026, 1, 1, tzinfo=UTC)
         bot_pod(_SAMPLE_BOT, name="sample", meeting_id=_MEETING, settings=settings, now=now)

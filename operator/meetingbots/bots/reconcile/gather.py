@@ -19,7 +19,7 @@ from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.redaction import presentable
 from meetingbots.bots.decide.schedule import join_time, lead_time
 from meetingbots.bots.manifests.join_secret import read_delivery
-from meetingbots.bots.manifests.pod import PodSettings, bot_pod, spec_hash
+from meetingbots.bots.manifests.pod import PodSettings, accepted_hash, bot_pod, is_foreign_hash, spec_hash
 from meetingbots.bots.manifests.pod_status import belongs_to, pod_state
 from meetingbots.bots.manifests.template import TemplateError
 from meetingbots.bots.reconcile.meeting_reader import MeetingReader
@@ -36,6 +36,8 @@ from meetingbots.runtime.object_cache import Key
 
 _POD_LIFE: Final = timedelta(seconds=300)
 _DELETED_POD_LIFE: Final = timedelta(seconds=30)
+_INVALID_TEMPLATE: Final = "invalid"
+"""Stands for the fingerprint of a template that has none."""
 
 
 class BotGatherer:
@@ -80,17 +82,18 @@ class BotGatherer:
             ended_at = await self._meeting_end(bot, memory, meeting.meeting_id, pod=pod, now=now)
             if _may_be_at_gate(bot, attempt, settled=settled, now=now):
                 on_behalf_user = await self._on_behalf_users.find(bot, memory.mapping_of(meeting.meeting_id))
+        foreign = pod is not None and is_foreign_hash(wanted, pod.spec_hash)
         waits_for_its_time = status.pod_name is None and not finished and now < lead_time(bot)
         return BotFacts(
             bot=bot,
             now=now,
             meeting=meeting,
-            pod_hash=wanted,
+            pod_hash=accepted_hash(wanted, pod.spec_hash) if pod is not None else wanted,
             pod=None if accounted and not finished else pod,
             pod_seen=attempt is not None and attempt.pod_seen,
             previous_pod=pod if accounted and not finished else None,
             kept_pods=self._kept_pods(bot) if finished else (),
-            template=memory.template if memory.template_hash == wanted else None,
+            template=memory.template if memory.template_hash == wanted and not foreign else None,
             checked=memory.checked_hash == wanted,
             doubtful=memory.doubtful,
             refused=memory.refused,
@@ -142,13 +145,15 @@ class BotGatherer:
     def _check_template(self, bot: MeetingBot, memory: BotMemory, *, meeting: MeetingRef, now: datetime) -> str:
         """The fingerprint of the wanted Pod. A new one is checked as far as that works without the API server."""
         settings, meeting_id = self._pod_settings(), meeting.meeting_id
-        wanted = spec_hash(bot, meeting_id=meeting_id, settings=settings)
-        if memory.template_hash == wanted:
-            return wanted
-        memory.expect_template(wanted)
+        wanted = _INVALID_TEMPLATE
         try:
+            wanted = spec_hash(bot, meeting_id=meeting_id, settings=settings)
+            if memory.template_hash == wanted:
+                return wanted
+            memory.expect_template(wanted)
             bot_pod(bot, name=pod_name(bot, attempt=1), meeting_id=meeting_id, settings=settings, now=now)
         except TemplateError as error:
+            memory.expect_template(wanted)
             memory.template = Problem(BotReason.TEMPLATE_INVALID, str(error))
         return wanted
 

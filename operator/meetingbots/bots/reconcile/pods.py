@@ -36,6 +36,19 @@ _REFUSED_SECONDS: Final = 5.0
 _TEMPLATE_REFUSED_SECONDS: Final = 25.0
 _ACCEPTED_SECONDS: Final = 60.0
 _MAX_SHAPES: Final = 10_000
+_POLICY_REFUSALS: Final = (
+    "violates PodSecurity",
+    "denied the request",  # an admission webhook
+    "denied request",  # a ValidatingAdmissionPolicy
+    "security context constraint",  # OpenShift
+    "pod security policy",
+    "maximum cpu usage per",  # LimitRange
+    "maximum memory usage per",
+    "minimum cpu usage per",
+    "minimum memory usage per",
+    "limit to request ratio per",
+)
+"""Parts of the messages with which the API server rejects a Pod for its content."""
 _NO_DRY_RUN: Final = "does not support dry run"
 """The API server's message where an admission webhook has side effects: then the template cannot be checked."""
 
@@ -154,10 +167,9 @@ def _remember_refusal(memory: BotMemory, error: KubeError, *, now: datetime) -> 
 
 
 def _forbids_this_pod(error: ForbiddenError) -> bool:
-    """Whether a policy rejects the Pod itself (Pod Security, a webhook), rather than a quota or a missing right."""
+    """Whether a policy rejects the Pod itself, rather than a quota or a missing right."""
     message = str(error)
-    # A webhook "denied the request"; a ValidatingAdmissionPolicy "denied request".
-    return any(part in message for part in ("violates PodSecurity", "denied the request", "denied request"))
+    return any(part in message for part in _POLICY_REFUSALS)
 
 
 def _webhook_fails(error: UnavailableError) -> bool:

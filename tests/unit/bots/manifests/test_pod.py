@@ -54,93 +54,6 @@ def test_without_a_template_the_operators_image_is_used() -> None:
     assert container(build(with_bot()))["image"] == IMAGE
 
 
-def test_defaults() -> None:
-    pod = build(with_bot())
-    spec = pod["spec"]
-    assert spec["restartPolicy"] == "Never"
-    assert spec["automountServiceAccountToken"] is False
-    assert spec["terminationGracePeriodSeconds"] == 60
-    assert spec["securityContext"] == {
-        "runAsNonRoot": True,
-        "runAsUser": 1000,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    assert spec["tolerations"] == [
-        {"key": f"node.kubernetes.io/{trouble}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 900}
-        for trouble in ("not-ready", "unreachable")
-    ]
-    made = container(pod)
-    assert made["imagePullPolicy"] == "IfNotPresent"
-    assert made["terminationMessagePolicy"] == "FallbackToLogsOnError"
-    assert made["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    assert pod["metadata"]["annotations"] == {
-        "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
-        "karpenter.sh/do-not-disrupt": "true",
-        SPEC_HASH_ANNOTATION: spec_hash(
-            bot(template=with_bot()), meeting_id=MEETING, settings=PodSettings(bot_image=DEFAULT_IMAGE)
-        ),
-    }
-
-
-def test_a_template_may_override_the_defaults() -> None:
-    security = {"runAsUser": 0, "seccompProfile": {"type": "Unconfined"}}
-    own = {"allowPrivilegeEscalation": True, "capabilities": {"drop": ["NET_RAW"]}}
-    forever = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}
-    template = with_bot(
-        {"imagePullPolicy": "Always", "terminationMessagePolicy": "File", "securityContext": own},
-        automountServiceAccountToken=True,
-        terminationGracePeriodSeconds=0,
-        securityContext=security,
-        tolerations=[forever],
-        nodeSelector={"disk": "ssd"},
-    )
-    template["metadata"] = {"annotations": {"karpenter.sh/do-not-disrupt": "false"}}
-    pod = build(template)
-    spec = pod["spec"]
-    assert spec["automountServiceAccountToken"] is True
-    assert spec["terminationGracePeriodSeconds"] == 0
-    assert spec["securityContext"] == {**security, "runAsNonRoot": False}
-    assert spec["tolerations"][0] == forever
-    assert [item["key"] for item in spec["tolerations"][1:]] == ["node.kubernetes.io/unreachable"]
-    assert spec["nodeSelector"] == {"disk": "ssd"}
-    made = container(pod)
-    assert (made["imagePullPolicy"], made["terminationMessagePolicy"]) == ("Always", "File")
-    assert made["securityContext"] == own
-    assert pod["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "false"
-
-
-def test_an_unlimited_toleration_stays_alone() -> None:
-    assert build(with_bot(tolerations=[{"operator": "Exists"}]))["spec"]["tolerations"] == [{"operator": "Exists"}]
-    other = {"operator": "Exists", "effect": "NoSchedule"}
-    assert len(build(with_bot(tolerations=[other]))["spec"]["tolerations"]) == 3
-
-
-def test_a_container_that_asks_for_root_gets_it() -> None:
-    pod = build(with_bot({"securityContext": {"runAsUser": 0}}))
-    assert container(pod)["securityContext"]["runAsNonRoot"] is False
-    strict = build(with_bot({"securityContext": {"runAsUser": 0}}, securityContext={"runAsNonRoot": True}))
-    assert "runAsNonRoot" not in container(strict)["securityContext"]
-
-
-def test_all_capabilities_but_the_added_ones_are_dropped() -> None:
-    pod = build(with_bot({"securityContext": {"capabilities": {"add": ["SYS_NICE"]}}}))
-    assert container(pod)["securityContext"]["capabilities"] == {"add": ["SYS_NICE"], "drop": ["ALL"]}
-
-
-def test_a_privileged_container_gets_no_security_defaults() -> None:
-    pod = build(with_bot({"securityContext": {"privileged": True}}))
-    assert container(pod)["securityContext"] == {"privileged": True}
-
-
-def test_side_cars_and_init_containers_get_the_security_defaults_only() -> None:
-    template = with_bot(initContainers=[{"name": "setup", "image": "x"}])
-    template["spec"]["containers"].insert(0, {"name": "sidecar", "image": "x"})
-    pod = build(template)
-    for made in (container(pod, "sidecar"), pod["spec"]["initContainers"][0]):
-        assert made["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-        assert set(made) == {"name", "image", "securityContext"}
-
-
 def test_labels_and_annotations_that_a_template_may_not_change() -> None:
     template = with_bot()
     template["metadata"] = {
@@ -261,25 +174,6 @@ def test_errors_say_what_is_wrong(template: dict[str, Any], words: str) -> None:
 def test_without_any_image_it_says_so() -> None:
     with pytest.raises(TemplateError, match=r"containers\[bot\]\.image is missing.*MEETINGBOTS_BOT_IMAGE"):
         build(None, image="")
-
-
-def test_null_counts_as_absent() -> None:
-    template = with_bot(
-        {"env": None, "securityContext": None, "imagePullPolicy": None, "terminationMessagePolicy": None},
-        restartPolicy=None,
-        securityContext={"runAsUser": None},
-        tolerations=None,
-        initContainers=None,
-        activeDeadlineSeconds=None,
-        terminationGracePeriodSeconds=None,
-        automountServiceAccountToken=None,
-    )
-    template["metadata"] = {"labels": None, "annotations": None}
-    expected = build(with_bot())
-    made = build(template)
-    made["metadata"]["annotations"].pop(SPEC_HASH_ANNOTATION)
-    expected["metadata"]["annotations"].pop(SPEC_HASH_ANNOTATION)
-    assert made == expected
 
 
 def test_the_fingerprint_covers_everything_that_changes_the_pod() -> None:
