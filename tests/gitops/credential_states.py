@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantAwaited, GrantFound, GrantUnserved, Step
-from meetingbots.credentials.decide.ready import Verdict
+from meetingbots.credentials.decide.facts import (
+    Absent,
+    CredentialFacts,
+    GrantAwaited,
+    GrantFound,
+    GrantUnserved,
+    RequestKind,
+)
+from meetingbots.credentials.decide.ready import Readiness
+from meetingbots.credentials.decide.stored_tokens import SecretConflict
 from meetingbots.credentials.decide.token_state import Rejection, TokenState
-from meetingbots.credentials.manifests.token_secret import SecretConflict
 from meetingbots.models.credential import CredentialReason as Reason
 
 from tests.gitops.objects import Object, credential_at
@@ -22,7 +29,7 @@ from tests.gitops.outcomes import (
     WELL,
     Outcome,
 )
-from tests.unit.credentials.decide.credential_cases import credential, facts, healthy, secret, tokens, trouble
+from tests.unit.credentials.decide.credential_cases import credential, facts, failure, healthy, secret, tokens
 
 RUN_OUT = healthy(tokens=tokens(left=-1))
 CONNECT = {"connect": {"expectedEmail": "alice@acme.example"}}
@@ -51,17 +58,17 @@ def states() -> Iterator[State]:
     """All situations."""
     for name, given, reason, outcome in (
         ("well", facts(), Reason.TOKEN_VALID, WELL),
-        ("well while Zoom is away", facts(troubles={Step.TOKENS: trouble()}), Reason.TOKEN_VALID, WELL),
+        ("well while Zoom is away", facts(failures={RequestKind.TOKENS: failure()}), Reason.TOKEN_VALID, WELL),
         ("well though the app is gone", facts(app=Absent(message="no app")), Reason.TOKEN_VALID, WELL),
         ("suspended", facts(credential=credential(suspend=True)), Reason.SUSPENDED, FOR_A_PERSON),
         ("waits for its user", _awaited(), Reason.WAITING_FOR_CONSENT, FOR_A_PERSON),
         ("first asks Zoom", facts(TokenState()), Reason.ZOOM_UNAVAILABLE, MAY_HEAL),
-        ("Zoom is away", facts(RUN_OUT, troubles={Step.TOKENS: trouble()}), Reason.ZOOM_UNAVAILABLE, MAY_HEAL),
+        ("Zoom is away", facts(RUN_OUT, failures={RequestKind.TOKENS: failure()}), Reason.ZOOM_UNAVAILABLE, MAY_HEAL),
         ("no app", facts(secret=None, app=Absent(message="no app")), Reason.APP_SECRET_MISSING, MAY_HEAL),
         ("no grant", facts(secret=None, grant=Absent(message="no grant")), Reason.GRANT_SECRET_MISSING, MAY_HEAL),
         ("a grant that is not served", _unserved(), Reason.APP_INVALID, OVER),
         ("a Secret of somebody else's", facts(secret=SecretConflict(message="no")), Reason.SECRET_CONFLICT, TO_MEND),
-        ("the user took it back", _taken_back(), Reason.DEAUTHORIZED, TO_MEND),
+        ("the user took it back", _revoked(), Reason.DEAUTHORIZED, TO_MEND),
         ("lacks scopes", facts(healthy(tokens=tokens(scope="user:read:user"))), Reason.SCOPES_MISSING, TO_MEND),
         ("another person", _other_person(), Reason.USER_MISMATCH, TO_MEND),
         ("a changed grant is refused", _refused_change(), Reason.TOKEN_VALID, REFUSED_CHANGE),
@@ -71,7 +78,7 @@ def states() -> Iterator[State]:
         given = facts(healthy(rejected_token=_refused(reason)))
         yield State(name=f"refused: {reason}", facts=given, reason=reason, outcome=CREDENTIAL_REASONS[reason])
     for reason in (Reason.APP_INVALID, Reason.USER_INACTIVE, Reason.DISABLED_BY_ADMIN):
-        given = facts(RUN_OUT, troubles={Step.TOKENS: trouble(reason)})
+        given = facts(RUN_OUT, failures={RequestKind.TOKENS: failure(reason)})
         yield State(name=f"not renewed: {reason}", facts=given, reason=reason, outcome=CREDENTIAL_REASONS[reason])
 
 
@@ -83,7 +90,7 @@ def _unserved() -> CredentialFacts:
     return facts(secret=None, grant=GrantUnserved(message="This host is not allowed."))
 
 
-def _taken_back() -> CredentialFacts:
+def _revoked() -> CredentialFacts:
     return facts(healthy(), credential=credential(status=GONE))
 
 
@@ -101,8 +108,8 @@ def every_reason() -> Iterator[tuple[str, Object, Outcome]]:
     """Every reason through the way that a status is written, whether or not it comes about today."""
     for reason in Reason:
         well = reason is Reason.TOKEN_VALID
-        verdict = Verdict(well, reason, "words")
-        yield f"{reason}", credential_at(facts(), verdict=verdict), CREDENTIAL_REASONS[reason]
+        readiness = Readiness(well, reason, "words")
+        yield f"{reason}", credential_at(facts(), readiness=readiness), CREDENTIAL_REASONS[reason]
         if not well and reason is not Reason.SUSPENDED:  # which is never for good
-            stalled = Verdict(False, reason, "words", stalled=True)
-            yield f"{reason} stalled", credential_at(facts(), verdict=stalled), OVER
+            stalled = Readiness(False, reason, "words", stalled=True)
+            yield f"{reason} stalled", credential_at(facts(), readiness=stalled), OVER

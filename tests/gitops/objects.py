@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 from meetingbots.credentials.decide.facts import CredentialFacts
-from meetingbots.credentials.decide.next_action import plan
-from meetingbots.credentials.decide.ready import Verdict, ready
-from meetingbots.credentials.decide.status import status_of
+from meetingbots.credentials.decide.plan import decide
+from meetingbots.credentials.decide.ready import Readiness
+from meetingbots.credentials.decide.status import conditions_of
+from meetingbots.credentials.decide.status_fields import StatusManager, owned_part
 from meetingbots.models.bot import BotStatus, MeetingBot
 from meetingbots.models.names import API_VERSION, BOT_KIND, CREDENTIAL_KIND
 
@@ -26,10 +27,12 @@ def bot_with(status: BotStatus, *, given: MeetingBot) -> Object:
     return {**given.to_dict(), "status": status.to_dict()}
 
 
-def credential_at(facts: CredentialFacts, *, verdict: Verdict | None = None) -> Object:
-    """The ZoomCredential of `facts` with the status that the operator writes then; `verdict` in place of its own."""
-    told = status_of(facts, verdict=verdict or ready(facts), next_refresh=plan(facts).next_refresh, user=None)
-    return {**facts.credential.to_dict(), "status": told.to_dict()}
+def credential_at(facts: CredentialFacts, *, readiness: Readiness | None = None) -> Object:
+    """The ZoomCredential of `facts` with the status that the operator writes then; `readiness` replaces its own."""
+    status = decide(facts).status
+    if readiness is not None:
+        status = status.model_copy(update={"conditions": conditions_of(facts, readiness)})
+    return {**facts.credential.to_dict(), "status": owned_part(status, manager=StatusManager.TOKENS)}
 
 
 def unseen_bot() -> Object:

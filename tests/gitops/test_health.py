@@ -125,7 +125,7 @@ def test_kstatus_tells_our_words_where_it_fails(judges: Engines) -> None:
     [
         ("edited while it runs", "SpecChangeIgnored: The spec was changed"),
         ("edited after its end", "SpecChangeIgnored: The spec was changed"),
-        ("a changed grant is refused", "GrantRejected: The changed grant was not taken"),
+        ("a changed grant is refused", "GrantRejected: The changed grant was not accepted"),
     ],
 )
 def test_argo_cd_tells_of_a_change_that_was_not_taken(judges: Engines, name: str, words: str) -> None:

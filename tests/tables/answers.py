@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meetingbots.credentials.decide.retry import MENDABLE_SECONDS, is_final, reason_of
+from meetingbots.credentials.decide.retry import FIXABLE_SECONDS, is_final, reason_of
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
 from meetingbots.zoom.http.calls import Family
 from meetingbots.zoom.http.error_table import TABLE, Row
@@ -88,7 +88,7 @@ def _again(error: ZoomError, *, final: bool) -> str:
     if error.definite and error.kind in (Cause.SCOPES_MISSING, Cause.NO_PERMISSION):
         return "with each new token, else after 30 s, 1 min, … 10 min"
     if error.definite:
-        return f"every {MENDABLE_SECONDS:.0f} s, until it is corrected"
+        return f"every {FIXABLE_SECONDS:.0f} s, until it is corrected"
     if error.kind is Cause.TOKEN_EXPIRED:
         return "at once with a new token, then after 5 s, 10 s, … 10 min"
     if error.kind is Cause.RATE_LIMITED:

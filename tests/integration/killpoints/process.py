@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import aiohttp
 import httpx
-from meetingbots.credentials.reconcile.reconciler import CredentialReconciler
-from meetingbots.credentials.sessions.access_tokens import AccessTokens
+from meetingbots.credentials.assembly import ProcessPorts, access_tokens, credential_reconciler
+from meetingbots.credentials.reconcile.memory import CredentialMemories
+from meetingbots.credentials.reconcile.personal_ids import SyncedPersonalIds
 from meetingbots.kube.client import Kube
 from meetingbots.kube.connection import find_cluster
 from meetingbots.kube.event_recorder import EventRecorder
@@ -64,9 +65,11 @@ async def _work(order: Order) -> None:
         async with new_http_client(timeout=20, user_agent="meetingbots", transport=transport) as http:
             kube = DyingKube(session=session, server=connection.server, killer=killer)
             services = _services(order, kube=kube, http=http)
-            tokens = AccessTokens(services=services)
-            reconciler = CredentialReconciler(services=services, access_tokens=tokens)
-            sync = sync_of(services, tokens=tokens, personal_ids=reconciler.personal_ids)
+            tokens, memories = access_tokens(services), CredentialMemories()
+            ports = ProcessPorts(monotonic=asyncio.get_running_loop().time)
+            reconciler = credential_reconciler(services, tokens=tokens, memories=memories, ports=ports)
+            personal_ids = SyncedPersonalIds(credentials=services.caches.credentials, memories=memories)
+            sync = sync_of(services, tokens=tokens, personal_ids=personal_ids)
             watch = Kube(session=session, server=connection.server)
             for _ in range(_MOST_LOOKS):
                 # What the watch would have told.

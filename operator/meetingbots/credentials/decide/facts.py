@@ -1,4 +1,4 @@
-"""What is so about a credential at one moment: everything that deciding about its tokens looks at, and nothing else."""
+"""Everything that decisions about a credential look at, at one moment."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
-from meetingbots.credentials.decide.revocation import in_doubt, taken_back_at
-from meetingbots.credentials.decide.token_state import Rejection, Slot, Tokens, TokenState, Unsaved, mark_of
-from meetingbots.credentials.manifests.token_secret import SecretConflict, TokenSecret
+from meetingbots.credentials.decide.link import LinkFacts
+from meetingbots.credentials.decide.revocation import in_doubt, revoked_at
+from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret
+from meetingbots.credentials.decide.token_state import Rejection, Tokens, TokenSlot, TokenState, Unsaved, mark_of
 from meetingbots.models import names
-from meetingbots.models.credential import CredentialError, CredentialReason, RefreshPolicy, ZoomCredential
+from meetingbots.models.credential import (
+    CredentialError,
+    CredentialReason,
+    HandledConsent,
+    RefreshPolicy,
+    ZoomCredential,
+)
+from meetingbots.zoom.resources import User
 
-REQUEST_LIMIT = 256
-"""How much of a request annotation's value counts; the status shows it."""
+REQUEST_LIMIT: Final = 256
+"""Characters of a request annotation's value that count; the status shows them."""
 
 
-class Step(StrEnum):
-    """What Zoom is asked for."""
+class RequestKind(StrEnum):
+    """The kinds of requests to Zoom that fail and recover independently of each other."""
 
     GRANT = "grant"
     TOKENS = "tokens"
@@ -28,17 +37,17 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AppFound:
-    """The app Secret has what is needed."""
+    """The app Secret is complete."""
 
     client_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class GrantFound:
-    """The grant can be asked with. `renewable`: as often as one likes (server-to-server), not only once.
+    """The grant can be exchanged for tokens: once, or any number of times if it is `renewable`.
 
-    `attempt` names the way in which it would be asked, where people may have given that wrongly (the redirect URI of a
-    code): what is refused for the way only may be asked in another one. Empty where there is one way only.
+    `attempt` names the parameters of the exchange that people can get wrong (the redirect URI of a code). A rejection
+    of one attempt does not hold for another. It is empty for grants without such parameters.
     """
 
     fingerprint: str
@@ -48,14 +57,14 @@ class GrantFound:
 
 @dataclass(frozen=True, kw_only=True)
 class GrantUnserved:
-    """A grant that is not asked with as it is written, such as a URL that is not allowed; `message` says why."""
+    """The operator does not use the grant as it is written, for example because of its URL; `message` says why."""
 
     message: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class VoidConsent:
-    """A consent that came and is of no use; the reason is one for the page, the message says why."""
+    """A received consent that cannot be used. The connect page shows `reason`."""
 
     reason: str
     message: str
@@ -63,10 +72,10 @@ class VoidConsent:
 
 @dataclass(frozen=True, kw_only=True)
 class GrantAwaited:
-    """The end user is to consent on the connect page.
+    """The operator waits for the end user's consent on the connect page.
 
-    `last` is the fingerprint of the last consent that was dealt with, empty without one; `void` says why the one whose
-    turn it is is of no use.
+    `last` is the fingerprint of the last concluded consent, empty without one. `void` is set when the next pending
+    consent cannot be used.
     """
 
     last: str = ""
@@ -75,7 +84,7 @@ class GrantAwaited:
 
 @dataclass(frozen=True, kw_only=True)
 class Absent:
-    """A Secret, or a key in it, is missing; `message` names it. `unfit`: it is there, and cannot be what is meant."""
+    """A Secret or one of its keys is missing; `message` names it. `unfit`: it exists, but with an invalid value."""
 
     message: str
     unfit: bool = False
@@ -83,10 +92,7 @@ class Absent:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """The last answer of Zoom's to one step was not what was asked for.
-
-    `time` is when it was asked last, `retry_at` when it may be asked again, `failures` how often in a row it failed.
-    """
+    """The last failure of one kind of request to Zoom; `failures` counts those in a row."""
 
     reason: CredentialReason
     definite: bool
@@ -101,11 +107,15 @@ class Failure:
 class CredentialFacts:
     """The state of one credential at `now`.
 
-    `claim_seen` is when this process first saw the present claim, by its own clock: another's clock may be wrong.
-    `refused_token` is the mark of an access token that Zoom refused before its time, `wanted` says that someone needs
-    a token now, `tried_request` is the refresh request that was last tried, successful or not, `identified_user` is
-    the user that Zoom named since the status was last written, `older_twin` the name of
-    an older credential with the same Zoom user.
+    Attributes:
+        concluded: consents that have been concluded and that the status does not show yet.
+        claim_age: seconds for which this process has seen the present claim, by its monotonic clock.
+        refused_token: mark of an access token that Zoom rejected before its expiry.
+        wanted: someone waits for an access token.
+        tried_request: the refresh request that was tried last, successfully or not.
+        user: the user that Zoom named since the status was last written.
+        older_twin: name of an older credential with the same Zoom user and app; empty without one.
+
     """
 
     credential: ZoomCredential
@@ -114,21 +124,23 @@ class CredentialFacts:
     secret: TokenSecret | SecretConflict | None
     now: datetime
     instance: str
-    claim_seen: datetime | None = None
+    link: LinkFacts = field(default_factory=LinkFacts)
+    concluded: tuple[HandledConsent, ...] = ()
+    claim_age: float = 0.0
     unsaved: Unsaved | None = None
     unsaved_problem: str = ""
     unsaved_retry_at: datetime | None = None
-    troubles: Mapping[Step, Failure] = field(default_factory=lambda: MappingProxyType({}))
+    failures: Mapping[RequestKind, Failure] = field(default_factory=lambda: MappingProxyType({}))
     last_error: CredentialError | None = None
     refused_token: str = ""
     wanted: bool = False
     tried_request: str = ""
-    identified_user: str = ""
+    user: User | None = field(default=None, repr=False)
     older_twin: str = ""
 
     @property
     def state(self) -> TokenState:
-        """The token Secret's content; empty where there is none of ours."""
+        """The token Secret's content; empty without a Secret of the operator's."""
         return self.secret.state if isinstance(self.secret, TokenSecret) else TokenState()
 
     @property
@@ -137,42 +149,47 @@ class CredentialFacts:
         return self.app.client_id if isinstance(self.app, AppFound) else ""
 
     @property
-    def taken_back(self) -> datetime | None:
+    def revoked(self) -> datetime | None:
         """When the user removed the app, if that ended the present consent."""
-        return taken_back_at(self.credential.status, self.state)
+        return revoked_at(self.credential.status, self.state)
 
     @property
     def in_doubt(self) -> bool:
-        """Whether the user may have removed the app after the last renewal: only Zoom knows."""
+        """Whether only Zoom knows if the user removed the app after the last refresh."""
         return in_doubt(self.credential.status, self.state)
 
     @property
     def spent_by_end(self) -> bool:
-        """Whether the grant is the one whose consent the user took back, and gives nothing any more."""
+        """Whether the grant is that of the consent that the user revoked, so that Zoom would reject it."""
         ended = self.credential.status.ended_grant
         grant = self.grant
         return isinstance(grant, GrantFound) and not grant.renewable and grant.fingerprint == ended
 
     @property
     def on_demand(self) -> bool:
-        """Whether tokens are renewed only when someone needs them."""
+        """Whether tokens are refreshed only when someone needs them."""
         return self.credential.spec.refresh_policy is RefreshPolicy.ON_DEMAND
 
     @property
     def pending_request(self) -> str:
-        """The value of the refresh request that was not acted on yet; empty without one."""
+        """The value of a refresh request that is not handled yet; empty without one."""
         value = self.credential.metadata.annotations.get(names.REFRESH_REQUESTED_AT_ANNOTATION, "")[:REQUEST_LIMIT]
         return value if value != self.state.handled_refresh else ""
 
     @property
+    def forced(self) -> bool:
+        """Whether a person requests a try that has not been made yet, even of what Zoom rejected for good."""
+        return bool(self.pending_request) and self.pending_request != self.tried_request
+
+    @property
     def token_refused(self) -> bool:
-        """Whether Zoom refused the access token in use before its time."""
+        """Whether Zoom rejected the access token in use before its expiry."""
         tokens = self.state.tokens
         return bool(self.refused_token) and tokens is not None and mark_of(tokens.access_token) == self.refused_token
 
     @property
     def grant_refused(self) -> Rejection | None:
-        """The rejection that stands against asking with the grant."""
+        """The rejection that forbids another exchange of the grant."""
         if not isinstance(self.grant, GrantFound):
             return None
         grant = self.grant
@@ -180,29 +197,27 @@ class CredentialFacts:
 
     @property
     def changed_grant(self) -> GrantFound | None:
-        """The grant, if it is another than the one that the tokens (also those being checked) come from."""
+        """The grant, if neither the tokens in use nor the candidate come from it."""
         state = self.state
         if not isinstance(self.grant, GrantFound) or not state.fingerprint:
             return None
         known = {state.fingerprint, state.candidate.fingerprint if state.candidate else ""}
         return None if self.grant.fingerprint in known else self.grant
 
-    def renewable(self, slot: Slot) -> bool:
-        """Whether the tokens of a slot can be renewed: by their refresh token, or by asking with the grant again."""
+    def renewable(self, slot: TokenSlot) -> bool:
+        """Whether the tokens of a slot can be refreshed: by their refresh token or by their grant."""
         tokens = self.state.held(slot)
-        if tokens is None:
-            return False
-        return tokens.refresh_token is not None or self.asks_again(slot)
+        return tokens is not None and (tokens.refresh_token is not None or self.renewed_by_grant(slot))
 
-    def asks_again(self, slot: Slot) -> bool:
-        """Whether renewing the tokens of a slot is asking with the grant again."""
+    def renewed_by_grant(self, slot: TokenSlot) -> bool:
+        """Whether the tokens of a slot are refreshed by another exchange of their grant."""
         tokens, grant = self.state.held(slot), self.grant
         if tokens is None or tokens.refresh_token is not None or not isinstance(grant, GrantFound):
             return False
         candidate = self.state.candidate
-        source = self.state.fingerprint if slot is Slot.CURRENT else (candidate.fingerprint if candidate else "")
+        source = self.state.fingerprint if slot is TokenSlot.CURRENT else (candidate.fingerprint if candidate else "")
         return grant.renewable and grant.fingerprint == source
 
     def usable(self, tokens: Tokens | None) -> bool:
-        """Whether these tokens are there and have not run out."""
+        """Whether these tokens exist and have not expired."""
         return tokens is not None and tokens.usable(self.now)

@@ -1,7 +1,7 @@
-"""Whether a namespace's webhook is to be told something of a credential: that it needs its user, or is healthy again.
+"""Whether a notice about a credential is due: that it needs its user, or is ready again.
 
-Level-triggered: what was told last is compared with what is so. What passes by itself (Zoom away, an app Secret that is
-being repaired) is not told; nor is what nobody was told of in between.
+The last accepted notice is compared with the present condition. States that pass without the user (Zoom unreachable, an
+app Secret under repair) cause no notice.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from meetingbots.models.conditions import Condition, ConditionType, find
+from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find
 from meetingbots.models.credential import CredentialReason, ZoomCredential
 
 
 class NoticeType(StrEnum):
-    """What can be told."""
+    """The types of notices."""
 
     READY = "credential.ready"
     NEEDS_USER = "credential.needs_user"
@@ -31,27 +31,27 @@ NEEDS_USER: Final = frozenset(
         CredentialReason.SCOPES_MISSING,
     }
 )
-"""Reasons that only a new consent of the person mends."""
+"""Only a new consent of the user fixes these."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """What is to be told, and the condition that it follows from."""
+    """A notice and the condition that it reports."""
 
     type: NoticeType
     condition: Condition
 
 
 def notice_for(credential: ZoomCredential) -> Notice | None:
-    """What is to be told now; None if that was told already, or there is nothing to tell."""
+    """Return the notice that is due; None if there is none."""
     ready = find(credential.status.conditions, ConditionType.READY)
     if ready is None:
         return None
-    if ready.status == "True":
+    if ready.status is ConditionStatus.TRUE:
         notice = Notice(type=NoticeType.READY, condition=ready)
     elif ready.reason in NEEDS_USER:
         notice = Notice(type=NoticeType.NEEDS_USER, condition=ready)
     else:
         return None
-    told = credential.status.last_notification
-    return None if told is not None and (told.type, told.reason) == (notice.type, ready.reason) else notice
+    sent = credential.status.last_notification
+    return None if sent is not None and (sent.type, sent.reason) == (notice.type, ready.reason) else notice

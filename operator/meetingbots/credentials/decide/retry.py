@@ -1,4 +1,4 @@
-"""When Zoom is asked again after it did not give what was asked for, and what its refusal means for a credential."""
+"""When to ask Zoom again after a failure, and what a failure means for a credential."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Final
 
 from meetingbots.credentials.decide.facts import Failure
 from meetingbots.models.credential import CredentialError, CredentialReason
+from meetingbots.runtime.backoff import Backoff
 from meetingbots.zoom.errors import Cause, ZoomError
 
-_FIRST_SECONDS: Final = 5.0
-_LONGEST_SECONDS: Final = 600.0
-MENDABLE_SECONDS: Final = 30.0
-"""A definite refusal that someone may mend at Zoom or in a Secret is looked at again this often."""
+ZOOM_BACKOFF: Final = Backoff(first=5.0, cap=600.0)
+FIXABLE_SECONDS: Final = 30.0
+"""Retry interval for a definite refusal that somebody may fix at Zoom or in a Secret."""
 
 _IN_THE_TOKEN: Final = frozenset({Cause.SCOPES_MISSING, Cause.NO_PERMISSION})
-"""What no waiting mends: the next token may have it, and with that one it is asked at once."""
+"""Only a newer token can fix these; with that one, Zoom is asked at once."""
 
 _SPENT: Final = frozenset(
     {
@@ -41,14 +41,14 @@ _REASONS: Final = {
 
 
 def is_final(error: ZoomError) -> bool:
-    """Whether this token or grant is dead: asking with it again is of no use, whatever someone mends."""
+    """Return whether Zoom will never accept this token or grant again."""
     return error.definite and error.kind in _SPENT
 
 
 def reason_of(error: ZoomError, *, renewable: bool = False) -> CredentialReason:
-    """The reason of Ready that fits; whatever is not definite is `ZoomUnavailable`.
+    """Return the reason for the condition Ready; ZoomUnavailable for whatever is not definite.
 
-    `renewable` grants have no person who could consent anew: what Zoom does not take there is the app's setting.
+    A `renewable` grant has no person who could consent again: what Zoom rejects there is the app's configuration.
     """
     if not error.definite:
         return CredentialReason.ZOOM_UNAVAILABLE
@@ -57,18 +57,18 @@ def reason_of(error: ZoomError, *, renewable: bool = False) -> CredentialReason:
     return _REASONS.get(error.kind, CredentialReason.ZOOM_UNAVAILABLE)
 
 
-def trouble_after(error: ZoomError, *, before: Failure | None, now: datetime, renewable: bool = False) -> Failure:
-    """What is known after one more failure at `now`.
+def next_failure(error: ZoomError, *, before: Failure | None, now: datetime, renewable: bool = False) -> Failure:
+    """Return the failure record after one more error at `now`.
 
-    A definite refusal that is the same as before does not count again, so that a status does not change every half
-    minute for one and the same cause. For want of a scope it is asked ever less often, up to 10 min apart.
+    A definite error that repeats the one before is not counted, so that the status does not change every half minute
+    for the same cause. Errors for missing scopes are retried ever less often, up to 10 minutes apart.
     """
     reason, message = reason_of(error, renewable=renewable), sentence(error)
     same = before is not None and (before.reason, before.code, before.message) == (reason, code_of(error), message)
     failures = 1 if before is None else before.failures if same and error.definite else before.failures + 1
-    again = retry_at(error, failures=failures, now=now)
+    due = retry_at(error, failures=failures, now=now)
     if before is not None and same and error.definite and error.kind in _IN_THE_TOKEN:
-        again = now + min(2 * (before.retry_at - before.time), timedelta(seconds=_LONGEST_SECONDS))
+        due = now + min(2 * (before.retry_at - before.time), timedelta(seconds=ZOOM_BACKOFF.cap))
     return Failure(
         reason=reason,
         definite=error.definite,
@@ -76,29 +76,24 @@ def trouble_after(error: ZoomError, *, before: Failure | None, now: datetime, re
         message=message,
         time=now,
         failures=failures,
-        retry_at=again,
+        retry_at=due,
     )
 
 
 def retry_at(error: ZoomError, *, failures: int, now: datetime) -> datetime:
-    """When to ask again: when Zoom says, else soon for what someone may mend, else after growing delays."""
+    """Return when to ask again: soon for what somebody may fix, else when Zoom says, else with growing delays."""
     if error.definite:
-        return now + timedelta(seconds=MENDABLE_SECONDS)
-    return error.retry_at(now) or now + backoff(failures)
-
-
-def backoff(failures: int) -> timedelta:
-    """5 s, doubled with each failure in a row, up to 10 min; `failures` counts from 1."""
-    return timedelta(seconds=min(_LONGEST_SECONDS, _FIRST_SECONDS * 2 ** min(max(failures, 1) - 1, 10)))
+        return now + timedelta(seconds=FIXABLE_SECONDS)
+    return error.retry_at(now) or now + timedelta(seconds=ZOOM_BACKOFF.delay(failures))
 
 
 def code_of(error: ZoomError) -> str:
-    """Zoom's code, else the HTTP status, else nothing."""
+    """Return Zoom's code, else the HTTP status, else an empty text."""
     return error.code or (str(error.http_status) if error.http_status else "")
 
 
 def sentence(error: ZoomError) -> str:
-    """The error as a sentence."""
+    """Return the error's message as a sentence."""
     text = error.message.rstrip(".")
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -106,8 +101,10 @@ def sentence(error: ZoomError) -> str:
 def error_for_status(
     error: ZoomError, *, reason: str, before: CredentialError | None, now: datetime
 ) -> CredentialError:
-    """The failure as `lastError`. One that is definite and the same as before keeps the time when it was first told."""
-    told = CredentialError(reason=reason, code=code_of(error), message=sentence(error), time=now.replace(microsecond=0))
-    if before is not None and error.definite and before.model_copy(update={"time": told.time}) == told:
+    """Return `lastError`. A definite error that repeats the one before keeps its time."""
+    shown = CredentialError(
+        reason=reason, code=code_of(error), message=sentence(error), time=now.replace(microsecond=0)
+    )
+    if before is not None and error.definite and before.model_copy(update={"time": shown.time}) == shown:
         return before
-    return told
+    return shown

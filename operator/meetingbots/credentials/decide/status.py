@@ -1,4 +1,4 @@
-"""The status that a credential should show: a mirror of the token Secret and of Zoom's last answers; conditions."""
+"""The status of a credential: it mirrors the token Secret and Zoom's last answers."""
 
 from __future__ import annotations
 
@@ -6,116 +6,117 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from meetingbots.credentials.decide.facts import REQUEST_LIMIT, CredentialFacts, GrantFound, GrantUnserved, Step
-from meetingbots.credentials.decide.ready import Verdict, advice
+from meetingbots.credentials.decide.consents import ACCEPTED, handled_consents
+from meetingbots.credentials.decide.facts import REQUEST_LIMIT, CredentialFacts, GrantFound, GrantUnserved, RequestKind
+from meetingbots.credentials.decide.link import ShownLink, shown_link
+from meetingbots.credentials.decide.ready import Readiness, advice, needs_consent, ready
 from meetingbots.credentials.decide.scopes import scope_report
 from meetingbots.credentials.decide.status_fields import OWNERSHIP, StatusManager
 from meetingbots.credentials.decide.token_state import TokenState
-from meetingbots.models.conditions import Condition, ConditionType, find, set_condition
+from meetingbots.models.conditions import Condition, ConditionType, set_condition
 from meetingbots.models.credential import CredentialReason, CredentialStatus
-from meetingbots.zoom.resources import User
 
-# As in the CRD: what Zoom or someone's edit made longer is cut.
+# The limits of the CRD: longer values, from Zoom or from someone's edit, are cut.
 _ID_LIMIT: Final = 128
 _EMAIL_LIMIT: Final = 320
 _SCOPE_LIMIT: Final = 256
-_MOST_SCOPES: Final = 512
+_MAX_SCOPES: Final = 512
 _NO_KSTATUS: Final = frozenset({CredentialReason.SUSPENDED})
 
 
 @dataclass(frozen=True)
 class GrantRejected:
-    """The condition GrantRejected: a changed grant was not taken, and what worked before goes on."""
+    """The content of the condition GrantRejected: Zoom rejected a changed grant, and the earlier tokens stay in use."""
 
     reason: CredentialReason
     message: str
 
 
-def status_of(
-    facts: CredentialFacts, *, verdict: Verdict, next_refresh: datetime | None, user: User | None
-) -> CredentialStatus:
-    """The part of the status that this operator's token work owns. `user` is who Zoom just said it is, if it did."""
-    ended = facts.taken_back is not None
-    # What a consent that was taken back left is about to be removed, and is not told any more.
-    state, old = TokenState() if ended else facts.state, facts.credential.status
+def status_of(facts: CredentialFacts, *, next_refresh: datetime | None) -> CredentialStatus:
+    """Return the fields of the status that the token renewal owns."""
+    readiness = ready(facts)
+    link = _link(facts, readiness)
+    ended = facts.revoked is not None
+    # The content of a revoked consent is about to be deleted and is no longer shown.
+    state, old, user = TokenState() if ended else facts.state, facts.credential.status, facts.user
     tokens, report = state.tokens, scope_report(facts.credential, state.tokens)
     known = old.user_id == state.user_id
     same = user is not None and user.id == state.user_id
     return CredentialStatus(
         observed_generation=facts.credential.metadata.generation,
-        conditions=list(_conditions(facts, verdict)),
+        conditions=conditions_of(facts, readiness, problem=link.problem),
         user_id=_cut(state.user_id, _ID_LIMIT) if same or known else None,
         account_id=_cut(state.account_id, _ID_LIMIT) if same or known else None,
         email=_cut(user.email, _EMAIL_LIMIT) if same and user else (old.email if known else None),
         pmi=user.pmi if same and user else (old.pmi if known else None),
-        granted_scopes=[scope[:_SCOPE_LIMIT] for scope in report.granted[:_MOST_SCOPES]],
+        granted_scopes=[scope[:_SCOPE_LIMIT] for scope in report.granted[:_MAX_SCOPES]],
         missing_scopes=list(report.missing),
         expires_at=tokens.expires_at if tokens else None,
         last_refresh_time=tokens.last_refresh if tokens else None,
         next_refresh_time=next_refresh,
-        consecutive_failures=max((trouble.failures for trouble in facts.troubles.values()), default=0),
+        consecutive_failures=max((failure.failures for failure in facts.failures.values()), default=0),
         last_error=facts.last_error or old.last_error,
         last_handled_refresh_request=_cut(facts.state.handled_refresh, REQUEST_LIMIT),
+        connect_url=link.url or None,
+        handled_consents=handled_consents(old, facts.concluded),
         ended_grant=(facts.state.fingerprint or old.ended_grant) if ended else None,
     )
 
 
-def grant_rejected(facts: CredentialFacts, verdict: Verdict) -> GrantRejected | None:
-    """Whether a changed grant was refused while there are tokens of an earlier one."""
-    goes_on = " The tokens of the earlier consent go on being used." if verdict.ready else ""
+def grant_rejected(facts: CredentialFacts, readiness: Readiness) -> GrantRejected | None:
+    """Return the condition GrantRejected: a changed grant is not used although there are tokens of an earlier one."""
+    kept = " The tokens of the earlier consent stay in use." if readiness.ready else ""
     if facts.state.tokens is not None and isinstance(facts.grant, GrantUnserved):
-        return GrantRejected(
-            CredentialReason.APP_INVALID, f"The grant is not asked with: {facts.grant.message}{goes_on}"
-        )
+        return GrantRejected(CredentialReason.APP_INVALID, f"The grant is not used: {facts.grant.message}{kept}")
     if facts.state.tokens is None or not isinstance(facts.grant, GrantFound):
         return None
     rejection = facts.grant_refused
     if rejection is not None:
         reason = CredentialReason(rejection.reason)
-        told = f"{rejection.message} {advice(reason, facts)}".strip()
-        return GrantRejected(reason, f"The changed grant was not taken: {told}{goes_on}")
-    trouble = facts.troubles.get(Step.GRANT)
+        cause = f"{rejection.message} {advice(reason, facts)}".strip()
+        return GrantRejected(reason, f"The changed grant was not accepted: {cause}{kept}")
+    failure = facts.failures.get(RequestKind.GRANT)
     pending = facts.changed_grant is not None or facts.state.candidate is not None
-    if trouble is None or not trouble.definite or not pending:
+    if failure is None or not failure.definite or not pending:
         return None
-    told = f"{trouble.message} {advice(trouble.reason, facts)}".strip()
-    return GrantRejected(trouble.reason, f"The changed grant was not taken: {told}{goes_on}")
+    cause = f"{failure.message} {advice(failure.reason, facts)}".strip()
+    return GrantRejected(failure.reason, f"The changed grant was not accepted: {cause}{kept}")
 
 
-def _conditions(facts: CredentialFacts, verdict: Verdict) -> list[Condition]:
-    generation = facts.credential.metadata.generation
-    conditions = [
-        item for item in facts.credential.status.conditions if item.type in OWNERSHIP[StatusManager.TOKENS].conditions
-    ]
-    rejected = grant_rejected(facts, verdict)
-    moving = not verdict.ready and not verdict.stalled and verdict.reason not in _NO_KSTATUS
+def _link(facts: CredentialFacts, readiness: Readiness) -> ShownLink:
+    if not needs_consent(facts, readiness):
+        return ShownLink()
+    accepted = any(outcome.reason == ACCEPTED for outcome in facts.concluded)
+    return shown_link(facts.credential, facts.link, restart=accepted, now=facts.now)
+
+
+def conditions_of(facts: CredentialFacts, readiness: Readiness, *, problem: str = "") -> list[Condition]:
+    """Return the conditions for a readiness; `problem` is appended to the message of Ready."""
+    owned = OWNERSHIP[StatusManager.TOKENS].conditions
+    conditions = [item for item in facts.credential.status.conditions if item.type in owned]
+    rejected = grant_rejected(facts, readiness)
+    moving = not readiness.ready and not readiness.stalled and readiness.reason not in _NO_KSTATUS
+    reason, message = readiness.reason, f"{readiness.message} {problem}".strip()
     wanted = {
-        ConditionType.READY: (verdict.ready, verdict.reason, verdict.message),
-        ConditionType.RECONCILING: (True, verdict.reason, verdict.message) if moving else None,
-        ConditionType.STALLED: (True, verdict.reason, verdict.message) if verdict.stalled else None,
+        ConditionType.READY: (readiness.ready, reason, message),
+        ConditionType.RECONCILING: (True, reason, message) if moving else None,
+        ConditionType.STALLED: (True, reason, message) if readiness.stalled else None,
         ConditionType.GRANT_REJECTED: (True, rejected.reason, rejected.message) if rejected else None,
     }
-    for kind, told in wanted.items():
-        if told is None:
-            conditions = [item for item in conditions if item.type != kind]
+    for type_, content in wanted.items():
+        if content is None:
+            conditions = [item for item in conditions if item.type != type_]
             continue
-        status, reason, message = told
         conditions = set_condition(
             conditions,
-            type=kind,
-            status=status,
-            reason=reason,
-            message=message,
-            generation=generation,
+            type=type_,
+            status=content[0],
+            reason=content[1],
+            message=content[2],
+            generation=facts.credential.metadata.generation,
             now=facts.now,
         )
     return conditions
-
-
-def previous_reason(facts: CredentialFacts) -> str:
-    """The reason of Ready that the object shows now; empty without one."""
-    condition = find(facts.credential.status.conditions, ConditionType.READY)
-    return condition.reason if condition is not None else ""
 
 
 def _cut(text: str, limit: int) -> str | None:

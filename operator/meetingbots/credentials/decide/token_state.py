@@ -24,7 +24,7 @@ _STORED_TO = timedelta(seconds=1)
 _MARK_LENGTH = 16
 
 
-class Slot(StrEnum):
+class TokenSlot(StrEnum):
     """Which of the Secret's tokens: those in use, or those of a new consent that is still being checked."""
 
     CURRENT = "current"
@@ -107,9 +107,9 @@ class TokenState:
     rejected_token: Rejection | None = None
     handled_refresh: str = ""
 
-    def held(self, slot: Slot) -> Tokens | None:
+    def held(self, slot: TokenSlot) -> Tokens | None:
         """The tokens of a slot."""
-        if slot is Slot.CURRENT:
+        if slot is TokenSlot.CURRENT:
             return self.tokens
         return self.candidate.tokens if self.candidate else None
 
@@ -137,7 +137,7 @@ class Unsaved:
     """
 
     tokens: Tokens
-    slot: Slot
+    slot: TokenSlot
     fingerprint: str
     spent: str
     before: TokenState
@@ -175,10 +175,10 @@ def saved(state: TokenState, unsaved: Unsaved) -> TokenState | None:
     kept = before if state == TokenState() else state
     slot = unsaved.slot
     spent_in_use = kept.tokens is not None and kept.tokens.mark == unsaved.spent
-    if slot is Slot.CANDIDATE and kept.candidate is None and spent_in_use:
-        slot = Slot.CURRENT  # another process found out whose the candidate is, and put it to use
+    if slot is TokenSlot.CANDIDATE and kept.candidate is None and spent_in_use:
+        slot = TokenSlot.CURRENT  # another process found out whose the candidate is, and put it to use
     taken = kept.tokens is not None and not spent_in_use
-    if slot is Slot.CANDIDATE:
+    if slot is TokenSlot.CANDIDATE:
         if taken and kept.fingerprint == unsaved.fingerprint:
             return None
         changed = replace(kept, candidate=Candidate(tokens=unsaved.tokens, fingerprint=unsaved.fingerprint))
@@ -234,18 +234,20 @@ def released(state: TokenState, *, claim_id: str, unanswered: bool) -> TokenStat
     return replace(state, claim=None)
 
 
-def refused(state: TokenState, *, slot: Slot | None, rejection: Rejection, handled_refresh: str = "") -> TokenState:
+def refused(
+    state: TokenState, *, slot: TokenSlot | None, rejection: Rejection, handled_refresh: str = ""
+) -> TokenState:
     """The content after Zoom's final no: to the tokens of `slot`, or (None) to a grant that gave none."""
     ended = replace(state, claim=None, handled_refresh=handled_refresh or state.handled_refresh)
-    if slot is Slot.CURRENT:
+    if slot is TokenSlot.CURRENT:
         return replace(ended, rejected_token=rejection)
-    return replace(ended, rejected_grant=rejection, candidate=None if slot is Slot.CANDIDATE else state.candidate)
+    return replace(ended, rejected_grant=rejection, candidate=None if slot is TokenSlot.CANDIDATE else state.candidate)
 
 
-def identified(state: TokenState, *, slot: Slot, user_id: str, account_id: str) -> TokenState:
+def identified(state: TokenState, *, slot: TokenSlot, user_id: str, account_id: str) -> TokenState:
     """The content once it is known whose tokens they are: pinned if they are the first, and a candidate in use."""
     pinned = replace(state, user_id=user_id, account_id=account_id)
-    if slot is Slot.CURRENT or state.candidate is None:
+    if slot is TokenSlot.CURRENT or state.candidate is None:
         return pinned
     return replace(
         pinned,

@@ -1,13 +1,11 @@
-"""The Secret in which the receiver hands an authorization code to the operator: written by the one, read by the other.
+"""Encodes and decodes consent Secrets, in which the receiver passes authorization codes to the operator.
 
-Its name follows from the state of the request, so that a state can be used once only. It belongs to the credential and
-goes with it; the operator deletes it as soon as the code was used.
+The name derives from the OAuth state, so that a state can be used only once. The credential owns the Secret; the
+operator deletes it when the consent is concluded.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Mapping
@@ -17,6 +15,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from meetingbots.credentials.manifests.token_secret import credential_label
+from meetingbots.kube.secret_codec import decode_text, encode_data
 from meetingbots.models import names
 from meetingbots.models.credential import ZoomCredential
 
@@ -26,7 +25,7 @@ _NAME: Final = re.compile(rf"{_PREFIX}[0-9a-f]{{40}}")
 
 @dataclass(frozen=True, kw_only=True)
 class ConsentSecret:
-    """What is in it. `epoch` is that of the link that led to the consent, `uid` the Secret's own."""
+    """The content. `epoch` is that of the link that led to the consent, `uid` is the Secret's."""
 
     code: SecretStr = field(repr=False)
     code_verifier: SecretStr = field(repr=False)
@@ -36,17 +35,17 @@ class ConsentSecret:
 
 
 def consent_name(state: str) -> str:
-    """The Secret's name for a state: the state itself cannot be told from it."""
+    """Return the Secret's name for an OAuth state; the name does not reveal the state."""
     return f"{_PREFIX}{hashlib.sha256(state.encode()).hexdigest()[:40]}"
 
 
 def is_consent_name(name: str) -> bool:
-    """Whether it is such a name: no other Secret is read or deleted as a consent, whatever a status says."""
+    """Return whether `name` is that of a consent Secret. The operator reads and deletes no other name in a status."""
     return _NAME.fullmatch(name) is not None
 
 
 def new_consent_secret(name: str, content: ConsentSecret, *, credential: ZoomCredential) -> dict[str, Any]:
-    """The whole object, to be created."""
+    """Return the whole object for a create."""
     values = {
         "code": content.code.get_secret_value(),
         "code_verifier": content.code_verifier.get_secret_value(),
@@ -67,12 +66,12 @@ def new_consent_secret(name: str, content: ConsentSecret, *, credential: ZoomCre
             },
             "ownerReferences": [credential.owner_reference().to_dict()],
         },
-        "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
+        "data": encode_data(values),
     }
 
 
 def read_consent_secret(obj: Mapping[str, Any], *, credential: ZoomCredential) -> ConsentSecret | None:
-    """Read the object as the API server sends it; None if it is not a consent for this very credential."""
+    """Decode the object; None if it is not a consent for this credential."""
     metadata = obj["metadata"]
     labels = metadata.get("labels") or {}
     owners = {owner.get("uid") for owner in metadata.get("ownerReferences") or ()}
@@ -82,7 +81,7 @@ def read_consent_secret(obj: Mapping[str, Any], *, credential: ZoomCredential) -
         and labels.get(names.CREDENTIAL_LABEL) == credential_label(credential.name)
         and credential.metadata.uid in owners
     )
-    data = {key: _decoded(value) for key, value in (obj.get("data") or {}).items()}
+    data = {key: decode_text(value) or "" for key, value in (obj.get("data") or {}).items()}
     if not ours or not all(data.get(key) for key in ("code", "code_verifier", "redirect_uri", "epoch")):
         return None
     return ConsentSecret(
@@ -92,10 +91,3 @@ def read_consent_secret(obj: Mapping[str, Any], *, credential: ZoomCredential) -
         epoch=data["epoch"],
         uid=metadata.get("uid", ""),
     )
-
-
-def _decoded(value: str) -> str:
-    try:
-        return base64.b64decode(value, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""

@@ -1,15 +1,13 @@
-"""The Secret in the system namespace from which the receiver knows the Zoom apps: what is in it, written and read.
+"""Encodes and decodes the Secret in the system namespace that describes the Zoom apps to the receiver.
 
-The receiver faces the internet, so it may read no app Secret; the operator projects what it needs into this one object.
-One data key for each app Secret that a credential refers to, ``NAMESPACE.NAME``, with a JSON object: either the app, or
-why it cannot be read, so that the receiver can tell an unknown app from one that is not readable yet. The key
-``link_signing_key`` has the keys that sign connect links.
+The receiver faces the internet, so it reads no app Secret. The operator projects what the receiver needs into this one
+object. Each app Secret that a credential refers to has one data key, ``NAMESPACE.NAME``, with a JSON object: the app,
+or the reason why it cannot be read, so that the receiver can tell an unknown app from one that is not readable yet. The
+key ``link_signing_key`` holds the keys that sign connect links.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,14 +17,15 @@ import orjson
 from pydantic import SecretStr
 
 from meetingbots.credentials.manifests.signing_keys import Keyring, keyring_text, parse_keyring
+from meetingbots.kube.secret_codec import decode_text, encode
 from meetingbots.models import names
 
 LINK_SIGNING_KEY: Final = "link_signing_key"
 CLIENT_ID_LIMIT: Final = 128
 SECRET_LIMIT: Final = 512
-"""Characters of a client id or account id, and of an app's secret: Zoom's are much shorter.
+"""Maximum characters of a client id or account id, and of an app's secret. Zoom's are much shorter.
 
-All apps share one Secret of at most 1 MiB (Kubernetes): without a limit, one tenant could fill it for everybody.
+All apps share one Secret of at most 1 MiB (Kubernetes).
 """
 _LIMITS: Final = {
     "client_id": CLIENT_ID_LIMIT,
@@ -49,7 +48,7 @@ class AppName:
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectedApp:
-    """What the receiver needs of an app. `account_id` is the app owner's account, empty where it is not given."""
+    """What the receiver needs of an app. `account_id` is the account of the app's owner, empty if unknown."""
 
     client_id: str
     webhook_secret_token: SecretStr = field(repr=False)
@@ -59,7 +58,7 @@ class ProjectedApp:
 
 @dataclass(frozen=True, kw_only=True)
 class UnreadableApp:
-    """An app that a credential refers to and that cannot be read (yet). `client_id` where at least that is known."""
+    """An app that a credential refers to and that cannot be read. `client_id` is set if it is known."""
 
     why: str
     client_id: str = ""
@@ -67,7 +66,7 @@ class UnreadableApp:
 
 @dataclass(frozen=True)
 class Projection(Mapping[AppName, ProjectedApp | UnreadableApp]):
-    """All that the receiver knows: the apps by their Secret's namespace and name."""
+    """The content: apps by the namespace and name of their Secret, and the keys for links."""
 
     apps: Mapping[AppName, ProjectedApp | UnreadableApp]
     keyring: Keyring = field(default_factory=Keyring, repr=False)
@@ -83,7 +82,7 @@ class Projection(Mapping[AppName, ProjectedApp | UnreadableApp]):
 
 
 def parse_projection(secret: Mapping[str, Any]) -> Projection:
-    """Read the Secret as the API server sends it; an entry that cannot be read is an `UnreadableApp`."""
+    """Decode the Secret; a malformed entry becomes an `UnreadableApp`."""
     data = secret.get("data") or {}
     apps: dict[AppName, ProjectedApp | UnreadableApp] = {}
     for key, encoded in data.items():
@@ -95,12 +94,12 @@ def parse_projection(secret: Mapping[str, Any]) -> Projection:
 
 
 def keyring_value(keyring: Keyring) -> str:
-    """The data value under ``link_signing_key``, base64."""
-    return base64.b64encode(keyring_text(keyring).encode()).decode()
+    """Return the data value for ``link_signing_key``."""
+    return encode(keyring_text(keyring))
 
 
 def entry_key(name: AppName) -> str:
-    """The data key of an app: ``NAMESPACE.NAME``, shortened by a hash where that is longer than a key may be."""
+    """Return the data key of an app: ``NAMESPACE.NAME``; a key that is too long ends with a hash."""
     plain = f"{name.namespace}.{name.name}"
     if len(plain) <= _KEY_LIMIT:
         return plain
@@ -109,7 +108,7 @@ def entry_key(name: AppName) -> str:
 
 
 def entry_value(name: AppName, app: ProjectedApp | UnreadableApp) -> str:
-    """The data value of an app, base64 of JSON; the same app is always the same text."""
+    """Return the data value of an app; equal apps give equal values."""
     if isinstance(app, ProjectedApp):
         previous = app.previous_webhook_secret_token
         fields = {
@@ -123,11 +122,11 @@ def entry_value(name: AppName, app: ProjectedApp | UnreadableApp) -> str:
     if entry_key(name) != f"{name.namespace}.{name.name}":
         fields["name"] = name.name
     kept = {key: value for key, value in fields.items() if value}
-    return base64.b64encode(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).decode()
+    return encode(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS))
 
 
 def app_of(name: AppName, secret: Mapping[str, Any] | None) -> ProjectedApp | UnreadableApp:
-    """What to project of an app Secret as the API server sends it (None: it does not exist). Blanks are cut."""
+    """Return the projection of an app Secret (None: it does not exist), without surrounding blanks."""
     if secret is None:
         return UnreadableApp(why=f"Secret {name.name} does not exist.")
     data = {key: _text(value) for key, value in (secret.get("data") or {}).items() if key in _LIMITS}
@@ -148,7 +147,7 @@ def app_of(name: AppName, secret: Mapping[str, Any] | None) -> ProjectedApp | Un
 
 
 def too_long(name: str, secret: Mapping[str, Any]) -> str:
-    """Which value of an app Secret called `name` is longer than one of Zoom's can be; empty if none is."""
+    """Return a message about a value that is longer than any of Zoom's; empty if all are acceptable."""
     data = secret.get("data") or {}
     for key, limit in _LIMITS.items():
         if len(_text(data.get(key, ""))) > limit:
@@ -157,7 +156,7 @@ def too_long(name: str, secret: Mapping[str, Any]) -> str:
 
 
 def new_projection_secret(*, namespace: str, data: Mapping[str, str]) -> dict[str, Any]:
-    """The whole object, to be created."""
+    """Return the whole object for a create."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -194,7 +193,4 @@ def _object(encoded: object) -> Mapping[str, Any]:
 
 
 def _text(encoded: object) -> str:
-    try:
-        return base64.b64decode(str(encoded), validate=True).decode().strip()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
+    return (decode_text(encoded) or "").strip()

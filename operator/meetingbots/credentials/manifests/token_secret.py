@@ -1,27 +1,27 @@
-"""The token Secret as a Kubernetes object: reading its content, writing it back, and telling ours from someone else's.
+"""Encodes and decodes the token Secret, and tells the operator's Secret from someone else's.
 
-Keys are those that people and Pods use: access_token, refresh_token, expires_at (RFC 3339), token_type, scope, api_url.
-A candidate (tokens of a changed grant that are being checked) is in one more key for as long as the check lasts. All
-else is in annotations, none of them secret.
+The data keys are those that people and Pods use: access_token, refresh_token, expires_at (RFC 3339), token_type, scope,
+api_url. One more key holds a candidate (tokens of a changed grant that are being checked) while there is one.
+Everything else is in annotations, and none of that is secret.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
 from pydantic import SecretStr
 
+from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret, wanted_owners
 from meetingbots.credentials.decide.token_state import Candidate, Claim, Rejection, Tokens, TokenState
+from meetingbots.kube.secret_codec import decode_text, encode_data
 from meetingbots.models import names
 from meetingbots.models.base import format_time
-from meetingbots.models.credential import CredentialReason, TokenDeletionPolicy, ZoomCredential
+from meetingbots.models.credential import CredentialReason, ZoomCredential
+from meetingbots.models.metadata import OwnerReference
 from meetingbots.zoom.timestamps import iso_moment
 
 Object = dict[str, Any]
@@ -34,48 +34,28 @@ _REJECTED_TOKEN: Final = f"{names.GROUP}/rejected-token"
 _HANDLED_REFRESH: Final = f"{names.GROUP}/handled-refresh-request"
 
 
-@dataclass(frozen=True, kw_only=True)
-class TokenSecret:
-    """A token Secret that is ours. `owners` are its ownerReferences."""
-
-    name: str
-    namespace: str
-    uid: str
-    resource_version: str
-    state: TokenState
-    owners: tuple[Object, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SecretConflict:
-    """The Secret of that name is not ours to write; `message` says why and what to do."""
-
-    message: str
-    uid: str = ""
-
-
 def read_token_secret(obj: Mapping[str, Any], *, credential: ZoomCredential) -> TokenSecret | SecretConflict:
-    """Read the object that has the token Secret's name.
+    """Decode the object that has the token Secret's name.
 
-    Ours is what has our labels with the credential's name; under what uid the credential was created does not matter,
-    for a consent outlives its object.
+    The operator's Secret has its labels with the credential's name. The credential's uid does not matter, because a
+    consent outlives its object.
     """
     metadata = obj["metadata"]
     name, uid, labels = metadata["name"], metadata.get("uid", ""), metadata.get("labels") or {}
     if labels.get(names.MANAGED_BY_LABEL) != names.MANAGED_BY or not labels.get(names.CREDENTIAL_LABEL):
         return SecretConflict(
             uid=uid,
-            message=f"Secret {name} exists and is not the operator's, so it is left alone: rename or delete it, or set "
+            message=f"Secret {name} exists and does not belong to the operator: rename or delete it, or set "
             "spec.tokenSecretName to another name.",
         )
     if labels[names.CREDENTIAL_LABEL] != credential_label(credential.name):
         return SecretConflict(
             uid=uid,
-            message=f"Secret {name} keeps another ZoomCredential's tokens: set spec.tokenSecretName to another name.",
+            message=f"Secret {name} holds another ZoomCredential's tokens: set spec.tokenSecretName to another name.",
         )
     if obj.get("immutable"):
         return SecretConflict(
-            uid=uid, message=f"Secret {name} was made immutable, so that no new token can be stored: delete it."
+            uid=uid, message=f"Secret {name} is immutable, so that no new token can be stored: delete it."
         )
     return TokenSecret(
         name=name,
@@ -83,13 +63,13 @@ def read_token_secret(obj: Mapping[str, Any], *, credential: ZoomCredential) -> 
         uid=uid,
         resource_version=metadata.get("resourceVersion", ""),
         state=read_state(obj),
-        owners=tuple(metadata.get("ownerReferences") or ()),
+        owners=read_owners(obj),
     )
 
 
 def read_state(obj: Mapping[str, Any]) -> TokenState:
-    """Read the content, whoever wrote it; what cannot be read counts as absent."""
-    data = {key: _decoded(value) for key, value in (obj.get("data") or {}).items()}
+    """Decode the content; malformed parts count as absent."""
+    data = {key: decode_text(value) or "" for key, value in (obj.get("data") or {}).items()}
     notes: Mapping[str, str] = obj["metadata"].get("annotations") or {}
     times = {
         "last_refresh": notes.get(names.LAST_REFRESH_TIME_ANNOTATION, ""),
@@ -112,8 +92,15 @@ def read_state(obj: Mapping[str, Any]) -> TokenState:
     )
 
 
-def content_patch(state: TokenState, *, credential: ZoomCredential, owners: tuple[Object, ...]) -> Object:
-    """A merge patch that makes a Secret have this content, whatever it had; foreign keys and labels stay."""
+def read_owners(obj: Mapping[str, Any]) -> tuple[OwnerReference, ...]:
+    """Decode the ownerReferences."""
+    return tuple(OwnerReference.model_validate(one) for one in obj["metadata"].get("ownerReferences") or ())
+
+
+def content_patch(state: TokenState, *, credential: ZoomCredential, owners: tuple[OwnerReference, ...]) -> Object:
+    """Return a merge patch that gives a Secret this content; foreign keys and labels stay."""
+    data = _data(state)
+    present = encode_data({key: value for key, value in data.items() if value is not None})
     return {
         "metadata": {
             "labels": {
@@ -121,33 +108,21 @@ def content_patch(state: TokenState, *, credential: ZoomCredential, owners: tupl
                 names.CREDENTIAL_LABEL: credential_label(credential.name),
             },
             "annotations": _annotations(state),
-            "ownerReferences": list(wanted_owners(credential, owners=owners)) or None,
+            "ownerReferences": [one.to_dict() for one in wanted_owners(credential, owners=owners)] or None,
         },
-        "data": {key: None if value is None else _encoded(value) for key, value in _data(state).items()},
+        "data": {key: present.get(key) for key in data},
     }
 
 
 def new_secret(state: TokenState, *, credential: ZoomCredential) -> Object:
-    """The whole object, to be created."""
+    """Return the whole object for a create."""
     body = _without_nulls(content_patch(state, credential=credential, owners=()))
     body["metadata"] |= {"name": credential.token_secret_name, "namespace": credential.namespace}
     return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", **body}
 
 
-def wanted_owners(credential: ZoomCredential, *, owners: tuple[Object, ...]) -> tuple[Object, ...]:
-    """The ownerReferences: other people's as they are, and the credential itself under policy Delete only.
-
-    Under Retain there is none, for a consent must survive its object; nor one of an earlier uid, which would have the
-    Secret collected.
-    """
-    others = tuple(owner for owner in owners if owner.get("kind") != credential.KIND)
-    if credential.spec.token_deletion_policy is TokenDeletionPolicy.RETAIN:
-        return others
-    return (*others, credential.owner_reference().to_dict())
-
-
 def credential_label(name: str) -> str:
-    """A credential's name as a label's value: shortened where it is longer than a label may be."""
+    """Return a credential's name as a label value; a name that is too long ends with a hash."""
     return name if len(name) <= _LABEL_LIMIT else f"{name[:46].rstrip('-.')}-{_short_hash(name)}"
 
 
@@ -275,17 +250,6 @@ def _json(text: str) -> Mapping[str, Any]:
 
 def _time(moment: datetime | None) -> str:
     return format_time(moment) if moment is not None else ""
-
-
-def _encoded(value: str) -> str:
-    return base64.b64encode(value.encode()).decode()
-
-
-def _decoded(value: str) -> str:
-    try:
-        return base64.b64decode(value, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
 
 
 def _without_nulls(value: Any) -> Any:

@@ -1,13 +1,16 @@
-"""Gathering the facts about one credential: three Secrets read by name, and what the process remembers."""
+"""Gathers the facts about a credential: three Secrets read by name, and the process's memory. Writes nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import Final, Protocol
 
 from pydantic import SecretStr
 
+from meetingbots.credentials.decide.consents import handled_consents
 from meetingbots.credentials.decide.facts import (
     Absent,
     AppFound,
@@ -16,63 +19,96 @@ from meetingbots.credentials.decide.facts import (
     GrantAwaited,
     GrantFound,
     GrantUnserved,
-    Step,
+    RequestKind,
 )
-from meetingbots.credentials.decide.retry import MENDABLE_SECONDS, backoff
+from meetingbots.credentials.decide.link import LinkFacts
+from meetingbots.credentials.decide.retry import FIXABLE_SECONDS, ZOOM_BACKOFF
+from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret
 from meetingbots.credentials.manifests.receiver_secret import too_long
-from meetingbots.credentials.manifests.token_secret import SecretConflict, TokenSecret, read_token_secret
-from meetingbots.credentials.reconcile.grants import Grant, read_grant
+from meetingbots.credentials.manifests.token_secret import read_token_secret
+from meetingbots.credentials.reconcile.grants import GrantExchange, read_grant
+from meetingbots.credentials.reconcile.link_keys import LinkKeys
 from meetingbots.credentials.reconcile.memory import CredentialMemories, CredentialMemory
 from meetingbots.credentials.reconcile.token_url_grant import TokenURLs
-from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.kube.secret_values import SecretValueError, value_of
 from meetingbots.models.credential import CredentialError, CredentialReason, ZoomCredential
 from meetingbots.runtime.app_owners import AppOwners
-from meetingbots.runtime.context import OperatorContext
-from meetingbots.runtime.object_cache import Key
+from meetingbots.runtime.object_cache import Key, ObjectCache
 from meetingbots.zoom.oauth import AppCredentials
 
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessClock:
+    """The process's clocks: `utc` for times that others see, `monotonic` (seconds) for durations."""
+
+    utc: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+class TokenDemand(Protocol):
+    """Knows which credentials need another access token."""
+
+    def refused(self, key: Key) -> str:
+        """Return the mark of the token that Zoom rejected last; empty without one."""
+
+    def wanted(self, key: Key) -> bool:
+        """Return whether someone waits for a token."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactSources:
+    """What facts are read from."""
+
+    kube: Kube
+    credentials: ObjectCache
+    demand: TokenDemand
+    token_urls: TokenURLs
+    app_owners: AppOwners
+    link_keys: LinkKeys
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """The facts, and what is needed to act on them. `item` is the credential as the API server sends it."""
+    """The facts, and what actions need besides them. `item` is the credential as the API server sends it."""
 
     key: Key
     item: Object
     facts: CredentialFacts
     app: AppCredentials | None
-    grant: Grant | None
+    grant: GrantExchange | None
 
 
 class CredentialGatherer:
-    """Reads what is so."""
+    """Gathers facts. `instance` names this process in claims."""
 
-    def __init__(self, *, services: OperatorContext, access_tokens: AccessTokens, memory: CredentialMemories) -> None:
-        self._services = services
-        self._access_tokens = access_tokens
-        self._memory = memory
-        self._token_urls = TokenURLs.allowed_by(services.settings, client=services.outside)
+    def __init__(
+        self, *, sources: FactSources, memories: CredentialMemories, clock: ProcessClock, instance: str
+    ) -> None:
+        self._sources = sources
+        self._memories = memories
+        self._clock = clock
+        self._instance = instance
 
     async def gather(self, key: Key, *, item: Object, credential: ZoomCredential) -> Gathered:
-        """Everything, freshly read. Raises `KubeError`."""
-        kube = self._services.kube
-        app = await read_app(kube, credential=credential, accounts=self._services.app_accounts)
-        grant = await read_grant(kube, credential=credential, token_urls=self._token_urls)
+        """Read everything. Raises `KubeError`."""
+        kube = self._sources.kube
+        credential = _with_outcomes(credential, self._memories.of(key))
+        app = await read_app(kube, credential=credential, accounts=self._sources.app_owners)
+        grant = await read_grant(kube, credential=credential, token_urls=self._sources.token_urls)
         secret = await read_secret(kube, credential=credential)
         facts = CredentialFacts(
             credential=credential,
             app=app if isinstance(app, Absent) else AppFound(client_id=app.client_id),
-            grant=grant
-            if isinstance(grant, (Absent, GrantAwaited, GrantUnserved))
-            else GrantFound(fingerprint=grant.fingerprint, renewable=grant.renewable, attempt=grant.attempt),
+            grant=_grant_facts(grant),
             secret=None,
-            now=self._services.clock(),
-            instance=self._services.instance,
+            now=self._clock.utc(),
+            instance=self._instance,
+            link=await self._link(credential),
         )
         gathered = Gathered(
             key=key,
@@ -83,39 +119,44 @@ class CredentialGatherer:
         )
         return self._with(gathered, secret)
 
-    async def again(self, gathered: Gathered) -> Gathered:
-        """The same after something was done: only the token Secret is read anew. Raises `KubeError`."""
-        secret = await read_secret(self._services.kube, credential=gathered.facts.credential)
+    async def refresh(self, gathered: Gathered) -> Gathered:
+        """Return the facts after an action: the token Secret and the memory are read anew. Raises `KubeError`."""
+        secret = await read_secret(self._sources.kube, credential=gathered.facts.credential)
         return self._with(gathered, secret)
 
+    async def _link(self, credential: ZoomCredential) -> LinkFacts:
+        if credential.spec.grant.connect is None:
+            return LinkFacts()
+        return await self._sources.link_keys.facts()
+
     def _with(self, gathered: Gathered, secret: TokenSecret | SecretConflict | None) -> Gathered:
-        now = self._services.clock()
-        memory = self._memory.of(gathered.key)
+        memory = self._memories.of(gathered.key)
         claim = secret.state.claim if isinstance(secret, TokenSecret) else None
-        facts = replace(gathered.facts, secret=secret, now=now)
+        facts = replace(gathered.facts, secret=secret, now=self._clock.utc())
         _recall(memory, facts)
         facts = replace(
             facts,
-            claim_seen=memory.see_claim(claim, now=now),
+            concluded=memory.concluded,
+            claim_age=memory.see_claim(claim, monotonic=self._clock.monotonic()),
             unsaved=memory.unsaved,
             unsaved_problem=memory.unsaved_problem,
             unsaved_retry_at=memory.unsaved_retry_at,
-            troubles=MappingProxyType(dict(memory.troubles)),
+            failures=MappingProxyType(dict(memory.failures)),
             last_error=memory.last_error,
-            refused_token=self._access_tokens.refused(gathered.key),
-            wanted=self._access_tokens.wanted(gathered.key),
+            refused_token=self._sources.demand.refused(gathered.key),
+            wanted=self._sources.demand.wanted(gathered.key),
             tried_request=memory.tried_request,
-            identified_user=memory.user.id if memory.user else "",
+            user=memory.user,
             older_twin=self._older_twin(facts),
         )
         return replace(gathered, facts=facts)
 
     def _older_twin(self, facts: CredentialFacts) -> str:
-        """The name of an older credential here with the same app and Zoom user; empty without one."""
+        """Return the name of an older credential here with the same app and Zoom user; empty without one."""
         state, credential = facts.state, facts.credential
         if not state.user_id or not state.account_id:
             return ""
-        cache = self._services.caches.credentials
+        cache = self._sources.credentials
         items = (cache.get(key) for key in cache.indexed(state.account_id) if key.namespace == credential.namespace)
         older = (
             _age(item)
@@ -130,26 +171,40 @@ class CredentialGatherer:
         return first[1] if first is not None and own is not None and first < _age(own) else ""
 
 
+def _grant_facts(
+    grant: GrantExchange | GrantAwaited | GrantUnserved | Absent,
+) -> GrantFound | GrantAwaited | GrantUnserved | Absent:
+    if isinstance(grant, (Absent, GrantAwaited, GrantUnserved)):
+        return grant
+    return GrantFound(fingerprint=grant.fingerprint, renewable=grant.renewable, attempt=grant.attempt)
+
+
+def _with_outcomes(credential: ZoomCredential, memory: CredentialMemory) -> ZoomCredential:
+    """Return the credential with the outcomes of consents that its status does not show yet."""
+    if not memory.concluded:
+        return credential
+    outcomes = handled_consents(credential.status, memory.concluded)
+    status = credential.status.model_copy(update={"handled_consents": outcomes})
+    return credential.model_copy(update={"status": status})
+
+
 def _age(item: Object) -> tuple[str, str]:
     metadata = item["metadata"]
     return (metadata.get("creationTimestamp", ""), metadata["name"])
 
 
-async def read_app(
-    kube: Kube, *, credential: ZoomCredential, accounts: AppOwners | None = None
-) -> AppCredentials | Absent:
-    """The app's id and secret, or what is missing; whose app it is goes into `accounts`. Raises `KubeError`."""
+async def read_app(kube: Kube, *, credential: ZoomCredential, accounts: AppOwners) -> AppCredentials | Absent:
+    """Return the app's id and secret, or what is missing; note the owner's account. Raises `KubeError`."""
     name = credential.spec.app_secret_ref.name
     try:
         secret = await kube.get(SECRETS, namespace=credential.namespace, name=name)
-        long = too_long(name, secret)
-        if long:
-            return Absent(message=f"The app cannot be used: {long}", unfit=True)
-        if accounts is not None:
-            accounts.note(secret)
+        problem = too_long(name, secret)
+        if problem:
+            return Absent(message=f"The app cannot be used: {problem}", unfit=True)
+        accounts.note(secret)
         client_id = value_of(secret, key="client_id").get_secret_value()
         if credential.spec.grant.access_token_url is not None:
-            return AppCredentials(client_id=client_id, client_secret=SecretStr(""))  # the customer has it, not we
+            return AppCredentials(client_id=client_id, client_secret=SecretStr(""))  # only the customer has it
         return AppCredentials(client_id=client_id, client_secret=value_of(secret, key="client_secret"))
     except NotFoundError:
         return Absent(message=f"The app's Secret {name} does not exist.")
@@ -158,7 +213,7 @@ async def read_app(
 
 
 async def read_secret(kube: Kube, *, credential: ZoomCredential) -> TokenSecret | SecretConflict | None:
-    """The token Secret as it is now; None without one. Raises `KubeError`."""
+    """Return the token Secret; None without one. Raises `KubeError`."""
     try:
         item = await kube.get(SECRETS, namespace=credential.namespace, name=credential.token_secret_name)
     except NotFoundError:
@@ -167,52 +222,53 @@ async def read_secret(kube: Kube, *, credential: ZoomCredential) -> TokenSecret 
 
 
 def _recall(memory: CredentialMemory, facts: CredentialFacts) -> None:
-    """Take over from the status what another process, or this one before its start, was told by Zoom.
+    """Take over failures that another process, or this one before its start, wrote to the status.
 
-    So a restart does not hammer Zoom, and two processes do not contradict each other in the status. What was mended
-    meanwhile is forgotten.
+    So a restart does not flood Zoom, and two processes do not contradict each other in the status. Failures that a
+    later success has ended are dropped.
     """
     status = facts.credential.status
     error = status.last_error
     known = memory.last_error.time if memory.last_error else None
-    ours = (known or _LONG_AGO, max((trouble.failures for trouble in memory.troubles.values()), default=0))
-    if error is not None and error.time is not None and (error.time, status.consecutive_failures) > ours:
+    ours = (known or _LONG_AGO, max((failure.failures for failure in memory.failures.values()), default=0))
+    time = error.time if error is not None and error.time != memory.ended_error else None
+    if error is not None and time is not None and (time, status.consecutive_failures) > ours:
         memory.last_error = error
-        memory.troubles = _recalled(error, facts) if status.consecutive_failures else {}
+        memory.failures = _recalled(error, facts) if status.consecutive_failures else {}
     tokens = facts.state.tokens
-    renewed = tokens.last_refresh if tokens and tokens.last_refresh else _LONG_AGO
-    for step in (Step.GRANT, Step.TOKENS):
-        trouble = memory.troubles.get(step)
-        if trouble is not None and trouble.time.replace(microsecond=0) < renewed:
-            del memory.troubles[step]
+    refreshed = tokens.last_refresh if tokens and tokens.last_refresh else _LONG_AGO
+    for kind in (RequestKind.GRANT, RequestKind.TOKENS):
+        failure = memory.failures.get(kind)
+        if failure is not None and failure.time.replace(microsecond=0) < refreshed:
+            del memory.failures[kind]
     if facts.state.user_id and status.user_id == facts.state.user_id:
-        memory.troubles.pop(Step.IDENTITY, None)
+        memory.failures.pop(RequestKind.IDENTITY, None)
 
 
-def _recalled(error: CredentialError, facts: CredentialFacts) -> dict[Step, Failure]:
+def _recalled(error: CredentialError, facts: CredentialFacts) -> dict[RequestKind, Failure]:
     try:
         reason = CredentialReason(error.reason)
     except ValueError:
         return {}
     status, time = facts.credential.status, error.time or facts.now
     definite = reason is not CredentialReason.ZOOM_UNAVAILABLE
-    step = _step(facts)
-    wait = timedelta(seconds=MENDABLE_SECONDS) if definite else backoff(status.consecutive_failures)
-    planned = None if definite or step is Step.IDENTITY else status.next_refresh_time
-    trouble = Failure(
+    kind = _kind(facts)
+    wait = FIXABLE_SECONDS if definite else ZOOM_BACKOFF.delay(status.consecutive_failures)
+    planned = None if definite or kind is RequestKind.IDENTITY else status.next_refresh_time
+    failure = Failure(
         reason=reason,
         definite=definite,
         code=error.code,
         message=error.message,
         time=time,
         failures=status.consecutive_failures,
-        retry_at=planned or time + wait,
+        retry_at=planned or time + timedelta(seconds=wait),
     )
-    return {step: trouble}
+    return {kind: failure}
 
 
-def _step(facts: CredentialFacts) -> Step:
-    """What the trouble that the status tells of was about, as far as the token Secret lets one see it."""
+def _kind(facts: CredentialFacts) -> RequestKind:
+    """Return which request the failure in the status was about, as far as the token Secret shows."""
     if facts.state.tokens is None or facts.changed_grant:
-        return Step.GRANT
-    return Step.TOKENS if facts.state.user_id else Step.IDENTITY
+        return RequestKind.GRANT
+    return RequestKind.TOKENS if facts.state.user_id else RequestKind.IDENTITY

@@ -1,6 +1,6 @@
-"""The ways to a consent, one small class each: what names it (its fingerprint), and asking Zoom with it.
+"""The exchange of each kind of grant for tokens: its fingerprint, and the request to Zoom.
 
-A grant knows nothing of the token Secret: when it is asked, and what becomes of the answer, is `rotation`'s.
+An exchange knows nothing of the token Secret. `rotation` decides when it takes place and stores the answer.
 """
 
 from __future__ import annotations
@@ -24,83 +24,79 @@ from meetingbots.models.credential import AuthorizationCodeGrant, GrantKind, Zoo
 from meetingbots.zoom.oauth import AppCredentials, OAuthClient, TokenSet
 
 
-class Grant(Protocol):
-    """A grant that Zoom can be asked with.
-
-    `fingerprint` is the same as long as the consent is the same and tells nothing secret; `attempt` names, besides, the
-    way in which it is asked. `renewable` grants may be asked with as often as one likes, the others once.
-    """
+class GrantExchange(Protocol):
+    """A grant that can be exchanged for tokens: any number of times if it is `renewable`, else once."""
 
     @property
     def fingerprint(self) -> str:
-        """Names this consent."""
+        """Return a name of this consent that is not secret."""
 
     @property
     def renewable(self) -> bool:
-        """Whether asking again gives tokens again."""
+        """Return whether another exchange gives tokens again."""
 
     @property
     def attempt(self) -> str:
-        """Names this way of asking with it."""
+        """Return a name of the exchange's parameters, where people can get them wrong."""
 
     @property
     def any_user(self) -> bool:
-        """Whether each answer may be another user's, so that it must be asked whose it is."""
+        """Return whether each answer may belong to another user, so that the user must be checked."""
 
     async def redeem(self, *, oauth: OAuthClient, app: AppCredentials, now: datetime) -> TokenSet:
-        """Ask Zoom; one request. Raises `ZoomError`."""
+        """Send one request to Zoom. Raises `ZoomError`."""
 
 
-class _OneWay:
-    """A grant with nothing besides that people could give wrongly, and that is one user's."""
+class _SingleUser:
+    """A grant of one user, without parameters that people can get wrong."""
 
     any_user = False
 
     @property
     def attempt(self) -> str:
-        """There is one way only."""
+        """Return nothing: there are no such parameters."""
         return ""
 
 
 @dataclass(frozen=True)
-class RefreshTokenGrant(_OneWay):
-    """A refresh token that the author has: spent by the first asking."""
+class RefreshTokenExchange(_SingleUser):
+    """A refresh token of the author's: the first exchange spends it."""
 
     token: SecretStr = field(repr=False)
     renewable: bool = False
 
     @property
     def fingerprint(self) -> str:
-        """By the token's value: another value is another consent."""
+        """Return the mark of the token: another token is another consent."""
         return _fingerprint(GrantKind.REFRESH_TOKEN, self.token.get_secret_value())
 
     async def redeem(self, *, oauth: OAuthClient, app: AppCredentials, now: datetime) -> TokenSet:
-        """Refresh it for the first time."""
+        """Refresh the token for the first time."""
         got = await oauth.refresh(app, refresh_token=self.token, now=now)
-        # Without a new one the old one stays (RFC 6749, section 6).
+        # Without a new refresh token the old one stays valid (RFC 6749, section 6).
         return got if got.refresh_token is not None else replace(got, refresh_token=self.token)
 
 
 @dataclass(frozen=True)
-class ServerToServerGrant(_OneWay):
-    """A server-to-server app of an account: Zoom gives tokens whenever it is asked."""
+class ServerToServerExchange(_SingleUser):
+    """A server-to-server app of an account: Zoom issues tokens on every request."""
 
     account_id: str
     renewable: bool = True
 
     @property
     def fingerprint(self) -> str:
-        """By the account: another account is another consent."""
+        """Return the mark of the account: another account is another consent."""
         return _fingerprint(GrantKind.SERVER_TO_SERVER, self.account_id)
 
     async def redeem(self, *, oauth: OAuthClient, app: AppCredentials, now: datetime) -> TokenSet:
-        """Ask for the account's token."""
+        """Request the account's token."""
         return await oauth.account_token(app, account_id=self.account_id, now=now)
 
 
 @dataclass(frozen=True)
-class CodeGrant:
-    """An authorization code from Zoom's consent page, wherever it was put: spent by the first asking."""
+class CodeExchange:
+    """An authorization code from Zoom's consent page: the first exchange spends it."""
 
     code: SecretStr = field(repr=False)
     redirect_uri: str
@@ -119,13 +115,13 @@ class CodeGrant:
 
 async def read_grant(
     kube: Kube, *, credential: ZoomCredential, token_urls: TokenURLs
-) -> Grant | GrantAwaited | GrantUnserved | Absent:
-    """The credential's grant with what its Secret holds. Raises `KubeError`."""
+) -> GrantExchange | GrantAwaited | GrantUnserved | Absent:
+    """Return the exchange of the credential's grant, or why there is none. Raises `KubeError`."""
     grant = credential.spec.grant
     if grant.connect is not None:
         return await _connect_grant(kube, credential=credential)
     if grant.server_to_server is not None:
-        return ServerToServerGrant(account_id=grant.server_to_server.account_id.strip())
+        return ServerToServerExchange(account_id=grant.server_to_server.account_id.strip())
     if grant.access_token_url is not None:
         return await token_urls.grant(kube, credential=credential, wanted=grant.access_token_url)
     try:
@@ -134,30 +130,30 @@ async def read_grant(
         if grant.refresh_token is not None:
             reference = grant.refresh_token.secret_key_ref
             token = await secret_value(kube, namespace=credential.namespace, name=reference.name, key=reference.key)
-            return RefreshTokenGrant(token=token)
+            return RefreshTokenExchange(token=token)
     except SecretValueError as error:
         return Absent(message=f"The grant cannot be read: {error}")
-    return GrantUnserved(message=f"The grant {grant.kind} is not served by this version of the operator.")
+    return GrantUnserved(message=f"This version of the operator does not support the grant {grant.kind}.")
 
 
-async def _code_grant(kube: Kube, *, namespace: str, wanted: AuthorizationCodeGrant) -> CodeGrant:
-    """The code that the author put into a Secret. Raises `SecretValueError` and `KubeError`."""
+async def _code_grant(kube: Kube, *, namespace: str, wanted: AuthorizationCodeGrant) -> CodeExchange:
+    """Return the exchange of the code in the author's Secret. Raises `SecretValueError` and `KubeError`."""
     reference = wanted.secret_key_ref
     secret = await read_secret(kube, namespace=namespace, name=reference.name)
     code, redirect_uri = value_of(secret, key=reference.key), wanted.redirect_uri.strip()
     fingerprint = _fingerprint(GrantKind.AUTHORIZATION_CODE, code.get_secret_value())
-    return CodeGrant(
+    return CodeExchange(
         code=code,
         redirect_uri=redirect_uri,
         code_verifier=value_of(secret, key=wanted.code_verifier_key) if wanted.code_verifier_key else None,
         fingerprint=fingerprint,
-        # With another redirect URI it is another question about the same code.
+        # Another redirect URI is another attempt with the same code.
         attempt=f"{fingerprint}/{mark_of(SecretStr(redirect_uri))}",
     )
 
 
-async def _connect_grant(kube: Kube, *, credential: ZoomCredential) -> CodeGrant | GrantAwaited:
-    """The consent whose turn it is; without one (or one that is of use) it is waited for."""
+async def _connect_grant(kube: Kube, *, credential: ZoomCredential) -> CodeExchange | GrantAwaited:
+    """Return the exchange of the next consent; without a usable one, the operator waits for a consent."""
     last = last_handled(credential.status)
     before = consent_fingerprint(last.secret_name) if last is not None else ""
     pending = pending_consents(credential.status)
@@ -167,7 +163,7 @@ async def _connect_grant(kube: Kube, *, credential: ZoomCredential) -> CodeGrant
     void = why_void(secret, credential=credential)
     if secret is None or void is not None:
         return GrantAwaited(last=before, void=void)
-    return CodeGrant(
+    return CodeExchange(
         code=secret.code,
         redirect_uri=secret.redirect_uri,
         code_verifier=secret.code_verifier,
@@ -176,7 +172,7 @@ async def _connect_grant(kube: Kube, *, credential: ZoomCredential) -> CodeGrant
 
 
 async def read_consent(kube: Kube, *, name: str, credential: ZoomCredential) -> ConsentSecret | None:
-    """A consent's Secret; None if there is none that is one. Raises `KubeError`."""
+    """Return a consent Secret; None if there is none of that name. Raises `KubeError`."""
     if not is_consent_name(name):
         return None
     try:

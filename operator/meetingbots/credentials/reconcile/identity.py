@@ -1,60 +1,84 @@
-"""Whose tokens they are: asked once per consent, after the tokens are stored and before anyone may use them.
+"""Identifies the user of new tokens, once for each consent: after they are stored, before anyone may use them.
 
-The first consent's user is pinned in the token Secret. Tokens of a changed grant take the place of those in use only
-if they are the same user's.
+The first consent's user is pinned in the token Secret. Tokens of a changed grant replace those in use only if they
+belong to the same user.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
-from meetingbots.credentials.decide.facts import Step
-from meetingbots.credentials.decide.retry import error_for_status, trouble_after
-from meetingbots.credentials.decide.token_state import Rejection, Slot, TokenState, identified, refused
-from meetingbots.credentials.reconcile.gather import Gathered
+from pydantic import SecretStr
+
+from meetingbots.credentials.decide.facts import RequestKind
+from meetingbots.credentials.decide.retry import error_for_status, next_failure
+from meetingbots.credentials.decide.token_state import Rejection, TokenSlot, TokenState, identified, refused
+from meetingbots.credentials.reconcile.gather import Gathered, ProcessClock
 from meetingbots.credentials.reconcile.memory import CredentialMemories
 from meetingbots.credentials.reconcile.token_store import TokenStore
-from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.models.credential import ConnectGrant, CredentialReason
-from meetingbots.runtime.context import OperatorContext
+from meetingbots.runtime.object_cache import Key
+from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.errors import Cause, ZoomError
 from meetingbots.zoom.jwt_claims import claimed_account
 from meetingbots.zoom.resources import User
 
 
+class IdentityAPIFactory(Protocol):
+    """Makes REST clients for tokens of unknown users."""
+
+    def __call__(self, api_url: str, *, account: str, asker: Key | None = None) -> ZoomAPI:
+        """Return the client for a token's `api_url`, limited by the rate of `account` as `asker` allows it."""
+
+
+class RefusedTokens(Protocol):
+    """Takes note of access tokens that Zoom rejects."""
+
+    def refuse(self, key: Key, token: SecretStr) -> None:
+        """Do not hand out this token again."""
+
+
 class Identification:
-    """Asks Zoom whose tokens they are and draws the conclusion in the token Secret. Raises `KubeError` only."""
+    """Asks Zoom for the user and records the result in the token Secret. Raises only `KubeError`."""
 
     def __init__(
-        self, *, services: OperatorContext, access_tokens: AccessTokens, memory: CredentialMemories, store: TokenStore
+        self,
+        *,
+        api_factory: IdentityAPIFactory,
+        refused_tokens: RefusedTokens,
+        memories: CredentialMemories,
+        store: TokenStore,
+        clock: ProcessClock,
     ) -> None:
-        self._services = services
-        self._access_tokens = access_tokens
-        self._memory = memory
+        self._api_factory = api_factory
+        self._refused_tokens = refused_tokens
+        self._memories = memories
         self._store = store
+        self._clock = clock
 
-    async def identify(self, gathered: Gathered, *, slot: Slot) -> None:
-        """Ask for the tokens of `slot`."""
+    async def identify(self, gathered: Gathered, *, slot: TokenSlot) -> None:
+        """Identify the user of the tokens in `slot`."""
         tokens = gathered.facts.state.held(slot)
         if tokens is None:
             return
-        memory = self._memory.of(gathered.key)
-        step = Step.IDENTITY if slot is Slot.CURRENT else Step.GRANT
-        # Whose they are is what is asked: those that do not say it themselves share one limit for each app.
+        memory = self._memories.of(gathered.key)
+        kind = RequestKind.IDENTITY if slot is TokenSlot.CURRENT else RequestKind.GRANT
+        # Tokens that do not name their account share one limit for each app.
         account = claimed_account(tokens.access_token) or f"?{gathered.facts.client_id}"
-        api = self._services.zoom_api(tokens.api_url, account=account, asker=gathered.key)
+        api = self._api_factory(tokens.api_url, account=account, asker=gathered.key)
         try:
             user = await api.me(tokens.access_token)
         except ZoomError as error:
-            if error.kind is Cause.TOKEN_EXPIRED and slot is Slot.CURRENT:
-                self._access_tokens.refuse(gathered.key, tokens.access_token)
-            now = self._services.clock()
-            trouble = trouble_after(error, before=memory.troubles.get(step), now=now)
-            memory.troubles[step] = trouble
-            memory.last_error = error_for_status(error, reason=trouble.reason, before=memory.last_error, now=now)
+            if error.kind is Cause.TOKEN_EXPIRED and slot is TokenSlot.CURRENT:
+                self._refused_tokens.refuse(gathered.key, tokens.access_token)
+            now = self._clock.utc()
+            failure = next_failure(error, before=memory.failures.get(kind), now=now)
+            memory.failures[kind] = failure
+            memory.last_error = error_for_status(error, reason=failure.reason, before=memory.last_error, now=now)
             return
-        memory.troubles.pop(step, None)
+        memory.failures.pop(kind, None)
         memory.user = user
         change = partial(
             _conclude,
@@ -68,31 +92,31 @@ class Identification:
 
 
 def _conclude(
-    state: TokenState, *, slot: Slot, mark: str, user: User, client_id: str, expected: ConnectGrant | None
+    state: TokenState, *, slot: TokenSlot, mark: str, user: User, client_id: str, expected: ConnectGrant | None
 ) -> TokenState:
     held = state.held(slot)
     if held is None or held.mark != mark:
-        return state  # these are other tokens than those that were asked about
-    unexpected = _unexpected(user, expected) if slot is Slot.CANDIDATE and expected is not None else ""
+        return state  # the tokens have been replaced since the request
+    unexpected = _unexpected(user, expected) if slot is TokenSlot.CANDIDATE and expected is not None else ""
     if not unexpected and (not state.user_id or state.user_id == user.id):
         return identified(state, slot=slot, user_id=user.id, account_id=user.account_id)
     candidate = state.candidate.fingerprint if state.candidate else ""
     rejection = Rejection(
-        mark=mark if slot is Slot.CURRENT else candidate,
+        mark=mark if slot is TokenSlot.CURRENT else candidate,
         client_id=client_id,
         reason=CredentialReason.USER_MISMATCH,
         message=unexpected
-        or "The tokens are another Zoom user's than the one who consented first. To consent as another user, "
-        "delete the token Secret or create another ZoomCredential.",
+        or "The tokens belong to another Zoom user than the first consent. To consent as another user, delete the "
+        "token Secret or create another ZoomCredential.",
     )
-    # The claim, if there is one, is about something else.
+    # A claim in progress is unrelated to this result.
     return replace(refused(state, slot=slot, rejection=rejection), claim=state.claim)
 
 
 def _unexpected(user: User, expected: ConnectGrant) -> str:
-    """Why this user is not the one who was expected to consent; empty if it is."""
+    """Return why this user is not the expected one; empty if it is."""
     if expected.expected_email and user.email.strip().casefold() != expected.expected_email.strip().casefold():
-        return "Another Zoom user consented than the one that spec.grant.connect.expectedEmail names."
+        return "The Zoom user who consented is not the one in spec.grant.connect.expectedEmail."
     if expected.expected_account_id and user.account_id != expected.expected_account_id.strip():
-        return "A Zoom user consented whose account is not the one that spec.grant.connect.expectedAccountId names."
+        return "The account of the Zoom user who consented is not the one in spec.grant.connect.expectedAccountId."
     return ""

@@ -1,14 +1,18 @@
-"""The operator's side of the signing keys: they live in the receiver's Secret, are made here, and replaced in time."""
+"""Reads and rotates the keys that sign connect links. They are stored in the receiver's Secret."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from pydantic import SecretStr
 
+from meetingbots.credentials.decide.link import LinkFacts
+from meetingbots.credentials.manifests.connect_link import new_epoch
 from meetingbots.credentials.manifests.receiver_secret import (
     LINK_SIGNING_KEY,
     keyring_value,
@@ -16,62 +20,98 @@ from meetingbots.credentials.manifests.receiver_secret import (
     parse_projection,
 )
 from meetingbots.credentials.manifests.signing_keys import Keyring, renewal_due, renewed
-from meetingbots.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
+from meetingbots.kube.client import Kube
+from meetingbots.kube.conflict import retry_on_conflict
+from meetingbots.kube.errors import KubeError, NotFoundError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models import names
-from meetingbots.runtime.context import OperatorContext
 
-_FRESH: Final = timedelta(seconds=20)
-_TRIES: Final = 5
+_log = logging.getLogger(__name__)
+_FRESH_SECONDS: Final = 20.0
 
 
 class LinkKeys:
-    """Reads the keys at most every 20 s, and makes a new one where it is due."""
+    """Reads the keys at most every 20 s. `monotonic` gives seconds."""
 
-    def __init__(self, *, services: OperatorContext) -> None:
-        self._services = services
-        self._keyring = Keyring()
-        self._read: datetime | None = None
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        system_namespace: str,
+        public_url: str,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._kube = kube
+        self._system = system_namespace
+        self._public_url = public_url
+        self._clock = clock
+        self._monotonic = monotonic
+        self._keyring: Keyring | None = None
+        self._read_at: float | None = None
+        self._failed_at: float | None = None
         self._lock = asyncio.Lock()
 
-    async def keyring(self) -> Keyring:
-        """The keys, at least one, stored. Raises `KubeError`."""
+    async def facts(self) -> LinkFacts:
+        """Return what links are made from. While the keys cannot be read there is no keyring."""
         async with self._lock:
-            now = self._services.clock()
-            if self._read is None or not timedelta() <= now - self._read < _FRESH:
-                self._keyring = await self._stored(now)
-                self._read = now
-            return self._keyring
+            if not self._recent(self._read_at):
+                await self._read()
+        due = self._keyring is not None and renewal_due(self._keyring, now=self._clock())
+        return LinkFacts(
+            public_url=self._public_url,
+            keyring=self._keyring,
+            key_due=due and bool(self._public_url) and not self._recent(self._failed_at),
+            epoch=new_epoch(),
+        )
 
-    async def _stored(self, now: datetime) -> Keyring:
-        for _ in range(_TRIES):
+    async def rotate(self) -> None:
+        """Create a key if one is due. A failure is logged, and ends further tries for 20 s."""
+        async with self._lock:
             try:
-                return await self._look(now)
-            except (ConflictError, AlreadyExistsError):
-                continue
-        raise ConflictError(f"Secret {names.RECEIVER_SECRET} is written by others all the time", status=409)
+                self._keyring = await retry_on_conflict(self._rotate_once, what=f"Secret {names.RECEIVER_SECRET}")
+                self._read_at = self._monotonic()
+            except KubeError as error:
+                self._failed_at = self._monotonic()
+                _log.warning("the signing key for connect links was not created: %s", error)
 
-    async def _look(self, now: datetime) -> Keyring:
-        kube, system = self._services.kube, self._services.settings.system_namespace
+    async def _read(self) -> None:
         try:
-            secret = await kube.get(SECRETS, namespace=system, name=names.RECEIVER_SECRET)
+            secret = await self._kube.get(SECRETS, namespace=self._system, name=names.RECEIVER_SECRET)
+            self._keyring = parse_projection(secret).keyring
+        except NotFoundError:
+            self._keyring = Keyring()
+        except KubeError as error:
+            _log.warning("the signing keys for connect links cannot be read: %s", error)
+            self._keyring, self._read_at = None, None
+            return
+        self._read_at = self._monotonic()
+
+    async def _rotate_once(self) -> Keyring:
+        now = self._clock()
+        try:
+            secret = await self._kube.get(SECRETS, namespace=self._system, name=names.RECEIVER_SECRET)
         except NotFoundError:
             keyring = _with_new_key(Keyring(), now=now)
             data = {LINK_SIGNING_KEY: keyring_value(keyring)}
-            await kube.create(SECRETS, namespace=system, body=new_projection_secret(namespace=system, data=data))
+            body = new_projection_secret(namespace=self._system, data=data)
+            await self._kube.create(SECRETS, namespace=self._system, body=body)
             return keyring
         keyring = parse_projection(secret).keyring
         if not renewal_due(keyring, now=now):
-            return keyring
+            return keyring  # another process was faster
         keyring = _with_new_key(keyring, now=now)
-        await kube.patch(
+        await self._kube.patch(
             SECRETS,
-            namespace=system,
+            namespace=self._system,
             name=names.RECEIVER_SECRET,
             patch={"data": {LINK_SIGNING_KEY: keyring_value(keyring)}},
             resource_version=secret["metadata"]["resourceVersion"],
         )
         return keyring
+
+    def _recent(self, moment: float | None) -> bool:
+        return moment is not None and self._monotonic() - moment < _FRESH_SECONDS
 
 
 def _with_new_key(keyring: Keyring, *, now: datetime) -> Keyring:

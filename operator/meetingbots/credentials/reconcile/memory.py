@@ -1,28 +1,36 @@
-"""What the process remembers of each credential between two looks. All of it may be lost, but for unsaved tokens."""
+"""What the process remembers of each credential between reconciliations. Only unsaved tokens must not be lost."""
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Final
 
-from meetingbots.credentials.decide.facts import Failure, Step
+from meetingbots.credentials.decide.facts import Failure, RequestKind
 from meetingbots.credentials.decide.token_state import Claim, Unsaved
-from meetingbots.models.credential import CredentialError, ZoomCredential
+from meetingbots.models.credential import CredentialError, HandledConsent, ZoomCredential
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.resources import User
 
-_BURST = 5
-_BURST_TIME = timedelta(seconds=10)
+_BURST: Final = 5
+_BURST_SECONDS: Final = 10.0
 
 
 @dataclass
 class CredentialMemory:
-    """What is remembered of one credential.
+    """What is remembered of one credential. Times in seconds are by the monotonic clock.
 
-    `unsaved` is the only copy of tokens that Zoom gave, with the credential they belong to (`nowhere`: their namespace
-    is gone); `claim_id` and `claim_seen` are the claim that was last seen and since when, `ended_claim` one of our own
-    whose end is known; `told` are the times of the last few writes of the status.
+    Attributes:
+        unsaved: the only copy of tokens from Zoom, with the `credential` that they belong to.
+        nowhere: the namespace of the unsaved tokens is gone.
+        claim_id: the claim that was seen last, since `claim_since`.
+        ended_claim: an own claim that has ended although the end could not be written.
+        user: the user that Zoom named since the status was last written.
+        ended_error: time of an error in the status that no longer matters, as its consent is concluded.
+        concluded: consents that have been concluded and that the status does not show yet.
+        writes: times of the last few writes of the status.
+
     """
 
     unsaved: Unsaved | None = None
@@ -30,48 +38,51 @@ class CredentialMemory:
     unsaved_retry_at: datetime | None = None
     nowhere: bool = False
     credential: ZoomCredential | None = None
-    troubles: dict[Step, Failure] = field(default_factory=dict)
+    failures: dict[RequestKind, Failure] = field(default_factory=dict)
     last_error: CredentialError | None = None
     claim_id: str = ""
-    claim_seen: datetime | None = None
+    claim_since: float = 0.0
     ended_claim: str = ""
     user: User | None = field(default=None, repr=False)
+    ended_error: datetime | None = None
+    concluded: tuple[HandledConsent, ...] = ()
     tried_request: str = ""
     app_secret: str = ""
-    told: deque[datetime] = field(default_factory=lambda: deque(maxlen=_BURST))
+    writes: deque[float] = field(default_factory=lambda: deque(maxlen=_BURST))
 
-    def see_claim(self, claim: Claim | None, *, now: datetime) -> datetime | None:
-        """Since when this very claim has been seen here."""
+    def see_claim(self, claim: Claim | None, *, monotonic: float) -> float:
+        """Return the seconds since this claim was first seen here."""
         if claim is None:
-            self.claim_id, self.claim_seen = "", None
-        elif claim.id != self.claim_id:
-            self.claim_id, self.claim_seen = claim.id, now
-        return self.claim_seen
+            self.claim_id = ""
+            return 0.0
+        if claim.id != self.claim_id:
+            self.claim_id, self.claim_since = claim.id, monotonic
+        return monotonic - self.claim_since
 
     def saved(self) -> None:
-        """The unsaved tokens are stored, or void."""
+        """Drop the unsaved tokens: they are stored, or void."""
         self.unsaved, self.credential, self.nowhere = None, None, False
         self.unsaved_problem, self.unsaved_retry_at = "", None
 
-    def may_tell(self, now: datetime) -> bool:
-        """Whether the status may be written: two processes that see things differently must not race each other."""
-        return len(self.told) < _BURST or now - self.told[0] > _BURST_TIME
+    def may_write(self, monotonic: float) -> bool:
+        """Return whether the status may be written. Limits the writes of two processes that disagree."""
+        return len(self.writes) < _BURST or monotonic - self.writes[0] > _BURST_SECONDS
 
 
 class CredentialMemories:
-    """The recollections of all credentials."""
+    """The memories of all credentials."""
 
     def __init__(self) -> None:
         self._of: defaultdict[Key, CredentialMemory] = defaultdict(CredentialMemory)
 
     def of(self, key: Key) -> CredentialMemory:
-        """What is remembered of this one; empty at first."""
+        """Return the memory of one credential; empty at first."""
         return self._of[key]
 
     def forget(self, key: Key) -> None:
-        """The credential is gone."""
+        """Drop the memory of a deleted credential."""
         self._of.pop(key, None)
 
     def unsaved(self) -> list[Key]:
-        """The credentials whose tokens are only in memory."""
-        return [key for key, recollection in self._of.items() if recollection.unsaved is not None]
+        """Return the credentials that have tokens only in memory."""
+        return [key for key, memory in self._of.items() if memory.unsaved is not None]

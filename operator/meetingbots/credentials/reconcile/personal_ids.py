@@ -12,12 +12,12 @@ from meetingbots.zoom.resources import User
 class SyncedPersonalIds:
     """Puts a new personal meeting ID into the credential's memory; its next reconciliation writes the status."""
 
-    def __init__(self, *, credentials: ObjectCache, memory: CredentialMemories) -> None:
+    def __init__(self, *, credentials: ObjectCache, memories: CredentialMemories) -> None:
         self._credentials = credentials
-        self._memory = memory
+        self._memories = memories
 
     def note(self, key: Key, pmi: str | None) -> None:
-        """The user of the credential has this personal meeting ID now."""
+        """Show this personal meeting ID in the credential's status."""
         item = self._credentials.get(key)
         if item is None:
             return
@@ -26,7 +26,7 @@ class SyncedPersonalIds:
         except ModelError:
             return
         if status.user_id:
-            self._memory.of(key).user = User(
+            self._memories.of(key).user = User(
                 id=status.user_id,
                 account_id=status.account_id or "",
                 email=status.email or "",

@@ -1,7 +1,7 @@
-"""Writing the token Secret: claims that only one process gets, changes that survive others' edits, new tokens.
+"""Writes the token Secret: claims that only one process gets, changes, and new tokens.
 
-Every write carries the resourceVersion it was made from. Tokens from Zoom are written until they are in, for there is
-no second copy: in the worker's own time, so that a shutdown waits for it.
+Every write carries the resourceVersion that it was made from. New tokens are written until they are stored, because
+there is no second copy. The worker does so itself, so that a shutdown waits for it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret
 from meetingbots.credentials.decide.token_state import TokenState, Unsaved, holds, saved
 from meetingbots.credentials.manifests.token_secret import (
-    SecretConflict,
-    TokenSecret,
     content_patch,
     new_secret,
+    read_owners,
     read_state,
     read_token_secret,
 )
 from meetingbots.kube.client import Kube, Object
+from meetingbots.kube.conflict import retry_on_conflict
 from meetingbots.kube.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -30,18 +31,17 @@ from meetingbots.kube.errors import (
 )
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models.credential import ZoomCredential
+from meetingbots.runtime.backoff import Backoff
 
 _log = logging.getLogger(__name__)
-_LONGEST_PAUSE: Final = 2.0
-_FIRST_PAUSE: Final = 0.1
-_AMEND_TRIES: Final = 5
-_REFUSALS: Final = 8
+_BACKOFF: Final = Backoff(first=0.1, cap=2.0)
+_MAX_REFUSALS: Final = 8
 
 
 class NotStoredError(Exception):
-    """The API server definitely refuses the tokens for now; they are to be kept in memory and tried again.
+    """The API server refuses the tokens: keep them in memory and retry later.
 
-    The text is for people: it names the kind of refusal and quotes nothing. `nowhere`: the namespace is gone.
+    The text names the kind of refusal and quotes nothing. `nowhere`: the namespace is gone.
     """
 
     def __init__(self, message: str, *, nowhere: bool = False) -> None:
@@ -50,7 +50,7 @@ class NotStoredError(Exception):
 
 
 class TokenStore:
-    """Writes token Secrets. `sleep` takes the place of pausing, for tests."""
+    """Writes token Secrets."""
 
     def __init__(self, *, kube: Kube, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._kube = kube
@@ -59,9 +59,9 @@ class TokenStore:
     async def replace(
         self, secret: TokenSecret | None, state: TokenState, *, credential: ZoomCredential
     ) -> TokenSecret | None:
-        """Write `state` over exactly this version (None: create). None if someone else was faster.
+        """Write `state` over this version (None: create); return None if another writer was faster.
 
-        Raises `KubeError`; after `UnavailableError` it may have been written.
+        Raises `KubeError`; after `UnavailableError` the write may have succeeded.
         """
         try:
             if secret is None:
@@ -78,7 +78,7 @@ class TokenStore:
         return written if isinstance(written, TokenSecret) else None
 
     async def remove(self, secret: TokenSecret) -> None:
-        """Delete this version; if someone changed it meanwhile it stays, to be looked at again. Raises `KubeError`."""
+        """Delete this version; a Secret that has changed since stays. Raises `KubeError`."""
         try:
             await self._kube.delete(
                 SECRETS,
@@ -93,31 +93,27 @@ class TokenStore:
     async def amend(
         self, credential: ZoomCredential, change: Callable[[TokenState], TokenState]
     ) -> TokenSecret | SecretConflict | None:
-        """Change the content as it is now, again when someone else writes meanwhile. None: there is no Secret.
+        """Read, change and write the content; return None without a Secret. Raises `KubeError`."""
 
-        Raises `KubeError`; `ConflictError` when others write all the time.
-        """
-        for _ in range(_AMEND_TRIES):
-            try:
-                item = await self._kube.get(SECRETS, namespace=credential.namespace, name=credential.token_secret_name)
-            except NotFoundError:
-                return None
-            secret = read_token_secret(item, credential=credential)
-            if isinstance(secret, SecretConflict):
+        async def once() -> TokenSecret | SecretConflict | None:
+            secret = await self._read(credential)
+            if not isinstance(secret, TokenSecret):
                 return secret
             changed = change(secret.state)
             if changed == secret.state:
                 return secret
             written = await self.replace(secret, changed, credential=credential)
-            if written is not None:
-                return written
-        raise ConflictError(f"Secret {credential.token_secret_name} is written by others all the time", status=409)
+            if written is None:
+                raise ConflictError("the Secret changed", status=409)
+            return written
+
+        return await retry_on_conflict(once, what=f"Secret {credential.token_secret_name}")
 
     async def save(self, unsaved: Unsaved, *, credential: ZoomCredential, claim: TokenSecret | None = None) -> None:
-        """Write new tokens, until they are in. `claim`: the Secret as our claim left it; it is tried first.
+        """Write new tokens until they are stored. `claim` is the Secret as our claim left it; it is tried first.
 
-        While the API server is away this goes on without end. Raises `NotStoredError` after several definite
-        refusals in a row: a quota, a policy, someone else's Secret in the place of ours.
+        Retries without end while the API server is unreachable. Raises `NotStoredError` after several definite
+        refusals in a row: a quota, an admission policy, a foreign Secret of the same name.
         """
         failures = refusals = 0
         nowhere = False
@@ -125,25 +121,25 @@ class TokenStore:
             try:
                 if await self._save_once(unsaved, credential=credential, claim=claim):
                     return
-                problem = "the Secret changed meanwhile"
+                problem = "the Secret changed during the write"
             except NotStoredError:
                 raise
             except KubeError as error:
-                # Not the server's own words: an admission webhook may quote what it was shown.
+                # Without the server's text: an admission webhook may quote the object.
                 problem = f"the API server answers {error.status or 'nothing'} {error.reason or type(error).__name__}"
                 nowhere = isinstance(error, NotFoundError)
                 refusals = 0 if isinstance(error, UnavailableError) else refusals + 1
             claim = None
             failures += 1
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures - 1, 10))
+            pause = _BACKOFF.delay(failures)
             _log.warning(
-                "new tokens of %s/%s are not stored yet (%s), again in %.1f s",
+                "new tokens of %s/%s are not stored yet (%s), retry in %.1f s",
                 credential.namespace,
                 credential.name,
                 problem,
                 pause,
             )
-            if refusals >= _REFUSALS:
+            if refusals >= _MAX_REFUSALS:
                 raise NotStoredError(problem, nowhere=nowhere)
             await self._sleep(pause)
 
@@ -161,7 +157,7 @@ class TokenStore:
         return await self.replace(secret, wanted, credential=credential) is not None
 
     async def _present(self, unsaved: Unsaved, *, credential: ZoomCredential) -> TokenSecret | None:
-        """The Secret to write over: ours, or the very one that was claimed, whatever someone made of its labels."""
+        """Return the Secret to overwrite: the operator's, or the claimed one, even if its labels have changed."""
         try:
             item = await self._kube.get(SECRETS, namespace=credential.namespace, name=credential.token_secret_name)
         except NotFoundError:
@@ -178,8 +174,15 @@ class TokenStore:
             uid=secret.uid,
             resource_version=metadata["resourceVersion"],
             state=read_state(item),
-            owners=tuple(metadata.get("ownerReferences") or ()),
+            owners=read_owners(item),
         )
+
+    async def _read(self, credential: ZoomCredential) -> TokenSecret | SecretConflict | None:
+        try:
+            item = await self._kube.get(SECRETS, namespace=credential.namespace, name=credential.token_secret_name)
+        except NotFoundError:
+            return None
+        return read_token_secret(item, credential=credential)
 
     async def _patch(self, secret: TokenSecret, state: TokenState, *, credential: ZoomCredential) -> Object:
         return await self._kube.patch(

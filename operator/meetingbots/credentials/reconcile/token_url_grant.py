@@ -1,7 +1,7 @@
-"""The grant accessTokenURL: the customer keeps the tokens, and an address of theirs answers with one as plain text.
+"""The grant accessTokenURL: a server of the customer's holds the tokens and returns an access token as plain text.
 
-Somebody else's server decides what comes back, and a tenant which address is asked; so the address is asked behind the
-guards of `outside`, what it answers is never shown, and whose token it is says Zoom alone.
+A tenant chooses the address and the customer's server chooses the answer. So requests go through `egress`, the answer
+is never shown, and only Zoom identifies the token's user.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from meetingbots.zoom.errors import Cause, TransientError
 from meetingbots.zoom.oauth import AppCredentials, OAuthClient, TokenSet
 
 UNKNOWN_LIFE: Final = timedelta(minutes=5)
-"""How long a token counts as good that does not say when it ends."""
+"""Assumed life of a token that does not state its expiry."""
 _LONGEST_LIFE: Final = timedelta(days=1)
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _HEADER_VALUE: Final = re.compile(r"[\x20-\x7e\t]{0,8192}")
-_NOT_FOR_AUTHORS: Final = frozenset(
+_RESERVED_HEADERS: Final = frozenset(
     {
         "accept-encoding",
         "connection",
@@ -55,8 +55,8 @@ _NOT_FOR_AUTHORS: Final = frozenset(
 
 
 @dataclass(frozen=True)
-class CustomersTokenGrant:
-    """An address to ask, with its headers: as often as one likes, and each answer may be anybody's."""
+class TokenURLExchange:
+    """A request to the customer's address. It can be repeated, and each answer may belong to another user."""
 
     target: Target = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
@@ -67,7 +67,7 @@ class CustomersTokenGrant:
     attempt: str = ""
 
     async def redeem(self, *, oauth: OAuthClient, app: AppCredentials, now: datetime) -> TokenSet:  # noqa: ARG002
-        """Ask the customer's server. Raises `ZoomError`; it is never definite, for it is not Zoom who says it."""
+        """Send the request. Raises `TransientError`: only Zoom itself can refuse a consent for good."""
         try:
             answer = await self.client.get(self.target, headers=self.headers)
         except EgressError as error:
@@ -78,7 +78,7 @@ class CustomersTokenGrant:
         token = SecretStr(text.decode("ascii"))
         expires = expiry_of(token, now=now)
         if expires <= now:
-            raise _failure("the access token that it answers has run out", status=answer.status)
+            raise _failure("the access token in its answer has expired", status=answer.status)
         return TokenSet(
             access_token=token,
             refresh_token=None,
@@ -91,20 +91,20 @@ class CustomersTokenGrant:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenURLs:
-    """Which addresses may be asked, and with what."""
+    """The addresses that may be requested, and the client for them."""
 
     hosts: AllowedHosts
     client: EgressClient
 
     @classmethod
     def allowed_by(cls, settings: OperatorSettings, *, client: EgressClient) -> TokenURLs:
-        """As the operator's settings say."""
+        """Return what the operator's settings allow."""
         return cls(hosts=AllowedHosts(settings.allowed_token_url_hosts, name="allowed token URL hosts"), client=client)
 
     async def grant(
         self, kube: Kube, *, credential: ZoomCredential, wanted: AccessTokenURLGrant
-    ) -> CustomersTokenGrant | GrantUnserved | Absent:
-        """The grant with what its headers' Secret holds. Raises `KubeError`."""
+    ) -> TokenURLExchange | GrantUnserved | Absent:
+        """Return the exchange with its headers. Raises `KubeError`."""
         try:
             target = self.hosts.check(wanted.url)
         except AddressNotAllowedError as error:
@@ -117,13 +117,13 @@ class TokenURLs:
             except SecretValueError as error:
                 return Absent(message=f"The headers for the access token URL cannot be sent: {error}")
         mark = mark_of(SecretStr(str(target.url)))
-        return CustomersTokenGrant(
+        return TokenURLExchange(
             target=target, headers=headers, client=self.client, fingerprint=f"{GrantKind.ACCESS_TOKEN_URL}-{mark}"
         )
 
 
 def expiry_of(token: SecretStr, *, now: datetime) -> datetime:
-    """When a token ends: as its payload says where it is a JWT (unverified: Zoom decides in the end), else soon."""
+    """Return a token's expiry: by the unverified payload of a JWT, else `UNKNOWN_LIFE` from now."""
     parts = token.get_secret_value().split(".")
     if len(parts) != 3:
         return now + UNKNOWN_LIFE
@@ -142,16 +142,16 @@ def _headers(secret: Object) -> Mapping[str, str]:
     name, labels = metadata["name"], metadata.get("labels") or {}
     if labels.get(names.ALLOW_HEADERS_LABEL) != names.ALLOW_HEADERS:
         raise SecretValueError(
-            f'Secret {name} lacks the label {names.ALLOW_HEADERS_LABEL}: "{names.ALLOW_HEADERS}", without which no '
-            "Secret is sent to anybody."
+            f'Secret {name} lacks the label {names.ALLOW_HEADERS_LABEL}: "{names.ALLOW_HEADERS}", which allows the '
+            "operator to send it."
         )
     headers = {}
     for key in secret.get("data") or {}:
         value = value_of(secret, key=key).get_secret_value()
-        if key.lower() in _NOT_FOR_AUTHORS or not _HEADER_NAME.fullmatch(key):
-            raise SecretValueError(f"Key {key} of Secret {name} is not a header that may be set.")
+        if key.lower() in _RESERVED_HEADERS or not _HEADER_NAME.fullmatch(key):
+            raise SecretValueError(f"Key {key} of Secret {name} is not a header that the operator sends.")
         if not _HEADER_VALUE.fullmatch(value):
-            raise SecretValueError(f"Key {key} of Secret {name} has characters that a header cannot have.")
+            raise SecretValueError(f"Key {key} of Secret {name} has characters that are not allowed in a header.")
         headers[key] = value
     return headers
 
@@ -159,7 +159,7 @@ def _headers(secret: Object) -> Mapping[str, str]:
 def _failure(message: str, *, status: int | None, retry_after: float | None = None) -> TransientError:
     return TransientError(
         Cause.UNAVAILABLE,
-        message=f"the access token URL gave no token: {message}",
+        message=f"the access token URL returned no token: {message}",
         http_status=status,
         retry_after=retry_after,
     )

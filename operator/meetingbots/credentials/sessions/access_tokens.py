@@ -1,8 +1,7 @@
-"""Access tokens for those who call Zoom: bots and the meeting sync. Kept in memory till shortly before their end.
+"""Access tokens for code that calls Zoom, kept in memory until shortly before they expire.
 
-A token is that of the token Secret as its credential's last reconciliation left it, or is read from there by name.
-Where it has run out, or Zoom refused it before its time, that reconciliation is asked to renew it, and waited for a
-little while: nothing is renewed here.
+A token comes from the token Secret, as the last reconciliation left it or by a read. When it has expired, or Zoom
+rejected it early, this module requests a reconciliation and waits for it briefly. It refreshes nothing itself.
 """
 
 from __future__ import annotations
@@ -15,29 +14,32 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from meetingbots.credentials.decide.revocation import taken_back_at
+from meetingbots.credentials.decide.revocation import revoked_at
+from meetingbots.credentials.decide.stored_tokens import SecretConflict
 from meetingbots.credentials.decide.token_state import TokenState, mark_of
-from meetingbots.credentials.manifests.token_secret import SecretConflict, read_token_secret
+from meetingbots.credentials.manifests.token_secret import read_token_secret
+from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models.base import ModelError
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.credential import CredentialReason, ZoomCredential
-from meetingbots.runtime.context import OperatorContext
-from meetingbots.runtime.object_cache import Key
+from meetingbots.runtime.object_cache import Key, ObjectCache
+from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.zoom.jwt_claims import claimed_account
 
 _MARGIN: Final = timedelta(seconds=5)
-_PATIENCE_SECONDS: Final = 5.0
-_MAY_COME: Final = frozenset({CredentialReason.TOKEN_VALID, CredentialReason.ZOOM_UNAVAILABLE})
+WAIT_SECONDS: Final = 5.0
+_TEMPORARY: Final = frozenset({CredentialReason.TOKEN_VALID, CredentialReason.ZOOM_UNAVAILABLE})
 _UNUSABLE_REASONS: Final = frozenset({CredentialReason.USER_MISMATCH, CredentialReason.DEAUTHORIZED})
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccessToken:
-    """A usable access token, where it is to be used (`api_url` as Zoom said it, may be empty), and whose it is.
+    """A usable access token with its API address (as Zoom named it, may be empty) and its user.
 
-    `user_id` is empty where the consent does not allow to ask; `account_id` is what the token says of itself then.
+    `user_id` is empty when the scopes do not allow to identify the user; `account_id` is then the unverified claim of
+    the token itself.
     """
 
     token: SecretStr = field(repr=False)
@@ -49,20 +51,20 @@ class AccessToken:
 
 @dataclass(frozen=True, kw_only=True)
 class NotReady:
-    """There is no usable token now: the credential's reason and a sentence for people."""
+    """There is no usable token: the credential's reason and a message for people."""
 
     reason: CredentialReason
     message: str
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether waiting is of no use until somebody does something."""
-        return self.reason not in _MAY_COME
+        """Whether only a person's action can bring a token."""
+        return self.reason not in _TEMPORARY
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Kept:
-    """A token in memory. `deauthorized`: which removal of the app, if any, had been told when it was found usable."""
+class _CachedToken:
+    """A token in memory. `deauthorized` is the removal of the app, if any, that was reported when it was cached."""
 
     access: AccessToken
     deauthorized: datetime | None
@@ -74,97 +76,99 @@ class AccessTokens:
     def __init__(
         self,
         *,
-        services: OperatorContext,
-        patience: float = _PATIENCE_SECONDS,
+        kube: Kube,
+        credentials: ObjectCache,
+        queue: WorkQueue[Key],
+        clock: Callable[[], datetime],
+        wait_seconds: float = WAIT_SECONDS,
         wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
     ) -> None:
-        """`patience` is how many seconds `get` waits for a renewal; `wait` takes the place of waiting, for tests."""
-        self._services = services
-        self._patience = patience
+        """`queue` takes requests for reconciliations; `get` waits at most `wait_seconds` for one."""
+        self._kube = kube
+        self._credentials = credentials
+        self._queue = queue
+        self._clock = clock
+        self._wait_seconds = wait_seconds
         self._wait = wait or _wait
-        self._kept: dict[Key, _Kept] = {}
+        self._cached: dict[Key, _CachedToken] = {}
         self._refused: dict[Key, str] = {}
         self._wanted: set[Key] = set()
-        self._renewed: dict[Key, asyncio.Event] = {}
+        self._settled: dict[Key, asyncio.Event] = {}
 
     async def get(self, key: Key) -> AccessToken | NotReady:
-        """A token that is valid for some seconds at least, or why there is none. Raises `KubeError`."""
+        """Return a token that is valid for some seconds at least, or why there is none. Raises `KubeError`."""
         credential = self._credential(key)
         found = await self._find(key, credential)
         if isinstance(found, AccessToken) or isinstance(credential, NotReady) or needs_a_person(credential):
             return found
-        event = self._ask_for_renewal(key)
-        await self._wait(event, self._patience)
+        event = self._request_refresh(key)
+        await self._wait(event, self._wait_seconds)
         return await self._read(key, credential)
 
     async def prefetch(self, key: Key) -> AccessToken | None:
-        """The same ahead of time: where there is none it is asked for, and not waited for. Raises `KubeError`."""
+        """Return a token if there is one, else request it without waiting. Raises `KubeError`."""
         credential = self._credential(key)
         found = await self._find(key, credential)
         if isinstance(found, AccessToken):
             return found
         if isinstance(credential, ZoomCredential) and not needs_a_person(credential):
-            self._ask_for_renewal(key)
+            self._request_refresh(key)
         return None
 
     async def _find(self, key: Key, credential: ZoomCredential | NotReady) -> AccessToken | NotReady:
         if isinstance(credential, NotReady):
-            self._kept.pop(key, None)
+            self._cached.pop(key, None)
             return credential
-        kept = self._kept.get(key)
-        if kept is not None and kept.deauthorized == _deauthorized(credential) and self._good(key, kept.access):
-            return kept.access
+        cached = self._cached.get(key)
+        if cached is not None and cached.deauthorized == _deauthorized(credential) and self._good(key, cached.access):
+            return cached.access
         return await self._read(key, credential)
 
-    def _ask_for_renewal(self, key: Key) -> asyncio.Event:
-        event = self._renewed.setdefault(key, asyncio.Event())
+    def _request_refresh(self, key: Key) -> asyncio.Event:
+        event = self._settled.setdefault(key, asyncio.Event())
         self._wanted.add(key)
-        self._services.queues.credentials.add(key)
+        self._queue.add(key)
         return event
 
     def invalidate(self, key: Key, access: AccessToken) -> None:
-        """Zoom refused this token before its time (401): it is not handed out again, and a new one is asked for."""
+        """Take back a token that Zoom rejected before its expiry (401), and request a new one."""
         self.refuse(key, access.token)
 
     def refuse(self, key: Key, token: SecretStr) -> None:
-        """The same, for one who has only the token itself."""
+        """Take back a token that Zoom rejected, and request a new one."""
         self._refused[key] = mark_of(token)
-        kept = self._kept.get(key)
-        if kept is not None and mark_of(kept.access.token) == self._refused[key]:
-            del self._kept[key]
-        self._services.queues.credentials.add(key)
+        cached = self._cached.get(key)
+        if cached is not None and mark_of(cached.access.token) == self._refused[key]:
+            del self._cached[key]
+        self._queue.add(key)
 
     def refused(self, key: Key) -> str:
-        """The mark of the token that was last refused; empty without one."""
+        """Return the mark of the token that Zoom rejected last; empty without one."""
         return self._refused.get(key, "")
 
     def wanted(self, key: Key) -> bool:
-        """Whether someone waits for a token."""
+        """Return whether someone waits for a token."""
         return key in self._wanted
 
     def settled(self, key: Key, *, credential: ZoomCredential, state: TokenState) -> None:
-        """The credential was reconciled; its Secret is as it can be now, and holds `state`.
-
-        Its token is handed out from now on, so that no bot has to read it, and one that is no longer the Secret's is
-        not. Those who wait look again.
-        """
-        self._keep(key, credential, state)
+        """Cache the token that a reconciliation left in the Secret, and wake those who wait for it."""
+        self._cache(key, credential, state)
         self._wake(key)
 
     def _wake(self, key: Key) -> None:
         self._wanted.discard(key)
-        event = self._renewed.pop(key, None)
+        event = self._settled.pop(key, None)
         if event is not None:
             event.set()
 
     def forget(self, key: Key) -> None:
-        """The credential is gone."""
-        self._kept.pop(key, None)
+        """Forget a deleted credential."""
+        self._cached.pop(key, None)
         self._wake(key)
         self._refused.pop(key, None)
 
     def _credential(self, key: Key) -> ZoomCredential | NotReady:
-        item = self._services.caches.credentials.get(key)
+        item = self._credentials.get(key)
         if item is None:
             return NotReady(
                 reason=CredentialReason.WAITING_FOR_CONSENT, message=f"There is no ZoomCredential {key.name}."
@@ -181,32 +185,32 @@ class AccessTokens:
 
     async def _read(self, key: Key, credential: ZoomCredential) -> AccessToken | NotReady:
         try:
-            item = await self._services.kube.get(SECRETS, namespace=key.namespace, name=credential.token_secret_name)
+            item = await self._kube.get(SECRETS, namespace=key.namespace, name=credential.token_secret_name)
         except NotFoundError:
             return _not_ready(credential)
         secret = read_token_secret(item, credential=credential)
         if isinstance(secret, SecretConflict):
             return NotReady(reason=CredentialReason.SECRET_CONFLICT, message=secret.message)
-        return self._keep(key, credential, secret.state) or _not_ready(credential)
+        return self._cache(key, credential, secret.state) or _not_ready(credential)
 
-    def _keep(self, key: Key, credential: ZoomCredential, state: TokenState) -> AccessToken | None:
-        """The token of a Secret's state, if it may be used, and now; it alone is kept then."""
-        self._kept.pop(key, None)
-        if taken_back_at(credential.status, state) is not None:
+    def _cache(self, key: Key, credential: ZoomCredential, state: TokenState) -> AccessToken | None:
+        """Cache the token of a Secret's state if it may be used now; drop any other."""
+        self._cached.pop(key, None)
+        if revoked_at(credential.status, state) is not None:
             return None
         access = _access(state)
         if access is None or not self._good(key, access) or not (access.user_id or _may_not_ask(credential)):
             return None
-        self._kept[key] = _Kept(access=access, deauthorized=_deauthorized(credential))
+        self._cached[key] = _CachedToken(access=access, deauthorized=_deauthorized(credential))
         return access
 
     def _good(self, key: Key, access: AccessToken) -> bool:
-        in_time = self._services.clock() < access.expires_at - _MARGIN
+        in_time = self._clock() < access.expires_at - _MARGIN
         return in_time and mark_of(access.token) != self._refused.get(key, "")
 
 
 def _access(state: TokenState) -> AccessToken | None:
-    """The token in use, if nothing forbids its use."""
+    """Return the token in use, unless a rejection forbids its use."""
     tokens, rejected = state.tokens, state.rejected_token
     if tokens is None or tokens.expires_at is None:
         return None
@@ -222,39 +226,38 @@ def _access(state: TokenState) -> AccessToken | None:
 
 
 def _deauthorized(credential: ZoomCredential) -> datetime | None:
-    told = credential.status.deauthorization
-    return told.time if told else None
+    reported = credential.status.deauthorization
+    return reported.time if reported else None
 
 
 def _may_not_ask(credential: ZoomCredential) -> bool:
-    """Whether Zoom does not say whose the tokens are, for want of a scope; what other scopes allow goes on.
+    """Return whether a missing scope hides the user; calls that other scopes allow are possible all the same.
 
-    That nobody was pinned before is sure: the tokens of a later consent are not in use before it is known whose they
-    are.
+    No user is pinned then: tokens of a later consent are not in use before their user is identified.
     """
-    told = find(credential.status.conditions, ConditionType.READY)
-    return told is not None and told.reason == CredentialReason.SCOPES_MISSING
+    shown = find(credential.status.conditions, ConditionType.READY)
+    return shown is not None and shown.reason == CredentialReason.SCOPES_MISSING
 
 
 def needs_a_person(credential: ZoomCredential) -> bool:
-    """Whether its condition tells that waiting is of no use."""
-    told = find(credential.status.conditions, ConditionType.READY)
-    return told is not None and told.reason not in _MAY_COME
+    """Return whether, by the condition Ready, only a person's action can bring a token."""
+    shown = find(credential.status.conditions, ConditionType.READY)
+    return shown is not None and shown.reason not in _TEMPORARY
 
 
 def _not_ready(credential: ZoomCredential) -> NotReady:
-    """What the credential's own condition tells; where it is still Ready, its token is just being renewed."""
-    told = find(credential.status.conditions, ConditionType.READY)
+    """Return the reason of the condition Ready; while that is True, a refresh is in progress."""
+    shown = find(credential.status.conditions, ConditionType.READY)
     try:
-        reason = CredentialReason(told.reason) if told else CredentialReason.ZOOM_UNAVAILABLE
+        reason = CredentialReason(shown.reason) if shown else CredentialReason.ZOOM_UNAVAILABLE
     except ValueError:
         reason = CredentialReason.ZOOM_UNAVAILABLE
-    if told is None or reason is CredentialReason.TOKEN_VALID:
+    if shown is None or reason is CredentialReason.TOKEN_VALID:
         return NotReady(
             reason=CredentialReason.ZOOM_UNAVAILABLE,
-            message=f"ZoomCredential {credential.name} has no usable access token yet; it is being fetched.",
+            message=f"ZoomCredential {credential.name} has no usable access token yet; the operator is fetching one.",
         )
-    return NotReady(reason=reason, message=f"ZoomCredential {credential.name}: {told.message}")
+    return NotReady(reason=reason, message=f"ZoomCredential {credential.name}: {shown.message}")
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

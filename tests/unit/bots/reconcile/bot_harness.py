@@ -85,7 +85,12 @@ class Tokens(AccessTokens):
     """Access tokens without the credentials' own reconciliation."""
 
     def __init__(self, *, services: OperatorContext) -> None:
-        super().__init__(services=services)
+        super().__init__(
+            kube=services.kube,
+            credentials=services.caches.credentials,
+            queue=services.queues.credentials,
+            clock=services.clock,
+        )
         self.not_ready: set[str] = set()
         self.reasons: dict[str, CredentialReason] = {}
         """The reason of a credential that is not ready; WaitingForConsent where unset."""

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from meetingbots.credentials.decide.facts import AppFound, CredentialFacts, Failure, GrantFound
-from meetingbots.credentials.decide.token_state import Claim, Slot, Tokens, TokenState, Unsaved
-from meetingbots.credentials.manifests.token_secret import TokenSecret
+from meetingbots.credentials.decide.stored_tokens import TokenSecret
+from meetingbots.credentials.decide.token_state import Claim, Tokens, TokenSlot, TokenState, Unsaved
 from meetingbots.models.credential import CredentialReason, ZoomCredential
+from meetingbots.models.metadata import OwnerReference
+from meetingbots.zoom.resources import User
 from pydantic import SecretStr
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -52,7 +54,7 @@ def tokens(*, left: float = 3000, refresh: str | None = "refresh-1", access: str
     return Tokens(**{**known, **other})
 
 
-def secret(state: TokenState, *, owners: tuple[dict[str, Any], ...] = ()) -> TokenSecret:
+def secret(state: TokenState, *, owners: tuple[OwnerReference, ...] = ()) -> TokenSecret:
     return TokenSecret(
         name="alice-zoom-token", namespace="team", uid="s-1", resource_version="7", state=state, owners=owners
     )
@@ -79,7 +81,7 @@ def claim(*, holder: str = "other", mark: str = "", open: bool = True, interrupt
     return Claim(id="c-1", holder=holder, time=NOW, mark=mark or tokens().mark, open=open, interrupted=interrupted)
 
 
-def trouble(
+def failure(
     reason: CredentialReason = CredentialReason.ZOOM_UNAVAILABLE, *, wait: float = 60, definite: bool | None = None
 ) -> Failure:
     return Failure(
@@ -93,10 +95,23 @@ def trouble(
     )
 
 
+def user(user_id: str = "u-1", **other: Any) -> User:
+    known: dict[str, Any] = {
+        "id": user_id,
+        "account_id": "a-1",
+        "email": "a@b.test",
+        "pmi": "5551234567",
+        "status": "",
+        "type": 2,
+        "vanity_url": "",
+    }
+    return User(**{**known, **other})
+
+
 def unsaved(state: TokenState) -> Unsaved:
     return Unsaved(
         tokens=tokens(refresh="refresh-2", access="access-2"),
-        slot=Slot.CURRENT,
+        slot=TokenSlot.CURRENT,
         fingerprint="grant-1",
         spent=tokens().mark,
         before=replace(state, claim=claim(holder="me")),

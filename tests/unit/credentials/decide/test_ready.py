@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantFound, GrantUnserved, Step
+from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantFound, GrantUnserved, RequestKind
 from meetingbots.credentials.decide.ready import ready
+from meetingbots.credentials.decide.stored_tokens import SecretConflict
 from meetingbots.credentials.decide.token_state import Rejection, TokenState, mark_of
-from meetingbots.credentials.manifests.token_secret import SecretConflict
 from meetingbots.models.credential import CredentialReason as Reason
 
-from tests.unit.credentials.decide.credential_cases import claim, credential, facts, healthy, tokens, trouble, unsaved
+from tests.unit.credentials.decide.credential_cases import claim, credential, facts, failure, healthy, tokens, unsaved
 
 OVER = healthy(tokens=tokens(left=-1))
 NOTHING = TokenState()
@@ -23,16 +23,16 @@ def rejected(reason: Reason, mark: str = "") -> Rejection:
         (facts(), Reason.TOKEN_VALID),
         (facts(healthy(tokens=tokens(left=1000))), Reason.TOKEN_VALID),
         (facts(healthy(claim=claim())), Reason.TOKEN_VALID),
-        (facts(troubles={Step.TOKENS: trouble()}), Reason.TOKEN_VALID),
-        (facts(troubles={Step.TOKENS: trouble(Reason.APP_INVALID)}), Reason.TOKEN_VALID),
-        (facts(troubles={Step.GRANT: trouble(Reason.USER_INACTIVE)}), Reason.TOKEN_VALID),
+        (facts(failures={RequestKind.TOKENS: failure()}), Reason.TOKEN_VALID),
+        (facts(failures={RequestKind.TOKENS: failure(Reason.APP_INVALID)}), Reason.TOKEN_VALID),
+        (facts(failures={RequestKind.GRANT: failure(Reason.USER_INACTIVE)}), Reason.TOKEN_VALID),
         (facts(app=Absent(message="no app")), Reason.TOKEN_VALID),
         (facts(grant=Absent(message="no grant")), Reason.TOKEN_VALID),
         (facts(grant=GrantUnserved(message="connect")), Reason.TOKEN_VALID),
         (facts(unsaved=unsaved(healthy())), Reason.TOKEN_VALID),
         (facts(refused_token=mark_of(tokens().access_token)), Reason.TOKEN_VALID),
         (
-            facts(refused_token=mark_of(tokens().access_token), troubles={Step.TOKENS: trouble()}),
+            facts(refused_token=mark_of(tokens().access_token), failures={RequestKind.TOKENS: failure()}),
             Reason.ZOOM_UNAVAILABLE,
         ),
         (facts(credential=credential(suspend=True)), Reason.SUSPENDED),
@@ -41,16 +41,19 @@ def rejected(reason: Reason, mark: str = "") -> Rejection:
         (facts(OVER, app=Absent(message="no app")), Reason.APP_SECRET_MISSING),
         (facts(secret=None, app=Absent(message="no app"), grant=Absent(message="no")), Reason.APP_SECRET_MISSING),
         (facts(secret=None, grant=Absent(message="no grant")), Reason.GRANT_SECRET_MISSING),
-        (facts(OVER, grant=Absent(message="no"), troubles={Step.TOKENS: trouble()}), Reason.ZOOM_UNAVAILABLE),
+        (facts(OVER, grant=Absent(message="no"), failures={RequestKind.TOKENS: failure()}), Reason.ZOOM_UNAVAILABLE),
         (facts(secret=None, grant=GrantUnserved(message="connect")), Reason.APP_INVALID),
-        (facts(secret=None, troubles={Step.GRANT: trouble()}), Reason.ZOOM_UNAVAILABLE),
-        (facts(secret=None, troubles={Step.GRANT: trouble(Reason.APP_INVALID)}), Reason.APP_INVALID),
-        (facts(OVER, troubles={Step.TOKENS: trouble()}), Reason.ZOOM_UNAVAILABLE),
-        (facts(OVER, troubles={Step.TOKENS: trouble(Reason.APP_INVALID)}), Reason.APP_INVALID),
-        (facts(troubles={Step.TOKENS: trouble(Reason.USER_INACTIVE)}), Reason.USER_INACTIVE),
-        (facts(troubles={Step.TOKENS: trouble(Reason.DISABLED_BY_ADMIN)}), Reason.DISABLED_BY_ADMIN),
-        (facts(healthy(user_id=""), troubles={Step.IDENTITY: trouble()}), Reason.ZOOM_UNAVAILABLE),
-        (facts(healthy(user_id=""), troubles={Step.IDENTITY: trouble(Reason.SCOPES_MISSING)}), Reason.SCOPES_MISSING),
+        (facts(secret=None, failures={RequestKind.GRANT: failure()}), Reason.ZOOM_UNAVAILABLE),
+        (facts(secret=None, failures={RequestKind.GRANT: failure(Reason.APP_INVALID)}), Reason.APP_INVALID),
+        (facts(OVER, failures={RequestKind.TOKENS: failure()}), Reason.ZOOM_UNAVAILABLE),
+        (facts(OVER, failures={RequestKind.TOKENS: failure(Reason.APP_INVALID)}), Reason.APP_INVALID),
+        (facts(failures={RequestKind.TOKENS: failure(Reason.USER_INACTIVE)}), Reason.USER_INACTIVE),
+        (facts(failures={RequestKind.TOKENS: failure(Reason.DISABLED_BY_ADMIN)}), Reason.DISABLED_BY_ADMIN),
+        (facts(healthy(user_id=""), failures={RequestKind.IDENTITY: failure()}), Reason.ZOOM_UNAVAILABLE),
+        (
+            facts(healthy(user_id=""), failures={RequestKind.IDENTITY: failure(Reason.SCOPES_MISSING)}),
+            Reason.SCOPES_MISSING,
+        ),
         (facts(healthy(tokens=tokens(scope="user:read:user"))), Reason.SCOPES_MISSING),
         (facts(healthy(tokens=tokens(scope=""))), Reason.TOKEN_VALID),
         (facts(healthy(tokens=tokens(scope="user:read:zak"))), Reason.TOKEN_VALID),
@@ -78,16 +81,16 @@ def rejected(reason: Reason, mark: str = "") -> Rejection:
         (facts(NOTHING), Reason.ZOOM_UNAVAILABLE),
         (facts(OVER, credential=credential(refreshPolicy="OnDemand")), Reason.TOKEN_VALID),
         (
-            facts(OVER, credential=credential(refreshPolicy="OnDemand"), troubles={Step.TOKENS: trouble()}),
+            facts(OVER, credential=credential(refreshPolicy="OnDemand"), failures={RequestKind.TOKENS: failure()}),
             Reason.ZOOM_UNAVAILABLE,
         ),
     ],
 )
 def test_reason(given: CredentialFacts, reason: Reason) -> None:
-    verdict = ready(given)
-    assert verdict.reason is reason
-    assert verdict.ready is (reason is Reason.TOKEN_VALID)
-    assert verdict.message
+    readiness = ready(given)
+    assert readiness.reason is reason
+    assert readiness.ready is (reason is Reason.TOKEN_VALID)
+    assert readiness.message
 
 
 def test_only_what_needs_another_spec_is_stalled() -> None:
@@ -96,6 +99,6 @@ def test_only_what_needs_another_spec_is_stalled() -> None:
 
 
 def test_messages_tell_what_cannot_be_renewed_and_which_features_are_off() -> None:
-    assert "It cannot be renewed: The app is gone." in ready(facts(app=Absent(message="The app is gone."))).message
+    assert "It cannot be refreshed: The app is gone." in ready(facts(app=Absent(message="The app is gone."))).message
     off = ready(facts(healthy(tokens=tokens(scope="meeting:read:local_recording_token")))).message
     assert "the list of meetings (meeting:read:list_meetings)" in off

@@ -4,27 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from meetingbots.credentials.decide.retry import (
-    backoff,
     code_of,
     error_for_status,
     is_final,
+    next_failure,
     reason_of,
     retry_at,
     sentence,
-    trouble_after,
 )
 from meetingbots.models.credential import CredentialReason as Reason
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("failures", "seconds"),
-    [(0, 5), (1, 5), (2, 10), (3, 20), (4, 40), (7, 320), (8, 600), (9, 600), (10_000, 600)],
-)
-def test_backoff(failures: int, seconds: float) -> None:
-    assert backoff(failures) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("cause", list(Cause))
@@ -78,12 +69,12 @@ def test_zooms_own_time_wins(error: ZoomError, seconds: float) -> None:
 
 def test_failures_count_but_not_the_same_refusal_again() -> None:
     away = TransientError(Cause.UNAVAILABLE, message="away", http_status=503)
-    first = trouble_after(away, before=None, now=NOW)
-    second = trouble_after(away, before=first, now=NOW)
+    first = next_failure(away, before=None, now=NOW)
+    second = next_failure(away, before=first, now=NOW)
     assert (first.failures, second.failures) == (1, 2)
     no = PermanentError(Cause.APP_INVALID, message="wrong", code="invalid_client")
-    third = trouble_after(no, before=second, now=NOW)
-    fourth = trouble_after(no, before=third, now=NOW + timedelta(seconds=30))
+    third = next_failure(no, before=second, now=NOW)
+    fourth = next_failure(no, before=third, now=NOW + timedelta(seconds=30))
     assert (third.failures, fourth.failures) == (3, 3)
     assert fourth.retry_at == NOW + timedelta(seconds=60)
 

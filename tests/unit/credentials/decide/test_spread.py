@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 
-from meetingbots.credentials.decide.next_action import plan
+from meetingbots.credentials.decide.plan import decide
 from meetingbots.credentials.decide.token_state import obtained
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.zoom.oauth import TokenSet
@@ -32,17 +32,17 @@ def numbered(number: int) -> ZoomCredential:
 def test_looks_of_healthy_credentials_are_spread_over_ten_minutes() -> None:
     fresh = healthy(tokens=tokens(left=3500))
     given = [facts(fresh, credential=numbered(number)) for number in range(COUNT)]
-    afters = [plan(one).after for one in given]
-    assert all(plan(one).action is None for one in given[:100])
+    afters = [decide(one).requeue_after or 0 for one in given]
+    assert all(decide(one).action is None for one in given[:100])
     assert max(afters) <= 600
     assert peak(afters, width=10, span=600) < 1.5
     assert peak(afters, width=1, span=600) < 3
 
 
 def test_a_credential_keeps_its_place_from_look_to_look() -> None:
-    first = plan(facts(healthy(tokens=tokens(left=3500)), credential=numbered(1))).after
+    first = decide(facts(healthy(tokens=tokens(left=3500)), credential=numbered(1))).requeue_after or 0
     later = facts(healthy(tokens=tokens(left=3500)), credential=numbered(1), now=NOW + timedelta(seconds=first + 0.01))
-    assert 590 <= plan(later).after <= 600
+    assert 590 <= (decide(later).requeue_after or 0) <= 600
 
 
 def test_renewals_of_tokens_of_one_moment_are_spread() -> None:

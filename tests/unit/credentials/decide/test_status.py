@@ -1,23 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from meetingbots.credentials.decide.facts import CredentialFacts, GrantFound, GrantUnserved, Step
-from meetingbots.credentials.decide.ready import ready
-from meetingbots.credentials.decide.status import previous_reason, status_of
+from meetingbots.credentials.decide.facts import CredentialFacts, GrantFound, GrantUnserved, RequestKind
+from meetingbots.credentials.decide.status import status_of
 from meetingbots.credentials.decide.status_fields import StatusManager, owned_part
 from meetingbots.credentials.decide.token_state import Rejection
 from meetingbots.models.credential import CredentialReason as Reason
 from meetingbots.zoom.resources import User
 
-from tests.unit.credentials.decide.credential_cases import NOW, credential, facts, healthy, tokens, trouble
+from tests.unit.credentials.decide.credential_cases import NOW, credential, facts, failure, healthy, tokens
 
 USER = User(id="u-1", account_id="a-1", email="a@b.test", pmi="5551234567", status="", type=2, vanity_url="")
 
 
 def told(given: CredentialFacts, *, user: User | None = None) -> dict[str, Any]:
-    status = status_of(given, verdict=ready(given), next_refresh=given.now, user=user)
+    status = status_of(replace(given, user=user), next_refresh=given.now)
     return owned_part(status, manager=StatusManager.TOKENS)
 
 
@@ -51,7 +51,7 @@ def test_times_mirror_the_secret() -> None:
 
 def test_conditions_of_kstatus_are_there_only_while_true() -> None:
     assert types(told(facts())) == {"Ready": "TokenValid"}
-    waiting = told(facts(secret=None, troubles={Step.GRANT: trouble()}))
+    waiting = told(facts(secret=None, failures={RequestKind.GRANT: failure()}))
     assert types(waiting) == {"Ready": "ZoomUnavailable", "Reconciling": "ZoomUnavailable"}
     unserved = told(facts(secret=None, grant=GrantUnserved(message="Not served.")))
     assert types(unserved) == {"Ready": "AppInvalid", "Stalled": "AppInvalid"}
@@ -76,9 +76,11 @@ def test_rejected_grant_is_told_beside_ready() -> None:
     assert types(told(given)) == {"Ready": "TokenValid", "GrantRejected": "UserMismatch"}
     back = facts(healthy(rejected_grant=rejection), grant=GrantFound(fingerprint="grant-1"))
     assert types(told(back)) == {"Ready": "TokenValid"}
-    inactive = facts(grant=GrantFound(fingerprint="grant-2"), troubles={Step.GRANT: trouble(Reason.USER_INACTIVE)})
+    inactive = facts(
+        grant=GrantFound(fingerprint="grant-2"), failures={RequestKind.GRANT: failure(Reason.USER_INACTIVE)}
+    )
     assert types(told(inactive)) == {"Ready": "TokenValid", "GrantRejected": "UserInactive"}
-    away = facts(grant=GrantFound(fingerprint="grant-2"), troubles={Step.GRANT: trouble()})
+    away = facts(grant=GrantFound(fingerprint="grant-2"), failures={RequestKind.GRANT: failure()})
     assert types(told(away)) == {"Ready": "TokenValid"}
 
 
@@ -86,7 +88,7 @@ def test_a_grant_that_is_not_asked_with_is_told_while_the_earlier_tokens_live() 
     status = told(facts(grant=GrantUnserved(message="The host is not allowed.")))
     assert types(status) == {"Ready": "TokenValid", "GrantRejected": "AppInvalid"}
     [rejected] = [one for one in status["conditions"] if one["type"] == "GrantRejected"]
-    words = "The grant is not asked with: The host is not allowed. The tokens of the earlier consent go on being used."
+    words = "The grant is not used: The host is not allowed. The tokens of the earlier consent stay in use."
     assert rejected["message"] == words
 
 
@@ -95,8 +97,3 @@ def test_what_is_too_long_for_the_status_is_cut() -> None:
     status = told(facts(healthy(tokens=tokens(scope=scopes), user_id="u" * 200), credential=credential(status={})))
     assert len(status["grantedScopes"]) == 512
     assert max(map(len, status["grantedScopes"])) == 256
-
-
-def test_previous_reason() -> None:
-    assert previous_reason(facts()) == ""
-    assert previous_reason(facts(credential=credential(status=told(facts())))) == "TokenValid"

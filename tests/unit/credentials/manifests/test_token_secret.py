@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret, wanted_owners
 from meetingbots.credentials.decide.token_state import (
     Candidate,
     Claim,
     Rejection,
-    Slot,
     Tokens,
+    TokenSlot,
     TokenState,
     Unsaved,
     claimed,
@@ -24,16 +25,14 @@ from meetingbots.credentials.decide.token_state import (
     saved,
 )
 from meetingbots.credentials.manifests.token_secret import (
-    SecretConflict,
-    TokenSecret,
     content_patch,
     credential_label,
     new_secret,
     read_state,
     read_token_secret,
-    wanted_owners,
 )
 from meetingbots.models.credential import ZoomCredential
+from meetingbots.models.metadata import OwnerReference
 from meetingbots.zoom.oauth import TokenSet
 from pydantic import SecretStr
 
@@ -139,12 +138,12 @@ def test_garbage_by_someones_edit_counts_as_absent() -> None:
 
 
 def test_owner_only_under_delete() -> None:
-    other = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "y"}
-    earlier = {"apiVersion": "meetingbots.dev/v1alpha1", "kind": "ZoomCredential", "name": "alice", "uid": "old"}
+    other = OwnerReference(api_version="v1", kind="ConfigMap", name="x", uid="y")
+    earlier = OwnerReference(api_version="meetingbots.dev/v1alpha1", kind="ZoomCredential", name="alice", uid="old")
     assert wanted_owners(credential(), owners=(other, earlier)) == (other,)
     owned = wanted_owners(credential(tokenDeletionPolicy="Delete"), owners=(other, earlier))
     assert owned[0] == other
-    assert (owned[1]["kind"], owned[1]["uid"]) == ("ZoomCredential", "uid-1")
+    assert (owned[1].kind, owned[1].uid) == ("ZoomCredential", "uid-1")
 
 
 def test_long_names_become_labels_that_fit_and_differ() -> None:
@@ -177,7 +176,9 @@ def test_without_a_new_refresh_token_the_old_one_stays() -> None:
     assert got.scope == "a:b c:d"
 
 
-def unsaved(before: TokenState, *, slot: Slot = Slot.CURRENT, fingerprint: str = "grant-1", spent: str = "") -> Unsaved:
+def unsaved(
+    before: TokenState, *, slot: TokenSlot = TokenSlot.CURRENT, fingerprint: str = "grant-1", spent: str = ""
+) -> Unsaved:
     return Unsaved(
         tokens=tokens(9),
         slot=slot,
@@ -202,7 +203,7 @@ def test_renewed_tokens_replace_those_they_cost_and_end_the_claim() -> None:
 
 
 def test_deleted_secret_comes_back_with_its_pin_and_its_other_tokens() -> None:
-    after = saved(TokenState(), unsaved(FULL, slot=Slot.CANDIDATE, fingerprint="grant-2", spent=tokens(2).mark))
+    after = saved(TokenState(), unsaved(FULL, slot=TokenSlot.CANDIDATE, fingerprint="grant-2", spent=tokens(2).mark))
     assert after is not None
     assert after.tokens == tokens(1)
     assert after.candidate == Candidate(tokens=tokens(9), fingerprint="grant-2")
@@ -223,7 +224,7 @@ def test_edit_of_the_tokens_is_overwritten() -> None:
 
 def test_candidate_that_was_put_to_use_meanwhile_is_renewed_in_use() -> None:
     in_use = replace(IN_USE, tokens=tokens(2), fingerprint="grant-2")
-    after = saved(in_use, unsaved(FULL, slot=Slot.CANDIDATE, fingerprint="grant-2", spent=tokens(2).mark))
+    after = saved(in_use, unsaved(FULL, slot=TokenSlot.CANDIDATE, fingerprint="grant-2", spent=tokens(2).mark))
     assert after is not None
     assert after.tokens == tokens(9)
     assert after.candidate is None
@@ -277,19 +278,19 @@ def test_release() -> None:
 
 def test_refusals() -> None:
     rejection = Rejection(mark="x", client_id="app", reason="ReauthorizationRequired")
-    current = refused(FULL, slot=Slot.CURRENT, rejection=rejection, handled_refresh="r")
+    current = refused(FULL, slot=TokenSlot.CURRENT, rejection=rejection, handled_refresh="r")
     assert (current.rejected_token, current.rejected_grant) == (rejection, FULL.rejected_grant)
     assert (current.claim, current.handled_refresh, current.tokens) == (None, "r", FULL.tokens)
-    candidate = refused(FULL, slot=Slot.CANDIDATE, rejection=rejection)
+    candidate = refused(FULL, slot=TokenSlot.CANDIDATE, rejection=rejection)
     assert (candidate.rejected_grant, candidate.candidate, candidate.tokens) == (rejection, None, FULL.tokens)
     grant = refused(FULL, slot=None, rejection=rejection)
     assert (grant.rejected_grant, grant.candidate) == (rejection, FULL.candidate)
 
 
 def test_identity_pins_and_puts_a_candidate_to_use() -> None:
-    first = identified(TokenState(tokens=tokens()), slot=Slot.CURRENT, user_id="u", account_id="a")
+    first = identified(TokenState(tokens=tokens()), slot=TokenSlot.CURRENT, user_id="u", account_id="a")
     assert (first.user_id, first.account_id) == ("u", "a")
-    promoted = identified(FULL, slot=Slot.CANDIDATE, user_id="u-1", account_id="a-1")
+    promoted = identified(FULL, slot=TokenSlot.CANDIDATE, user_id="u-1", account_id="a-1")
     assert (promoted.tokens, promoted.fingerprint, promoted.candidate) == (tokens(2), "grant-2", None)
     assert (promoted.rejected_grant, promoted.rejected_token) == (None, None)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 from meetingbots.credentials.manifests.connect_link import link_in
 from meetingbots.credentials.manifests.consent_secret import ConsentSecret, consent_name, new_consent_secret
-from meetingbots.credentials.reconcile.reconciler import CredentialReconciler
-from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.kube.client import Object
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.base import format_time
@@ -18,8 +16,7 @@ from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.names import RECEIVER_SECRET
 from pydantic import SecretStr
 
-from tests.unit.credentials.reconcile.credential_harness import KEY, Bench, FakeZoom, Operator
-from tests.unit.mappings.reconcile.mapping_harness import sync_of
+from tests.unit.credentials.reconcile.credential_harness import KEY, Bench, FakeZoom
 
 PUBLIC_URL = "https://bots.example"
 VERIFIER = "v" * 43
@@ -53,23 +50,12 @@ class ConnectBench(Bench):
     def __init__(self, *, public_url: str = PUBLIC_URL) -> None:
         super().__init__()
         self.zoom: ZoomWithCodes = ZoomWithCodes(secrets=self.zoom.secrets)
-        self._public_url = public_url
+        self.public_url = public_url
         self._states = itertools.count(1)
 
     def put_connect(self, *, suspend: bool = False, **connect: Any) -> Object:
         """Store the credential."""
         return self.put_credential(grant={"connect": connect}, suspend=suspend)
-
-    def operator(self, **arguments: Any) -> Operator:
-        """Start a process that knows its public address."""
-        made = super().operator(**arguments)
-        settings = made.services.settings.model_copy(update={"public_url": self._public_url})
-        services = replace(made.services, settings=settings)
-        tokens = AccessTokens(services=services)
-        made.services, made.tokens = services, tokens
-        made.credentials = CredentialReconciler(services=services, access_tokens=tokens, jitter=lambda: 0.5)
-        made.sync = sync_of(services, tokens=tokens, personal_ids=made.credentials.personal_ids)
-        return made
 
     @property
     def url(self) -> str:

@@ -11,8 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+from meetingbots.credentials.assembly import ProcessPorts, access_tokens, credential_reconciler
 from meetingbots.credentials.decide.token_state import TokenState
 from meetingbots.credentials.manifests.token_secret import read_state
+from meetingbots.credentials.reconcile.memory import CredentialMemories
+from meetingbots.credentials.reconcile.personal_ids import SyncedPersonalIds
 from meetingbots.credentials.reconcile.reconciler import CredentialReconciler
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.egress.client import EgressClient
@@ -43,15 +46,24 @@ ALL_SCOPES = (
 
 
 class Clock:
-    """Time that only moves when told."""
+    """The wall clock and the monotonic clock of all processes; both stand still between calls of `forward`."""
 
     def __init__(self) -> None:
         self.now = START
+        self.seconds = 1000.0
 
     def __call__(self) -> datetime:
         return self.now
 
+    def monotonic(self) -> float:
+        return self.seconds
+
     def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock, as NTP does; the monotonic clock goes on."""
         self.now += timedelta(seconds=seconds)
 
 
@@ -185,6 +197,15 @@ class Operator:
     sync: MeetingSyncReconciler
     http: httpx.AsyncClient
     sleeps: list[float]
+    ports: ProcessPorts
+
+    def use(self, tokens: AccessTokens) -> None:
+        """Build the reconcilers with other access tokens."""
+        memories = CredentialMemories()
+        self.tokens = tokens
+        self.credentials = credential_reconciler(self.services, tokens=tokens, memories=memories, ports=self.ports)
+        personal_ids = SyncedPersonalIds(credentials=self.services.caches.credentials, memories=memories)
+        self.sync = sync_of(self.services, tokens=tokens, personal_ids=personal_ids)
 
     async def look(self, key: Key = KEY) -> float | None:
         """Reconcile the tokens and the meetings once, from the newest state."""
@@ -210,6 +231,7 @@ class Bench:
         self.outside = EgressClient()
         self.token_url_hosts: tuple[str, ...] = ()
         self.notify_url_hosts: tuple[str, ...] = ()
+        self.public_url = ""
         self.put_app()
 
     # Set-up.
@@ -269,6 +291,7 @@ class Bench:
             system_namespace="system",
             allowed_token_url_hosts=self.token_url_hosts,
             allowed_notify_url_hosts=self.notify_url_hosts,
+            public_url=self.public_url,
         )
         name = instance or f"operator-{len(self.operators) + 1}"
         seconds = self.clock.now.timestamp
@@ -286,15 +309,17 @@ class Bench:
             caches=ObjectCaches(),
             outside=self.outside,
         )
-        tokens = AccessTokens(services=services, wait=no_wait)
-        credentials = CredentialReconciler(services=services, access_tokens=tokens, sleep=sleep, jitter=lambda: 0.5)
+        ports = ProcessPorts(monotonic=self.clock.monotonic, sleep=sleep, jitter=lambda: 0.5)
+        tokens, memories = access_tokens(services, wait=no_wait), CredentialMemories()
+        personal_ids = SyncedPersonalIds(credentials=services.caches.credentials, memories=memories)
         started = Operator(
             services=services,
             tokens=tokens,
-            credentials=credentials,
-            sync=sync_of(services, tokens=tokens, personal_ids=credentials.personal_ids),
+            credentials=credential_reconciler(services, tokens=tokens, memories=memories, ports=ports),
+            sync=sync_of(services, tokens=tokens, personal_ids=personal_ids),
             http=http,
             sleeps=sleeps,
+            ports=ports,
         )
         self.operators.append(started)
         return started

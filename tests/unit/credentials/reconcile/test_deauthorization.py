@@ -72,9 +72,9 @@ async def deauthorized(bench: Bench, **told: Any) -> None:
 @pytest.mark.parametrize(
     ("retention", "says"),
     [
-        (False, "data must be gone within 10 days (user_data_retention: false)"),
-        (True, "allows the user's data to be kept (user_data_retention: true)"),
-        (None, "did not say"),
+        (False, "data must be deleted within 10 days (user_data_retention: false)"),
+        (True, "allows you to keep their data (user_data_retention: true)"),
+        (None, "does not say"),
     ],
 )
 @pytest.mark.parametrize("policy", ["Retain", "Delete"])
@@ -245,7 +245,7 @@ async def test_the_newer_of_two_credentials_of_one_user_tells_it(bench: Bench) -
     operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, older))
     await operator.look()
     assert bench.ready
-    assert "ZoomCredential first has the same Zoom user's consent" in message(bench)
+    assert "ZoomCredential first holds a consent of the same Zoom user" in message(bench)
     older["spec"]["appSecretRef"]["name"] = "another-app"
     operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, older))
     await operator.look()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from meetingbots.credentials.reconcile.notifier import Notifier
+from meetingbots.credentials.assembly import notifier
 from meetingbots.egress.client import EgressClient
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, Bench, Operator
@@ -50,7 +50,7 @@ class Told:
 
     def __init__(self, bench: Bench) -> None:
         self.operator: Operator = bench.operator()
-        self.notifier = Notifier(services=self.operator.services)
+        self.notifier = notifier(self.operator.services)
 
     async def look(self) -> float | None:
         await self.operator.look()

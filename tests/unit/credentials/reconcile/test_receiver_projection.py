@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from meetingbots.credentials.assembly import receiver_projection
 from meetingbots.credentials.manifests.receiver_secret import (
     AppName,
     ProjectedApp,
@@ -12,7 +13,6 @@ from meetingbots.credentials.manifests.receiver_secret import (
     UnreadableApp,
     parse_projection,
 )
-from meetingbots.credentials.reconcile.receiver_projection import ReceiverProjection
 from meetingbots.kube.errors import ConflictError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.names import RECEIVER_SECRET
@@ -49,7 +49,7 @@ def projection(bench: Bench) -> Projection:
 
 async def test_app_in_use_is_projected_without_its_client_secret(bench: Bench) -> None:
     bench.put_credential()
-    after = await ReceiverProjection(services=services(bench)).reconcile(APP)
+    after = await receiver_projection(services(bench)).reconcile(APP)
     assert after == 20
     app = projection(bench)[NAME]
     assert isinstance(app, ProjectedApp)
@@ -63,7 +63,7 @@ async def test_app_in_use_is_projected_without_its_client_secret(bench: Bench) -
 async def test_missing_app_is_unreadable_and_looked_at_again_soon(bench: Bench) -> None:
     bench.put_credential()
     bench.kube.remove(SECRETS, namespace="team", name="zoom-app")
-    reconciler = ReceiverProjection(services=services(bench))
+    reconciler = receiver_projection(services(bench))
     assert await reconciler.reconcile(APP) == 30
     assert isinstance(projection(bench)[NAME], UnreadableApp)
     bench.put_app()
@@ -73,7 +73,7 @@ async def test_missing_app_is_unreadable_and_looked_at_again_soon(bench: Bench) 
 
 async def test_unchanged_is_not_written(bench: Bench) -> None:
     bench.put_credential()
-    reconciler = ReceiverProjection(services=services(bench))
+    reconciler = receiver_projection(services(bench))
     await reconciler.reconcile(APP)
     await reconciler.reconcile(APP)
     assert bench.kube.count("create", SECRETS) == 1
@@ -83,7 +83,7 @@ async def test_unchanged_is_not_written(bench: Bench) -> None:
 async def test_entry_goes_with_the_last_credential(bench: Bench) -> None:
     bench.put_credential()
     made = services(bench)
-    reconciler = ReceiverProjection(services=made)
+    reconciler = receiver_projection(made)
     await reconciler.reconcile(APP)
     bench.kube.remove(CREDENTIALS, namespace="team", name="alice")
     made.caches.credentials.drop(Key("team", "alice"))
@@ -93,17 +93,17 @@ async def test_entry_goes_with_the_last_credential(bench: Bench) -> None:
 
 async def test_empty_cache_removes_nothing(bench: Bench) -> None:
     bench.put_credential()
-    await ReceiverProjection(services=services(bench)).reconcile(APP)
-    assert await ReceiverProjection(services=services(bench, cached=False)).reconcile(APP) == 20
+    await receiver_projection(services(bench)).reconcile(APP)
+    assert await receiver_projection(services(bench, cached=False)).reconcile(APP) == 20
     assert NAME in projection(bench)
 
 
 async def test_stray_entries_get_their_turn(bench: Bench) -> None:
     bench.put_credential(appSecretRef={"name": "older"})
-    await ReceiverProjection(services=services(bench)).reconcile(Key("team", "older"))
+    await receiver_projection(services(bench)).reconcile(Key("team", "older"))
     bench.put_credential()
     made = services(bench)
-    reconciler = ReceiverProjection(services=made)
+    reconciler = receiver_projection(made)
     await reconciler.reconcile(APP)
     assert len(made.queues.receiver) == 1
     await reconciler.reconcile(Key("team", "older"))
@@ -113,11 +113,11 @@ async def test_stray_entries_get_their_turn(bench: Bench) -> None:
 async def test_other_releases_namespaces_are_left_alone(bench: Bench) -> None:
     bench.put_credential()
     made = services(bench)
-    await ReceiverProjection(services=made).reconcile(APP)
+    await receiver_projection(made).reconcile(APP)
     narrow = replace(made, settings=made.settings.model_copy(update={"namespace": ("elsewhere",)}))
     bench.kube.remove(CREDENTIALS, namespace="team", name="alice")
     made.caches.credentials.drop(Key("team", "alice"))
-    assert await ReceiverProjection(services=narrow).reconcile(APP) is None
+    assert await receiver_projection(narrow).reconcile(APP) is None
     assert NAME in projection(bench)
 
 
@@ -125,10 +125,10 @@ async def test_conflicting_writers_both_get_in(bench: Bench) -> None:
     bench.put_credential()
     bench.put_secret("second-app", client_id="two", client_secret="x", webhook_secret_token="y")
     made = services(bench)
-    reconciler = ReceiverProjection(services=made)
+    reconciler = receiver_projection(made)
     await reconciler.reconcile(APP)
     bench.put_credential(appSecretRef={"name": "second-app"})
-    other = ReceiverProjection(services=services(bench))
+    other = receiver_projection(services(bench))
     raced = False
 
     async def race(call: Call) -> None:
@@ -147,7 +147,7 @@ async def test_conflicting_writers_both_get_in(bench: Bench) -> None:
 
 async def test_endless_conflicts_are_raised_for_the_queue(bench: Bench) -> None:
     bench.put_credential()
-    reconciler = ReceiverProjection(services=services(bench))
+    reconciler = receiver_projection(services(bench))
     await reconciler.reconcile(APP)
     bench.put_secret("zoom-app", client_id="changed", client_secret="x", webhook_secret_token="hook")
 
@@ -162,7 +162,7 @@ async def test_endless_conflicts_are_raised_for_the_queue(bench: Bench) -> None:
 
 async def test_a_changed_webhook_secret_is_taken_at_the_next_look(bench: Bench) -> None:
     bench.put_credential()
-    reconciler = ReceiverProjection(services=services(bench))
+    reconciler = receiver_projection(services(bench))
     after = await reconciler.reconcile(APP)
     assert after is not None
     assert after < 30
@@ -176,7 +176,7 @@ async def test_a_changed_webhook_secret_is_taken_at_the_next_look(bench: Bench) 
 
 async def test_a_look_is_one_read_and_the_receivers_secret_is_looked_at_now_and_then(bench: Bench) -> None:
     bench.put_credential()
-    reconciler = ReceiverProjection(services=services(bench))
+    reconciler = receiver_projection(services(bench))
     await reconciler.reconcile(APP)
     before = bench.kube.count("get", SECRETS)
     bench.clock.forward(20)
@@ -194,7 +194,7 @@ async def test_many_apps_are_read_at_a_bounded_rate(bench: Bench) -> None:
         item = bench.put_credential()
         item["metadata"]["namespace"] = f"n{number}"
         made.caches.credentials.put(item)
-    reconciler = ReceiverProjection(services=made)
+    reconciler = receiver_projection(made)
     for number in range(1000):
         after = await reconciler.reconcile(Key(f"n{number}", "zoom-app"))
     assert after == 1000 / 20
@@ -203,7 +203,7 @@ async def test_many_apps_are_read_at_a_bounded_rate(bench: Bench) -> None:
 async def test_one_app_cannot_fill_the_secret_of_all(bench: Bench) -> None:
     bench.put_credential()
     bench.put_secret("zoom-app", client_id="client", client_secret="s", webhook_secret_token="x" * 600_000)
-    await ReceiverProjection(services=services(bench)).reconcile(APP)
+    await receiver_projection(services(bench)).reconcile(APP)
     app = projection(bench)[NAME]
     assert isinstance(app, UnreadableApp)
     assert app.why == "Key webhook_secret_token of Secret zoom-app is longer than 512 characters."

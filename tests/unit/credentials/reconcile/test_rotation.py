@@ -353,7 +353,7 @@ async def test_no_secret_in_logs_statuses_or_repr(bench: Bench, caplog: pytest.L
     bench.clock.forward(2300)
     await operator.look()
     seen = caplog.text + repr(bench.status) + repr(bench.state) + repr(operator.tokens) + repr(operator.services)
-    seen += repr(vars(operator.credentials)) + repr(operator.credentials._memory.of(KEY))
+    seen += repr(vars(operator.credentials)) + repr(operator.credentials._memories.of(KEY))
     item = bench.kube.peek(SECRETS, namespace=KEY.namespace, name=SECRET_NAME)
     assert item is not None
     seen += repr(item["metadata"])

@@ -136,7 +136,7 @@ async def test_someone_elses_secret_in_the_place_of_ours_is_not_overwritten(benc
     operator = bench.operator()
     await operator.look()
     assert bench.reason == "SecretConflict"
-    assert "kept in memory" in (bench.condition() or {})["message"]
+    assert "stay in memory" in (bench.condition() or {})["message"]
     item = bench.kube.peek(SECRETS, namespace=KEY.namespace, name=SECRET_NAME)
     assert item is not None
     assert set(item["data"]) == {"password"}

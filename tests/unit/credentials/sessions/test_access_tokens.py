@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTokens, NotReady
+from meetingbots.credentials.assembly import access_tokens
+from meetingbots.credentials.sessions.access_tokens import AccessToken, NotReady
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models.credential import CredentialReason
 from meetingbots.runtime.object_cache import Key
@@ -80,7 +81,7 @@ async def test_tokens_whose_user_is_not_known_yet_are_not_handed_out(bench: Benc
     assert item is not None
     del item["metadata"]["annotations"]["meetingbots.dev/user-id"]
     bench.kube.put(SECRETS, item)
-    assert isinstance(await AccessTokens(services=operator.services).get(KEY), NotReady)
+    assert isinstance(await access_tokens(operator.services).get(KEY), NotReady)
 
 
 async def test_foreign_secret_is_not_read_for_tokens(bench: Bench) -> None:
@@ -89,7 +90,7 @@ async def test_foreign_secret_is_not_read_for_tokens(bench: Bench) -> None:
     assert item is not None
     item["metadata"]["labels"] = {}
     bench.kube.put(SECRETS, item)
-    refused = await AccessTokens(services=operator.services).get(KEY)
+    refused = await access_tokens(operator.services).get(KEY)
     assert isinstance(refused, NotReady)
     assert refused.reason is CredentialReason.SECRET_CONFLICT
 
@@ -146,9 +147,8 @@ async def test_waits_for_the_renewal_that_it_asks_for(bench: Bench) -> None:
     bench.put_credential(refreshPolicy="OnDemand")
     operator = await started(bench)
     bench.clock.forward(7200)
-    waiting = AccessTokens(services=operator.services, patience=3600)
-    operator.credentials._access_tokens = waiting
-    operator.credentials._gatherer._access_tokens = waiting
+    waiting = access_tokens(operator.services, wait_seconds=3600)
+    operator.use(waiting)
     task = asyncio.create_task(waiting.get(KEY))
     assert await operator.services.queues.credentials.get() == KEY
     await operator.look()
@@ -161,7 +161,7 @@ async def test_waits_for_the_renewal_that_it_asks_for(bench: Bench) -> None:
 async def test_gives_up_waiting_after_its_patience(bench: Bench) -> None:
     operator = await started(bench)
     bench.clock.forward(7200)
-    impatient = AccessTokens(services=operator.services, patience=0)
+    impatient = access_tokens(operator.services, wait_seconds=0)
     found = await impatient.get(KEY)
     assert isinstance(found, NotReady)
     assert found.reason is CredentialReason.ZOOM_UNAVAILABLE

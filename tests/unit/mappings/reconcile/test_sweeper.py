@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from meetingbots.credentials.reconcile.reactivation import UserReactivation
+from meetingbots.credentials.assembly import user_reactivation
 from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.mappings.reconcile.sweeper import MappingSweeper
@@ -73,7 +73,7 @@ def tidying(operator: Operator) -> MappingSweeper:
     return sweeper_of(
         operator.services,
         sessions=sessions_of(operator.services, operator.tokens),
-        reactivation=UserReactivation(services=operator.services, access_tokens=operator.tokens),
+        reactivation=user_reactivation(operator.services, sessions=sessions_of(operator.services, operator.tokens)),
     )
 
 

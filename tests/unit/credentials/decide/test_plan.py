@@ -4,10 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantFound, GrantUnserved, Step
-from meetingbots.credentials.decide.next_action import CLAIM_SECONDS, Action, Kind, plan
-from meetingbots.credentials.decide.token_state import Candidate, Rejection, Slot, TokenState, mark_of
-from meetingbots.credentials.manifests.token_secret import SecretConflict
+from meetingbots.credentials.decide.actions import (
+    CorrectOwners,
+    CredentialAction,
+    IdentifyUser,
+    RedeemGrant,
+    RefreshTokens,
+    StoreTokens,
+)
+from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantFound, GrantUnserved, RequestKind
+from meetingbots.credentials.decide.plan import CLAIM_SECONDS, decide
+from meetingbots.credentials.decide.stored_tokens import SecretConflict
+from meetingbots.credentials.decide.token_state import Candidate, Rejection, TokenSlot, TokenState, mark_of
 from meetingbots.models.credential import CredentialReason
 
 from tests.unit.credentials.decide.credential_cases import (
@@ -15,17 +23,18 @@ from tests.unit.credentials.decide.credential_cases import (
     claim,
     credential,
     facts,
+    failure,
     healthy,
     tokens,
-    trouble,
     unsaved,
+    user,
 )
 
-REDEEM = Action(Kind.REDEEM)
-REFRESH = Action(Kind.REFRESH)
-IDENTIFY = Action(Kind.IDENTIFY)
-CHECK = Action(Kind.IDENTIFY, Slot.CANDIDATE)
-TRY_NEW = Action(Kind.REDEEM, Slot.CANDIDATE)
+REDEEM = RedeemGrant()
+REFRESH = RefreshTokens()
+IDENTIFY = IdentifyUser()
+IDENTIFY_CANDIDATE = IdentifyUser(TokenSlot.CANDIDATE)
+REDEEM_CANDIDATE = RedeemGrant(TokenSlot.CANDIDATE)
 REQUEST = {"meetingbots.dev/refresh-requested-at": "now"}
 NOTHING = TokenState()
 DUE = healthy(tokens=tokens(left=1000))
@@ -58,18 +67,18 @@ def rejected(reason: str = "ReauthorizationRequired", *, mark: str = "", client_
         (facts(healthy(tokens=tokens(last_refresh=None))), REFRESH),
         (facts(healthy(user_id="")), IDENTIFY),
         (facts(credential=credential(status={})), IDENTIFY),
-        (facts(credential=credential(status={}), identified_user="u-1"), None),
-        (facts(healthy(user_id=""), troubles={Step.IDENTITY: trouble()}), None),
-        (facts(grant=NEW_GRANT), TRY_NEW),
+        (facts(credential=credential(status={}), user=user()), None),
+        (facts(healthy(user_id=""), failures={RequestKind.IDENTITY: failure()}), None),
+        (facts(grant=NEW_GRANT), REDEEM_CANDIDATE),
         (facts(healthy(user_id=""), grant=NEW_GRANT), REDEEM),
-        (facts(CANDIDATE, grant=NEW_GRANT), CHECK),
-        (facts(CANDIDATE, grant=GrantFound(fingerprint="grant-3")), CHECK),
+        (facts(CANDIDATE, grant=NEW_GRANT), IDENTIFY_CANDIDATE),
+        (facts(CANDIDATE, grant=GrantFound(fingerprint="grant-3")), IDENTIFY_CANDIDATE),
         (
             facts(healthy(candidate=Candidate(tokens=tokens(left=-1), fingerprint="grant-2")), grant=NEW_GRANT),
-            Action(Kind.REFRESH, Slot.CANDIDATE),
+            RefreshTokens(TokenSlot.CANDIDATE),
         ),
         (facts(healthy(rejected_grant=rejected(mark="grant-2")), grant=NEW_GRANT), None),
-        (facts(healthy(rejected_grant=rejected(mark="grant-2", client_id="app-2")), grant=NEW_GRANT), TRY_NEW),
+        (facts(healthy(rejected_grant=rejected(mark="grant-2", client_id="app-2")), grant=NEW_GRANT), REDEEM_CANDIDATE),
         (facts(TokenState(rejected_grant=rejected(mark="grant-1"))), None),
         (
             facts(TokenState(rejected_grant=rejected(mark="grant-1")), credential=credential(annotations=REQUEST)),
@@ -78,16 +87,20 @@ def rejected(reason: str = "ReauthorizationRequired", *, mark: str = "", client_
         (facts(healthy(tokens=tokens(left=1000), rejected_token=rejected())), None),
         (facts(healthy(tokens=tokens(left=1000), rejected_token=rejected(client_id="other app"))), REFRESH),
         (facts(healthy(tokens=tokens(left=1000), rejected_token=rejected(mark="older"))), REFRESH),
-        (facts(healthy(rejected_token=rejected()), grant=NEW_GRANT), TRY_NEW),
-        (facts(DUE, troubles={Step.TOKENS: trouble()}), None),
-        (facts(DUE, troubles={Step.TOKENS: trouble(wait=0)}), REFRESH),
-        (facts(DUE, troubles={Step.GRANT: trouble()}), REFRESH),
-        (facts(secret=None, troubles={Step.GRANT: trouble()}), None),
+        (facts(healthy(rejected_token=rejected()), grant=NEW_GRANT), REDEEM_CANDIDATE),
+        (facts(DUE, failures={RequestKind.TOKENS: failure()}), None),
+        (facts(DUE, failures={RequestKind.TOKENS: failure(wait=0)}), REFRESH),
+        (facts(DUE, failures={RequestKind.GRANT: failure()}), REFRESH),
+        (facts(secret=None, failures={RequestKind.GRANT: failure()}), None),
         (facts(credential=credential(annotations=REQUEST)), REFRESH),
         (facts(healthy(handled_refresh="now"), credential=credential(annotations=REQUEST)), None),
-        (facts(credential=credential(annotations=REQUEST), troubles={Step.TOKENS: trouble()}), REFRESH),
+        (facts(credential=credential(annotations=REQUEST), failures={RequestKind.TOKENS: failure()}), REFRESH),
         (
-            facts(credential=credential(annotations=REQUEST), troubles={Step.TOKENS: trouble()}, tried_request="now"),
+            facts(
+                credential=credential(annotations=REQUEST),
+                failures={RequestKind.TOKENS: failure()},
+                tried_request="now",
+            ),
             None,
         ),
         (
@@ -97,11 +110,11 @@ def rejected(reason: str = "ReauthorizationRequired", *, mark: str = "", client_
             ),
             REFRESH,
         ),
-        (facts(healthy(tokens=tokens(refresh=None, left=-1))), TRY_NEW),
-        (facts(unsaved=unsaved(healthy())), Action(Kind.STORE)),
+        (facts(healthy(tokens=tokens(refresh=None, left=-1))), REDEEM_CANDIDATE),
+        (facts(unsaved=unsaved(healthy())), StoreTokens()),
         (facts(DUE, unsaved=unsaved(DUE), unsaved_retry_at=NOW + timedelta(seconds=2)), None),
-        (facts(DUE, unsaved=unsaved(DUE), credential=credential(suspend=True)), Action(Kind.STORE)),
-        (facts(credential=credential(tokenDeletionPolicy="Delete")), Action(Kind.OWN)),
+        (facts(DUE, unsaved=unsaved(DUE), credential=credential(suspend=True)), StoreTokens()),
+        (facts(credential=credential(tokenDeletionPolicy="Delete")), CorrectOwners()),
         (facts(refused_token=mark_of(tokens().access_token)), REFRESH),
         (facts(refused_token=mark_of(tokens(access="older").access_token)), None),
         (
@@ -113,8 +126,8 @@ def rejected(reason: str = "ReauthorizationRequired", *, mark: str = "", client_
         ),
     ],
 )
-def test_action(given: CredentialFacts, action: Action | None) -> None:
-    assert plan(given).action == action
+def test_action(given: CredentialFacts, action: CredentialAction | None) -> None:
+    assert decide(given).action == action
 
 
 ON_DEMAND = credential(refreshPolicy="OnDemand")
@@ -132,8 +145,8 @@ ON_DEMAND = credential(refreshPolicy="OnDemand")
         (facts(healthy(tokens=tokens(left=3600 - 30 * 86400)), credential=ON_DEMAND), REFRESH),
     ],
 )
-def test_on_demand(given: CredentialFacts, action: Action | None) -> None:
-    assert plan(given).action == action
+def test_on_demand(given: CredentialFacts, action: CredentialAction | None) -> None:
+    assert decide(given).action == action
 
 
 @pytest.mark.parametrize(
@@ -147,16 +160,18 @@ def test_on_demand(given: CredentialFacts, action: Action | None) -> None:
     ],
     ids=["just seen", "nearly over", "over", "ended", "ours"],
 )
-def test_claims_of_others_are_respected_for_a_while(held: dict[str, Any], seen: float, action: Action | None) -> None:
-    given = facts(healthy(tokens=tokens(left=1000), claim=claim(**held)), claim_seen=NOW - timedelta(seconds=seen))
-    assert plan(given).action == action
+def test_claims_of_others_are_respected_for_a_while(
+    held: dict[str, Any], seen: float, action: CredentialAction | None
+) -> None:
+    given = facts(healthy(tokens=tokens(left=1000), claim=claim(**held)), claim_age=seen)
+    assert decide(given).action == action
 
 
 def test_claim_holds_up_first_consents_too_and_says_when_to_look_again() -> None:
-    given = facts(TokenState(claim=claim(mark="grant-1")), claim_seen=NOW - timedelta(seconds=10))
-    planned = plan(given)
-    assert planned.action is None
-    assert planned.after == 20
+    given = facts(TokenState(claim=claim(mark="grant-1")), claim_age=10)
+    plan = decide(given)
+    assert plan.action is None
+    assert plan.requeue_after == 20
 
 
 @pytest.mark.parametrize(
@@ -164,13 +179,13 @@ def test_claim_holds_up_first_consents_too_and_says_when_to_look_again() -> None
     [
         (facts(secret=None, app=Absent(message="no app")), 30),
         (facts(app=Absent(message="no app")), 30),
-        (facts(DUE, troubles={Step.TOKENS: trouble(wait=7)}), 7),
-        (facts(DUE, troubles={Step.TOKENS: trouble(wait=500)}), 30),
+        (facts(DUE, failures={RequestKind.TOKENS: failure(wait=7)}), 7),
+        (facts(DUE, failures={RequestKind.TOKENS: failure(wait=500)}), 30),
         (facts(healthy(tokens=tokens(left=1310))), 10),
     ],
 )
 def test_looks_again(given: CredentialFacts, after: float) -> None:
-    assert plan(given).after == pytest.approx(after)
+    assert decide(given).requeue_after == pytest.approx(after)
 
 
 def test_healthy_credentials_look_again_at_their_own_places_within_ten_minutes() -> None:
@@ -182,7 +197,7 @@ def test_healthy_credentials_look_again_at_their_own_places_within_ten_minutes()
             credential=given.credential.model_copy(update={"metadata": metadata}),
             now=NOW + timedelta(seconds=passed),
         )
-        return plan(given).after
+        return decide(given).requeue_after or 0.0
 
     delays = sorted(at(f"user-{number}", 0) for number in range(1000))
     assert delays[0] > 0
@@ -195,12 +210,12 @@ def test_healthy_credentials_look_again_at_their_own_places_within_ten_minutes()
 
 
 def test_renewal_is_told_but_not_while_someone_must_mend_something() -> None:
-    assert plan(facts()).next_refresh == tokens().next_refresh
-    waiting = facts(DUE, troubles={Step.TOKENS: trouble(wait=60)})
-    assert plan(waiting).next_refresh == NOW + timedelta(seconds=60)
-    mending = facts(DUE, troubles={Step.TOKENS: trouble(CredentialReason.APP_INVALID)})
-    assert plan(mending).next_refresh is None
-    assert plan(facts(secret=None, app=Absent(message="no app"))).next_refresh is None
+    assert decide(facts()).status.next_refresh_time == tokens().next_refresh
+    waiting = facts(DUE, failures={RequestKind.TOKENS: failure(wait=60)})
+    assert decide(waiting).status.next_refresh_time == NOW + timedelta(seconds=60)
+    mending = facts(DUE, failures={RequestKind.TOKENS: failure(CredentialReason.APP_INVALID)})
+    assert decide(mending).status.next_refresh_time is None
+    assert decide(facts(secret=None, app=Absent(message="no app"))).status.next_refresh_time is None
 
 
 def test_missing_scopes_are_asked_for_less_and_less_often() -> None:
@@ -214,7 +229,7 @@ def test_missing_scopes_are_asked_for_less_and_less_often() -> None:
         }
         held = tokens(scope="user:read:user", last_refresh=NOW - last, next_refresh=NOW + timedelta(minutes=30))
         given = facts(healthy(tokens=held), credential=credential(status={"userId": "u-1", "conditions": [condition]}))
-        return plan(given).action == REFRESH
+        return decide(given).action == REFRESH
 
     assert not due(timedelta(minutes=1), timedelta(seconds=44))
     assert due(timedelta(minutes=1), timedelta(seconds=45))

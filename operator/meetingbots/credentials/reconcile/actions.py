@@ -1,0 +1,78 @@
+"""Carries out the actions of plans for credentials.
+
+Each action leaves the token Secret in a state from which another process can continue, so the process may end at any
+line.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from meetingbots.credentials.decide.actions import (
+    ConcludeConsents,
+    CorrectOwners,
+    CredentialAction,
+    EndConsent,
+    IdentifyUser,
+    RedeemGrant,
+    RefreshTokens,
+    RotateLinkKey,
+    StoreTokens,
+)
+from meetingbots.credentials.decide.stored_tokens import TokenSecret
+from meetingbots.credentials.reconcile.consents import ConsentConclusion
+from meetingbots.credentials.reconcile.gather import Gathered
+from meetingbots.credentials.reconcile.identity import Identification
+from meetingbots.credentials.reconcile.link_keys import LinkKeys
+from meetingbots.credentials.reconcile.memory import CredentialMemories
+from meetingbots.credentials.reconcile.rotation import Rotation
+from meetingbots.credentials.reconcile.token_store import TokenStore
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialActions:
+    """Carries out one action at a time. Raises `KubeError`."""
+
+    rotation: Rotation
+    identification: Identification
+    consents: ConsentConclusion
+    link_keys: LinkKeys
+    store: TokenStore
+    memories: CredentialMemories
+
+    async def apply(self, gathered: Gathered, action: CredentialAction) -> None:
+        """Carry out `action`."""
+        _log.debug("%s: %s", gathered.key, type(action).__name__)
+        match action:
+            case StoreTokens():
+                await self.rotation.save(gathered.key)
+            case CorrectOwners():
+                await self._correct_owners(gathered)
+            case RedeemGrant(slot):
+                await self.rotation.redeem(gathered, slot=slot)
+            case RefreshTokens(slot):
+                await self.rotation.refresh(gathered, slot=slot)
+            case IdentifyUser(slot):
+                await self.identification.identify(gathered, slot=slot)
+            case EndConsent():
+                await self._end_consent(gathered)
+            case ConcludeConsents():
+                await self.consents.conclude(gathered, action)
+            case RotateLinkKey():
+                await self.link_keys.rotate()
+
+    async def _correct_owners(self, gathered: Gathered) -> None:
+        facts = gathered.facts
+        if isinstance(facts.secret, TokenSecret):
+            await self.store.replace(facts.secret, facts.state, credential=facts.credential)
+
+    async def _end_consent(self, gathered: Gathered) -> None:
+        """Delete the token Secret, whatever the deletion policy says, and what is remembered of the user."""
+        if isinstance(gathered.facts.secret, TokenSecret):
+            await self.store.remove(gathered.facts.secret)
+        memory = self.memories.of(gathered.key)
+        memory.failures.clear()
+        memory.user = None
