@@ -6,9 +6,9 @@ Two watches fill it: that of the Secret which the operator keeps for the receive
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final
 
 from pydantic import SecretStr
@@ -19,6 +19,10 @@ from meetingbots.mappings.decide.ownership import KnownCredential
 from meetingbots.receiver.credential_view import WebhookStatus, known_credential, webhook_status
 from meetingbots.runtime.object_cache import Key
 
+KEYS_PER_NAMESPACE: Final = 4
+"""Distinct webhook secrets of one client id in one namespace: those of two app Secrets in rotation."""
+KEYS_PER_CLIENT_ID: Final = 64
+"""Bounds the HMACs of one request."""
 _log = logging.getLogger(__name__)
 _NONE: Final[dict[str, KnownCredential]] = {}
 
@@ -39,10 +43,12 @@ class AppDirectory:
         self._apps: dict[Key, ProjectedApp] = {}
         self._unreadable: dict[Key, UnreadableApp] = {}
         self._keys: dict[str, tuple[WebhookKey, ...]] = {}
+        self._lanes: dict[str, str] = {}
+        self._unreadable_ids: frozenset[str] | None = None
         self._credentials: dict[Key, KnownCredential] = {}
         self._statuses: dict[Key, WebhookStatus] = {}
         self._by_account: dict[tuple[Key, str], dict[str, KnownCredential]] = {}
-        self._references: Counter[Key] = Counter()
+        self._by_app: dict[Key, set[Key]] = {}
 
     def on_credential(self, namespace: str, name: str, item: Object | None) -> None:
         """Take over the current state of a ZoomCredential; None: it was deleted."""
@@ -54,7 +60,10 @@ class AppDirectory:
         self._credentials[key] = known
         self._statuses[key] = webhook_status(item)
         app = Key(namespace, known.app)
-        self._references[app] += 1
+        if app not in self._by_app:
+            self._by_app[app] = set()
+            self._unreadable_ids = None
+        self._by_app[app].add(key)
         if known.account_id:
             self._by_account.setdefault((app, known.account_id), {})[name] = known
 
@@ -70,6 +79,8 @@ class AppDirectory:
             else:
                 self._unreadable[key] = app
         self._keys = _keys_by_client_id(self._apps)
+        self._lanes = _lanes(self._apps)
+        self._unreadable_ids = None
         _log.info("%s/%s: %d apps of %d client ids", namespace, name, len(self._apps), len(self._keys))
 
     def has_app(self, client_id: str) -> bool:
@@ -80,13 +91,19 @@ class AppDirectory:
         """Return the webhook secrets of a client id; empty when it is unknown."""
         return self._keys.get(client_id, ())
 
+    def lane(self, client_id: str) -> str:
+        """Name the share of the receiver that requests for a client id use: that of its namespace, if it has only one.
+
+        So a namespace does not get a larger share by using many client ids.
+        """
+        return self._lanes.get(client_id, client_id)
+
     def may_be_unreadable(self, client_id: str) -> bool:
         """Whether an unknown client id may be that of an app which a credential refers to and which is unreadable."""
-        return any(self._may_have(app, client_id) for app in self._references if app not in self._apps)
-
-    def _may_have(self, app: Key, client_id: str) -> bool:
-        known = self._unreadable.get(app)
-        return known is None or known.client_id in ("", client_id)
+        if self._unreadable_ids is None:
+            missing = [self._unreadable.get(app) for app in self._by_app if app not in self._apps]
+            self._unreadable_ids = frozenset(app.client_id if app is not None else "" for app in missing)
+        return bool(self._unreadable_ids & {"", client_id})
 
     def by_app(self, *, apps: Iterable[Key], account_id: str) -> dict[Key, list[KnownCredential]]:
         """Return the credentials of this account, grouped by app Secret; apps without any are left out."""
@@ -95,7 +112,7 @@ class AppDirectory:
 
     def credentials_of(self, apps: Collection[Key]) -> list[Key]:
         """Return all credentials of these apps, whatever their account."""
-        return [key for key, known in self._credentials.items() if Key(key.namespace, known.app) in apps]
+        return [key for app in apps for key in self._by_app.get(app, ())]
 
     def webhook_status(self, key: Key) -> WebhookStatus | None:
         """Return what the credential's status says about webhooks; None: there is no such credential."""
@@ -107,9 +124,10 @@ class AppDirectory:
         if known is None:
             return
         app = Key(known.namespace, known.app)
-        self._references[app] -= 1
-        if self._references[app] <= 0:
-            del self._references[app]
+        self._by_app[app].discard(key)
+        if not self._by_app[app]:
+            del self._by_app[app]
+            self._unreadable_ids = None
         group = self._by_account.get((app, known.account_id))
         if group is not None:
             group.pop(known.name, None)
@@ -117,16 +135,37 @@ class AppDirectory:
                 del self._by_account[app, known.account_id]
 
 
-def _keys_by_client_id(apps: dict[Key, ProjectedApp]) -> dict[str, tuple[WebhookKey, ...]]:
-    # Grouped by value: the same app in 300 namespaces costs one HMAC for each request, not 300.
-    holders: dict[str, dict[str, set[Key]]] = {}
-    for key, app in apps.items():
-        by_value = holders.setdefault(app.client_id, {})
+def _keys_by_client_id(apps: Mapping[Key, ProjectedApp]) -> dict[str, tuple[WebhookKey, ...]]:
+    secrets: dict[str, dict[str, list[tuple[str, Key]]]] = {}
+    for key, app in sorted(apps.items()):
+        by_namespace = secrets.setdefault(app.client_id, {})
         for secret in (app.webhook_secret_token, app.previous_webhook_secret_token):
             value = secret.get_secret_value().strip() if secret is not None else ""
             if value:
-                by_value.setdefault(value, set()).add(key)
-    return {
-        client_id: tuple(WebhookKey(secret=SecretStr(value), apps=frozenset(keys)) for value, keys in by_value.items())
-        for client_id, by_value in holders.items()
-    }
+                by_namespace.setdefault(key.namespace, []).append((value, key))
+    return {client_id: _limited(client_id, by_namespace) for client_id, by_namespace in secrets.items()}
+
+
+def _limited(client_id: str, by_namespace: Mapping[str, list[tuple[str, Key]]]) -> tuple[WebhookKey, ...]:
+    """Take the first secrets of each namespace in turn, so that no namespace displaces those of another.
+
+    Equal secrets are one: the same app in 300 namespaces costs one HMAC for each request.
+    """
+    holders: dict[str, set[Key]] = {}
+    columns = (list(dict.fromkeys(value for value, _ in found))[:KEYS_PER_NAMESPACE] for found in by_namespace.values())
+    ordered = dict.fromkeys(value for row in zip_longest(*columns) for value in row if value is not None)
+    kept = dict.fromkeys(list(ordered)[:KEYS_PER_CLIENT_ID])
+    if len(kept) < len({value for found in by_namespace.values() for value, _ in found}):
+        _log.warning("client id %.128r has too many webhook secrets; %d are used", client_id, len(kept))
+    for found in by_namespace.values():
+        for value, key in found:
+            if value in kept:
+                holders.setdefault(value, set()).add(key)
+    return tuple(WebhookKey(secret=SecretStr(value), apps=frozenset(holders[value])) for value in kept)
+
+
+def _lanes(apps: Mapping[Key, ProjectedApp]) -> dict[str, str]:
+    namespaces: dict[str, set[str]] = {}
+    for key, app in apps.items():
+        namespaces.setdefault(app.client_id, set()).add(key.namespace)
+    return {client_id: f"{next(iter(found))}/" for client_id, found in namespaces.items() if len(found) == 1}

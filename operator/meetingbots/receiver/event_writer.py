@@ -82,7 +82,7 @@ class EventWriter:
             former_host_id=event.old_host_id,
             operator_id=event.operator_id,
             participant_id=event.participant.user_id if event.participant else None,
-            alternative_hosts=event.alternative_hosts or (),
+            alternative_hosts=frozenset(event.alternative_hosts or ()),
         )
         concerns = await self._concerns(event, apps, who)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,11 +16,15 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from meetingbots.receiver.app_directory import WebhookKey
+from meetingbots.receiver.body_budget import Reservation
+from meetingbots.receiver.fair_gate import FairGate
 from meetingbots.receiver.refusal import Refusal
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.webhooks.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, timestamp_age, verify
 
 BODY_LIMIT: Final = 1024 * 1024
+TURN_BYTES: Final = 1024 * 1024
+"""Bytes to hash in one turn: one key for the largest body, many keys for a small one."""
 _CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 _SIGNATURE: Final = re.compile(r"v0=[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
@@ -62,11 +66,12 @@ def read_headers(request: web.Request, *, now: datetime) -> SignedHeaders:
     return SignedHeaders(signature=signature, timestamp=timestamp, age=age)
 
 
-async def read_body(request: web.Request) -> bytes:
-    """Read the raw bytes. Raises `Refusal` as soon as the limit is exceeded."""
+async def read_body(request: web.Request, reservation: Reservation) -> bytes:
+    """Read the raw bytes. Raises `Refusal` as soon as a limit is exceeded."""
     body = bytearray()
     try:
         async for piece in request.content.iter_any():
+            reservation.grow(len(piece))
             body += piece
             if len(body) > BODY_LIMIT:
                 raise _too_large()
@@ -75,20 +80,34 @@ async def read_body(request: web.Request) -> bytes:
     return bytes(body)
 
 
-def verify_body(body: bytes, headers: SignedHeaders, *, keys: Collection[WebhookKey], now: datetime) -> VerifiedBody:
-    """Verify the signature with every key, and the timestamp against our clock. Raises `Refusal`."""
-    matching = [
-        key for key in keys if verify([key.secret], timestamp=headers.timestamp, signature=headers.signature, body=body)
-    ]
-    if not matching:
-        raise _unsigned()
-    if abs(headers.age) > _CLOCK_TOLERANCE:
-        _log.warning(
-            "a correctly signed request is %.0f s old: our clock or the sender's is wrong", headers.age.total_seconds()
-        )
-        raise Refusal(503, "untimely", "the timestamp is more than five minutes off")
-    apps = frozenset(app for key in matching for app in key.apps)
-    return VerifiedBody(body=body, sent=now - headers.age, secret=matching[0].secret, apps=apps)
+class SignatureCheck:
+    """Verifies signatures in turns that are short and fair to all apps."""
+
+    def __init__(self, *, gate: FairGate) -> None:
+        self._gate = gate
+
+    async def verify(
+        self, body: bytes, headers: SignedHeaders, *, keys: Sequence[WebhookKey], lane: str, now: datetime
+    ) -> VerifiedBody:
+        """Verify the signature with every key, and the timestamp against our clock. Raises `Refusal`."""
+        matching = []
+        batch = max(1, TURN_BYTES // max(1, len(body)))
+        for start in range(0, len(keys), batch):
+            await self._gate.turn(lane, size=len(body))
+            matching += [key for key in keys[start : start + batch] if _verifies(key, body, headers)]
+        if not matching:
+            raise _unsigned()
+        if abs(headers.age) > _CLOCK_TOLERANCE:
+            age = headers.age.total_seconds()
+            _log.warning("a correctly signed request is %.0f s old: our clock or the sender's is wrong", age)
+            raise Refusal(503, "untimely", "the timestamp is more than five minutes off")
+        apps = frozenset(app for key in matching for app in key.apps)
+        return VerifiedBody(body=body, sent=now - headers.age, secret=matching[0].secret, apps=apps)
+
+
+def _verifies(key: WebhookKey, body: bytes, headers: SignedHeaders) -> bool:
+    found = verify([key.secret], timestamp=headers.timestamp, signature=headers.signature, body=body)
+    return found is not None
 
 
 def _unsigned() -> Refusal:

@@ -20,9 +20,12 @@ from meetingbots.kube.errors import KubeError
 from meetingbots.mappings.decide.event_times import milliseconds
 from meetingbots.models.base import ModelError
 from meetingbots.receiver.app_directory import AppDirectory, WebhookKey
+from meetingbots.receiver.body_budget import BodyBudget
 from meetingbots.receiver.event_writer import EventWriter
+from meetingbots.receiver.fair_gate import FairGate
+from meetingbots.receiver.lane_slots import LaneSlots
 from meetingbots.receiver.refusal import Refusal
-from meetingbots.receiver.verification import VerifiedBody, read_body, read_headers, verify_body
+from meetingbots.receiver.verification import SignatureCheck, VerifiedBody, read_body, read_headers
 from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.zoom.webhooks.events import (
@@ -77,6 +80,10 @@ class WebhookHandler:
         self._ready = ready
         self._clock = clock
         self._deadline = deadline
+        self._budget = BodyBudget()
+        self._gate = FairGate()
+        self._slots = LaneSlots()
+        self._signatures = SignatureCheck(gate=self._gate)
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer within the deadline, whatever happens, and count the request."""
@@ -111,15 +118,15 @@ class WebhookHandler:
 
     async def _process(self, request: web.Request, labels: _Labels) -> web.Response:
         client_id = request.match_info["client_id"]
-        verified = await self._verified(request, self._keys(client_id))
-        event = self._parsed(verified)
+        event, verified = await self._event(request, client_id)
         labels.event = event.name if event.name in _KNOWN_EVENTS else "other"
         if isinstance(event, UrlValidation):
             self._reporter.note(self._directory.credentials_of(verified.apps))
             labels.result = "validated"
             token = encrypted_token(verified.secret, plain_token=event.plain_token)
             return web.json_response({"plainToken": event.plain_token, "encryptedToken": token})
-        outcome = await self._events.write(event, client_id=client_id, apps=verified.apps)
+        async with self._slots.slot(self._directory.lane(client_id)):
+            outcome = await self._events.write(event, client_id=client_id, apps=verified.apps)
         self._reporter.note(outcome.credentials)
         labels.result = outcome.result
         return web.Response(status=204)
@@ -133,10 +140,14 @@ class WebhookHandler:
             raise Refusal(404, "unknown_app", "not found")
         return self._directory.keys(client_id)
 
-    async def _verified(self, request: web.Request, keys: tuple[WebhookKey, ...]) -> VerifiedBody:
+    async def _event(self, request: web.Request, client_id: str) -> tuple[Event, VerifiedBody]:
+        keys, lane = self._keys(client_id), self._directory.lane(client_id)
         headers = read_headers(request, now=self._clock())
-        body = await read_body(request)
-        return verify_body(body, headers, keys=keys, now=self._clock())
+        async with self._budget.reserve(lane) as reservation:
+            body = await read_body(request, reservation)
+            verified = await self._signatures.verify(body, headers, keys=keys, lane=lane, now=self._clock())
+            await self._gate.turn(lane, size=len(body))
+            return self._parsed(verified), verified
 
     def _parsed(self, verified: VerifiedBody) -> Event:
         try:

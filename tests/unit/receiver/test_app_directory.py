@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from meetingbots.models.credential import Level
-from meetingbots.receiver.app_directory import AppDirectory
+from meetingbots.receiver.app_directory import KEYS_PER_CLIENT_ID, KEYS_PER_NAMESPACE, AppDirectory
 from meetingbots.receiver.credential_view import known_credential
 from meetingbots.runtime.object_cache import Key
 from pydantic import SecretStr
@@ -68,6 +68,62 @@ def test_apps_are_found_by_client_id_one_door_for_each_secret() -> None:
     assert "old" not in repr(directory.keys("c"))
     directory.on_projection("system", "meetingbots-receiver", None)
     assert not directory.has_app("c")
+
+
+def planted(client_id: str, *, namespace: str, count: int) -> dict[str, dict[str, str]]:
+    """App Secrets of one namespace, each with a webhook secret of its own."""
+    return {
+        f"{namespace}__app-{number:03}": {
+            "client_id": client_id,
+            "webhook_secret_token": f"{namespace} {number}",
+            "previous_webhook_secret_token": f"{namespace} previous {number}",
+        }
+        for number in range(count)
+    }
+
+
+def test_a_namespace_has_a_bounded_number_of_secrets_for_a_client_id() -> None:
+    directory = AppDirectory()
+    team = {"team__app": {"client_id": "c", "webhook_secret_token": "s", "previous_webhook_secret_token": "old"}}
+    projected(directory, **planted("c", namespace="evil", count=500), **team)
+    secrets = [key.secret.get_secret_value() for key in directory.keys("c")]
+    assert len(secrets) == KEYS_PER_NAMESPACE + 2
+    assert {"s", "old"} <= set(secrets)
+
+
+def test_many_namespaces_do_not_displace_anothers_secrets() -> None:
+    directory = AppDirectory()
+    evil: dict[str, dict[str, str]] = {}
+    for number in range(40):
+        evil |= planted("c", namespace=f"evil-{number}", count=9)
+    team = {"zteam__app": {"client_id": "c", "webhook_secret_token": "s"}}
+    projected(directory, **evil, **team)
+    secrets = [key.secret.get_secret_value() for key in directory.keys("c")]
+    assert len(secrets) == KEYS_PER_CLIENT_ID
+    assert "s" in secrets
+
+
+def test_an_equal_secret_counts_for_all_its_apps_also_beyond_the_limit() -> None:
+    directory = AppDirectory()
+    apps = planted("c", namespace="many", count=20)
+    shared = {f"ns-{number}__app": {"client_id": "c", "webhook_secret_token": "s"} for number in range(300)}
+    projected(directory, **apps, **shared)
+    found = {key.secret.get_secret_value(): key.apps for key in directory.keys("c")}
+    assert len(found["s"]) == 300
+
+
+def test_a_namespace_has_one_lane_however_many_client_ids_it_uses() -> None:
+    directory = AppDirectory()
+    app = {"webhook_secret_token": "s"}
+    projected(
+        directory,
+        evil__a={"client_id": "a", **app},
+        evil__b={"client_id": "b", **app},
+        evil__c={"client_id": "c", **app},
+        team__c={"client_id": "c", **app},
+    )
+    assert directory.lane("a") == directory.lane("b")
+    assert len({directory.lane(client_id) for client_id in ("a", "c", "unknown")}) == 3
 
 
 def test_only_apps_of_the_namespaces_served_count() -> None:

@@ -8,12 +8,16 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 from meetingbots.kube.errors import ForbiddenError, KubeError, UnavailableError
+from meetingbots.receiver import verification
+from meetingbots.receiver.app_directory import KEYS_PER_NAMESPACE
 from meetingbots.receiver.verification import BODY_LIMIT
+from meetingbots.zoom.webhooks.signature import verify
+from pydantic import SecretStr
 
 from tests.unit.fake_kube import Call
 from tests.unit.receiver.receiver_harness import CLIENT, MEETING, SECRET, ReceiverHarness, credential, event
@@ -309,6 +313,23 @@ async def test_compressed_bodies_are_refused(harness: ReceiverHarness) -> None:
     answer = await harness.send(raw, headers=harness.signed(raw) | {"Content-Encoding": "gzip"})
     assert answer.status == 415
     assert harness.writes == 0
+
+
+async def test_planted_secrets_cost_a_bounded_number_of_hmacs(
+    harness: ReceiverHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(500):
+        harness.apps[f"evil.app-{number}"] = {"client_id": CLIENT, "webhook_secret_token": f"planted {number}"}
+    harness.has_app()
+    tried = []
+
+    def count(secrets: Sequence[SecretStr], *, timestamp: str, signature: str, body: bytes) -> SecretStr | None:
+        tried.append(secrets)
+        return verify(secrets, timestamp=timestamp, signature=signature, body=body)
+
+    monkeypatch.setattr(verification, "verify", count)
+    assert (await harness.post(event("meeting.created"))).status == 204
+    assert len(tried) == KEYS_PER_NAMESPACE + 1
 
 
 # Kubernetes.

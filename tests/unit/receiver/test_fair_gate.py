@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import asyncio
+
+from meetingbots.receiver.fair_gate import ROUND_BYTES, ROUND_TURNS, FairGate
+from meetingbots.receiver.lane_slots import LaneSlots
+
+
+async def order_of(*requests: tuple[str, int]) -> list[tuple[str, int]]:
+    """The order in which requests (lane, size) that wait at the same time get their turns."""
+    gate, order = FairGate(), list[tuple[str, int]]()
+
+    async def process(lane: str, size: int) -> None:
+        await gate.turn(lane, size=size)
+        order.append((lane, size))
+
+    await asyncio.gather(*(process(lane, size) for lane, size in requests))
+    return order
+
+
+async def test_lanes_take_turns_however_many_requests_one_has() -> None:
+    order = await order_of(*[("flood", 10)] * 100, ("other", 10))
+    assert order.index(("other", 10)) == 1
+
+
+async def test_within_a_lane_the_smallest_body_is_first() -> None:
+    order = await order_of(*[("a", 1_000_000)] * 5, ("a", 100))
+    assert order[0] == ("a", 100)
+
+
+async def test_the_event_loop_serves_everything_else_between_two_rounds() -> None:
+    gate, passed = FairGate(), 0
+
+    async def other() -> None:
+        nonlocal passed
+        while True:
+            passed += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await asyncio.gather(*(gate.turn("a", size=ROUND_BYTES) for _ in range(50)))
+    assert passed >= 50
+    task.cancel()
+
+
+async def test_small_requests_share_a_round() -> None:
+    gate, passed = FairGate(), 0
+
+    async def other() -> None:
+        nonlocal passed
+        while True:
+            passed += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await asyncio.gather(*(gate.turn("a", size=1) for _ in range(ROUND_TURNS * 3)))
+    assert passed < 10
+    task.cancel()
+
+
+async def test_a_cancelled_request_takes_no_turn() -> None:
+    gate = FairGate()
+    waiting = [asyncio.create_task(gate.turn("a", size=1)) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.gather(*waiting[1:])
+    await asyncio.wait_for(gate.turn("a", size=1), 1)
+
+
+async def test_slots_of_a_lane_are_bounded_and_free_again() -> None:
+    slots, inside, most = LaneSlots(slots=2), 0, 0
+
+    async def write(lane: str) -> None:
+        nonlocal inside, most
+        async with slots.slot(lane):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(write("a") for _ in range(10)))
+    assert most == 2
+    async with slots.slot("a"), slots.slot("a"):
+        await asyncio.wait_for(write("b"), 1)
+    assert not slots._lanes
