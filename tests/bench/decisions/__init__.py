@@ -1,0 +1,1 @@
+"""Figures for the decision records: what our own piece costs or saves, beside the alternative."""
