@@ -1,4 +1,4 @@
-"""Which meeting a MeetingBot means: from its link, its ID, or the values of the Secrets that it names."""
+"""The meeting of a MeetingBot: from its link, its ID, or the Secrets that it names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meetingbots.zoom.links import InvalidLink, MeetingLink, parse_meeting
 
 @dataclass(frozen=True)
 class MeetingRef:
-    """A meeting that can be joined. What is secret has no repr."""
+    """A meeting that can be joined. Secret fields have no repr."""
 
     meeting_id: str
     kind: MeetingKind = MeetingKind.MEETING
@@ -22,9 +22,9 @@ class MeetingRef:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why something cannot go on: a reason of the contract and a sentence for people.
+    """What blocks a bot: a reason of the contract and a sentence for people.
 
-    `mendable` says whether it can heal without an edit of the object itself.
+    `mendable`: it can pass without an edit of the MeetingBot.
     """
 
     reason: BotReason
@@ -33,7 +33,7 @@ class Problem:
 
 
 def meeting_link(bot: MeetingBot, *, url: SecretStr | None) -> MeetingLink | Problem:
-    """What `bot` says of its meeting, read; `url` is what its Secret reference holds (None without a reference)."""
+    """The parsed link or ID of the bot's meeting; `url` is the value of its urlSecretKeyRef, if it has one."""
     meeting = bot.spec.meeting
     text = (url.get_secret_value() if url else None) or meeting.url or meeting.id or ""
     try:
@@ -47,17 +47,17 @@ def meeting_link(bot: MeetingBot, *, url: SecretStr | None) -> MeetingLink | Pro
 def meeting_ref(
     bot: MeetingBot, link: MeetingLink, *, passcode: SecretStr | None, personal_id: str | None = None
 ) -> MeetingRef | Problem:
-    """The meeting that `link` leads to.
+    """The meeting of `link`.
 
-    `passcode` is what the bot's Secret reference holds, `personal_id` the ID behind a personal link, if it is known.
+    `passcode` is the value of the bot's passcodeSecretKeyRef, `personal_id` the meeting ID of a personal link.
     """
     meeting = bot.spec.meeting
     meeting_id = link.meeting_id or personal_id
     if meeting_id is None:
         return Problem(
             BotReason.VANITY_LINK,
-            "A personal link (zoom.us/my/…) names no meeting ID, and no ZoomCredential that may be used is its user's; "
-            "give the meeting's ID or its full link.",
+            "A personal link (zoom.us/my/…) contains no meeting ID, and none of the bot's ZoomCredentials belongs to "
+            "its user; set the meeting's ID or its full link.",
             mendable=True,
         )
     given = passcode or (SecretStr(meeting.passcode) if meeting.passcode else None)

@@ -1,7 +1,7 @@
-"""A bot's last words, fit to be shown: what it logs at its end goes into status and Events, its secrets must not.
+"""Removes secrets from a Pod's texts before they reach status and Events.
 
-With terminationMessagePolicy FallbackToLogsOnError (Kubernetes, Pod) that is the end of its log, in which a program
-that prints its command line or its link leaves tokens and passcodes.
+With terminationMessagePolicy FallbackToLogsOnError a container's message is the end of its log (Kubernetes, Pod). A
+program that logs its command line or its link leaves tokens and passcodes there.
 """
 
 from __future__ import annotations
@@ -10,44 +10,55 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
+from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.bots.decide.pod_state import ContainerState, PodState
 
 HIDDEN: Final = "[hidden]"
-_SHORTEST_KNOWN: Final = 4
-"""A shorter passcode would blot out ordinary words."""
+_SHORT: Final = 4
+"""Below this length a secret is hidden only as a whole word, because it may be a part of ordinary words."""
 _PARAMETER: Final = re.compile(r"(?i)\b((?:pwd|passcode|password|tk|zak|token|access_token|secret)=)[^\s&\"']+")
 _JWT: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+)*")
 _LONG: Final = re.compile(
     r"(?<![A-Za-z0-9_+=-])(?=[A-Za-z0-9_+=-]*[0-9])(?=[A-Za-z0-9_+=-]*[G-Zg-z])[A-Za-z0-9_+=-]{40,}"
 )
-"""So many characters without a break, more than hexadecimal: no path (its letters alone are not enough), no digest."""
+"""A long word with digits and letters beyond hexadecimal, so that paths and digests stay readable."""
 
 
-def without_secrets(words: str, *, known: Iterable[SecretStr | None] = ()) -> str:
-    """`words` with what is known to be secret, and what looks like a token, blotted out."""
+def without_secrets(text: str, *, known: Iterable[SecretStr | None] = ()) -> str:
+    """`text` without the known secrets and without anything that looks like a token."""
     for secret in known:
         value = secret.get_secret_value() if secret is not None else ""
-        if len(value) >= _SHORTEST_KNOWN:
-            words = words.replace(value, HIDDEN)
-    words = _PARAMETER.sub(rf"\g<1>{HIDDEN}", words)
-    return _LONG.sub(HIDDEN, _JWT.sub(HIDDEN, words))
+        for form in {value, quote(value, safe="")} - {""}:
+            whole_word = rf"(?<!\w){re.escape(form)}(?!\w)"
+            pattern = re.escape(form) if len(form) >= _SHORT else whole_word
+            text = re.sub(pattern, HIDDEN, text)
+    text = _PARAMETER.sub(rf"\g<1>{HIDDEN}", text)
+    return _LONG.sub(HIDDEN, _JWT.sub(HIDDEN, text))
 
 
 def presentable(pod: PodState, *, known: Iterable[SecretStr | None] = ()) -> PodState:
-    """The Pod's state with its containers' last words fit to be shown."""
+    """The Pod's state with texts that are safe to show."""
     secrets = tuple(known)
+    gate = f'secret "{join_secret_name(pod.name)}" not found'
 
-    def clean(container: ContainerState) -> ContainerState:
-        return replace(container, message=without_secrets(container.message, known=secrets))
+    def clean(text: str) -> str:
+        # The message that the late-token gate recognises stays: a passcode may be a part of the Pod's name.
+        return text if not text or gate in text else without_secrets(text, known=secrets)
 
-    if not any(one.message for one in (*pod.init, *pod.others, *((pod.bot,) if pod.bot else ()))):
+    def shown(container: ContainerState) -> ContainerState:
+        return replace(container, message=clean(container.message), waiting_message=clean(container.waiting_message))
+
+    if not any((pod.message, pod.disruption, *(one.message or one.waiting_message for one in pod.containers))):
         return pod
     return replace(
         pod,
-        bot=clean(pod.bot) if pod.bot else None,
-        others=tuple(map(clean, pod.others)),
-        init=tuple(map(clean, pod.init)),
+        message=clean(pod.message),
+        disruption=clean(pod.disruption),
+        bot=shown(pod.bot) if pod.bot else None,
+        others=tuple(map(shown, pod.others)),
+        init=tuple(map(shown, pod.init)),
     )

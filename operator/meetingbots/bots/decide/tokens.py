@@ -39,7 +39,7 @@ _REASONS: Mapping[Cause, BotReason] = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """One credential's try that did not give a token."""
+    """One credential's attempt that yielded no token."""
 
     credential: str
     reason: BotReason
@@ -50,9 +50,9 @@ class Refusal:
 
 
 def refusal_of(credential: str, kind: TokenKind, error: ZoomError, *, now: datetime) -> Refusal:
-    """The refusal that an answer of Zoom amounts to; what we do not know is transient."""
+    """The refusal that an error from Zoom means; an unknown error is transient."""
     reason = _REASONS.get(error.kind, BotReason.ZOOM_UNAVAILABLE)
-    # A token that ran out early is renewed meanwhile, and a person who is not there yet may come.
+    # The operator renews a token that expired early, and a user who is absent may still come.
     transient = not error.definite or error.kind in (Cause.TOKEN_EXPIRED, Cause.USER_NOT_IN_MEETING)
     return Refusal(
         credential=credential,
@@ -65,7 +65,7 @@ def refusal_of(credential: str, kind: TokenKind, error: ZoomError, *, now: datet
 
 
 def explain(trail: Sequence[Refusal], *, origins: Mapping[str, str]) -> str:
-    """The whole trail in words: which credential was tried, how it was found, and why it did not do."""
+    """All refusals as text: each credential, how it was found, and why it yielded no token."""
     return " ".join(
         f"{refusal.credential} ({origins.get(refusal.credential, 'named')}): {refusal.message.rstrip('.')}."
         for refusal in trail
@@ -74,7 +74,7 @@ def explain(trail: Sequence[Refusal], *, origins: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Names of credentials to try one after another, and how each was found."""
+    """Names of credentials in the order to try them, and how each was found."""
 
     names: tuple[str, ...]
     origins: Mapping[str, str]
@@ -83,10 +83,10 @@ class Candidates:
 def candidates(
     bot: MeetingBot, *, mapping: MeetingMapping | None, credentials: Sequence[ZoomCredential]
 ) -> Candidates | Problem:
-    """The order of trial: the bot's own reference, people's entries, Host, AlternativeHost, Operator.
+    """The credentials to try: the bot's reference, manual entries of the mapping, Host, AlternativeHost, Operator.
 
-    The bot's selector filters all of them. A meeting that no mapping knows is tried with the named or the selected
-    credentials only, never with anybody else's. `credentials` are those of the bot's namespace.
+    The bot's selector filters all of them. A meeting without a mapping is tried only with the named or selected
+    credentials. `credentials` are those of the bot's namespace.
     """
     known = {credential.name: credential for credential in credentials}
     found = _found(bot, mapping, credentials)
@@ -108,7 +108,7 @@ def candidates(
         return Problem(BotReason.NO_MAPPING, "No ZoomCredential matches credentialSelector.", mendable=True)
     return Problem(
         BotReason.NO_MAPPING,
-        "No ZoomCredential in this namespace is known to belong to this meeting (no MeetingMapping of its ID).",
+        "No MeetingMapping in this namespace says which ZoomCredential belongs to this meeting.",
         mendable=True,
     )
 
@@ -132,9 +132,9 @@ def _found(bot: MeetingBot, mapping: MeetingMapping | None, credentials: Sequenc
 
 @dataclass(frozen=True)
 class OnBehalfUser:
-    """The user on whose behalf the bot comes, by their ZoomCredential.
+    """The user on whose behalf the bot joins, by their ZoomCredential.
 
-    `present` is None where nobody told whether they are in the meeting; `since` is when that was last told.
+    `present` is None if no event says whether the user is in the meeting; `since` is the time of the last such event.
     """
 
     credential: str
@@ -143,10 +143,10 @@ class OnBehalfUser:
 
 
 def wanted_tokens(bot: MeetingBot, *, meeting_account: str, app_account: str) -> tuple[TokenKind, ...]:
-    """The tokens to ask for; empty accounts are not known.
+    """The tokens to request; an empty account is unknown.
 
-    Since March 2026 an app of one account gets into another account's meeting only on behalf of somebody there (Zoom,
-    Meeting SDK, OBF). So OnBehalf is added where the spec leaves the tokens open and the accounts differ.
+    Since March 2026 Zoom admits an app to another account's meeting only on behalf of a participant (Meeting SDK, OBF
+    token). So OnBehalf is added if the spec names no tokens and the accounts differ.
     """
     kinds = bot.requested_tokens
     foreign = bool(meeting_account) and bool(app_account) and meeting_account != app_account
@@ -154,19 +154,19 @@ def wanted_tokens(bot: MeetingBot, *, meeting_account: str, app_account: str) ->
 
 
 def person_in(mapping: MeetingMapping | None, *, credential: str) -> OnBehalfUser:
-    """What is known of the presence of this credential's user in the meeting."""
+    """The presence of this credential's user in the meeting, as far as it is known."""
     if mapping is None:
         return OnBehalfUser(credential)
     told = next((one for one in mapping.status.presence if one.name == credential), None)
     if told is None:
         return OnBehalfUser(credential)
-    # Nobody is in a meeting that is over; until it begins again, they are waited for.
+    # Nobody is in a meeting that has ended; the bot waits until it begins again.
     present = told.present and mapping.status.phase is not MappingPhase.ENDED
     return OnBehalfUser(credential, present=present, since=_EPOCH + timedelta(milliseconds=told.event_time))
 
 
 def named_reason(refusals: Sequence[Refusal], *, had: Sequence[TokenKind]) -> str:
-    """What ZOOM_TOKEN_REASON says: one word if there is no token at all, else which ones are missing, and why."""
+    """The value of ZOOM_TOKEN_REASON: one word if all tokens are missing, else each missing token with its reason."""
     if not refusals:
         return ""
     if not had and len({refusal.reason for refusal in refusals}) == 1:
