@@ -1,4 +1,4 @@
-"""Writes examples/gitops/argocd/argocd-cm.yaml anew from the scripts beside it: `python -m tests.gitops.argocd_cm`."""
+"""Writes examples/gitops/argocd/argocd-cm.yaml again from the scripts beside it: `python -m tests.gitops.argocd_cm`."""
 
 import sys
 from pathlib import Path

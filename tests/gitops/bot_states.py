@@ -1,4 +1,4 @@
-"""A MeetingBot's life as GitOps tools see it: each situation as the operator itself decides and tells it."""
+"""A MeetingBot's life as GitOps tools see it: each situation with the status that the operator decides."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ OF_ZOOM = (
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """A situation: what is so, and how it is to be seen. `reason` is that of Ready."""
+    """A situation: its facts, and how GitOps tools see it. `reason` is that of Ready."""
 
     name: str
     facts: BotFacts
@@ -76,8 +76,8 @@ def _state(name: str, given: BotFacts, phase: BotPhase, outcome: Outcome, *, rea
     return State(name=name, facts=given, phase=phase, reason=reason or phase.value, outcome=outcome)
 
 
-def _problem(reason: BotReason, *, mendable: bool) -> Problem:
-    return Problem(reason, f"It is {reason}.", mendable=mendable)
+def _problem(reason: BotReason, *, recoverable: bool) -> Problem:
+    return Problem(reason, f"It is {reason}.", recoverable=recoverable)
 
 
 def _running(**more: Any) -> BotFacts:
@@ -108,19 +108,19 @@ def _before() -> Iterator[State]:
     late = replace(facts(bot(joinAt=format_time(at(-7200)))), now=at(1))
     yield _state("created after its time", late, BotPhase.EXPIRED, WELL)
     for reason in (BotReason.INVALID_MEETING, BotReason.VANITY_LINK, BotReason.CONFIG_ERROR):
-        for mendable in (True, False):
-            given = facts(tomorrow, meeting=_problem(reason, mendable=mendable))
-            outcome = BOT_REASONS[reason] if mendable else OVER
-            yield _state(f"{reason}, mendable: {mendable}", given, pending, outcome, reason=reason)
-    own = facts(tomorrow, template=_problem(BotReason.TEMPLATE_INVALID, mendable=False))
+        for recoverable in (True, False):
+            given = facts(tomorrow, meeting=_problem(reason, recoverable=recoverable))
+            outcome = BOT_REASONS[reason] if recoverable else OVER
+            yield _state(f"{reason}, recoverable: {recoverable}", given, pending, outcome, reason=reason)
+    own = facts(tomorrow, template=_problem(BotReason.TEMPLATE_INVALID, recoverable=False))
     yield _state("a template that names no container bot", own, pending, OVER, reason="TemplateInvalid")
     for reason in (BotReason.TEMPLATE_INVALID, BotReason.QUOTA_EXCEEDED, BotReason.CONFIG_ERROR):
-        refused = facts(tomorrow, checked=False, refused=_problem(reason, mendable=True))
+        refused = facts(tomorrow, checked=False, refused=_problem(reason, recoverable=True))
         yield _state(f"refused by a dry run: {reason}", refused, BotPhase.SCHEDULED, BOT_REASONS[reason], reason=reason)
-        refused = facts(staged(), refused=_problem(reason, mendable=True))
+        refused = facts(staged(), refused=_problem(reason, recoverable=True))
         yield _state(f"its Pod is refused: {reason}", refused, pending, BOT_REASONS[reason], reason=reason)
     withdrawn = facts(staged(suspend=True), pod=pod())
-    yield _state("its Pod is given back", withdrawn, pending, WELL)
+    yield _state("its Pod is withdrawn", withdrawn, pending, WELL)
 
 
 def _staging() -> Iterator[State]:
@@ -170,7 +170,7 @@ def _without_token() -> Iterator[State]:
 def _in_the_meeting() -> Iterator[State]:
     phase = BotPhase.RUNNING
     yield _state("runs", _running(), phase, WELL)
-    asks = delivery(reason="NoMapping", message="Nobody's meeting.")
+    asks = delivery(reason="NoMapping", message="No mapping.")
     yield _state("runs without a token", _running(delivery=asks), phase, WELL)
     yield _state("edited while it runs", _running(spec={"displayName": "Other"}), phase, WELL)
     hangs = pod(running(), deleted_at=10, grace=5)
@@ -218,5 +218,5 @@ def every_combination() -> Iterator[tuple[str, Object, Outcome]]:
                 outcome = FOR_A_PERSON if person else BOT_REASONS[reason]
                 yield f"{phase}/{reason} held up", bot_with(held, given=given.bot), outcome
             if reason is not BotReason.SUSPENDED:  # which is never for good
-                stuck = bot_status.in_trouble(given, phase, reason, "words", mendable=False)
+                stuck = bot_status.in_trouble(given, phase, reason, "words", recoverable=False)
                 yield f"{phase}/{reason} stuck", bot_with(stuck, given=given.bot), OVER

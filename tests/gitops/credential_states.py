@@ -1,4 +1,4 @@
-"""How a ZoomCredential may stand, as GitOps tools see it: each situation as the operator itself judges and tells it."""
+"""A ZoomCredential as GitOps tools see it: each situation with the status that the operator decides."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ GONE = {"userId": "u-1", "deauthorization": {"time": "2026-11-24T12:00:00Z"}}
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """A situation: what is so, and how it is to be seen. `reason` is that of Ready."""
+    """A situation: its facts, and how GitOps tools see it. `reason` is that of Ready."""
 
     name: str
     facts: CredentialFacts
@@ -67,7 +67,7 @@ def states() -> Iterator[State]:
         ("no app", facts(secret=None, app=Absent(message="no app")), Reason.APP_SECRET_MISSING, MAY_HEAL),
         ("no grant", facts(secret=None, grant=Absent(message="no grant")), Reason.GRANT_SECRET_MISSING, MAY_HEAL),
         ("a grant that is not served", _unserved(), Reason.APP_INVALID, OVER),
-        ("a Secret of somebody else's", facts(secret=SecretConflict(message="no")), Reason.SECRET_CONFLICT, TO_MEND),
+        ("a foreign Secret", facts(secret=SecretConflict(message="no")), Reason.SECRET_CONFLICT, TO_MEND),
         ("the user took it back", _revoked(), Reason.DEAUTHORIZED, TO_MEND),
         ("lacks scopes", facts(healthy(tokens=tokens(scope="user:read:user"))), Reason.SCOPES_MISSING, TO_MEND),
         ("another person", _other_person(), Reason.USER_MISMATCH, TO_MEND),

@@ -26,7 +26,7 @@ ENGINES = Program(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class Reported:
     """One engine's verdict: its own word for the status, and words for people; or the error of an expression."""
 
     status: str = ""
@@ -38,9 +38,9 @@ class Told:
 class Health:
     """What the three engines say of one object; None where the tool is not configured for its kind."""
 
-    kstatus: Told
-    flux: Told | None
-    argo: Told | None
+    kstatus: Reported
+    flux: Reported | None
+    argo: Reported | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +53,17 @@ class Engines:
 
     def judge(self, objects: Sequence[Mapping[str, Any]]) -> list[Health]:
         """Ask all engines about objects as the API server gives them; AssertionError if the question is refused."""
-        told = _ask(self.program, flux=list(self.flux), argo=dict(self.argo), objects=list(objects))
+        reported = _ask(self.program, flux=list(self.flux), argo=dict(self.argo), objects=list(objects))
         return [
-            Health(kstatus=Told(**one["kstatus"]), flux=_told(one["flux"]), argo=_told(one["argo"]))
-            for one in told["objects"]
+            Health(kstatus=Reported(**one["kstatus"]), flux=_reported(one["flux"]), argo=_reported(one["argo"]))
+            for one in reported["objects"]
         ]
 
 
 def problems(program: Path, manifests: Sequence[Mapping[str, Any]]) -> list[str]:
     """What Flux's own types do not take of each manifest; empty where there is nothing, and for kinds of others."""
-    told: list[str] = _ask(program, manifests=list(manifests))["manifests"]
-    return told
+    reported: list[str] = _ask(program, manifests=list(manifests))["manifests"]
+    return reported
 
 
 def _ask(program: Path, **asked: object) -> dict[str, Any]:
@@ -73,8 +73,8 @@ def _ask(program: Path, **asked: object) -> dict[str, Any]:
     return answers
 
 
-def _told(answer: dict[str, str] | None) -> Told | None:
-    return None if answer is None else Told(**answer)
+def _reported(answer: dict[str, str] | None) -> Reported | None:
+    return None if answer is None else Reported(**answer)
 
 
 def program() -> Path:

@@ -70,4 +70,4 @@ def deleted(item: Object) -> Object:
 
 def ready_of(item: Object) -> Object:
     """The condition Ready."""
-    return next(told for told in item["status"]["conditions"] if told["type"] == "Ready")
+    return next(reported for reported in item["status"]["conditions"] if reported["type"] == "Ready")

@@ -1,6 +1,6 @@
 """What the three engines are to say: the few outcomes that there are, and which reason leads to which.
 
-A reason that is missing here makes the tests fail: whoever adds one decides how GitOps tools are to see it.
+A reason that is missing here makes the tests fail: adding one means deciding how GitOps tools see it.
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ FOR_A_PERSON: Final = Outcome("InProgress", "Current", "Suspended")
 """It waits for a person, as it is meant to: nothing is wrong, and nothing else may have to wait for it."""
 MAY_HEAL: Final = Outcome("InProgress", "InProgress", "Progressing")
 TO_MEND: Final = Outcome("InProgress", "Failed", "Degraded")
-"""Somebody has to mend something, though not in the object itself: kstatus calls only that stalled."""
+"""A person has to repair something outside the object; kstatus calls only that stalled."""
 OVER: Final = Outcome("Failed", "Failed", "Degraded")
 REFUSED_CHANGE: Final = Outcome("Current", "Failed", "Degraded")
-"""What worked goes on working, but what somebody changed was not taken."""
+"""What worked still works, but a change was not applied."""
 
 CREDENTIAL_REASONS: Final[Mapping[CredentialReason, Outcome]] = {
     CredentialReason.TOKEN_VALID: WELL,
@@ -48,7 +48,7 @@ CREDENTIAL_REASONS: Final[Mapping[CredentialReason, Outcome]] = {
     CredentialReason.SECRET_CONFLICT: TO_MEND,
 }
 
-# While the bot may still come; once it has failed, every reason is OVER. Some are told only then.
+# While the bot may still come; once it has failed, every reason is OVER. Some are reported only then.
 BOT_REASONS: Final[Mapping[BotReason, Outcome]] = {
     BotReason.NO_MAPPING: MAY_HEAL,
     BotReason.CREDENTIAL_NOT_READY: MAY_HEAL,

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.gitops.engines import Engines, Told
+from tests.gitops.engines import Engines, Reported
 from tests.unit.bots.bot_builders import bot_object
 
 BOT = bot_object()
 KEY = "meetingbots.dev_MeetingBot"
 
 
-def by_script(program: Path, script: str) -> Told:
+def by_script(program: Path, script: str) -> Reported:
     (health,) = Engines(program=program, argo={KEY: script}).judge([BOT])
     assert health.argo is not None
     return health.argo
 
 
-def by_expression(program: Path, **expressions: str) -> Told:
+def by_expression(program: Path, **expressions: str) -> Reported:
     entry = {"apiVersion": BOT["apiVersion"], "kind": BOT["kind"], **expressions}
     (health,) = Engines(program=program, flux=[entry], argo={}).judge([BOT])
     assert health.flux is not None
@@ -39,8 +39,8 @@ def test_kstatus_knows_kubernetes_own_kinds(program: Path) -> None:
 
 
 def test_a_script_has_the_object_and_few_libraries(program: Path) -> None:
-    told = by_script(program, 'return {status = "Healthy", message = obj.kind .. " " .. obj.metadata.generation}')
-    assert told == Told(status="Healthy", message="MeetingBot 1")
+    reported = by_script(program, 'return {status = "Healthy", message = obj.kind .. " " .. obj.metadata.generation}')
+    assert reported == Reported(status="Healthy", message="MeetingBot 1")
     assert by_script(program, "table.concat({}); os.time(); return {status = 'Suspended'}").status == "Suspended"
     for library in ("string.len('')", "math.floor(1)", "io.write('')", "os.getenv('HOME')"):
         assert by_script(program, f"{library}; return {{status = 'Healthy'}}").error
@@ -60,9 +60,9 @@ def test_a_script_has_the_object_and_few_libraries(program: Path) -> None:
     ],
 )
 def test_a_script_that_goes_wrong(program: Path, script: str, status: str, error: str) -> None:
-    told = by_script(program, script)
-    assert told.status == status
-    assert error in told.error
+    reported = by_script(program, script)
+    assert reported.status == status
+    assert error in reported.error
 
 
 def test_flux_looks_for_progress_first_and_for_failure_next(program: Path) -> None:

@@ -40,8 +40,8 @@ def test_flux_has_expressions_for_each_kind() -> None:
 def test_flux_takes_every_field(program: Path) -> None:
     files = sorted((EXAMPLES / "flux").rglob("*.yaml"))
     manifests = [(file.name, item) for file in files for item in documents(file)]
-    told = problems(program, [item for _, item in manifests])
-    assert [(name, words) for (name, _), words in zip(manifests, told, strict=True) if words] == []
+    reported = problems(program, [item for _, item in manifests])
+    assert [(name, words) for (name, _), words in zip(manifests, reported, strict=True) if words] == []
     kinds = {item["kind"] for _, item in manifests}
     assert {"Kustomization", "HelmRelease", "GitRepository"} <= kinds
 

@@ -30,21 +30,21 @@ def outcome_of(health: Health) -> Outcome:
     return Outcome(health.kstatus.status, health.flux.status, health.argo.status)
 
 
-def differing(judges: Engines, told: Sequence[tuple[str, Object, Outcome]]) -> dict[str, tuple[Outcome, Outcome]]:
+def differing(judges: Engines, reported: Sequence[tuple[str, Object, Outcome]]) -> dict[str, tuple[Outcome, Outcome]]:
     """Where the engines say something else than is wanted: what they say, what is wanted."""
-    answers = judges.judge([item for _, item, _ in told])
-    pairs = [(name, outcome_of(health), wanted) for (name, _, wanted), health in zip(told, answers, strict=True)]
+    answers = judges.judge([item for _, item, _ in reported])
+    pairs = [(name, outcome_of(health), wanted) for (name, _, wanted), health in zip(reported, answers, strict=True)]
     return {name: (said, wanted) for name, said, wanted in pairs if said != wanted}
 
 
 @pytest.mark.parametrize("state", BOTS, ids=lambda state: state.name)
-def test_a_bots_situation_is_told_as_the_table_says(state: bot_states.State) -> None:
+def test_a_bots_situation_is_reported_as_the_table_says(state: bot_states.State) -> None:
     item = state.item()
     assert (item["status"]["phase"], ready_of(item)["reason"]) == (state.phase, state.reason)
 
 
 @pytest.mark.parametrize("state", CREDENTIALS, ids=lambda state: state.name)
-def test_a_credentials_situation_is_told_as_the_table_says(state: credential_states.State) -> None:
+def test_a_credentials_situation_is_reported_as_the_table_says(state: credential_states.State) -> None:
     assert ready_of(state.item())["reason"] == state.reason
 
 
@@ -65,26 +65,26 @@ def test_credentials_are_seen_as_they_are(judges: Engines) -> None:
 
 
 def test_no_combination_of_phase_and_reason_is_seen_as_something_else(judges: Engines) -> None:
-    told = [*bot_states.every_combination(), *credential_states.every_reason()]
-    assert len(told) > len(BotPhase) * len(BotReason) * 2
-    assert differing(judges, told) == {}
+    reported = [*bot_states.every_combination(), *credential_states.every_reason()]
+    assert len(reported) > len(BotPhase) * len(BotReason) * 2
+    assert differing(judges, reported) == {}
 
 
-def test_a_bot_that_cannot_be_read_is_told_as_failed(judges: Engines) -> None:
+def test_a_bot_that_cannot_be_read_is_reported_as_failed(judges: Engines) -> None:
     assert differing(judges, [("unreadable", bot_states.unreadable(), OVER)]) == {}
 
 
 def mappings() -> list[tuple[str, Object, Outcome]]:
-    """A mapping in every phase, as found out by us, and one that people wrote and nobody has heard of since."""
+    """A mapping in every phase, as the operator writes it, and one that people wrote."""
     found = [FoundCredential(name="alice", role=Role.HOST, source=Source.WEBHOOK)]
-    told = []
+    reported = []
     for phase, live in product((None, *MappingPhase), (False, True)):
         status = MappingStatus(credentials=found, phase=phase)
         item = new_mapping(namespace="team", meeting_id="81234567890", status=status, uids={"alice": "u"}, live=live)
-        told.append((f"{phase}, live: {live}", item, WELL))
+        reported.append((f"{phase}, live: {live}", item, WELL))
     spec = {"meetingId": "81234567890", "credentials": [{"name": "alice"}]}
     own = {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": {"name": "81234567890"}, "spec": spec}
-    return [*told, ("people's own", own, WELL)]
+    return [*reported, ("people's own", own, WELL)]
 
 
 def test_mappings_are_healthy_whatever_becomes_of_the_meeting(judges: Engines) -> None:
@@ -108,9 +108,9 @@ def test_what_is_being_deleted_is_waited_for(judges: Engines) -> None:
 
 def test_argo_cd_tells_our_reason_and_our_words(judges: Engines) -> None:
     for item, health in zip(EVERYTHING, judges.judge(EVERYTHING), strict=True):
-        told = ready_of(item)
+        reported = ready_of(item)
         assert health.argo is not None
-        assert health.argo.message.startswith(f"{told['reason']}: {told['message']}")
+        assert health.argo.message.startswith(f"{reported['reason']}: {reported['message']}")
 
 
 def test_kstatus_tells_our_words_where_it_fails(judges: Engines) -> None:

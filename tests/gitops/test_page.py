@@ -24,9 +24,9 @@ def rows(kind: str) -> Iterator[tuple[list[str], Outcome]]:
 
 @pytest.mark.parametrize(("kind", "reasons"), [("credential", CREDENTIAL_REASONS), ("bot", BOT_REASONS)])
 def test_the_table_has_each_reason_with_its_outcome(kind: str, reasons: Mapping[str, Outcome]) -> None:
-    told = [(reason, outcome) for named, outcome in rows(kind) for reason in named]
-    assert len(told) == len(dict(told))
-    assert dict(told) == {str(reason): outcome for reason, outcome in reasons.items()}
+    reported = [(reason, outcome) for named, outcome in rows(kind) for reason in named]
+    assert len(reported) == len(dict(reported))
+    assert dict(reported) == {str(reason): outcome for reason, outcome in reasons.items()}
 
 
 def test_the_files_exist() -> None:

@@ -115,13 +115,13 @@ def pod_object(
     if deleted_at is not None:
         metadata["deletionTimestamp"] = format_time(at(deleted_at + grace))
         metadata["deletionGracePeriodSeconds"] = grace
-    told: dict[str, Any] = {"phase": phase, "conditions": conditions or [], **status}
+    reported: dict[str, Any] = {"phase": phase, "conditions": conditions or [], **status}
     if state is not None:
         states = {"bot": state, **(others or {})}
-        told["containerStatuses"] = [{"name": key, "state": value} for key, value in states.items()]
+        reported["containerStatuses"] = [{"name": key, "state": value} for key, value in states.items()]
     if init:
-        told["initContainerStatuses"] = [{"name": key, "state": value} for key, value in init.items()]
-    return {"metadata": metadata, "spec": {"nodeName": "node-1"}, "status": told}
+        reported["initContainerStatuses"] = [{"name": key, "state": value} for key, value in init.items()]
+    return {"metadata": metadata, "spec": {"nodeName": "node-1"}, "status": reported}
 
 
 def pod(state: dict[str, Any] | None = CREATING, **more: Any) -> PodState:

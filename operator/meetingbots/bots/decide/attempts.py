@@ -53,11 +53,11 @@ def _done(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
 def _taken_away(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
     if facts.bot.spec.suspend:
         return withdrawn(facts, LEFT_SUSPENDED)
-    run_ended, told_at = run_end(facts), pod.told_to_end_at or facts.now
-    if run_ended is not None and told_at >= run_ended and pod.started:
+    run_ended, requested_at = run_end(facts), pod.end_requested_at or facts.now
+    if run_ended is not None and requested_at >= run_ended and pod.started:
         return left_after_end(facts)
     cause = leave(facts, pod)
-    if cause is not None and told_at >= cause.at:
+    if cause is not None and requested_at >= cause.at:
         if cause.reason is BotReason.MAX_DURATION_EXCEEDED:
             return stayed_too_long(facts)
         if cause.reason is BotReason.NOT_ADMITTED:
@@ -103,8 +103,8 @@ def _not_admitted(facts: BotFacts) -> BotPlan:
 
 def too_late(facts: BotFacts, message: str, **changes: Any) -> BotPlan:
     """The meeting ended before the bot could join it (again): no attempt follows."""
-    told = f"{message} The meeting has ended; no attempt follows.".strip()
-    return _commit(bot_status.failed(facts, BotReason.MEETING_ENDED, told, **changes))
+    full_message = f"{message} The meeting has ended; no attempt follows.".strip()
+    return _commit(bot_status.failed(facts, BotReason.MEETING_ENDED, full_message, **changes))
 
 
 def over_between_attempts(facts: BotFacts) -> BotPlan:
@@ -140,7 +140,7 @@ def _stay(last: Attempt, facts: BotFacts) -> float:
 def _still_waits_since(facts: BotFacts, attempt: Attempt) -> datetime | None:
     """Since when the bot waits for its user after an attempt, without the time that it was in the meeting.
 
-    The wait starts anew after a stay that was longer than the whole wait may be.
+    The wait restarts after a stay that was longer than the whole wait may be.
     """
     since, stay = waits_since(facts.bot), _stay(attempt, facts)
     if since is None or stay > facts.bot.spec.on_behalf.wait_seconds:
@@ -157,7 +157,7 @@ def lost(facts: BotFacts, message: str) -> BotPlan:
     restarts = status.infrastructure_restarts + 1
     if restarts > MAX_INFRASTRUCTURE_RESTARTS:
         return _commit(bot_status.failed(facts, BotReason.INFRASTRUCTURE_LOST, message, last_attempt=attempt))
-    told = bot_status.in_trouble(
+    new_status = bot_status.in_trouble(
         facts,
         BotPhase.STAGING,
         BotReason.INFRASTRUCTURE_LOST,
@@ -168,7 +168,7 @@ def lost(facts: BotFacts, message: str) -> BotPlan:
         waiting_since=_still_waits_since(facts, attempt),
         next_attempt_time=_rounded_up(facts.now + timedelta(seconds=_LOSS_BACKOFF.delay(restarts))),
     )
-    return _commit(told)
+    return _commit(new_status)
 
 
 def withdrawn(facts: BotFacts, message: str) -> BotPlan:
@@ -202,7 +202,7 @@ def _bot_failed(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
         return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, message, last_attempt=attempt))
     backoff = Backoff(first=retry.backoff_seconds, cap=max(retry.backoff_seconds, _MAX_FAILURE_BACKOFF))
     pause = round(backoff.delay(status.attempts))
-    told = bot_status.in_trouble(
+    new_status = bot_status.in_trouble(
         facts,
         BotPhase.STAGING,
         BotReason.BOT_FAILED,
@@ -211,7 +211,7 @@ def _bot_failed(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
         waiting_since=_still_waits_since(facts, attempt),
         next_attempt_time=_rounded_up(facts.now + timedelta(seconds=pause)),
     )
-    return _commit(told)
+    return _commit(new_status)
 
 
 def _wait_for_user(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
@@ -222,7 +222,7 @@ def _wait_for_user(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
     following = _rounded_up(facts.now + timedelta(seconds=on_behalf.retry_seconds))
     if following > since + timedelta(seconds=on_behalf.wait_seconds):
         return _commit(bot_status.failed(facts, BotReason.USER_NOT_IN_MEETING, message, last_attempt=attempt))
-    told = bot_status.in_trouble(
+    new_status = bot_status.in_trouble(
         facts,
         BotPhase.WAITING_FOR_USER,
         BotReason.USER_NOT_IN_MEETING,
@@ -232,7 +232,7 @@ def _wait_for_user(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
         waiting_since=since,
         next_attempt_time=following,
     )
-    return _commit(told)
+    return _commit(new_status)
 
 
 def _failed(facts: BotFacts, reason: BotReason, message: str) -> BotPlan:

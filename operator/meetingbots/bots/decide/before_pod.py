@@ -28,8 +28,8 @@ def without_pod(facts: BotFacts) -> BotPlan:
     if clean_up is not None:
         return clean_up
     if bot.spec.suspend:
-        told = bot_status.in_trouble(facts, BotPhase.PENDING, BotReason.SUSPENDED, "The bot is suspended.")
-        return BotPlan(status=told)
+        new_status = bot_status.in_trouble(facts, BotPhase.PENDING, BotReason.SUSPENDED, "The bot is suspended.")
+        return BotPlan(status=new_status)
     deadline = start_deadline(bot)
     if _is_expired(facts, deadline):
         return _expired(facts, deadline)
@@ -58,8 +58,10 @@ def _blocked(facts: BotFacts, deadline: datetime) -> BotPlan | None:
         return missed(facts, cause.message if cause else bot_status.present_trouble(facts.bot.status))
     if problem is None:
         return None
-    told = bot_status.in_trouble(facts, BotPhase.PENDING, problem.reason, problem.message, mendable=problem.mendable)
-    return BotPlan(status=told, requeue_after=until(facts, deadline, at_most=LOOK_AGAIN_SECONDS))
+    new_status = bot_status.in_trouble(
+        facts, BotPhase.PENDING, problem.reason, problem.message, recoverable=problem.recoverable
+    )
+    return BotPlan(status=new_status, requeue_after=until(facts, deadline, at_most=LOOK_AGAIN_SECONDS))
 
 
 def _towards_pod(facts: BotFacts, deadline: datetime) -> BotPlan:
@@ -106,21 +108,21 @@ def _scheduled(facts: BotFacts, lead: datetime) -> BotPlan:
     if blocked is not None:
         return blocked
     absent = "".join(f" There is no ZoomCredential {name} yet." for name in facts.absent_credentials)
-    told = bot_status.going_well(
+    new_status = bot_status.going_well(
         facts,
         BotPhase.SCHEDULED,
         f"The bot joins at {facts.bot.join_at:%Y-%m-%d %H:%M:%S} UTC.{absent}",
         next_attempt_time=None,
     )
     most = _LOOK_FOR_CREDENTIAL_SECONDS if absent else math.inf
-    return BotPlan(status=told, requeue_after=min(until(facts, lead), most))
+    return BotPlan(status=new_status, requeue_after=min(until(facts, lead), most))
 
 
 def _dry_run(facts: BotFacts, phase: BotPhase, moment: datetime) -> BotPlan | None:
     """Ask Kubernetes whether it accepts the Pod, and report a refusal; None once it has accepted the Pod."""
     if facts.refused is not None:
-        told = bot_status.in_trouble(facts, phase, facts.refused.reason, facts.refused.message)
-        return BotPlan(status=told, requeue_after=until(facts, moment, at_most=LOOK_AGAIN_SECONDS))
+        new_status = bot_status.in_trouble(facts, phase, facts.refused.reason, facts.refused.message)
+        return BotPlan(status=new_status, requeue_after=until(facts, moment, at_most=LOOK_AGAIN_SECONDS))
     return None if facts.checked else BotPlan(status=facts.bot.status, action=CheckTemplate())
 
 
@@ -139,14 +141,14 @@ def _expired(facts: BotFacts, deadline: datetime) -> BotPlan:
             "An earlier bot with this name and joinAt finished and was deleted by its time to live. This one never "
             "runs."
         )
-    told = bot_status.going_well(
+    new_status = bot_status.going_well(
         facts, BotPhase.EXPIRED, message, completion_time=bot_status.whole_seconds(facts.now), next_attempt_time=None
     )
-    return BotPlan(status=told, action=Commit())
+    return BotPlan(status=new_status, action=Commit())
 
 
 def missed(facts: BotFacts, cause: str) -> BotPlan:
     """The bot did not start before its deadline."""
     message = f"The bot did not start within {facts.bot.spec.start_deadline_seconds} s. {cause}".strip()
-    told = bot_status.failed(facts, BotReason.START_DEADLINE_EXCEEDED, message)
-    return BotPlan(status=told, action=Commit())
+    new_status = bot_status.failed(facts, BotReason.START_DEADLINE_EXCEEDED, message)
+    return BotPlan(status=new_status, action=Commit())

@@ -85,7 +85,7 @@ class BotFacts:
     in_meeting: InMeeting | None
     """Where the bot is in the meeting: its status, merged with what Zoom's events say."""
     on_behalf_user: OnBehalfUser | None
-    """The user on whose behalf the bot comes, if it comes on anybody's."""
+    """The user on whose behalf the bot comes, if there is one."""
     absent_credentials: tuple[str, ...]
     """ZoomCredentials that the spec names and that do not exist; looked up only while the bot waits for its time."""
     done_before: bool

@@ -55,14 +55,14 @@ def staging(facts: BotFacts, pod: PodState) -> BotPlan:
         return bot_attempts.lost(facts, f"Pod {pod.name}{where} did not get its volumes and network.")
     following = deadline if unprepared is None else min(deadline, unprepared)
     if trouble is not None:
-        told = bot_status.obstructed(facts, BotPhase.STAGING, trouble)
-        return BotPlan(status=told, requeue_after=until(facts, following))
+        new_status = bot_status.obstructed(facts, BotPhase.STAGING, trouble)
+        return BotPlan(status=new_status, requeue_after=until(facts, following))
     if not waits:
         return _being_prepared(facts, pod, following)
     if facts.refused is not None:
         # Kubernetes refused the Secret, by a quota or a policy. Each further try costs tokens.
-        told = bot_status.in_trouble(facts, BotPhase.STAGING, facts.refused.reason, facts.refused.message)
-        return BotPlan(status=told, requeue_after=until(facts, deadline, at_most=_QUOTA_SECONDS))
+        new_status = bot_status.in_trouble(facts, BotPhase.STAGING, facts.refused.reason, facts.refused.message)
+        return BotPlan(status=new_status, requeue_after=until(facts, deadline, at_most=_QUOTA_SECONDS))
     return at_gate(facts, pod.name)
 
 
@@ -136,15 +136,15 @@ def waited_before(bot: MeetingBot, *, now: datetime) -> TokenFailure | None:
 
     A restart does not ask Zoom sooner: tries continue in steps of `retrySeconds` from the first one.
     """
-    status, told = bot.status, find(bot.status.conditions, ConditionType.TOKEN_ISSUED)
+    status, condition = bot.status, find(bot.status.conditions, ConditionType.TOKEN_ISSUED)
     waits = status.phase is BotPhase.WAITING_FOR_USER and not bot_status.accounted(status)
-    if not waits or told is None or told.reason != BotReason.USER_NOT_IN_MEETING:
+    if not waits or condition is None or condition.reason != BotReason.USER_NOT_IN_MEETING:
         return None
-    first, step = told.last_transition_time, bot.spec.on_behalf.retry_seconds
+    first, step = condition.last_transition_time, bot.spec.on_behalf.retry_seconds
     steps = 1 + math.floor(max(0.0, (now - first).total_seconds()) / step)
     return TokenFailure(
         reason=BotReason.USER_NOT_IN_MEETING,
-        message=told.message,
+        message=condition.message,
         transient=True,
         first_try_at=first,
         next_try_at=shifted(first, seconds=steps * step),
@@ -161,9 +161,9 @@ def _wait_for_user(facts: BotFacts, name: str) -> BotPlan:
         return _user_given_up(facts, name, words, end=end)
     if failure is not None and facts.now >= _next_try(facts, failure) and not _known_absent(facts):
         return BotPlan(status=bot.status, action=IssueTokens(name))
-    told = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, BotReason.USER_NOT_IN_MEETING, words)
+    new_status = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, BotReason.USER_NOT_IN_MEETING, words)
     following = end if failure is None or _known_absent(facts) else min(end, _next_try(facts, failure))
-    return BotPlan(status=told, requeue_after=until(facts, following))
+    return BotPlan(status=new_status, requeue_after=until(facts, following))
 
 
 def _waits_for(facts: BotFacts) -> str:
@@ -187,8 +187,8 @@ def _user_given_up(facts: BotFacts, name: str, words: str, *, end: datetime) -> 
         return _without(facts, name, failure)
     if facts.now >= failure.next_try_at:
         return BotPlan(status=bot.status, action=last_try)
-    told = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, failure.reason, failure.message)
-    return BotPlan(status=told, requeue_after=until(facts, min(limit, failure.next_try_at)))
+    new_status = bot_status.in_trouble(facts, BotPhase.WAITING_FOR_USER, failure.reason, failure.message)
+    return BotPlan(status=new_status, requeue_after=until(facts, min(limit, failure.next_try_at)))
 
 
 def _refused_for_absence(failure: TokenFailure) -> bool:
@@ -232,8 +232,8 @@ def _try_again(facts: BotFacts, name: str, failure: TokenFailure) -> BotPlan:
             return _without(facts, name, failure)
     if facts.now >= failure.next_try_at:
         return BotPlan(status=bot.status, action=IssueTokens(name))
-    told = bot_status.in_trouble(facts, BotPhase.STAGING, failure.reason, words)
-    return BotPlan(status=told, requeue_after=until(facts, min(limit, failure.next_try_at)))
+    new_status = bot_status.in_trouble(facts, BotPhase.STAGING, failure.reason, words)
+    return BotPlan(status=new_status, requeue_after=until(facts, min(limit, failure.next_try_at)))
 
 
 def behind_gate(facts: BotFacts, pod: PodState, *, since: float) -> BotPlan:
@@ -250,12 +250,12 @@ def behind_gate(facts: BotFacts, pod: PodState, *, since: float) -> BotPlan:
         return BotPlan(status=facts.bot.status, action=TouchPod(pod.name, number=touches_due(since)))
     fixed = bot_status.joined_with(facts)
     if trouble is not None:
-        told = bot_status.obstructed(facts, BotPhase.JOINING, trouble, spec_hash=fixed)
+        new_status = bot_status.obstructed(facts, BotPhase.JOINING, trouble, spec_hash=fixed)
     else:
         words = f"Pod {pod.name} starts.{bot_status.without_token(facts)}"
-        told = bot_status.going_well(facts, BotPhase.JOINING, words, spec_hash=fixed)
+        new_status = bot_status.going_well(facts, BotPhase.JOINING, words, spec_hash=fixed)
     # The very status that was read: nothing is written.
-    status = facts.bot.status if since < _JOINING_IS_WRITTEN_AFTER else told
+    status = facts.bot.status if since < _JOINING_IS_WRITTEN_AFTER else new_status
     return BotPlan(status=status, requeue_after=due - since)
 
 

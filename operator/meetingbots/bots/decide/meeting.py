@@ -24,12 +24,12 @@ class MeetingRef:
 class Problem:
     """What blocks a bot: a reason of the contract and a sentence for people.
 
-    `mendable`: it can pass without an edit of the MeetingBot.
+    `recoverable`: it can pass without an edit of the MeetingBot.
     """
 
     reason: BotReason
     message: str
-    mendable: bool = False
+    recoverable: bool = False
 
 
 def meeting_link(bot: MeetingBot, *, url: SecretStr | None) -> MeetingLink | Problem:
@@ -41,7 +41,7 @@ def meeting_link(bot: MeetingBot, *, url: SecretStr | None) -> MeetingLink | Pro
     except InvalidLink as error:
         words = str(error)
         in_secret = meeting.url_secret_key_ref is not None
-        return Problem(BotReason.INVALID_MEETING, f"{words[:1].upper()}{words[1:]}.", mendable=in_secret)
+        return Problem(BotReason.INVALID_MEETING, f"{words[:1].upper()}{words[1:]}.", recoverable=in_secret)
 
 
 def meeting_ref(
@@ -58,7 +58,7 @@ def meeting_ref(
             BotReason.VANITY_LINK,
             "A personal link (zoom.us/my/…) contains no meeting ID, and none of the bot's ZoomCredentials belongs to "
             "its user; set the meeting's ID or its full link.",
-            mendable=True,
+            recoverable=True,
         )
     given = passcode or (SecretStr(meeting.passcode) if meeting.passcode else None)
     kind = meeting.kind or (MeetingKind(link.kind.value) if link.kind else MeetingKind.MEETING)

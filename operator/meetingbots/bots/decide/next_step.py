@@ -77,8 +77,8 @@ def _pod_missing(facts: BotFacts, name: str) -> BotPlan:
     if facts.now >= (gate_deadline(facts) if first and facts.refused is None else start_deadline(bot)):
         return missed(facts, facts.refused.message if facts.refused else bot_status.present_trouble(status))
     if facts.refused is not None:
-        told = bot_status.in_trouble(facts, BotPhase.PENDING, facts.refused.reason, facts.refused.message)
-        return BotPlan(status=told, requeue_after=until(facts, start_deadline(bot), at_most=_QUOTA_SECONDS))
+        new_status = bot_status.in_trouble(facts, BotPhase.PENDING, facts.refused.reason, facts.refused.message)
+        return BotPlan(status=new_status, requeue_after=until(facts, start_deadline(bot), at_most=_QUOTA_SECONDS))
     if first:
         return at_gate(facts, name)
     return BotPlan(status=status, action=CreatePod(name))
@@ -113,10 +113,10 @@ def _withdrawal(facts: BotFacts, pod: PodState | None) -> BotPlan | None:
 
 def _running(facts: BotFacts, pod: PodState) -> BotPlan:
     status = facts.bot.status
-    told = bot_status.running(facts, pod)
+    new_status = bot_status.running(facts, pod)
     if status.phase is not BotPhase.RUNNING:
         # The evidence of the delivery must be written before its Secret is deleted.
-        return BotPlan(status=told, action=Commit())
+        return BotPlan(status=new_status, action=Commit())
     if not facts.secret_gone:
         return BotPlan(status=status, action=DeleteSecret(pod.name))
     if is_due(facts, pod):
@@ -125,7 +125,7 @@ def _running(facts: BotFacts, pod: PodState) -> BotPlan:
         return ending(facts, pod)
     following = leave(facts, pod)
     requeue_after = until(facts, following.at) if following is not None else None
-    return BotPlan(status=bot_status.spec_change(facts, told), requeue_after=requeue_after)
+    return BotPlan(status=bot_status.spec_change(facts, new_status), requeue_after=requeue_after)
 
 
 def _ended(facts: BotFacts, pod: PodState) -> BotPlan:
@@ -141,7 +141,7 @@ def _finished(facts: BotFacts) -> BotPlan:
         return BotPlan(status=status, action=DeletePod(pod.name, pod.uid))
     if facts.delivery is not None and not facts.secret_gone and status.pod_name is not None:
         return BotPlan(status=status, action=DeleteSecret(status.pod_name))
-    told = bot_status.spec_change(facts, bot_status.noted(facts, status, does_not_end(facts, pod)))
+    new_status = bot_status.spec_change(facts, bot_status.noted(facts, status, does_not_end(facts, pod)))
     waits = [] if (overdue_in := _until_overdue(facts, pod)) is None else [overdue_in]
     if status.completion_time is not None:
         retained = shifted(status.completion_time, seconds=spec.pod_retention_seconds)
@@ -155,7 +155,7 @@ def _finished(facts: BotFacts) -> BotPlan:
             if facts.now >= end:
                 return BotPlan(status=status, action=DeleteBot())
             waits.append(until(facts, end))
-    return BotPlan(status=told, requeue_after=min(waits, default=None))
+    return BotPlan(status=new_status, requeue_after=min(waits, default=None))
 
 
 def _until_overdue(facts: BotFacts, pod: PodState | None) -> float | None:

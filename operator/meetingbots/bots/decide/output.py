@@ -1,4 +1,4 @@
-"""Finds the line of a program's last output that tells why it ended."""
+"""Finds the line of a program's last output that says why it ended."""
 
 from __future__ import annotations
 

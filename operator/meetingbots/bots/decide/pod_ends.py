@@ -44,7 +44,7 @@ _NOT_STARTED: Final = frozenset({"StartError", "ContainerCannotRun"})
 
 
 class Outcome(StrEnum):
-    """Whose end it was."""
+    """What a Pod's end means."""
 
     DONE = "Done"
     FAILED = "Failed"
@@ -73,11 +73,11 @@ def pod_end(pod: PodState) -> PodEnd:
 
 
 def ended_from_outside(pod: PodState) -> bool:
-    """Whether container `bot` ended because its Pod was told to end, and not by itself before that."""
-    if pod.told_to_end_at is None:
+    """Whether container `bot` ended because its Pod had to end, and not by itself before that."""
+    if pod.end_requested_at is None:
         return False
     finished = pod.bot.finished_at if pod.bot is not None else None
-    return finished is None or finished >= pod.told_to_end_at - _CLOCK_SKEW
+    return finished is None or finished >= pod.end_requested_at - _CLOCK_SKEW
 
 
 def _over_own_limit(pod: PodState) -> PodEnd | None:
@@ -88,7 +88,7 @@ def _over_own_limit(pod: PodState) -> PodEnd | None:
     )
 
 
-def _told_to_end(pod: PodState) -> PodEnd | None:
+def _end_requested(pod: PodState) -> PodEnd | None:
     if not ended_from_outside(pod):
         return None
     cause = f": {_sentence(pod.disruption)}" if pod.disruption else " was deleted"
@@ -149,7 +149,7 @@ def _rejected(pod: PodState) -> PodEnd:
 
 _TABLE: Final[tuple[_Row, ...]] = (
     _over_own_limit,  # reason Evicted, a limit that the template sets → failed
-    _told_to_end,  # deleted, evicted, preempted, drained while the bot ran → lost
+    _end_requested,  # deleted, evicted, preempted, drained while the bot ran → lost
     _deadline_exceeded,  # reason DeadlineExceeded → ran too long
     _lost_by_node,  # reason Evicted, Terminated, OutOfcpu, NodeLost, … → lost
     _succeeded,  # exit code 0 → done

@@ -83,7 +83,7 @@ class PodState:
     """Since when a node has had the Pod without preparing its volumes and network."""
     disruption: str = ""
     """Description of the condition DisruptionTarget while it is True."""
-    told_to_end_at: datetime | None = None
+    end_requested_at: datetime | None = None
     """When a deletion, an eviction or a preemption asked the Pod to end."""
     ends_by: datetime | None = None
     """When the grace period of the deletion ends."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from meetingbots.bots.decide.facts import BotFacts, Delivery, TokenFailure
+from meetingbots.bots.decide.facts import BotFacts, Delivery
 from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.pod_state import Obstacle, PodState, Trouble
 from meetingbots.bots.decide.schedule import join_time
@@ -61,7 +61,7 @@ def claimed(facts: BotFacts, *, pod_name: str) -> BotStatus:
     """The status that claims a Pod's name for a new attempt, without the tokens of an earlier one."""
     status = facts.bot.status
     fresh = replace(facts, delivery=None, token_failure=None)
-    told = going_well(
+    new_status = going_well(
         fresh,
         BotPhase.STAGING,
         _preparing(facts, pod_name),
@@ -71,8 +71,8 @@ def claimed(facts: BotFacts, *, pod_name: str) -> BotStatus:
         credential_name=None,
         spec_hash=None,
     )
-    conditions = remove(remove(told.conditions, ConditionType.TOKEN_ISSUED), ConditionType.SPEC_CHANGE_IGNORED)
-    return told.model_copy(update={"conditions": conditions})
+    conditions = remove(remove(new_status.conditions, ConditionType.TOKEN_ISSUED), ConditionType.SPEC_CHANGE_IGNORED)
+    return new_status.model_copy(update={"conditions": conditions})
 
 
 def going_well(
@@ -86,13 +86,13 @@ def going_well(
 
 
 def in_trouble(
-    facts: BotFacts, phase: BotPhase, reason: BotReason, message: str, *, mendable: bool = True, **changes: Any
+    facts: BotFacts, phase: BotPhase, reason: BotReason, message: str, *, recoverable: bool = True, **changes: Any
 ) -> BotStatus:
-    """The status of a bot that something blocks: Reconciling if that is `mendable`, else Stalled."""
+    """The status of a bot that something blocks: Reconciling if that is `recoverable`, else Stalled."""
     status = _changed(facts, phase=phase, **changes)
     conditions = _set(status.conditions, facts, ConditionType.READY, False, reason, message)
     present, absent = ConditionType.RECONCILING, ConditionType.STALLED
-    if not mendable:
+    if not recoverable:
         present, absent = absent, present
     if reason is BotReason.SUSPENDED:
         conditions = remove(conditions, present)
@@ -130,7 +130,7 @@ def failed(facts: BotFacts, reason: BotReason, message: str, **changes: Any) -> 
     """The status of a bot that has failed and never runs again."""
     changes.setdefault("completion_time", whole_seconds(facts.now))
     changes.setdefault("next_attempt_time", None)
-    return in_trouble(facts, BotPhase.FAILED, reason, message, mendable=False, **changes)
+    return in_trouble(facts, BotPhase.FAILED, reason, message, recoverable=False, **changes)
 
 
 def spec_change(facts: BotFacts, status: BotStatus) -> BotStatus:
@@ -158,13 +158,13 @@ def whole_seconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
 
 
-def unreadable(item: Mapping[str, Any], words: str, *, now: datetime) -> dict[str, Any] | None:
+def unreadable(item: Mapping[str, Any], message: str, *, now: datetime) -> dict[str, Any] | None:
     """The status of an object that is not a valid MeetingBot; None if its status says so already."""
     generation = item["metadata"].get("generation")
     known = item.get("status", {}).get("conditions", ())
-    if any(told.get("type") == ConditionType.READY and told.get("message") == words for told in known):
+    if any(one.get("type") == ConditionType.READY and one.get("message") == message for one in known):
         return None
-    common = {"reason": BotReason.CONFIG_ERROR, "message": words, "last_transition_time": whole_seconds(now)}
+    common = {"reason": BotReason.CONFIG_ERROR, "message": message, "last_transition_time": whole_seconds(now)}
     conditions = [
         Condition(type=kind, status=status, observed_generation=generation, **common).to_dict()
         for kind, status in (
@@ -202,33 +202,34 @@ def token_status(delivery: Delivery) -> TokenStatus:
 
 
 def _token_condition(conditions: list[Condition], facts: BotFacts) -> list[Condition]:
-    told = facts.delivery or facts.token_failure
-    if told is None:
-        return conditions
-    if isinstance(told, TokenFailure):
-        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, told.reason, told.message)
-    if told.reason:
-        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, told.reason, told.message)
-    if not told.kinds:
-        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, "NotRequested", "The spec requests no token.")
-    words = _issued(told.kinds, told.credential)
-    words = f"{words} Tried before: {told.message}" if told.message else words
-    return _set(conditions, facts, ConditionType.TOKEN_ISSUED, True, "Issued", words)
+    failure, delivery = facts.token_failure, facts.delivery
+    if delivery is None:
+        if failure is None:
+            return conditions
+        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, failure.reason, failure.message)
+    if delivery.reason:
+        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, delivery.reason, delivery.message)
+    if not delivery.kinds:
+        message = "The spec requests no token."
+        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, "NotRequested", message)
+    message = _issued(delivery.kinds, delivery.credential)
+    message = f"{message} Tried before: {delivery.message}" if delivery.message else message
+    return _set(conditions, facts, ConditionType.TOKEN_ISSUED, True, "Issued", message)
 
 
 def _issued(kinds: Sequence[TokenKind], credential: str | None) -> str:
     return f"{', '.join(kinds)}, issued with ZoomCredential {credential}."
 
 
-def told_of_tokens(status: BotStatus, told: Condition | None) -> str:
-    """The message of the delivery that the condition TokenIssued (`told`) was computed from."""
+def delivery_message(status: BotStatus, condition: Condition | None) -> str:
+    """The message of the delivery that a condition TokenIssued was computed from."""
     token = status.token
-    if token is None or told is None:
+    if token is None or condition is None:
         return ""
     if token.reason:
-        return told.message
+        return condition.message
     prefix = f"{_issued(token.kinds, status.credential_name)} Tried before: "
-    return told.message.removeprefix(prefix) if told.message.startswith(prefix) else ""
+    return condition.message.removeprefix(prefix) if condition.message.startswith(prefix) else ""
 
 
 def _set(
@@ -252,14 +253,14 @@ def ready(status: BotStatus) -> Condition | None:
 
 def present_trouble(status: BotStatus) -> str:
     """What blocks the bot now, as a sentence; empty if nothing does."""
-    told = ready(status)
-    return told.message if told is not None and told.status is ConditionStatus.FALSE else ""
+    condition = ready(status)
+    return condition.message if condition is not None and condition.status is ConditionStatus.FALSE else ""
 
 
 def is_suspended(status: BotStatus) -> bool:
     """Whether the status says that the bot is suspended."""
-    told = ready(status)
-    return told is not None and told.reason == BotReason.SUSPENDED
+    condition = ready(status)
+    return condition is not None and condition.reason == BotReason.SUSPENDED
 
 
 def is_finished(status: BotStatus) -> bool:
@@ -283,11 +284,13 @@ def joined_with(facts: BotFacts) -> str:
     return facts.bot.status.spec_hash or delivered or fixed_spec_hash(facts.bot)
 
 
-def noted(facts: BotFacts, status: BotStatus, words: str) -> BotStatus:
+def noted(facts: BotFacts, status: BotStatus, message: str) -> BotStatus:
     """`status` with a sentence added to the message of Ready; the same status if there is none."""
-    told = ready(status)
-    if not words or told is None or words in told.message:
+    condition = ready(status)
+    if not message or condition is None or message in condition.message:
         return status
-    well = told.status is ConditionStatus.TRUE
-    conditions = _set(status.conditions, facts, ConditionType.READY, well, told.reason, f"{told.message} {words}")
+    well = condition.status is ConditionStatus.TRUE
+    conditions = _set(
+        status.conditions, facts, ConditionType.READY, well, condition.reason, f"{condition.message} {message}"
+    )
     return status.model_copy(update={"conditions": conditions})

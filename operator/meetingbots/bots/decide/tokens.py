@@ -102,14 +102,14 @@ def candidates(
         return Problem(
             BotReason.NO_MAPPING,
             f"The credentials of this meeting ({', '.join(found)}) are not among those that credentialSelector allows.",
-            mendable=True,
+            recoverable=True,
         )
     if selector is not None:
-        return Problem(BotReason.NO_MAPPING, "No ZoomCredential matches credentialSelector.", mendable=True)
+        return Problem(BotReason.NO_MAPPING, "No ZoomCredential matches credentialSelector.", recoverable=True)
     return Problem(
         BotReason.NO_MAPPING,
         "No MeetingMapping in this namespace says which ZoomCredential belongs to this meeting.",
-        mendable=True,
+        recoverable=True,
     )
 
 
@@ -157,12 +157,12 @@ def person_in(mapping: MeetingMapping | None, *, credential: str) -> OnBehalfUse
     """The presence of this credential's user in the meeting, as far as it is known."""
     if mapping is None:
         return OnBehalfUser(credential)
-    told = next((one for one in mapping.status.presence if one.name == credential), None)
-    if told is None:
+    presence = next((one for one in mapping.status.presence if one.name == credential), None)
+    if presence is None:
         return OnBehalfUser(credential)
-    # Nobody is in a meeting that has ended; the bot waits until it begins again.
-    present = told.present and mapping.status.phase is not MappingPhase.ENDED
-    return OnBehalfUser(credential, present=present, since=_EPOCH + timedelta(milliseconds=told.event_time))
+    # No one is in a meeting that has ended; the bot waits until it begins again.
+    present = presence.present and mapping.status.phase is not MappingPhase.ENDED
+    return OnBehalfUser(credential, present=present, since=_EPOCH + timedelta(milliseconds=presence.event_time))
 
 
 def named_reason(refusals: Sequence[Refusal], *, had: Sequence[TokenKind]) -> str:

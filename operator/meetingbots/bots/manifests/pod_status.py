@@ -34,7 +34,7 @@ def pod_state(pod: Mapping[str, Any]) -> PodState:
         unschedulable=scheduled.get("message", "no node fits") if scheduled.get("reason") in _NOT_PLACED else "",
         sandbox_waits_since=_sandbox_waits(conditions, reported=bool(containers)),
         disruption=(disruption.get("message") or disruption.get("reason") or "disrupted") if disrupted else "",
-        told_to_end_at=_told_to_end(metadata, disruption if disrupted else {}),
+        end_requested_at=_end_requested(metadata, disruption if disrupted else {}),
         ends_by=_optional_time(metadata.get("deletionTimestamp")),
         spec_hash=metadata.get("annotations", {}).get(SPEC_HASH_ANNOTATION, ""),
         bot=next((item for item in containers if item.name == BOT_CONTAINER), None),
@@ -53,7 +53,7 @@ def _sandbox_waits(conditions: Mapping[str, Mapping[str, Any]], *, reported: boo
     return _optional_time(sandbox.get("lastTransitionTime")) if sandbox.get("status") == "False" else None
 
 
-def _told_to_end(metadata: Mapping[str, Any], disruption: Mapping[str, Any]) -> datetime | None:
+def _end_requested(metadata: Mapping[str, Any], disruption: Mapping[str, Any]) -> datetime | None:
     moments = [_optional_time(disruption.get("lastTransitionTime"))]
     if "deletionTimestamp" in metadata:
         # deletionTimestamp is when the grace period ends (Kubernetes API, ObjectMeta).

@@ -169,7 +169,7 @@ class BotDelivery:
 
     def _refused(self, memory: BotMemory, reason: BotReason, message: str, now: datetime) -> None:
         # Each try costs tokens, so the next one waits longer than for a Pod.
-        memory.refuse(Problem(reason, message, mendable=True), now=now, seconds=_REFUSED_SECONDS)
+        memory.refuse(Problem(reason, message, recoverable=True), now=now, seconds=_REFUSED_SECONDS)
 
     async def _read_mapping(self, bot: MeetingBot, memory: BotMemory, meeting_id: str) -> None:
         memory.mapping = await read_mapping(self._kube, namespace=bot.namespace, meeting_id=meeting_id)

@@ -248,7 +248,7 @@ def _recorded_delivery(status: BotStatus, pod_name: str) -> Delivery | None:
         issued_at=token.issued_time,
         credential=status.credential_name,
         reason=token.reason or "",
-        message=bot_status.told_of_tokens(status, condition),
+        message=bot_status.delivery_message(status, condition),
         spec_hash=status.spec_hash or "",
     )
 

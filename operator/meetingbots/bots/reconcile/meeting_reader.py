@@ -31,7 +31,7 @@ class MeetingReader:
         known, read_at = memory.meeting, memory.meeting_read_at
         if known is not None and read_at is not None and memory.meeting_generation == bot.metadata.generation:
             from_secret = bot.spec.meeting.url_secret_key_ref or bot.spec.meeting.passcode_secret_key_ref
-            may_change = from_secret or (isinstance(known, Problem) and known.mendable)
+            may_change = from_secret or (isinstance(known, Problem) and known.recoverable)
             life = _PROBLEM_LIFE if isinstance(known, Problem) else _SECRET_LIFE
             if not may_change or now - read_at < life:
                 return known
@@ -45,7 +45,7 @@ class MeetingReader:
             url = await self._referenced(bot, meeting.url_secret_key_ref)
             passcode = await self._referenced(bot, meeting.passcode_secret_key_ref)
         except SecretValueError as error:
-            return Problem(BotReason.CONFIG_ERROR, str(error), mendable=True)
+            return Problem(BotReason.CONFIG_ERROR, str(error), recoverable=True)
         link = meeting_link(bot, url=url)
         if isinstance(link, Problem):
             return link

@@ -143,7 +143,9 @@ class BotPods:
             self._caches.pods.put(pod)
             return
         message = f"A Pod called {name} exists, which does not belong to this MeetingBot."
-        memory.refuse(Problem(BotReason.CONFIG_ERROR, message, mendable=True), now=facts.now, seconds=_REFUSED_SECONDS)
+        memory.refuse(
+            Problem(BotReason.CONFIG_ERROR, message, recoverable=True), now=facts.now, seconds=_REFUSED_SECONDS
+        )
 
     def _pod(self, facts: BotFacts, name: str) -> dict[str, Any]:
         assert isinstance(facts.meeting, MeetingRef)  # noqa: S101 - decide creates Pods for known meetings only
@@ -160,7 +162,7 @@ def _remember_refusal(memory: BotMemory, error: KubeError, *, now: datetime) -> 
     if isinstance(error, UnavailableError) or (isinstance(error, ForbiddenError) and not _forbids_this_pod(error)):
         quota = isinstance(error, ForbiddenError) and error.quota_exceeded
         reason = BotReason.QUOTA_EXCEEDED if quota else BotReason.CONFIG_ERROR
-        memory.refuse(Problem(reason, str(error), mendable=True), now=now, seconds=_REFUSED_SECONDS)
+        memory.refuse(Problem(reason, str(error), recoverable=True), now=now, seconds=_REFUSED_SECONDS)
     else:
         problem = Problem(BotReason.TEMPLATE_INVALID, str(error))
         memory.refuse_template(problem, now=now, seconds=_TEMPLATE_REFUSED_SECONDS)

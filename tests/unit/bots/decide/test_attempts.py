@@ -28,9 +28,9 @@ def after(
 
 
 def reason(plan: BotPlan) -> str:
-    told = find(plan.status.conditions, "Ready")
-    assert told is not None
-    return told.reason
+    reported = find(plan.status.conditions, "Ready")
+    assert reported is not None
+    return reported.reason
 
 
 def test_exit_code_0_is_success_with_its_evidence() -> None:
@@ -39,9 +39,9 @@ def test_exit_code_0_is_success_with_its_evidence() -> None:
     assert plan.action == Commit()
     assert (status.phase, reason(plan), status.completion_time) == (BotPhase.SUCCEEDED, "Succeeded", at(60))
     assert status.last_attempt is not None
-    told = status.last_attempt
-    assert (told.pod_name, told.node, told.reason, told.message) == (POD, "node-1", "Completed", "left")
-    assert (told.exit_code, told.start_time, told.end_time) == (0, at(1), at(60))
+    reported = status.last_attempt
+    assert (reported.pod_name, reported.node, reported.reason, reported.message) == (POD, "node-1", "Completed", "left")
+    assert (reported.exit_code, reported.start_time, reported.end_time) == (0, at(1), at(60))
 
 
 def test_success_while_side_cars_go_on_or_fail() -> None:

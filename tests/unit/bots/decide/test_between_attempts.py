@@ -23,14 +23,14 @@ from tests.unit.bots.bot_builders import (
 )
 
 INVALID = Problem(BotReason.TEMPLATE_INVALID, "no container bot")
-NO_SECRET = Problem(BotReason.CONFIG_ERROR, "Secret links does not exist.", mendable=True)
+NO_SECRET = Problem(BotReason.CONFIG_ERROR, "Secret links does not exist.", recoverable=True)
 SECOND = "standup-abcde-2"
 
 
 def ready(plan: BotPlan) -> Condition:
-    told = find(plan.status.conditions, "Ready")
-    assert told is not None
-    return told
+    reported = find(plan.status.conditions, "Ready")
+    assert reported is not None
+    return reported
 
 
 def accounted(**more: Any) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def accounted(**more: Any) -> dict[str, Any]:
     ],
     ids=["suspended", "moved", "edited", "template", "meeting"],
 )
-def test_a_staged_pod_is_given_back_uncounted(spec: dict[str, Any], more: dict[str, Any]) -> None:
+def test_a_staged_pod_is_withdrawn_uncounted(spec: dict[str, Any], more: dict[str, Any]) -> None:
     plan = decide(facts(staged(**spec), pod=pod(WAITS), **more))
     assert plan.action == Commit()
     assert (plan.status.attempts, plan.status.infrastructure_restarts) == (0, 0)
@@ -62,7 +62,7 @@ def test_a_staged_pod_is_given_back_uncounted(spec: dict[str, Any], more: dict[s
         assert following.action == act
 
 
-def test_a_problem_that_takes_a_pod_back_is_told_in_its_own_words() -> None:
+def test_a_problem_that_takes_a_pod_back_is_reported_in_its_own_words() -> None:
     plan = decide(facts(staged(), pod=pod(WAITS), template=INVALID))
     assert plan.status.last_attempt is not None
     assert plan.status.last_attempt.message == INVALID.message
@@ -103,7 +103,7 @@ def test_what_was_delivered_to_the_attempt_before_is_removed() -> None:
     assert decide(facts(given, after=5, delivery=delivery(), secret_gone=True)).action is None
 
 
-def test_this_generation_is_told_as_seen_while_waiting() -> None:
+def test_this_generation_is_reported_as_seen_while_waiting() -> None:
     given = bot(status=accounted(nextAttemptTime=at(10).isoformat()), generation=7)
     assert decide(facts(given, after=5)).status.observed_generation == 7
     ending = decide(facts(given, after=15, previous_pod=pod(running(), phase="Running", deleted_at=5)))

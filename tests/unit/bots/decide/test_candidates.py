@@ -81,7 +81,7 @@ def test_an_unknown_meeting_is_never_tried_with_anybody_elses(known_mapping: Mee
     result = candidates(bot(), mapping=known_mapping, credentials=[credential("a"), credential("b")])
     assert isinstance(result, Problem)
     assert result.reason is BotReason.NO_MAPPING
-    assert result.mendable
+    assert result.recoverable
 
 
 def test_when_the_selector_leaves_none_the_message_says_so() -> None:

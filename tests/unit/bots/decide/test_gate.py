@@ -21,8 +21,8 @@ def plan(
     return decide(facts(staged(**(spec or {})), after=after, pod=pod(state), **more))
 
 
-def reason(told: BotPlan) -> str:
-    condition = find(told.status.conditions, "Ready")
+def reason(reported: BotPlan) -> str:
+    condition = find(reported.status.conditions, "Ready")
     assert condition is not None
     return condition.reason
 
@@ -67,7 +67,7 @@ def test_a_bot_that_is_late_reads_before_it_asks() -> None:
     assert plan(5, prepared=True).action == IssueTokens(POD)
 
 
-def test_waiting_at_the_gate_is_told_as_on_the_way_to_it() -> None:
+def test_waiting_at_the_gate_is_reported_as_on_the_way_to_it() -> None:
     spec = {"joinAt": at(100).isoformat()}
     waits, comes = plan(9, spec=spec), plan(9, spec=spec, state=CREATING)
     assert waits.status == comes.status
@@ -77,18 +77,18 @@ def test_waiting_at_the_gate_is_told_as_on_the_way_to_it() -> None:
 
 
 def test_preferred_goes_without_at_once_when_zoom_has_decided() -> None:
-    told = plan(2, token_failure=token_failure(transient=False))
-    assert told.action == DeliverWithout(POD, BotReason.NOT_THE_HOST, "alice (Host): no.")
+    reported = plan(2, token_failure=token_failure(transient=False))
+    assert reported.action == DeliverWithout(POD, BotReason.NOT_THE_HOST, "alice (Host): no.")
 
 
 def test_required_fails_at_once_when_zoom_has_decided() -> None:
-    told = plan(2, spec=REQUIRED, token_failure=token_failure(transient=False))
-    assert told.action == Commit()
-    assert (told.status.phase, reason(told)) == (BotPhase.FAILED, "NotTheHost")
-    assert told.status.completion_time == at(2)
+    reported = plan(2, spec=REQUIRED, token_failure=token_failure(transient=False))
+    assert reported.action == Commit()
+    assert (reported.status.phase, reason(reported)) == (BotPhase.FAILED, "NotTheHost")
+    assert reported.status.completion_time == at(2)
 
 
-def test_passing_failures_are_told_and_tried_again_when_it_is_time() -> None:
+def test_passing_failures_are_reported_and_tried_again_when_it_is_time() -> None:
     given = token_failure(transient=True, first=1, following=4)
     early = plan(2, token_failure=given)
     assert (early.action, early.requeue_after) == (None, 2)
@@ -117,9 +117,9 @@ def test_required_is_patient_until_the_start_deadline() -> None:
     assert waiting.message.endswith(
         "no. The bot does not join without a token, and waits until 2026-11-24 12:10:00 UTC."
     )
-    told = plan(600, spec=REQUIRED, token_failure=given)
-    assert (told.status.phase, reason(told)) == (BotPhase.FAILED, "StartDeadlineExceeded")
-    condition = find(told.status.conditions, "Ready")
+    reported = plan(600, spec=REQUIRED, token_failure=given)
+    assert (reported.status.phase, reason(reported)) == (BotPhase.FAILED, "StartDeadlineExceeded")
+    condition = find(reported.status.conditions, "Ready")
     assert condition is not None
     assert "alice (Host): no." in condition.message
 
@@ -165,21 +165,21 @@ def test_joining_is_written_only_when_the_start_takes_longer() -> None:
     assert late.status.token is not None
 
 
-def test_trouble_behind_the_gate_is_told() -> None:
-    told = after_delivery(10, 5, CONFIG)
-    assert (told.status.phase, reason(told)) == (BotPhase.JOINING, "ConfigError")
-    assert told.status.spec_hash == "joined-with"
+def test_trouble_behind_the_gate_is_reported() -> None:
+    reported = after_delivery(10, 5, CONFIG)
+    assert (reported.status.phase, reason(reported)) == (BotPhase.JOINING, "ConfigError")
+    assert reported.status.spec_hash == "joined-with"
 
 
 def test_a_pod_that_does_not_start_is_replaced_uncounted() -> None:
     assert after_delivery(59.9, 5).action is None
-    told = after_delivery(60, 5, CONFIG)
-    assert told.action == Commit()
-    assert (told.status.attempts, told.status.infrastructure_restarts) == (0, 1)
-    assert told.status.last_attempt is not None
-    assert told.status.last_attempt.pod_name == POD
-    assert "runAsNonRoot" in told.status.last_attempt.message
-    assert told.status.phase is BotPhase.STAGING
+    reported = after_delivery(60, 5, CONFIG)
+    assert reported.action == Commit()
+    assert (reported.status.attempts, reported.status.infrastructure_restarts) == (0, 1)
+    assert reported.status.last_attempt is not None
+    assert reported.status.last_attempt.pod_name == POD
+    assert "runAsNonRoot" in reported.status.last_attempt.message
+    assert reported.status.phase is BotPhase.STAGING
 
 
 def test_a_delivery_by_a_clock_that_is_ahead_is_touched_at_once() -> None:
@@ -188,5 +188,5 @@ def test_a_delivery_by_a_clock_that_is_ahead_is_touched_at_once() -> None:
 
 def test_after_the_delivery_nothing_is_asked_for_whatever_the_spec_says() -> None:
     for spec in ({"displayName": "x"}, {"joinAt": at(5000).isoformat()}):
-        told = plan(1, spec=spec, delivery=delivery(after=1), touches=1, pod_hash="other")
-        assert told.action is None
+        reported = plan(1, spec=spec, delivery=delivery(after=1), touches=1, pod_hash="other")
+        assert reported.action is None

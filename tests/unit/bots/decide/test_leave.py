@@ -1,4 +1,4 @@
-"""Why a bot leaves its meeting, when it is told to, and how its end is told afterwards."""
+"""Why a bot leaves its meeting, when it is reported to, and how its end is reported afterwards."""
 
 from datetime import datetime
 from typing import Any
@@ -26,18 +26,18 @@ from tests.unit.bots.bot_builders import (
     staged,
 )
 
-TOLD_TO_END = DeletePod(POD, f"uid-of-{POD}")
+DELETES_POD = DeletePod(POD, f"uid-of-{POD}")
 MESSAGE = {"phase": "Failed", "status": {"phase": "Running", "startTime": at(1).isoformat()}}
 
 
 def ready(plan: BotPlan) -> Condition:
-    told = find(plan.status.conditions, "Ready")
-    assert told is not None
-    return told
+    reported = find(plan.status.conditions, "Ready")
+    assert reported is not None
+    return reported
 
 
 def in_meeting(**spec: Any) -> MeetingBot:
-    """A bot that is told as Running."""
+    """A bot that is reported as Running."""
     status = {"phase": "Running", "startTime": at(1).isoformat(), "specHash": "x", **spec.pop("status", {})}
     return staged(status=status, **spec)
 
@@ -46,8 +46,10 @@ def look(
     given: MeetingBot, state: dict[str, Any], *, after: float, over_at: float | None = None, **more: Any
 ) -> BotPlan:
     ended_at = None if over_at is None else at(over_at)
-    told = pod(state, **more)
-    return decide(facts(given, after=after, pod=told, delivery=delivery(), secret_gone=True, meeting_ended_at=ended_at))
+    reported = pod(state, **more)
+    return decide(
+        facts(given, after=after, pod=reported, delivery=delivery(), secret_gone=True, meeting_ended_at=ended_at)
+    )
 
 
 def mapping(phase: str, *, end: datetime | None) -> MeetingMapping:
@@ -75,18 +77,18 @@ def test_a_meeting_is_over_for_the_bot_if_it_ended_after_the_bots_time(
     assert meeting_end(bot(), None) is None
 
 
-def test_the_bot_is_told_to_leave_a_while_after_the_meetings_end() -> None:
+def test_the_bot_is_reported_to_leave_a_while_after_the_meetings_end() -> None:
     given = in_meeting(leaveAfterMeetingEndSeconds=30)
     waiting = look(given, running(), after=110, over_at=100)
     assert (waiting.action, waiting.requeue_after) == (None, 20)
-    assert look(given, running(), after=130, over_at=100).action == TOLD_TO_END
+    assert look(given, running(), after=130, over_at=100).action == DELETES_POD
 
 
 def test_a_bot_that_is_to_stay_stays_until_its_time_is_up() -> None:
     given = in_meeting(meetingEndPolicy="Stay", maxDurationSeconds=1000)
     waiting = look(given, running(), after=900, over_at=100)
     assert (waiting.action, waiting.requeue_after) == (None, 101)
-    assert look(given, running(), after=1001, over_at=100).action == TOLD_TO_END
+    assert look(given, running(), after=1001, over_at=100).action == DELETES_POD
 
 
 def test_a_bot_that_left_because_the_meeting_ended_has_succeeded_whatever_its_exit_code() -> None:
@@ -108,7 +110,7 @@ def test_a_bot_whose_pod_is_gone_without_a_trace_after_the_meetings_end_has_succ
 def test_max_duration() -> None:
     given = in_meeting(maxDurationSeconds=3600)
     assert look(given, running(), after=3600.9).action is None
-    assert look(given, running(), after=3601).action == TOLD_TO_END
+    assert look(given, running(), after=3601).action == DELETES_POD
     plan = look(given, ended(0, end=3610), after=3610, deleted_at=3601, phase="Succeeded")
     assert (plan.status.phase, ready(plan).status, ready(plan).reason) == (
         BotPhase.FAILED,
@@ -138,7 +140,7 @@ def test_a_staged_bot_fails_at_its_deadline_if_no_further_run_has_begun(state: d
     assert plan.action == Commit()
     assert (plan.status.phase, ready(plan).reason) == (BotPhase.FAILED, "MeetingEnded")
     gone = decide(facts(bot(status=plan.status.to_dict()), after=601, pod=pod(state)))
-    assert gone.action == TOLD_TO_END
+    assert gone.action == DELETES_POD
 
 
 def test_a_pod_is_made_after_a_run_that_the_bot_was_not_in() -> None:
@@ -153,8 +155,8 @@ def test_a_bot_that_came_after_a_run_leaves_only_after_its_deadline() -> None:
     given = staged(status={"phase": "Running", "startTime": at(40).isoformat(), "specHash": "x"})
     waiting = look(given, running(40), after=500, over_at=20)
     assert (waiting.action, waiting.requeue_after) == (None, 160)
-    assert look(given, running(40), after=660, over_at=20).action == TOLD_TO_END
-    assert look(given, running(40), after=130, over_at=50).action == TOLD_TO_END
+    assert look(given, running(40), after=660, over_at=20).action == DELETES_POD
+    assert look(given, running(40), after=130, over_at=50).action == DELETES_POD
 
 
 @pytest.mark.parametrize(
@@ -204,17 +206,17 @@ def test_a_bot_that_was_put_out_with_its_user_at_the_end_has_succeeded() -> None
 
 
 @pytest.mark.parametrize("more", [{"suspend": True}, {}])
-def test_behind_the_gate_too_a_bot_that_is_to_leave_is_told_at_once(more: dict[str, Any]) -> None:
+def test_behind_the_gate_too_a_bot_that_is_to_leave_is_reported_at_once(more: dict[str, Any]) -> None:
     over = None if more else at(10)
     given = staged(status={"phase": "Joining"}, **more)
     now = 3 if more else 660
     joining = {"delivery": delivery(after=now - 1), "meeting_ended_at": over}
-    assert decide(facts(given, after=now, pod=pod(WAITS), touches=2, **joining)).action == TOLD_TO_END
+    assert decide(facts(given, after=now, pod=pod(WAITS), touches=2, **joining)).action == DELETES_POD
     assert decide(facts(given, after=now + 1, pod=pod(WAITS, deleted_at=now), **joining)).action is None
 
 
 @pytest.mark.parametrize("state", [running(), WAITS])
-def test_a_pod_that_does_not_end_in_its_grace_period_is_told(state: dict[str, Any]) -> None:
+def test_a_pod_that_does_not_end_in_its_grace_period_is_reported(state: dict[str, Any]) -> None:
     given = in_meeting(suspend=True) if state != WAITS else staged(suspend=True)
     in_time = look(given, state, after=74, deleted_at=10, grace=60)
     assert "has not" not in in_time.status.to_dict().__str__()
@@ -224,7 +226,7 @@ def test_a_pod_that_does_not_end_in_its_grace_period_is_told(state: dict[str, An
     assert plan.requeue_after == 30
 
 
-def test_a_finished_bots_pod_that_does_not_end_is_told_once() -> None:
+def test_a_finished_bots_pod_that_does_not_end_is_reported_once() -> None:
     given = bot(
         status={
             "phase": "Succeeded",

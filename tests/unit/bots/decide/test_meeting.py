@@ -60,11 +60,11 @@ def test_nothing_secret_in_the_repr() -> None:
 @pytest.mark.parametrize(
     "url", ["https://zoom.us/j/", "https://example.org/j/81234567890", "nonsense", "https://zoom.us/j/12"]
 )
-def test_a_bad_link_is_told_in_a_sentence(url: str) -> None:
+def test_a_bad_link_is_reported_in_a_sentence(url: str) -> None:
     found = ref({"url": url})
     assert isinstance(found, Problem)
     assert found.reason is BotReason.INVALID_MEETING
-    assert not found.mendable
+    assert not found.recoverable
     assert found.message[0].isupper()
     assert found.message.endswith(".")
 
@@ -72,7 +72,7 @@ def test_a_bad_link_is_told_in_a_sentence(url: str) -> None:
 def test_a_bad_link_in_a_secret_can_be_mended_there() -> None:
     found = ref({"urlSecretKeyRef": {"name": "links", "key": "url"}}, url="https://zoom.us/j/1?pwd=hush")
     assert isinstance(found, Problem)
-    assert found.mendable
+    assert found.recoverable
     assert "hush" not in found.message
 
 
@@ -81,7 +81,7 @@ def test_a_personal_link_has_its_own_reason() -> None:
     assert isinstance(found, Problem)
     assert found.reason is BotReason.VANITY_LINK
     assert "hush" not in found.message
-    assert found.mendable
+    assert found.recoverable
 
 
 def test_a_personal_link_whose_user_is_known_leads_to_their_meeting() -> None:

@@ -32,15 +32,15 @@ from tests.unit.bots.bot_builders import (
 )
 
 INVALID = Problem(BotReason.TEMPLATE_INVALID, "no container bot")
-QUOTA = Problem(BotReason.QUOTA_EXCEEDED, "exceeded quota: pods", mendable=True)
-NO_SECRET = Problem(BotReason.CONFIG_ERROR, "Secret links does not exist.", mendable=True)
+QUOTA = Problem(BotReason.QUOTA_EXCEEDED, "exceeded quota: pods", recoverable=True)
+NO_SECRET = Problem(BotReason.CONFIG_ERROR, "Secret links does not exist.", recoverable=True)
 LATER = at(1000).isoformat()
 
 
 def ready(plan: BotPlan) -> Condition:
-    told = find(plan.status.conditions, "Ready")
-    assert told is not None
-    return told
+    reported = find(plan.status.conditions, "Ready")
+    assert reported is not None
+    return reported
 
 
 # Before there is a Pod.
@@ -72,13 +72,13 @@ def test_a_scheduled_bot_whose_pod_exceeds_a_quota_says_so() -> None:
 
 @pytest.mark.parametrize("given", [{}, {"joinAt": LATER}])
 @pytest.mark.parametrize("problem", [{"template": INVALID}, {"meeting": NO_SECRET}])
-def test_what_cannot_work_is_told_and_no_pod_is_made(given: dict[str, Any], problem: dict[str, Any]) -> None:
+def test_what_cannot_work_is_reported_and_no_pod_is_made(given: dict[str, Any], problem: dict[str, Any]) -> None:
     plan = decide(facts(bot(**given), **problem))
     (cause,) = problem.values()
     assert plan.action is None
     assert plan.status.phase is BotPhase.PENDING
     assert (ready(plan).status, ready(plan).reason, ready(plan).message) == ("False", cause.reason, cause.message)
-    present = "Reconciling" if cause.mendable else "Stalled"
+    present = "Reconciling" if cause.recoverable else "Stalled"
     assert {item.type for item in plan.status.conditions} == {"Ready", present}
     assert plan.requeue_after == 30
 
@@ -119,7 +119,7 @@ def test_late_though_created_in_time_it_fails() -> None:
     assert find(plan.status.conditions, "Stalled") is not None
 
 
-def test_the_cause_of_the_lateness_is_told() -> None:
+def test_the_cause_of_the_lateness_is_reported() -> None:
     for name, cause in (("template", INVALID), ("meeting", NO_SECRET), ("refused", QUOTA)):
         more: dict[str, Any] = {name: cause}
         plan = decide(facts(after=600, **more))
@@ -148,7 +148,7 @@ def test_a_pod_that_was_never_seen_is_created_and_one_that_was_is_lost() -> None
         assert (plan.action, ready(plan).reason) == (Commit(), "InfrastructureLost")
 
 
-def test_a_refused_pod_is_told_and_tried_again() -> None:
+def test_a_refused_pod_is_reported_and_tried_again() -> None:
     plan = decide(facts(staged(), refused=QUOTA))
     assert (plan.action, plan.requeue_after, plan.status.phase) == (None, 5, BotPhase.PENDING)
     assert (ready(plan).reason, ready(plan).status) == ("QuotaExceeded", "False")
@@ -165,7 +165,7 @@ def test_before_pod_delivery_asks_for_tokens_first_and_at_join_at() -> None:
     assert decide(facts(given, after=100, delivery=delivery(after=100))).action == CreatePod(POD)
 
 
-def test_staging_is_told_with_what_is_in_the_way() -> None:
+def test_staging_is_reported_with_what_is_in_the_way() -> None:
     plan = decide(facts(staged(), pod=pod(CREATING)))
     assert (plan.action, plan.status.phase, ready(plan).status) == (None, BotPhase.STAGING, "True")
     unschedulable = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3"}]
@@ -177,19 +177,19 @@ def test_staging_is_told_with_what_is_in_the_way() -> None:
         ),
         (pod(None, conditions=unschedulable), "Unschedulable"),
     ):
-        told = decide(facts(staged(), pod=made))
-        assert (told.action, told.status.phase) == (None, BotPhase.STAGING)
-        assert (ready(told).status, ready(told).reason) == ("False", reason)
-        assert find(told.status.conditions, "Reconciling") is not None
+        reported = decide(facts(staged(), pod=made))
+        assert (reported.action, reported.status.phase) == (None, BotPhase.STAGING)
+        assert (ready(reported).status, ready(reported).reason) == ("False", reason)
+        assert find(reported.status.conditions, "Reconciling") is not None
         late = decide(facts(staged(), pod=made, after=600))
         assert (late.action, late.status.phase) == (Commit(), BotPhase.FAILED)
         assert ready(late).reason == "StartDeadlineExceeded"
-        assert ready(told).message in ready(late).message
-        healed = decide(facts(staged(status=told.status.to_dict()), pod=pod(CREATING)))
+        assert ready(reported).message in ready(late).message
+        healed = decide(facts(staged(status=reported.status.to_dict()), pod=pod(CREATING)))
         assert {item.type for item in healed.status.conditions} == {"Ready"}
 
 
-def test_a_pod_that_is_never_ready_is_told_with_its_node() -> None:
+def test_a_pod_that_is_never_ready_is_reported_with_its_node() -> None:
     assert "node-1" in ready(decide(facts(staged(), pod=pod(CREATING), after=600))).message
 
 
@@ -229,7 +229,7 @@ def test_the_words_tell_a_bot_that_goes_without() -> None:
     assert ready(plan).status == "True"
 
 
-def test_an_edit_of_a_running_bot_is_told_as_ignored() -> None:
+def test_an_edit_of_a_running_bot_is_reported_as_ignored() -> None:
     status = {"phase": "Running", "specHash": "of-before"}
     known: dict[str, Any] = {"pod": pod(running(), phase="Running"), "delivery": delivery(), "secret_gone": True}
     plan = decide(facts(staged(status=status, displayName="Other"), pod_hash="other", **known))
@@ -260,8 +260,8 @@ def test_time_to_live() -> None:
 
 def test_a_bot_created_again_after_its_time_to_live_does_not_join_again() -> None:
     given = bot(joinAt=at(0).isoformat(), ttlSecondsAfterFinished=0)
-    told = decide(facts(given, after=5, done_before=True)).status
-    assert (told.phase, told.completion_time) == (BotPhase.EXPIRED, at(5))
+    reported = decide(facts(given, after=5, done_before=True)).status
+    assert (reported.phase, reported.completion_time) == (BotPhase.EXPIRED, at(5))
     assert decide(facts(given, after=5)).status.phase is BotPhase.STAGING
 
 
@@ -271,8 +271,8 @@ def test_created_too_late_for_a_meeting_that_has_ended_is_expired_not_failed() -
 
 
 def test_a_bot_without_joinat_that_is_resumed_after_a_long_time_joins_then() -> None:
-    told = {"type": "Ready", "status": "False", "reason": "Suspended", "lastTransitionTime": at(0).isoformat()}
-    suspended = {"phase": "Pending", "conditions": [{**told, "message": "The bot is suspended."}]}
+    reported = {"type": "Ready", "status": "False", "reason": "Suspended", "lastTransitionTime": at(0).isoformat()}
+    suspended = {"phase": "Pending", "conditions": [{**reported, "message": "The bot is suspended."}]}
     plan = decide(facts(bot(status=suspended), after=9000))
     assert (plan.action, plan.status.next_attempt_time) == (Commit(), at(9000))
     assert decide(facts(bot(status=suspended, joinAt=at(0).isoformat()), after=9000)).status.phase is BotPhase.FAILED
@@ -293,7 +293,7 @@ def test_a_later_joinat_is_ignored_once_it_has_run_unless_its_author_took_it_out
     ("after", "attempt", "reason"), [(29, 1, "InfrastructureLost"), (31, 1, "MaxDurationExceeded")]
 )
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_pod_gone_without_a_trace_was_lost_or_told_to_leave(
+def test_a_pod_gone_without_a_trace_was_lost_or_reported_to_leave(
     after: int, attempt: int, reason: str, number: int
 ) -> None:
     name = f"{POD[:-1]}{number}"
@@ -304,8 +304,8 @@ def test_a_pod_gone_without_a_trace_was_lost_or_told_to_leave(
     assert gone.status.last_attempt.reason == reason
 
 
-def test_a_secret_that_is_refused_is_told_and_asked_again_only_later() -> None:
-    refused = Problem(BotReason.QUOTA_EXCEEDED, "exceeded quota", mendable=True)
+def test_a_secret_that_is_refused_is_reported_and_asked_again_only_later() -> None:
+    refused = Problem(BotReason.QUOTA_EXCEEDED, "exceeded quota", recoverable=True)
     plan = decide(facts(staged(), pod=pod(WAITS), refused=refused))
     assert (plan.action, ready(plan).status, ready(plan).reason) == (None, "False", "QuotaExceeded")
 

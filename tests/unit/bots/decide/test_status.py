@@ -19,9 +19,14 @@ def types(status: BotStatus) -> set[str]:
 
 def test_going_well_is_ready_and_nothing_else() -> None:
     status = bot_status.going_well(facts(), BotPhase.STAGING, "words")
-    told = bot_status.ready(status)
-    assert told is not None
-    assert (told.status, told.reason, told.message, told.observed_generation) == ("True", "Staging", "words", 1)
+    reported = bot_status.ready(status)
+    assert reported is not None
+    assert (reported.status, reported.reason, reported.message, reported.observed_generation) == (
+        "True",
+        "Staging",
+        "words",
+        1,
+    )
     assert types(status) == {"Ready"}
     assert (status.phase, status.observed_generation, status.meeting_id) == (BotPhase.STAGING, 1, MEETING)
     assert status.scheduled_time == at(0)
@@ -40,7 +45,7 @@ def test_trouble_that_may_heal_is_reconciling() -> None:
 
 
 def test_trouble_that_takes_a_person_is_stalled_and_the_end_of_it_leaves_nothing() -> None:
-    stuck = bot_status.in_trouble(facts(), BotPhase.PENDING, BotReason.TEMPLATE_INVALID, "words", mendable=False)
+    stuck = bot_status.in_trouble(facts(), BotPhase.PENDING, BotReason.TEMPLATE_INVALID, "words", recoverable=False)
     assert types(stuck) == {"Ready", "Stalled"}
     given = facts(bot(status=stuck.to_dict()), after=5)
     healing = bot_status.in_trouble(given, BotPhase.PENDING, BotReason.QUOTA_EXCEEDED, "words")
@@ -66,17 +71,17 @@ def test_a_failure_is_stalled_and_has_its_time() -> None:
 def test_transition_times_stay_while_the_status_is_the_same() -> None:
     first = bot_status.going_well(facts(after=1), BotPhase.STAGING, "words")
     second = bot_status.going_well(facts(bot(status=first.to_dict()), after=9), BotPhase.RUNNING, "other words")
-    told = bot_status.ready(second)
-    assert told is not None
-    assert told.last_transition_time == at(1)
+    reported = bot_status.ready(second)
+    assert reported is not None
+    assert reported.last_transition_time == at(1)
 
 
 def test_token_condition() -> None:
     got = bot_status.going_well(facts(staged(), delivery=delivery()), BotPhase.RUNNING, "words")
-    told = find(got.conditions, ConditionType.TOKEN_ISSUED)
-    assert told is not None
-    assert (told.status, told.reason) == ("True", "Issued")
-    assert "alice" in told.message
+    reported = find(got.conditions, ConditionType.TOKEN_ISSUED)
+    assert reported is not None
+    assert (reported.status, reported.reason) == ("True", "Issued")
+    assert "alice" in reported.message
     assert got.token is not None
     assert (got.token.kinds, got.token.issued_time, got.token.delivered_time) == (["LocalRecording"], at(1), at(1))
     assert (got.token.reason, got.credential_name) == (None, "alice")
@@ -85,25 +90,25 @@ def test_token_condition() -> None:
 def test_token_condition_without_a_token() -> None:
     gone = delivery(reason="NotTheHost", message="alice (Host): no.")
     without = bot_status.going_well(facts(staged(), delivery=gone), BotPhase.RUNNING, "words")
-    told = find(without.conditions, ConditionType.TOKEN_ISSUED)
-    assert told is not None
-    assert (told.status, told.reason, told.message) == ("False", "NotTheHost", "alice (Host): no.")
+    reported = find(without.conditions, ConditionType.TOKEN_ISSUED)
+    assert reported is not None
+    assert (reported.status, reported.reason, reported.message) == ("False", "NotTheHost", "alice (Host): no.")
     assert without.token is not None
     assert (without.token.kinds, without.token.issued_time, without.token.reason) == ([], None, "NotTheHost")
     missing = bot_status.going_well(
         facts(staged(), token_failure=token_failure(transient=True)), BotPhase.STAGING, "words"
     )
-    told = find(missing.conditions, ConditionType.TOKEN_ISSUED)
-    assert told is not None
-    assert (told.status, told.reason) == ("False", "ZoomUnavailable")
+    reported = find(missing.conditions, ConditionType.TOKEN_ISSUED)
+    assert reported is not None
+    assert (reported.status, reported.reason) == ("False", "ZoomUnavailable")
 
 
 def test_a_bot_that_asks_for_no_token() -> None:
     nothing = replace(delivery(), kinds=(), issued_at=None)
     status = bot_status.going_well(facts(staged(tokens=[]), delivery=nothing), BotPhase.RUNNING, "words")
-    told = find(status.conditions, ConditionType.TOKEN_ISSUED)
-    assert told is not None
-    assert (told.status, told.reason) == ("False", "NotRequested")
+    reported = find(status.conditions, ConditionType.TOKEN_ISSUED)
+    assert reported is not None
+    assert (reported.status, reported.reason) == ("False", "NotRequested")
 
 
 def test_without_token_in_words() -> None:
@@ -126,10 +131,10 @@ def test_a_claim_leaves_nothing_of_the_attempt_before() -> None:
 
 def test_after_the_delivery_an_edit_does_not_change_where_the_bot_is() -> None:
     given = staged(status={"scheduledTime": at(0).isoformat()}, joinAt=at(5000).isoformat())
-    told = bot_status.going_well(facts(given, meeting=OTHER, delivery=delivery()), BotPhase.RUNNING, "words")
-    assert (told.meeting_id, told.scheduled_time) == (MEETING, at(0))
-    told = bot_status.going_well(facts(given, meeting=OTHER), BotPhase.STAGING, "words")
-    assert (told.meeting_id, told.scheduled_time) == (OTHER.meeting_id, at(5000))
+    reported = bot_status.going_well(facts(given, meeting=OTHER, delivery=delivery()), BotPhase.RUNNING, "words")
+    assert (reported.meeting_id, reported.scheduled_time) == (MEETING, at(0))
+    reported = bot_status.going_well(facts(given, meeting=OTHER), BotPhase.STAGING, "words")
+    assert (reported.meeting_id, reported.scheduled_time) == (OTHER.meeting_id, at(5000))
 
 
 @pytest.mark.parametrize(
@@ -141,25 +146,25 @@ def test_after_the_delivery_an_edit_does_not_change_where_the_bot_is() -> None:
         {"ttlSecondsAfterFinished": 5, "joinAt": at(0).isoformat()},
     ],
 )
-def test_edits_that_still_act_are_not_told_as_ignored(edit: dict[str, Any]) -> None:
+def test_edits_that_still_act_are_not_reported_as_ignored(edit: dict[str, Any]) -> None:
     base = bot(joinAt=at(0).isoformat()) if "joinAt" in edit else bot()
     joined = {"specHash": bot_status.fixed_spec_hash(base)}
     given = facts(bot(status=joined, **edit))
     assert types(bot_status.spec_change(given, given.bot.status)) == set()
 
 
-def test_other_edits_are_told_as_ignored_until_they_are_taken_back() -> None:
+def test_other_edits_are_reported_as_ignored_until_they_are_taken_back() -> None:
     joined = {"specHash": bot_status.fixed_spec_hash(bot())}
     given = facts(bot(status=joined, generation=2, displayName="Other"))
-    told = bot_status.spec_change(given, given.bot.status)
-    assert is_true(told.conditions, "SpecChangeIgnored")
-    assert told.observed_generation == 2
-    back = facts(bot(status=told.to_dict(), generation=3))
+    reported = bot_status.spec_change(given, given.bot.status)
+    assert is_true(reported.conditions, "SpecChangeIgnored")
+    assert reported.observed_generation == 2
+    back = facts(bot(status=reported.to_dict(), generation=3))
     assert types(bot_status.spec_change(back, back.bot.status)) == set()
 
 
 def test_which_spec_a_bot_joined_with() -> None:
-    assert bot_status.joined_with(facts(staged(status={"specHash": "told"}), delivery=delivery())) == "told"
+    assert bot_status.joined_with(facts(staged(status={"specHash": "reported"}), delivery=delivery())) == "reported"
     assert bot_status.joined_with(facts(staged(), delivery=delivery())) == "joined-with"
     assert bot_status.joined_with(facts(staged())) == bot_status.fixed_spec_hash(staged())
 

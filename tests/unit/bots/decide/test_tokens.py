@@ -38,11 +38,11 @@ def test_on_behalf_is_added_to_open_tokens_where_the_accounts_differ(
 
 
 @pytest.mark.parametrize(
-    ("phase", "told", "present"),
+    ("phase", "reported", "present"),
     [("Live", True, True), ("Live", False, False), ("Scheduled", True, True), ("Ended", True, False)],
 )
-def test_presence_is_what_events_told_last(phase: str, told: bool, present: bool) -> None:
-    presence = [{"name": "bob", "present": told, "eventTime": 1_800_000_000_000, "uuid": "run-1"}]
+def test_presence_is_what_events_reported_last(phase: str, reported: bool, present: bool) -> None:
+    presence = [{"name": "bob", "present": reported, "eventTime": 1_800_000_000_000, "uuid": "run-1"}]
     known = mapping({"phase": phase, "uuid": "run-1", "presence": presence})
     since = datetime.fromtimestamp(1_800_000_000, UTC)
     assert person_in(known, credential="bob") == OnBehalfUser("bob", present=present, since=since)

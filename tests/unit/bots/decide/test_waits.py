@@ -1,4 +1,4 @@
-"""How long a bot's user is waited for over several Pods: what counts as waiting, and what begins the wait anew."""
+"""How long a bot's user is waited for over several Pods: what counts as waiting, and what begins the wait again."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ LEFT = {"podName": POD, "reason": "UserNotInMeeting"}
 
 def after(made: PodState | None, *, seconds: float, since: float | None = 60, **spec: Any) -> BotPlan:
     """What follows when the Pod of a bot that has waited `since` then ends as given."""
-    told = {"waitingSince": at(since).isoformat()} if since is not None else {}
-    status = {"phase": "Running", "startTime": at(1).isoformat(), **told}
+    reported = {"waitingSince": at(since).isoformat()} if since is not None else {}
+    status = {"phase": "Running", "startTime": at(1).isoformat(), **reported}
     return decide(
         facts(staged(status=status, **{**BEHALF, **spec}), after=seconds, pod=made, pod_seen=True, secret_gone=True)
     )
@@ -92,21 +92,21 @@ def test_a_bot_that_was_moved_waits_for_its_user_anew() -> None:
     assert late.status.phase is BotPhase.FAILED
 
 
-def test_a_bot_that_is_given_back_or_resumed_waits_anew() -> None:
+def test_a_bot_that_is_withdrawn_or_resumed_waits_anew() -> None:
     status = {"waitingSince": at(60).isoformat(), "phase": "WaitingForUser"}
     back = decide(facts(staged(status=status, suspend=True, **BEHALF), after=100, pod=pod(WAITS)))
     assert (back.status.phase, back.status.waiting_since) == (BotPhase.PENDING, None)
     ready = {"type": "Ready", "status": "False", "reason": "Suspended", "lastTransitionTime": at(100).isoformat()}
-    told = {**status, "startTime": at(1).isoformat(), "lastAttempt": LEFT, "conditions": [ready]}
-    resumed = decide(facts(staged(status=told, **BEHALF), after=7200))
+    reported = {**status, "startTime": at(1).isoformat(), "lastAttempt": LEFT, "conditions": [ready]}
+    resumed = decide(facts(staged(status=reported, **BEHALF), after=7200))
     assert (resumed.status.next_attempt_time, resumed.status.waiting_since) == (at(7200), None)
 
 
 def test_exit_code_75_may_be_one_after_which_it_is_never_started_again() -> None:
     plan = after(put_out(start=1, end=10), seconds=10, since=None, retry={"neverOnExitCodes": [75]})
-    told = find(plan.status.conditions, "Ready")
-    assert told is not None
-    assert (plan.status.phase, told.reason) == (BotPhase.FAILED, "BotFailed")
+    reported = find(plan.status.conditions, "Ready")
+    assert reported is not None
+    assert (plan.status.phase, reported.reason) == (BotPhase.FAILED, "BotFailed")
 
 
 @pytest.mark.parametrize(

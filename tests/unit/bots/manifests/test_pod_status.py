@@ -91,7 +91,7 @@ def test_no_trouble_while_all_goes_well() -> None:
         assert made.trouble(secret=SECRET, now=at(1)) is None
 
 
-def test_a_pod_that_fits_no_node_is_told() -> None:
+def test_a_pod_that_fits_no_node_is_reported() -> None:
     for reason, words in (("Unschedulable", "0/3 nodes fit"), ("SchedulingGated", "waits for a queue")):
         scheduled = {"type": "PodScheduled", "status": "False", "reason": reason, "message": words}
         assert pod(None, conditions=[scheduled]).trouble(secret=SECRET, now=at(1)) == Trouble(Obstacle.PLACEMENT, words)
@@ -116,18 +116,18 @@ def test_a_pod_before_its_first_report() -> None:
 def test_a_deletion_was_asked_for_a_grace_period_before_its_timestamp() -> None:
     made = pod(running(), phase="Running", deleted_at=100, grace=30)
     assert made.deleting
-    assert made.told_to_end_at == at(100)
+    assert made.end_requested_at == at(100)
 
 
-def test_a_node_that_does_not_get_volumes_or_network_ready_is_told_after_a_while() -> None:
+def test_a_node_that_does_not_get_volumes_or_network_ready_is_reported_after_a_while() -> None:
     scheduled = {"type": "PodScheduled", "status": "True"}
     sandbox = {"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at(1).isoformat()}
     waiting = pod(CREATING, conditions=[scheduled, sandbox])
     assert waiting.trouble(secret=SECRET, now=at(15)) is None
-    told = waiting.trouble(secret=SECRET, now=at(16))
-    assert told is not None
-    assert told.obstacle is Obstacle.CONFIG
-    assert "node-1" in told.message
+    reported = waiting.trouble(secret=SECRET, now=at(16))
+    assert reported is not None
+    assert reported.obstacle is Obstacle.CONFIG
+    assert "node-1" in reported.message
     ready = pod(CREATING, conditions=[scheduled, {**sandbox, "status": "True"}])
     assert ready.trouble(secret=SECRET, now=at(100)) is None
     assert pod(CREATING, conditions=[sandbox]).trouble(secret=SECRET, now=at(100)) is None
