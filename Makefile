@@ -8,14 +8,14 @@ SOURCES := operator tests examples
 WORKERS ?= 3
 # This test needs the whole machine and runs last.
 STRESS := tests/integration/test_receiver_stress.py
-STEPS := lint docs types layers unit gitops integration chart e2e-short
+STEPS := lint docs types layers unit contract gitops integration chart e2e-short
 NOT_RUN := .run/not-run
 # The test cluster: kind (containers, real Pods) or embedded (control plane and a simulated kubelet).
 # Without a choice the demo uses kind where kind works.
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration bench browser screenshots test crds chart chart-files gitops gitops-files docs docs-serve docs-files demo demo-recording clean
+.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration bench browser contract screenshots test crds chart chart-files gitops gitops-files docs docs-serve docs-files demo demo-recording clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -125,6 +125,12 @@ test: ## Everything that CI runs
 	echo "== all steps ($(STEPS)) passed in $$(( $$(date +%s) - begun )) s"; \
 	if [ -s $(NOT_RUN) ]; then echo "!! NOT RUN on this machine:"; cat $(NOT_RUN); fi; \
 	echo "   Not part of this run: make browser (connect pages in Chromium), make e2e (all on kind), make bench."
+
+contract: $(INSTALLED) ## Check simulator and webhook parser with Zoom's own SDK, in Node.js; ARGS=... goes to pytest
+	@mkdir -p $(dir $(NOT_RUN)); why=$$($(BIN)/python -m tests.contract.node); code=$$?; \
+	if [ $$code = 0 ]; then $(BIN)/pytest tests/contract $(ARGS); \
+	elif [ $$code = 3 ]; then echo "contract: $$why" | tee -a $(NOT_RUN); \
+	else exit $$code; fi
 
 crds: $(INSTALLED) ## Write crds/*.yaml from the models
 	$(BIN)/meetingbots crds -o crds

@@ -237,7 +237,8 @@ class Actions:
         else:
             self._world.remove_user(user.id)
         if emit:
-            what = {"id": user.id, "email": user.email, "type": 2}
+            first, _, last = user.name.partition(" ")
+            what = {"id": user.id, "first_name": first, "last_name": last, "email": user.email, "type": 2}
             by = {"operator": admin.email, "operator_id": admin.id}
             payload = {"account_id": user.account_id, **by, "object": what}
             self._webhooks.emit(event=f"user.{how}", payload=payload, client_ids=clients)

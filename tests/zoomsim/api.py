@@ -285,11 +285,10 @@ def _row(meeting: Meeting, start: float | None, *, host: str) -> dict[str, Any]:
 
 def _described(meeting: Meeting, *, user: User, host: str) -> dict[str, Any]:
     found = events.planned(meeting, host=host)
-    found["settings"]["waiting_room"] = meeting.waiting_room
-    found |= {
-        "host_email": user.email,
-        "status": "started" if meeting.started else "waiting",
-        "created_at": iso(meeting.created_at or 0),
-    }
+    found |= {"host_email": user.email, "created_at": iso(meeting.created_at or 0)}
     found.setdefault("occurrences", [])
-    return found
+    if meeting.kind == "webinar":
+        del found["settings"]["use_pmi"]
+        return found
+    found["settings"]["waiting_room"] = meeting.waiting_room
+    return found | {"status": "started" if meeting.started else "waiting"}

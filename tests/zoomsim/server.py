@@ -1,6 +1,7 @@
-"""The simulator's HTTP server: in the caller's event loop, or in a thread of its own for tests without one."""
+"""The simulator's HTTP server, in the caller's event loop or in its own thread for tests without one."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
@@ -18,7 +19,7 @@ from tests.zoomsim.traffic import traffic
 
 
 def build_app(sim: ZoomSim) -> web.Application:
-    """Put all routes together: /oauth, /v2, /sim, /healthz."""
+    """Make the application with all routes: /oauth, /v2, /sim, /healthz."""
 
     async def healthy(_: web.Request) -> web.Response:
         return web.Response(text="ok")
@@ -32,20 +33,29 @@ def build_app(sim: ZoomSim) -> web.Application:
 
 @asynccontextmanager
 async def serving(
-    sim: ZoomSim | None = None, *, host: str = "127.0.0.1", port: int = 0, url: str = ""
+    sim: ZoomSim | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    url: str = "",
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[ZoomSim]:
-    """Run the simulator in this event loop; `sim.base_url` says where (port 0: any free one).
+    """Run the simulator in this event loop, at `sim.base_url` (port 0: any free one).
 
-    `url` is what others reach it by, where that is not its own address.
+    `url` is the address for others, if it is not the simulator's own. With `tls` the simulator also listens on
+    `sim.tls_port`, with this certificate.
     """
     sim = sim or ZoomSim()
-    # A client that went away must not leave a hanging answer behind.
+    # Cancellation ends the answer of a client that went away.
     runner = web.AppRunner(build_app(sim), handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
         await site.start()
         sim.base_url = url or f"http://{host}:{runner.addresses[0][1]}"
+        if tls is not None:
+            await web.TCPSite(runner, host, 0, ssl_context=tls).start()
+            sim.tls_port = runner.addresses[1][1]
         await sim.webhooks.start()
         try:
             yield sim
@@ -57,7 +67,7 @@ async def serving(
 
 @contextmanager
 def serving_in_thread(sim: ZoomSim | None = None, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[SimClient]:
-    """Run the simulator in a background thread and give a client for it; drive it only through that client."""
+    """Run the simulator in a background thread; drive it only through the client that this yields."""
     sim = sim or ZoomSim()
     started: Future[str] = Future()
     loop = asyncio.new_event_loop()

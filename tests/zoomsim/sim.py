@@ -39,12 +39,13 @@ class Settings:
 
 
 class ZoomSim:
-    """A whole Zoom. `base_url` is set once it listens."""
+    """A simulated Zoom. The server sets `base_url`, and `tls_port` (0: no TLS), when it listens."""
 
     def __init__(self, *, clock: SimClock | None = None, settings: Settings | None = None) -> None:
         self.clock = clock or SimClock()
         self.settings = settings or Settings()
         self.base_url = ""
+        self.tls_port = 0
         self.world = World()
         self.recorder = Recorder()
         self.faults = Faults()

@@ -1,0 +1,70 @@
+"""A forward proxy: tunnels of HTTP's CONNECT, to the addresses that a test gives for host names, and to no others."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+_HEAD_BYTES = 16 * 1024
+
+
+@dataclass(kw_only=True)
+class ForwardProxy:
+    """A running proxy. `routes` maps `host:port` of a request to a port on this machine."""
+
+    routes: Mapping[str, int]
+    port: int = 0
+    tunnels: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Value of HTTPS_PROXY."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection: one CONNECT request, then bytes in both directions."""
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
+            if method != "CONNECT" or target not in self.routes:
+                self.refused.append(f"{method} {target}")
+                writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                await writer.drain()
+                return
+            self.tunnels.append(target)
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.routes[target])
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+        except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # a client that goes away or sends no request ends its own connection only
+        finally:
+            await _close(writer)
+
+
+@asynccontextmanager
+async def running_proxy(routes: Mapping[str, int]) -> AsyncIterator[ForwardProxy]:
+    """Run a proxy on a free port."""
+    proxy = ForwardProxy(routes=routes)
+    server = await asyncio.start_server(proxy.handle, "127.0.0.1", 0, limit=_HEAD_BYTES)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        server.close_clients() if hasattr(server, "close_clients") else None
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(_HEAD_BYTES):
+            writer.write(data)
+            await writer.drain()
+    await _close(writer)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
