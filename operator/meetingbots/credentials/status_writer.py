@@ -72,7 +72,7 @@ class CredentialStatusWriter:
         return await self._patch(target, {"conditions": [condition.to_dict() for condition in conditions]})
 
     async def clear_user_removal(self, target: StatusTarget, *, next_sync: datetime | None = None) -> bool:
-        """Remove `userRemoval`, whoever wrote it, and plan the next meeting sync."""
+        """Remove `userRemoval` of any manager and plan the next meeting sync."""
         status: Object = {"userRemoval": None}
         if next_sync is not None:
             status["meetings"] = {"nextSyncTime": format_time(next_sync)}

@@ -1,7 +1,7 @@
-"""ZoomCredential: one Zoom user or account that gave its consent. A token's way starts here.
+"""ZoomCredential: one Zoom user or account that consented.
 
-The spec says how the consent is had (the grant) and how its tokens are kept; the status mirrors the token Secret, which
-holds the truth.
+The spec says where the consent comes from (the grant) and how its tokens are stored; the status mirrors the token
+Secret, which is the source of truth.
 """
 
 from enum import StrEnum
@@ -54,7 +54,6 @@ __all__ = [
     "MeetingSync",
     "MeetingsStatus",
     "Notification",
-    "Plan",
     "RateLimit",
     "ReceivedConsent",
     "RefreshPolicy",
@@ -67,34 +66,35 @@ __all__ = [
     "UserRemoval",
     "WebhookReason",
     "ZoomCredential",
+    "ZoomPlan",
 ]
 
 DEFAULT_SYNC_INTERVAL_SECONDS = 86_400
 
 
 class Level(StrEnum):
-    """Whose meetings a credential may speak for."""
+    """Which meetings a credential is responsible for."""
 
     USER = "User"
     ACCOUNT = "Account"
 
 
 class TokenDeletionPolicy(StrEnum):
-    """What becomes of the token Secret when the ZoomCredential is deleted."""
+    """Whether the token Secret is deleted with the ZoomCredential."""
 
     RETAIN = "Retain"
     DELETE = "Delete"
 
 
 class RefreshPolicy(StrEnum):
-    """When the access token is renewed."""
+    """When the access token is refreshed."""
 
     CONTINUOUS = "Continuous"
     ON_DEMAND = "OnDemand"
 
 
-class Plan(StrEnum):
-    """The Zoom account's plan, which decides its rate limits."""
+class ZoomPlan(StrEnum):
+    """The Zoom account's plan, which determines its rate limits."""
 
     FREE = "Free"
     PRO = "Pro"
@@ -102,40 +102,41 @@ class Plan(StrEnum):
 
 
 class MeetingSync(Model):
-    """Whether and how often the meetings are read from Zoom, besides what webhooks tell."""
+    """Whether and how often the meetings are read from Zoom, in addition to webhooks."""
 
     enabled: bool | None = Field(
         default=None,
-        description="Whether meetings are read from Zoom and mapped. Default: true for level User, false for level "
+        description="Whether the operator reads the meetings from Zoom and maps them. Default: true for level User, "
+        "false for level "
         "Account.",
     )
     interval_seconds: int = Field(
         default=DEFAULT_SYNC_INTERVAL_SECONDS,
         ge=1,
         le=MAX_SECONDS,
-        description="Seconds between two reads of the meetings. Default: 86400, a day.",
+        description="Seconds between two reads of the meetings. Default: 86400 (one day).",
     )
 
 
 class RateLimit(Model):
-    """The Zoom account's rate limit, and our share of it."""
+    """The Zoom account's rate limit, and the operator's share of it."""
 
-    plan: Plan = Field(
-        default=Plan.PRO,
-        description="The Zoom account's plan, which decides its rate limits: Free, Pro or Business (and above). "
+    plan: ZoomPlan = Field(
+        default=ZoomPlan.PRO,
+        description="The Zoom account's plan, which determines its rate limits: Free, Pro or Business (and above). "
         "Default: Pro.",
     )
     share_percent: int = Field(
         default=50,
         ge=1,
         le=100,
-        description="Percentage of the account's limit that may be used; the rest is left to the account's other "
+        description="Percentage of the account's limit that the operator may use; the rest is for the account's other "
         "apps. Default: 50.",
     )
 
 
 class CredentialSpec(Model):
-    """What the author wants."""
+    """The desired state."""
 
     app_secret_ref: NameReference = Field(
         description="Secret with the Zoom app: keys client_id, client_secret and webhook_secret_token; optional "
@@ -143,46 +144,48 @@ class CredentialSpec(Model):
     )
     level: Level = Field(
         default=Level.USER,
-        description="Whose meetings the credential may speak for: User (its own) or Account (everyone's in the "
+        description="Which meetings the credential is responsible for: User (the user's own) or Account (all of the "
         "account). Default: User.",
     )
-    grant: Grant = Field(description="How the consent is had: exactly one of its fields must be set.")
+    grant: Grant = Field(description="Where the consent comes from: exactly one field must be set.")
     token_secret_name: ObjectName | None = Field(
         default=None,
-        description="Name of the Secret that the operator keeps the tokens in. Default: the credential's name "
+        description="Name of the Secret in which the operator stores the tokens. Default: the credential's name "
         "followed by -zoom-token.",
     )
     token_deletion_policy: TokenDeletionPolicy = Field(
         default=TokenDeletionPolicy.RETAIN,
-        description="What becomes of the token Secret when the ZoomCredential is deleted: Retain (it is used again "
-        "when the credential comes back) or Delete. Default: Retain.",
+        description="Whether the token Secret is deleted with the ZoomCredential: Retain (a re-created credential "
+        "uses it "
+        "again) or Delete. Default: Retain.",
     )
     refresh_policy: RefreshPolicy = Field(
         default=RefreshPolicy.CONTINUOUS,
-        description="When the access token is renewed: Continuous (always valid) or OnDemand (when a bot or a sync "
+        description="When the access token is refreshed: Continuous (always valid) or OnDemand (when a bot or a sync "
         "needs it, and at least every 30 days). Default: Continuous.",
     )
     meeting_sync: MeetingSync = Field(
         default_factory=MeetingSync,
-        description="Whether and how often meetings are read from Zoom, besides what webhooks tell.",
+        description="Whether and how often the operator reads the meetings from Zoom, in addition to webhooks.",
         json_schema_extra={"default": {}},
     )
     rate_limit: RateLimit = Field(
         default_factory=RateLimit,
-        description="The Zoom account's rate limit and our share of it. With several credentials of one account the "
-        "lowest values win.",
+        description="The Zoom account's rate limit and the operator's share of it. If several credentials belong to "
+        "one "
+        "account, the lowest values apply.",
         json_schema_extra={"default": {}},
     )
     suspend: bool = Field(
         default=False,
-        description="Stops all calls to Zoom for this credential until it is false again. Default: false.",
+        description="Stops all calls to Zoom for this credential while it is true. Default: false.",
     )
 
 
 class ZoomCredential(CustomResource):
-    """The consent of one Zoom user or account, with its access token kept valid in a Secret.
+    """The consent of one Zoom user or account; the operator keeps its access token valid in a Secret.
 
-    Mappings and bots in the same namespace use it to make join tokens.
+    Mappings and bots in the same namespace use it to create join tokens.
     """
 
     KIND: ClassVar[str] = CREDENTIAL_KIND
@@ -195,18 +198,19 @@ class ZoomCredential(CustomResource):
         )
     )
 
-    spec: CredentialSpec = Field(description="What is wanted: the Zoom app, the grant, and how tokens are kept.")
+    spec: CredentialSpec = Field(description="The desired state: the Zoom app, the grant, and how tokens are stored.")
     status: CredentialStatus = Field(
-        default_factory=CredentialStatus, description="What the operator found: whose consent it is and how it stands."
+        default_factory=CredentialStatus,
+        description="The observed state: the user who consented, and the state of the consent.",
     )
 
     @property
     def token_secret_name(self) -> str:
-        """Name of the Secret that the tokens are kept in: as the spec says, else NAME-zoom-token."""
+        """Name of the token Secret: by the spec, else NAME-zoom-token."""
         return self.spec.token_secret_name or f"{self.metadata.name}-zoom-token"
 
     @property
     def sync_enabled(self) -> bool:
-        """Whether meetings are read: as the spec says, else only at level User."""
+        """Whether meetings are read: by the spec, else only at level User."""
         enabled = self.spec.meeting_sync.enabled
         return self.spec.level is Level.USER if enabled is None else enabled

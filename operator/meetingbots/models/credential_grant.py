@@ -1,4 +1,4 @@
-"""The five ways to a consent: where the first token of a credential comes from."""
+"""The five kinds of grants: where the first token of a credential comes from."""
 
 # ruff: noqa: S105  (names of grants, not secrets)
 
@@ -11,7 +11,7 @@ from meetingbots.models.metadata import NameReference, SecretKey, SecretKeyRefer
 
 
 class GrantKind(StrEnum):
-    """The five ways to a consent, by the name of their field in spec.grant."""
+    """The kinds of grants, by the name of their field in spec.grant."""
 
     REFRESH_TOKEN = "refreshToken"
     AUTHORIZATION_CODE = "authorizationCode"
@@ -21,25 +21,25 @@ class GrantKind(StrEnum):
 
 
 class RefreshTokenGrant(Model):
-    """A refresh token that the author already has, in a Secret of the author's own."""
+    """A refresh token in a Secret of the author's."""
 
     secret_key_ref: SecretKeyReference = Field(
-        description="The Secret and key with the refresh token. It is read once for each value and never written; "
-        "a changed value is a new consent."
+        description="The Secret and key with the refresh token. The operator never writes it; a changed value is a new "
+        "consent."
     )
 
 
 class AuthorizationCodeGrant(Model):
-    """An authorization code from Zoom's consent page, in a Secret of the author's own. Zoom takes it once."""
+    """An authorization code from Zoom's consent page, in a Secret of the author's. It is valid once."""
 
     secret_key_ref: SecretKeyReference = Field(
-        description="The Secret and key with the authorization code, which Zoom takes once and within 5 minutes."
+        description="The Secret and key with the authorization code, which is valid once and for 5 minutes."
     )
     redirect_uri: str = Field(
         alias="redirectURI",
         min_length=1,
         max_length=2048,
-        description="The redirect URI that the code was requested with, letter for letter.",
+        description="The redirect URI of the code's request, character by character.",
     )
     code_verifier_key: SecretKey | None = Field(
         default=None,
@@ -48,7 +48,7 @@ class AuthorizationCodeGrant(Model):
 
 
 class ServerToServerGrant(Model):
-    """A server-to-server OAuth app: Zoom gives its tokens without a user's consent."""
+    """A server-to-server OAuth app: Zoom issues its tokens without a user's consent."""
 
     account_id: str = Field(
         min_length=1, max_length=128, description="Id of the Zoom account that the server-to-server app belongs to."
@@ -56,43 +56,43 @@ class ServerToServerGrant(Model):
 
 
 class AccessTokenURLGrant(Model):
-    """The customer keeps the tokens: an address of theirs answers with an access token as plain text."""
+    """A server of the customer's holds the tokens and returns an access token as plain text."""
 
     url: str = Field(
         min_length=1,
         max_length=2048,
         repr=False,
-        description="Address (https) that answers a GET with an access token as plain text. Its host must be among "
+        description="Address (https) that returns an access token as plain text to a GET. Its host must be among "
         "the operator's allowed token URL hosts.",
     )
     headers_secret_ref: NameReference | None = Field(
         default=None,
-        description="Secret whose keys and values are sent as headers. It must have the label "
+        description="Secret with headers to send: each key is a name. It must have the label "
         '`meetingbots.dev/allow-headers: "true"`.',
     )
 
 
 class ConnectGrant(Model):
-    """The end user gives the consent on a page that status.connectURL leads to."""
+    """The end user consents on the page at status.connectURL."""
 
     expected_email: str | None = Field(
         default=None,
         min_length=3,
         max_length=254,
-        description="E-mail address of the Zoom user who is expected to consent; another user is refused.",
+        description="E-mail address of the Zoom user who must consent; another user is rejected.",
     )
     expected_account_id: str | None = Field(
         default=None,
         min_length=1,
         max_length=128,
-        description="Id of the Zoom account whose user is expected to consent; another account is refused.",
+        description="Id of the Zoom account of the user who must consent; another account is rejected.",
     )
     return_url: str | None = Field(
         default=None,
         alias="returnURL",
         min_length=1,
         max_length=2048,
-        description="Address (https) that the person is sent back to after the consent. Its host must be allowed by "
+        description="Address (https) to which the page leads after the consent. Its host must be allowed by "
         "the operator's settings.",
         json_schema_extra=extension(("self.startsWith('https://')", "returnURL must begin with https://")),
     )
@@ -104,7 +104,7 @@ _ONE_GRANT = (
 
 
 class Grant(Model):
-    """How the consent of the Zoom user or account is had: exactly one of five ways."""
+    """Where the consent of the Zoom user or account comes from: exactly one of five."""
 
     model_config = rules(
         (
@@ -115,10 +115,10 @@ class Grant(Model):
     )
 
     refresh_token: RefreshTokenGrant | None = Field(
-        default=None, description="The author has a refresh token. Its rotated successors are kept in the token Secret."
+        default=None, description="A refresh token of the author's. Its successors are stored in the token Secret."
     )
     authorization_code: AuthorizationCodeGrant | None = Field(
-        default=None, description="The author has an authorization code from Zoom's consent page."
+        default=None, description="An authorization code from Zoom's consent page."
     )
     server_to_server: ServerToServerGrant | None = Field(
         default=None, description="The app is a server-to-server OAuth app of this account; no person consents."
@@ -126,11 +126,11 @@ class Grant(Model):
     access_token_url: AccessTokenURLGrant | None = Field(
         default=None,
         alias="accessTokenURL",
-        description="The customer keeps the tokens and gives out access tokens at an address of theirs.",
+        description="A server of the customer's holds the tokens and returns access tokens.",
     )
     connect: ConnectGrant | None = Field(
         default=None,
-        description="The end user consents in the browser, at the link in status.connectURL. May be empty: `{}`.",
+        description="The end user consents in a browser, at the link in status.connectURL. May be empty: `{}`.",
     )
 
     @model_validator(mode="after")
@@ -141,7 +141,7 @@ class Grant(Model):
 
     @property
     def kind(self) -> GrantKind:
-        """Which of the five ways is used."""
+        """Which of the five kinds is set."""
         for name, field in type(self).model_fields.items():
             if getattr(self, name) is not None:
                 return GrantKind(field.alias or name)

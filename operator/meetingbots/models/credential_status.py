@@ -11,16 +11,16 @@ from meetingbots.models.base import MAX_INTEGER, MeetingId, Message, Model, Obje
 from meetingbots.models.conditions import Condition
 
 ZoomId = Annotated[str, Field(max_length=128)]
-"""The id of a user or an account, as Zoom writes it; case matters."""
+"""Zoom's id of a user or an account; case-sensitive."""
 
 MAX_CONSENTS: Final = 8
-"""Answers of Zoom's consent page that one credential's status has room for."""
+"""Maximum number of consents that a status lists."""
 
 Scope = Annotated[str, Field(max_length=256)]
 
 
 class CredentialReason(StrEnum):
-    """Reasons of a ZoomCredential's condition Ready, and of those that follow from it."""
+    """Reasons of the condition Ready, and of conditions that follow from it."""
 
     TOKEN_VALID = "TokenValid"
     WAITING_FOR_CONSENT = "WaitingForConsent"
@@ -40,7 +40,7 @@ class CredentialReason(StrEnum):
 
 
 class SyncReason(StrEnum):
-    """Reasons of a ZoomCredential's condition MeetingsSynced."""
+    """Reasons of the condition MeetingsSynced."""
 
     SYNCED = "Synced"
     SYNCING = "Syncing"
@@ -52,84 +52,81 @@ class SyncReason(StrEnum):
 
 
 class WebhookReason(StrEnum):
-    """Reasons of a ZoomCredential's condition WebhookReceiving."""
+    """Reasons of the condition WebhookReceiving."""
 
     RECEIVING = "Receiving"
     NOTHING_RECEIVED = "NothingReceived"
 
 
 class CredentialError(Model):
-    """The last thing that went wrong between us and Zoom."""
+    """The last failure of a request to Zoom."""
 
-    reason: str = Field(default="", max_length=256, description="The cause in one CamelCase word, as in conditions.")
-    code: str = Field(
-        default="", max_length=64, description="Zoom's own error code or the HTTP status, if there was one."
-    )
-    message: Message = Field(default="", description="What happened, in words, without anything secret.")
+    reason: str = Field(default="", max_length=256, description="The cause as one CamelCase word, as in conditions.")
+    code: str = Field(default="", max_length=64, description="Zoom's error code or the HTTP status, if there is one.")
+    message: Message = Field(default="", description="Description for people, without secrets.")
     time: Time | None = Field(default=None, description="When it happened.")
 
 
 class SyncProgress(Model):
-    """A read of the meetings that is under way."""
+    """A read of the meetings in progress."""
 
-    start_time: Time | None = Field(default=None, description="When the read that is under way began.")
+    start_time: Time | None = Field(default=None, description="When the read started.")
     users_done: int | None = Field(
-        default=None, ge=0, le=MAX_INTEGER, description="Users whose meetings have been read (level Account)."
+        default=None, ge=0, le=MAX_INTEGER, description="Users with meetings read so far (level Account)."
     )
     users_total: int | None = Field(
-        default=None, ge=0, le=MAX_INTEGER, description="Users whose meetings are to be read (level Account)."
+        default=None, ge=0, le=MAX_INTEGER, description="Users with meetings to read (level Account)."
     )
     meetings_read: int | None = Field(default=None, ge=0, le=MAX_INTEGER, description="Meetings read so far.")
 
 
 class MeetingsStatus(Model):
-    """What is known of the credential's meetings."""
+    """The credential's meetings."""
 
     count: int | None = Field(
         default=None, ge=0, le=MAX_INTEGER, description="Meetings found by the last complete read."
     )
-    last_sync_time: Time | None = Field(default=None, description="When the last complete read of the meetings ended.")
-    next_sync_time: Time | None = Field(default=None, description="When the meetings are to be read next.")
-    progress: SyncProgress | None = Field(
-        default=None, description="The read that is under way; absent while there is none."
-    )
+    last_sync_time: Time | None = Field(default=None, description="When the last complete read ended.")
+    next_sync_time: Time | None = Field(default=None, description="When the next read is planned.")
+    progress: SyncProgress | None = Field(default=None, description="The read in progress; absent without one.")
 
 
 class Deauthorization(Model):
-    """What Zoom told about the removal of the app by its user."""
+    """Zoom's report that the user removed the app."""
 
-    time: Time | None = Field(default=None, description="When the user removed the app, as Zoom tells.")
+    time: Time | None = Field(default=None, description="When the user removed the app, by Zoom's report.")
     user_data_retention: bool | None = Field(
         default=None,
-        description="Whether the user allowed data to be kept; if false it must be gone within 10 days.",
+        description="Whether the user allows you to keep their data; if false, delete it within 10 days.",
     )
 
 
 class ReceivedConsent(Model):
-    """A person's yes at Zoom (grant connect) that the receiver took: the Secret with the code, for the operator."""
+    """A consent (grant connect) that the receiver accepted: the Secret with the authorization code."""
 
     secret_name: ObjectName = Field(
-        description="Name of the Secret with the authorization code; the operator deletes it once it was used."
+        description="Name of the Secret with the authorization code; the operator deletes it when the consent is "
+        "concluded."
     )
-    time: Time = Field(description="When Zoom sent the person back with the code.")
+    time: Time = Field(description="When Zoom redirected the user back with the code.")
 
 
 class HandledConsent(Model):
-    """What became of a person's yes at Zoom (grant connect)."""
+    """The outcome of a received consent (grant connect)."""
 
-    secret_name: ObjectName = Field(description="The name in receivedConsents that this is about.")
-    time: Time = Field(description="When it was dealt with.")
+    secret_name: ObjectName = Field(description="The secretName in receivedConsents.")
+    time: Time = Field(description="When the operator concluded it.")
     reason: str = Field(
         min_length=1,
         max_length=256,
-        description="Accepted, LinkUsed, or why it did not lead to a token, as in the condition Ready.",
+        description="Accepted, LinkUsed, or the reason why it led to no token, as in the condition Ready.",
     )
-    code: str = Field(default="", max_length=64, description="Zoom's own error code, if there was one.")
-    message: Message = Field(default="", description="What happened, in words, without anything secret.")
+    code: str = Field(default="", max_length=64, description="Zoom's error code, if there is one.")
+    message: Message = Field(default="", description="Description for people, without secrets.")
 
 
 class RemovalKind(StrEnum):
-    """How a user went, as Zoom's event says it."""
+    """How a user was removed, by Zoom's event."""
 
     DEACTIVATED = "Deactivated"
     DELETED = "Deleted"
@@ -137,32 +134,32 @@ class RemovalKind(StrEnum):
 
 
 class UserRemoval(Model):
-    """What Zoom told when the user was deactivated, deleted or taken out of the account."""
+    """Zoom's report that the user was deactivated, deleted or removed from the account."""
 
-    time: Time | None = Field(default=None, description="When it happened, as Zoom tells.")
+    time: Time | None = Field(default=None, description="When it happened, by Zoom's report.")
     kind: RemovalKind | None = Field(
-        default=None, description="What happened to the user: Deactivated, Deleted or Disassociated."
+        default=None, description="How the user was removed: Deactivated, Deleted or Disassociated."
     )
 
 
 class Notification(Model):
-    """What the namespace's webhook was told of a credential last."""
+    """The last notice that the namespace's webhook accepted."""
 
     type: str = Field(
-        default="", max_length=64, description="What was told: credential.ready or credential.needs_user."
+        default="", max_length=64, description="Type of the notice: credential.ready or credential.needs_user."
     )
-    reason: str = Field(default="", max_length=256, description="The reason of Ready that was told.")
-    time: Time | None = Field(default=None, description="When the other side took it.")
+    reason: str = Field(default="", max_length=256, description="The reason of Ready in the notice.")
+    time: Time | None = Field(default=None, description="When the webhook accepted it.")
 
 
 class CredentialStatus(Model):
-    """What the operator found."""
+    """The observed state."""
 
     observed_generation: int | None = Field(
         default=None,
         ge=-1,
         le=MAX_INTEGER,
-        description="The metadata.generation that this status was made from; -1 before the first look.",
+        description="The metadata.generation that this status reflects; -1 before the first reconciliation.",
     )
     conditions: list[Condition] = Field(
         default_factory=list,
@@ -172,7 +169,7 @@ class CredentialStatus(Model):
         json_schema_extra=extension(list_type="map", list_key="type"),
     )
     user_id: ZoomId | None = Field(default=None, description="Zoom's id of the user who consented.")
-    account_id: ZoomId | None = Field(default=None, description="Zoom's id of that user's account.")
+    account_id: ZoomId | None = Field(default=None, description="Zoom's id of the user's account.")
     email: str | None = Field(default=None, max_length=320, description="E-mail address of the user who consented.")
     pmi: MeetingId | None = Field(default=None, description="The user's personal meeting ID.")
     granted_scopes: list[Scope] = Field(
@@ -184,67 +181,70 @@ class CredentialStatus(Model):
     missing_scopes: list[Scope] = Field(
         default_factory=list,
         max_length=512,
-        description="Scopes that are needed and were not granted; the condition's message says what is off for it.",
+        description="Scopes that are required but not granted; the message of Ready names the affected features.",
         json_schema_extra=extension(list_type="atomic"),
     )
-    expires_at: Time | None = Field(default=None, description="When the present access token expires.")
-    last_refresh_time: Time | None = Field(default=None, description="When the access token was last renewed.")
-    next_refresh_time: Time | None = Field(default=None, description="When it is to be renewed next.")
+    expires_at: Time | None = Field(default=None, description="When the access token expires.")
+    last_refresh_time: Time | None = Field(default=None, description="When the access token was last refreshed.")
+    next_refresh_time: Time | None = Field(default=None, description="When the next refresh is planned.")
     consecutive_failures: int = Field(
-        default=0, ge=0, le=MAX_INTEGER, description="Failed tries to renew it since the last success."
+        default=0, ge=0, le=MAX_INTEGER, description="Failed refreshes since the last success."
     )
     last_error: CredentialError | None = Field(
-        default=None, description="The last thing that went wrong; it stays after it was mended, with its time."
+        default=None, description="The last failure. It stays after a later success."
     )
-    meetings: MeetingsStatus | None = Field(default=None, description="What is known of the credential's meetings.")
+    meetings: MeetingsStatus | None = Field(default=None, description="The credential's meetings.")
     connect_url: str | None = Field(
         default=None,
         alias="connectURL",
         max_length=2048,
         repr=False,
-        description="Link at which the end user gives the consent (grant connect). Absent once it was given.",
+        description="Link at which the end user consents (grant connect). Absent while a consent is valid.",
     )
     received_consents: list[ReceivedConsent] = Field(
         default_factory=list,
         max_length=MAX_CONSENTS,
-        description="Answers of Zoom's consent page that the receiver has put into Secrets (grant connect). Those that "
-        "are not among handledConsents are waiting for the operator.",
+        description="Consents that the receiver stored in Secrets (grant connect). Those that are not in "
+        "handledConsents "
+        "are pending.",
         json_schema_extra=extension(list_type="atomic"),
     )
     handled_consents: list[HandledConsent] = Field(
         default_factory=list,
         max_length=MAX_CONSENTS,
-        description="What became of receivedConsents, for the page that the person is looking at.",
+        description="Outcomes of receivedConsents, for the connect page.",
         json_schema_extra=extension(list_type="atomic"),
     )
     deauthorization: Deauthorization | None = Field(
-        default=None, description="What Zoom told when the user removed the app; absent otherwise."
+        default=None, description="Zoom's report that the user removed the app; absent without one."
     )
     ended_grant: str | None = Field(
         default=None,
         max_length=256,
-        description="The grant (its fingerprint, nothing secret) whose consent ended when the user removed the app: it "
-        "is not asked with again.",
+        description="Fingerprint of the grant that ended when the user removed the app (not secret). The operator "
+        "does not "
+        "redeem it again.",
     )
     user_removal: UserRemoval | None = Field(
         default=None,
-        description="What Zoom told when the user was deactivated, deleted or taken out of the account; absent "
-        "otherwise, and once the user is active again.",
+        description="Zoom's report that the user was deactivated, deleted or removed from the account; absent without "
+        "one, and when the user is active again.",
     )
     last_notification: Notification | None = Field(
         default=None,
-        description="What the webhook in the namespace's Secret meetingbots-notify was told last; absent without one.",
+        description="The last notice that the webhook in the namespace's Secret meetingbots-notify accepted; absent "
+        "without one.",
     )
     last_webhook_time: Time | None = Field(
-        default=None, description="When Zoom's last webhook for this credential's app came, to within an hour."
+        default=None, description="When the last webhook of this credential's app arrived, to within an hour."
     )
     last_handled_refresh_request: str | None = Field(
         default=None,
         max_length=256,
-        description="The value of the annotation meetingbots.dev/refresh-requested-at that was last acted on.",
+        description="The value of the annotation meetingbots.dev/refresh-requested-at that was handled last.",
     )
     last_handled_sync_request: str | None = Field(
         default=None,
         max_length=256,
-        description="The value of the annotation meetingbots.dev/sync-requested-at that was last acted on.",
+        description="The value of the annotation meetingbots.dev/sync-requested-at that was handled last.",
     )

@@ -7,10 +7,10 @@ from meetingbots.models.credential import (
     CredentialStatus,
     GrantKind,
     Level,
-    Plan,
     RefreshPolicy,
     TokenDeletionPolicy,
     ZoomCredential,
+    ZoomPlan,
 )
 
 REFRESH_TOKEN = {"refreshToken": {"secretKeyRef": {"name": "alice", "key": "refresh_token"}}}
@@ -36,7 +36,7 @@ def test_defaults() -> None:
     assert found.spec.token_deletion_policy is TokenDeletionPolicy.RETAIN
     assert found.spec.refresh_policy is RefreshPolicy.CONTINUOUS
     assert found.spec.meeting_sync.interval_seconds == 86400
-    assert (found.spec.rate_limit.plan, found.spec.rate_limit.share_percent) == (Plan.PRO, 50)
+    assert (found.spec.rate_limit.plan, found.spec.rate_limit.share_percent) == (ZoomPlan.PRO, 50)
     assert found.spec.suspend is False
     assert found.status == CredentialStatus()
     assert found.status.consecutive_failures == 0

@@ -1,7 +1,7 @@
 """Received consents (grant connect): which one is next, and how each one ended.
 
 The receiver lists each consent in the status; the operator handles them one after the other, the oldest first. The
-token Secret tells how a consent ended, so that a crash loses nothing.
+token Secret shows how a consent ended, so that a crash loses nothing.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def revoked_at(status: CredentialStatus, state: TokenState) -> datetime | None:
 
 
 def in_doubt(status: CredentialStatus, state: TokenState) -> bool:
-    """Return whether the app may have been removed after the last refresh although the two clocks say before."""
+    """Return whether the app may have been removed after the last refresh although the clocks say before."""
     reported, renewed = status.deauthorization, _renewed(state)
     if reported is None or reported.time is None or renewed is None or _refused(state):
         return False

@@ -1,7 +1,7 @@
-"""What a token Secret says about a consent: its tokens, whose they are, and what is being done to them.
+"""The content of a token Secret as a value: the tokens, their user, and the state of a refresh.
 
-The token Secret is one object with one resourceVersion and the truth after a crash. This module is its content as a
-value, with the steps from one content to the next as pure functions; `token_secret` reads and writes it.
+The token Secret is one object with one resourceVersion, and the source of truth after a crash. The functions are the
+pure transitions from one content to the next; `manifests.token_secret` encodes and decodes it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from meetingbots.zoom.oauth import TokenSet
 _LIFE_SHARE = 2 / 3
 _JITTER_SHARE = 0.1
 _SHORTEST_PAUSE = 1.0
-"""A customer's server may answer the same token until its very end."""
+"""A customer's server may return the same token until it expires."""
 _STORED_TO = timedelta(seconds=1)
-"""How exactly the Secret keeps times."""
+"""The precision of times in the Secret."""
 _MARK_LENGTH = 16
 
 
 class TokenSlot(StrEnum):
-    """Which of the Secret's tokens: those in use, or those of a new consent that is still being checked."""
+    """The two places for tokens in the Secret: those in use, and those of a new consent that is being checked."""
 
     CURRENT = "current"
     CANDIDATE = "candidate"
@@ -33,7 +33,7 @@ class TokenSlot(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """One set of tokens with its times. `expires_at` is None where someone's edit made it unreadable."""
+    """One set of tokens with its times. `expires_at` is None if it cannot be decoded."""
 
     access_token: SecretStr = field(repr=False)
     refresh_token: SecretStr | None = field(default=None, repr=False)
@@ -45,18 +45,18 @@ class Tokens:
     next_refresh: datetime | None = None
 
     def usable(self, now: datetime) -> bool:
-        """Whether the access token has not run out."""
+        """Whether there is an access token that has not expired."""
         return bool(self.access_token.get_secret_value()) and self.expires_at is not None and now < self.expires_at
 
     @property
     def mark(self) -> str:
-        """Names the refresh token (or, without one, the access token) without telling it."""
+        """A name of the refresh token (or, without one, of the access token) that does not reveal it."""
         return mark_of(self.refresh_token or self.access_token)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """The tokens of a changed grant: Zoom took it, but whose they are is not known yet."""
+    """The tokens of a changed grant that Zoom accepted; their user is not identified yet."""
 
     tokens: Tokens
     fingerprint: str
@@ -64,10 +64,10 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """Who asks Zoom, since when, and with which token (its mark).
+    """A process's claim on a request to Zoom that spends a token (its mark).
 
-    `open` is False once the asking ended without a known outcome. `interrupted` says that an earlier asking with the
-    same token never came to an end that we know of, so that Zoom's refusal may be about an answer that was lost.
+    `open` is False when the request has ended with an unknown outcome. `interrupted` says that an earlier request with
+    the same token has no known outcome, so that a rejection may be due to a lost answer.
     """
 
     id: str
@@ -80,7 +80,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Rejection:
-    """A token or grant (by its mark) that Zoom refused for good from this app, so that it is not asked with again."""
+    """Zoom's definite rejection of a token or grant (its mark) for an app. The same request is not sent again."""
 
     mark: str
     client_id: str
@@ -93,8 +93,8 @@ class Rejection:
 class TokenState:
     """The content of a token Secret.
 
-    `fingerprint` names the grant that the tokens come from, `user_id` and `account_id` whose they are (pinned by the
-    first consent), `handled_refresh` the value of the refresh request that was acted on.
+    `fingerprint` names the grant that the tokens come from. `user_id` and `account_id` are pinned by the first consent.
+    `handled_refresh` is the value of the refresh request that was handled last.
     """
 
     tokens: Tokens | None = None
@@ -108,20 +108,20 @@ class TokenState:
     handled_refresh: str = ""
 
     def held(self, slot: TokenSlot) -> Tokens | None:
-        """The tokens of a slot."""
+        """Return the tokens in a slot."""
         if slot is TokenSlot.CURRENT:
             return self.tokens
         return self.candidate.tokens if self.candidate else None
 
     def refuses_grant(self, fingerprint: str, *, client_id: str, attempt: str = "") -> Rejection | None:
-        """The rejection that stands against asking with this grant and app: against it as such, or in this way."""
+        """Return the rejection of this grant for this app, or of this attempt with it."""
         rejected = self.rejected_grant
         if rejected is None or rejected.client_id != client_id:
             return None
         return rejected if rejected.mark in (fingerprint, attempt or fingerprint) else None
 
     def refuses_token(self, *, client_id: str) -> Rejection | None:
-        """The rejection that stands against refreshing the tokens in use with this app."""
+        """Return the rejection of a refresh of the tokens in use for this app."""
         rejected = self.rejected_token
         if rejected is None or self.tokens is None:
             return None
@@ -130,10 +130,10 @@ class TokenState:
 
 @dataclass(frozen=True, kw_only=True)
 class Unsaved:
-    """Tokens that Zoom gave and that are not stored yet: the only copy.
+    """Tokens from Zoom that are not stored yet: the only copy.
 
-    `before` is the content at the time of the claim, for the case that the Secret is deleted meanwhile; `spent` the
-    mark of the refresh token (or grant) that they cost; `uid` the Secret that was claimed.
+    `before` is the content at the time of the claim, in case the Secret is deleted. `spent` is the mark of the refresh
+    token or grant that was exchanged, `uid` that of the Secret that was claimed.
     """
 
     tokens: Tokens
@@ -146,15 +146,15 @@ class Unsaved:
 
 
 def mark_of(secret: SecretStr) -> str:
-    """A short name for a secret that does not tell it."""
+    """Return a short name for a secret that does not reveal it."""
     return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()[:_MARK_LENGTH]
 
 
 def obtained(got: TokenSet, *, previous: Tokens | None, now: datetime, jitter: float) -> Tokens:
-    """Zoom's answer as tokens to store. `jitter` is between 0 and 1; `now` the time before the request.
+    """Return the tokens to store from Zoom's answer. `jitter` is between 0 and 1, `now` the time before the request.
 
-    The next refresh is planned at two thirds of the life, less up to a tenth. `previous` are the tokens that were
-    refreshed: where Zoom gave no new refresh token, the old one stays (RFC 6749, section 6), and so do the scopes.
+    The next refresh is planned at two thirds of the life, less up to a tenth of that. `previous` are the tokens that
+    were refreshed: without a new refresh token the old one stays valid (RFC 6749, section 6), and so do the scopes.
     """
     life = (got.expires_at - now).total_seconds()
     return Tokens(
@@ -170,13 +170,13 @@ def obtained(got: TokenSet, *, previous: Tokens | None, now: datetime, jitter: f
 
 
 def saved(state: TokenState, unsaved: Unsaved) -> TokenState | None:
-    """The content with the new tokens in it; None if a newer consent has taken their place, so that they are void."""
+    """Return the content with the new tokens; None if a newer consent has replaced them."""
     before = unsaved.before
     kept = before if state == TokenState() else state
     slot = unsaved.slot
     spent_in_use = kept.tokens is not None and kept.tokens.mark == unsaved.spent
     if slot is TokenSlot.CANDIDATE and kept.candidate is None and spent_in_use:
-        slot = TokenSlot.CURRENT  # another process found out whose the candidate is, and put it to use
+        slot = TokenSlot.CURRENT  # another process identified the candidate and put it to use
     taken = kept.tokens is not None and not spent_in_use
     if slot is TokenSlot.CANDIDATE:
         if taken and kept.fingerprint == unsaved.fingerprint:
@@ -198,11 +198,11 @@ def saved(state: TokenState, unsaved: Unsaved) -> TokenState | None:
 
 
 def holds(state: TokenState, unsaved: Unsaved) -> bool:
-    """Whether the content already has these tokens: a write whose answer was lost."""
+    """Return whether the content already holds these tokens, because the answer to a write was lost."""
     held, given = state.held(unsaved.slot), unsaved.tokens
     if held is None or (held.mark, held.access_token) != (given.mark, given.access_token):
         return False
-    # A customer's server may answer the same token again; that it did so later is new.
+    # A customer's server may return the same token again; the later time makes it a new answer.
     if held.last_refresh is None or given.last_refresh is None:
         return held.last_refresh == given.last_refresh
     return abs(held.last_refresh - given.last_refresh) < _STORED_TO
@@ -211,9 +211,9 @@ def holds(state: TokenState, unsaved: Unsaved) -> bool:
 def claimed(
     state: TokenState, *, claim_id: str, holder: str, mark: str, now: datetime, ended_claim: str = ""
 ) -> TokenState:
-    """The content with a new claim, which remembers an earlier one with the same token that had no known end.
+    """Return the content with a new claim. It records an earlier claim on the same token without a known outcome.
 
-    `ended_claim` is a claim of our own whose end we know, though it could not be written.
+    `ended_claim` is an own claim that has ended although the end could not be written.
     """
     before = state.claim
     same = before is not None and before.mark == mark
@@ -225,7 +225,7 @@ def claimed(
 
 
 def released(state: TokenState, *, claim_id: str, unanswered: bool) -> TokenState:
-    """The content after an asking that gave no tokens; `unanswered`: Zoom may have spent the token all the same."""
+    """Return the content after a failed request; `unanswered`: Zoom may have spent the token all the same."""
     claim = state.claim
     if claim is None or claim.id != claim_id:
         return state
@@ -237,7 +237,7 @@ def released(state: TokenState, *, claim_id: str, unanswered: bool) -> TokenStat
 def refused(
     state: TokenState, *, slot: TokenSlot | None, rejection: Rejection, handled_refresh: str = ""
 ) -> TokenState:
-    """The content after Zoom's final no: to the tokens of `slot`, or (None) to a grant that gave none."""
+    """Return the content after a definite rejection: of the tokens in `slot`, or (None) of a grant."""
     ended = replace(state, claim=None, handled_refresh=handled_refresh or state.handled_refresh)
     if slot is TokenSlot.CURRENT:
         return replace(ended, rejected_token=rejection)
@@ -245,7 +245,7 @@ def refused(
 
 
 def identified(state: TokenState, *, slot: TokenSlot, user_id: str, account_id: str) -> TokenState:
-    """The content once it is known whose tokens they are: pinned if they are the first, and a candidate in use."""
+    """Return the content after identification: the user is pinned, and a candidate replaces the tokens in use."""
     pinned = replace(state, user_id=user_id, account_id=account_id)
     if slot is TokenSlot.CURRENT or state.candidate is None:
         return pinned

@@ -1,4 +1,4 @@
-"""A notice as an HTTP request: body and signature as the Standard Webhooks specification (1.0) has them."""
+"""Encodes a notice as an HTTP request, by the Standard Webhooks specification (1.0)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SHORTEST_KEY: Final = 24
 
 
 class NotificationKeyError(ValueError):
-    """A signing secret cannot be used; the text quotes nothing."""
+    """A signing secret is invalid; the text quotes nothing."""
 
 
 def signing_key(secret: SecretStr) -> bytes:
-    """The key in a secret of the form `whsec_BASE64`. Raises `NotificationKeyError`."""
+    """Return the key in a secret of the form `whsec_BASE64`. Raises `NotificationKeyError`."""
     text = secret.get_secret_value().strip()
     try:
         key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
@@ -38,14 +38,14 @@ def signing_key(secret: SecretStr) -> bytes:
 
 
 def notice_id(notice: Notice, *, credential: ZoomCredential) -> str:
-    """The same for every try to tell the same thing, so that the other side can tell a repetition."""
+    """Return the notice's id. It is the same for every try, so that the receiving side recognises repetitions."""
     change = format_time(notice.condition.last_transition_time)
     parts = (credential.metadata.uid, notice.type, notice.condition.reason, change)
     return f"msg_{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:32]}"
 
 
 def notice_body(notice: Notice, *, credential: ZoomCredential) -> bytes:
-    """The JSON. It has no Zoom user's data; the link for the consent is in it, for that is what the notice is for."""
+    """Return the JSON body. It holds no data of the Zoom user; it holds the connect link when consent is needed."""
     data = {
         "namespace": credential.namespace,
         "name": credential.name,
@@ -61,7 +61,7 @@ def notice_body(notice: Notice, *, credential: ZoomCredential) -> bytes:
 
 
 def signed_headers(body: bytes, *, message_id: str, keys: Sequence[bytes], now: datetime) -> Mapping[str, str]:
-    """The headers of one try at `now`, with a signature for each key (two while a key is being replaced)."""
+    """Return the headers of one try at `now`, with a signature for each key (two while a key is being replaced)."""
     timestamp = str(int(now.timestamp()))
     content = f"{message_id}.{timestamp}.".encode() + body
     signatures = (base64.b64encode(hmac.digest(key, content, "sha256")).decode() for key in keys)

@@ -1,4 +1,4 @@
-"""Encodes and decodes the token Secret, and tells the operator's Secret from someone else's.
+"""Encodes and decodes the token Secret, and distinguishes it from foreign Secrets.
 
 The data keys are those that people and Pods use: access_token, refresh_token, expires_at (RFC 3339), token_type, scope,
 api_url. One more key holds a candidate (tokens of a changed grant that are being checked) while there is one.

@@ -1,6 +1,6 @@
 """Concludes consents of grant connect: deletes their Secrets once the outcome is certain.
 
-If the process dies before the status shows the outcome, the token Secret still tells it: it names the consent that its
+If the process dies before the status shows the outcome, the token Secret still shows it: it names the consent that its
 tokens, or its rejection, come from.
 """
 

@@ -120,7 +120,7 @@ class CredentialGatherer:
         return self._with(gathered, secret)
 
     async def refresh(self, gathered: Gathered) -> Gathered:
-        """Return the facts after an action: the token Secret and the memory are read anew. Raises `KubeError`."""
+        """Return the facts after an action: the token Secret and the memory are read again. Raises `KubeError`."""
         secret = await read_secret(self._sources.kube, credential=gathered.facts.credential)
         return self._with(gathered, secret)
 

@@ -1,7 +1,7 @@
 """Asks Zoom whether removed users (deactivated, deleted, or no longer in the account) are active again.
 
 Working tokens prove nothing, because Zoom may go on refreshing them. When a user is active again, the removal is
-deleted from the credential's status and the meetings are read anew.
+deleted from the credential's status and the meetings are read again.
 """
 
 from __future__ import annotations

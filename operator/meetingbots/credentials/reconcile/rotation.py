@@ -2,7 +2,7 @@
 
 Zoom invalidates a refresh token with the answer that brings the next one. So before the request, the token Secret
 holds a claim that only one process can get; after the answer, the new tokens are written until they are stored. The
-claim of a dead process tells the next one that an answer may have been lost.
+claim of a dead process shows the next one that an answer may have been lost.
 """
 
 from __future__ import annotations
