@@ -121,7 +121,7 @@ CREDENTIAL: Final = CustomResourceKind(
         Column(
             name="Next Refresh",
             path=".status.nextRefreshTime",
-            description="When the access token is to be renewed next.",
+            description="When the next refresh is planned.",
             priority=1,
         ),
         _MESSAGE,
