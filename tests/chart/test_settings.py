@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod
 from meetingbots.bots.reconcile.default_template import DefaultTemplate
 from meetingbots.models.bot import MeetingBot
@@ -92,7 +93,7 @@ def test_a_bot_without_a_template_is_made_from_the_charts(
     pod = bot_pod(
         MeetingBot.from_object({"metadata": {"name": "b", "uid": "u", "creationTimestamp": now}, "spec": spec}),
         name="b-u-1",
-        meeting_id="81234567890",
+        meeting=MeetingRef("81234567890"),
         settings=PodSettings(bot_image=got.bot_image, template=DefaultTemplate(got.bot_template_file).current()),
         now=now,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from meetingbots.bots.decide.facts import Delivery
+from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.pod_names import pod_name
 from meetingbots.bots.manifests.environment import secret_values
 from meetingbots.bots.manifests.join_secret import join_secret
@@ -88,7 +89,7 @@ async def floor_plan(
     now, pods = datetime.now(UTC), f"/api/v1/namespaces/{namespace}/pods"
     models = [MeetingBot.from_object(item) for item in bots]
     bodies = [
-        bot_pod(model, name=pod_name(model, attempt=1), meeting_id=meeting, settings=PodSettings(), now=now)
+        bot_pod(model, name=pod_name(model, attempt=1), meeting=MeetingRef(meeting), settings=PodSettings(), now=now)
         for model, (meeting, _) in zip(models, customers.meetings, strict=True)
     ]
     made = await all_of([wire.ask("POST", pods, body) for body in bodies])
@@ -109,7 +110,7 @@ def _place(namespace: str, model: MeetingBot, pod: Object, *, meeting: str, acce
         credential="customer-0",
         spec_hash="0123456789abcdef",
     )
-    values = secret_values(passcode=SecretStr("open"), registrant_token=None, tokens={}, reason="")
+    values = secret_values(MeetingRef("81234567890", passcode=SecretStr("open")), tokens={}, reason="", sdk_jwt=None)
     owner = {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": pod["metadata"]["uid"]}
     return Place(
         meeting=meeting,

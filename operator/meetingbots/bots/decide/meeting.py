@@ -7,17 +7,39 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind
+from meetingbots.zoom.hosts import COMMON_DOMAIN
 from meetingbots.zoom.links import InvalidLink, MeetingLink, parse_meeting
 
 
 @dataclass(frozen=True)
+class SdkApp:
+    """The credentials of a Meeting SDK app."""
+
+    client_id: SecretStr
+    client_secret: SecretStr
+
+
+@dataclass(frozen=True)
 class MeetingRef:
-    """A meeting that can be joined. Secret fields have no repr."""
+    """A meeting that can be joined; its secret values have no repr.
+
+    `host` is the Zoom service (zoom.us, zoomgov.com), `url` the canonical link, `sdk_app` the app of spec.sdkSecretRef.
+    """
 
     meeting_id: str
     kind: MeetingKind = MeetingKind.MEETING
+    host: str = COMMON_DOMAIN
     passcode: SecretStr | None = field(default=None, repr=False)
     registrant_token: SecretStr | None = field(default=None, repr=False)
+    url: SecretStr | None = field(default=None, repr=False)
+    sdk_app: SdkApp | None = field(default=None, repr=False)
+
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """Every secret value, for redaction."""
+        app = self.sdk_app
+        values = (self.passcode, self.registrant_token, self.url, app.client_secret if app else None)
+        return tuple(value for value in values if value is not None)
 
 
 @dataclass(frozen=True)
@@ -45,7 +67,12 @@ def meeting_link(bot: MeetingBot, *, url: SecretStr | None) -> MeetingLink | Pro
 
 
 def meeting_ref(
-    bot: MeetingBot, link: MeetingLink, *, passcode: SecretStr | None, personal_id: str | None = None
+    bot: MeetingBot,
+    link: MeetingLink,
+    *,
+    passcode: SecretStr | None,
+    personal_id: str | None = None,
+    sdk_app: SdkApp | None = None,
 ) -> MeetingRef | Problem:
     """The meeting of `link`.
 
@@ -65,6 +92,9 @@ def meeting_ref(
     return MeetingRef(
         meeting_id=meeting_id,
         kind=kind,
+        host=link.zoom_host,
         passcode=given or link.passcode,
         registrant_token=link.registrant_token,
+        url=link.join_url(meeting_id=meeting_id, passcode=given),
+        sdk_app=sdk_app,
     )

@@ -11,16 +11,23 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from meetingbots.models.bot import TokenKind
+from meetingbots.bots.decide.in_meeting import customer_key
+from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.models.bot import MeetingBot, TokenKind
 
 MEETING_ID: Final = "ZOOM_MEETING_ID"
 DISPLAY_NAME: Final = "ZOOM_DISPLAY_NAME"
+HOST: Final = "ZOOM_HOST"
+CUSTOMER_KEY: Final = "ZOOM_CUSTOMER_KEY"
+MEETING_URL: Final = "ZOOM_MEETING_URL"
+SDK_JWT: Final = "ZOOM_SDK_JWT"
 PASSCODE: Final = "ZOOM_MEETING_PASSCODE"
 REGISTRANT_TOKEN: Final = "ZOOM_REGISTRANT_TOKEN"  # noqa: S105 - a variable's name
 TOKEN_REASON: Final = "ZOOM_TOKEN_REASON"  # noqa: S105 - a variable's name
 
 TOKEN_URL: Final = "ZOOM_TOKEN_URL"  # noqa: S105 - a variable's name
 TOKEN_URL_TOKEN_FILE: Final = "ZOOM_TOKEN_URL_TOKEN_FILE"  # noqa: S105 - a variable's name
+REPORT_URL: Final = "ZOOM_REPORT_URL"
 
 TOKEN_VARIABLES: Final[Mapping[TokenKind, str]] = {
     TokenKind.LOCAL_RECORDING: "ZOOM_JOIN_TOKEN",
@@ -30,22 +37,31 @@ TOKEN_VARIABLES: Final[Mapping[TokenKind, str]] = {
     TokenKind.LOCAL_ARCHIVING: "ZOOM_LOCAL_ARCHIVING_TOKEN",
 }
 
-FROM_SECRET: Final = (PASSCODE, REGISTRANT_TOKEN, *TOKEN_VARIABLES.values(), TOKEN_REASON)
+FROM_SECRET: Final = (
+    PASSCODE,
+    REGISTRANT_TOKEN,
+    *TOKEN_VARIABLES.values(),
+    TOKEN_REASON,
+    MEETING_URL,
+    SDK_JWT,
+)
 """Variables with values from the Pod's Secret, under keys of the same names."""
 
-ALL: Final = frozenset({MEETING_ID, DISPLAY_NAME, *FROM_SECRET})
+ALL: Final = frozenset({MEETING_ID, DISPLAY_NAME, HOST, CUSTOMER_KEY, *FROM_SECRET})
 """Variables that every bot has."""
 
-RESERVED: Final = ALL | {TOKEN_URL, TOKEN_URL_TOKEN_FILE}
+RESERVED: Final = ALL | {TOKEN_URL, TOKEN_URL_TOKEN_FILE, REPORT_URL}
 """Variables that a template must not set."""
 
 
-def variables(*, meeting_id: str, display_name: str, secret_name: str) -> list[dict[str, Any]]:
+def variables(bot: MeetingBot, meeting: MeetingRef, *, secret_name: str) -> list[dict[str, Any]]:
     """The `env` entries that the operator appends to the template's own."""
     return [
-        {"name": MEETING_ID, "value": meeting_id},
+        {"name": MEETING_ID, "value": meeting.meeting_id},
         # Kubernetes expands $(…) in a value; "$$" keeps a display name as it was written.
-        {"name": DISPLAY_NAME, "value": display_name.replace("$", "$$")},
+        {"name": DISPLAY_NAME, "value": bot.spec.display_name.replace("$", "$$")},
+        {"name": HOST, "value": meeting.host},
+        {"name": CUSTOMER_KEY, "value": customer_key(bot.metadata.uid)},
         *({"name": name, "valueFrom": {"secretKeyRef": {"name": secret_name, "key": name}}} for name in FROM_SECRET),
     ]
 
@@ -56,17 +72,18 @@ def without_reserved(env: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]
 
 
 def secret_values(
-    *,
-    passcode: SecretStr | None,
-    registrant_token: SecretStr | None,
-    tokens: Mapping[TokenKind, SecretStr],
-    reason: str,
+    meeting: MeetingRef, *, tokens: Mapping[TokenKind, SecretStr], reason: str, sdk_jwt: SecretStr | None
 ) -> dict[str, SecretStr]:
     """The Secret's content: every key of `FROM_SECRET`, empty where there is no value."""
     values = dict.fromkeys(FROM_SECRET, SecretStr(""))
-    values[PASSCODE] = passcode or SecretStr("")
-    values[REGISTRANT_TOKEN] = registrant_token or SecretStr("")
-    values[TOKEN_REASON] = SecretStr(reason)
+    found = {
+        PASSCODE: meeting.passcode,
+        REGISTRANT_TOKEN: meeting.registrant_token,
+        MEETING_URL: meeting.url,
+        SDK_JWT: sdk_jwt,
+        TOKEN_REASON: SecretStr(reason),
+    }
+    values |= {key: value for key, value in found.items() if value is not None}
     for kind, token in tokens.items():
         values[TOKEN_VARIABLES[kind]] = token
     return values

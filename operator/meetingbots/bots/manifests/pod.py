@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.bots.manifests import environment, rejoin_access
 from meetingbots.bots.manifests.pod_defaults import ANNOTATIONS, set_bot_container_defaults, set_pod_defaults
@@ -43,7 +44,7 @@ class PodSettings:
     operator: str = ""
 
 
-def spec_hash(bot: MeetingBot, *, meeting_id: str, settings: PodSettings) -> str:
+def spec_hash(bot: MeetingBot, *, meeting: MeetingRef, settings: PodSettings) -> str:
     """Fingerprints of everything that shapes the Pod: of the spec, of the operator's settings, and of its name.
 
     Settings that this Pod does not use are left out, so that an upgrade that changes them replaces nothing. Raises
@@ -51,7 +52,14 @@ def spec_hash(bot: MeetingBot, *, meeting_id: str, settings: PodSettings) -> str
     """
     spec = bot.spec
     check_content(spec.template or {})
-    own: list[Any] = [spec.template, meeting_id, spec.display_name, spec.token_delivery, spec.token_endpoint]
+    own: list[Any] = [
+        spec.template,
+        meeting.meeting_id,
+        meeting.host,
+        spec.display_name,
+        spec.token_delivery,
+        spec.token_endpoint,
+    ]
     own += [spec.start_deadline_seconds, spec.max_duration_seconds, _on_behalf_wait(bot)]
     names_image = any(_names_image(template) for template in (spec.template, settings.template))
     shared: list[Any] = ["" if names_image else settings.bot_image, settings.token_url if spec.token_endpoint else ""]
@@ -95,9 +103,9 @@ def pod_shape(pod: Mapping[str, Any]) -> str:
     )
 
 
-def bot_pod(bot: MeetingBot, *, name: str, meeting_id: str, settings: PodSettings, now: datetime) -> dict[str, Any]:
+def bot_pod(bot: MeetingBot, *, name: str, meeting: MeetingRef, settings: PodSettings, now: datetime) -> dict[str, Any]:
     """The Pod `name` for `bot`. Raises `TemplateError`."""
-    fingerprint = spec_hash(bot, meeting_id=meeting_id, settings=settings)
+    fingerprint = spec_hash(bot, meeting=meeting, settings=settings)
     template = merge_template(settings.template, bot.spec.template or {})
     metadata = mapping(template, "metadata", at="template")
     pod: dict[str, Any] = {
@@ -110,7 +118,7 @@ def bot_pod(bot: MeetingBot, *, name: str, meeting_id: str, settings: PodSetting
                 **mapping(metadata, "labels", at="template.metadata"),
                 names.MANAGED_BY_LABEL: names.MANAGED_BY,
                 names.BOT_LABEL: bot.name,
-                names.MEETING_ID_LABEL: meeting_id,
+                names.MEETING_ID_LABEL: meeting.meeting_id,
             },
             "annotations": {
                 **({} if is_null(metadata, "annotations") else ANNOTATIONS),
@@ -119,14 +127,14 @@ def bot_pod(bot: MeetingBot, *, name: str, meeting_id: str, settings: PodSetting
             },
             "ownerReferences": [bot.owner_reference(controller=True).to_dict()],
         },
-        "spec": _pod_spec(template, bot, name=name, meeting_id=meeting_id, settings=settings)
+        "spec": _pod_spec(template, bot, name=name, meeting=meeting, settings=settings)
         | {"activeDeadlineSeconds": _active_deadline(template, bot, now=now), "restartPolicy": "Never"},
     }
     return {**pod, "metadata": without_nulls(pod["metadata"]), "spec": without_nulls(pod["spec"])}
 
 
 def _pod_spec(
-    template: dict[str, Any], bot: MeetingBot, *, name: str, meeting_id: str, settings: PodSettings
+    template: dict[str, Any], bot: MeetingBot, *, name: str, meeting: MeetingRef, settings: PodSettings
 ) -> dict[str, Any]:
     spec = mapping(template, "spec", at="template")
     if spec.get("containers") is None:
@@ -138,9 +146,7 @@ def _pod_spec(
     container = _bot_container(spec, settings.bot_image)
     container["env"] = [
         *objects(container, "env", at=_BOT_PATH),
-        *environment.variables(
-            meeting_id=meeting_id, display_name=bot.spec.display_name, secret_name=join_secret_name(name)
-        ),
+        *environment.variables(bot, meeting, secret_name=join_secret_name(name)),
     ]
     if bot.spec.token_endpoint:
         _add_token_endpoint(spec, container, settings.token_url)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from meetingbots.bots.manifests.environment import TOKEN_URL, TOKEN_URL_TOKEN_FILE
+from meetingbots.bots.manifests.environment import REPORT_URL, TOKEN_URL, TOKEN_URL_TOKEN_FILE
 from meetingbots.models import names
 
 AUDIENCE: Final = "meetingbots"
 PATH: Final = "/token"
+REPORT_PATH: Final = "/report"
 VOLUME: Final = "meetingbots-token"
 MOUNT_PATH: Final = "/var/run/secrets/meetingbots.dev"
 TOKEN_FILE: Final = f"{MOUNT_PATH}/token"
@@ -36,6 +37,7 @@ def variables(*, token_url: str) -> list[dict[str, Any]]:
     return [
         {"name": TOKEN_URL, "value": f"{token_url}{PATH}"},
         {"name": TOKEN_URL_TOKEN_FILE, "value": TOKEN_FILE},
+        {"name": REPORT_URL, "value": f"{token_url}{REPORT_PATH}"},
     ]
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod
 from meetingbots.bots.manifests.strategic_merge import merge_template
 from meetingbots.bots.manifests.template import TemplateError, check_content
@@ -39,7 +40,7 @@ def read_template(path: Path) -> Mapping[str, Any]:
         check_content(template)
         settings = PodSettings(template=merge_template(_SAMPLE_TEMPLATE, template))
         now = datetime(2026, 1, 1, tzinfo=UTC)
-        bot_pod(_SAMPLE_BOT, name="sample", meeting_id=_MEETING, settings=settings, now=now)
+        bot_pod(_SAMPLE_BOT, name="sample", meeting=MeetingRef(_MEETING), settings=settings, now=now)
     except TemplateError as error:
         raise TemplateFileError(f"holds a template that no bot can have: {error}") from None
     return template

@@ -20,6 +20,7 @@ from meetingbots.bots.decide.tokens import named_reason
 from meetingbots.bots.manifests.environment import secret_values
 from meetingbots.bots.manifests.join_secret import join_secret, read_delivery
 from meetingbots.bots.manifests.pod_status import pod_state
+from meetingbots.bots.manifests.sdk_jwt import sdk_jwt
 from meetingbots.bots.reconcile.memory import BotMemory
 from meetingbots.bots.reconcile.token_issuer import Issued, NotIssued, TokenIssuer
 from meetingbots.bots.reconcile.token_requests import TokenRequest
@@ -117,10 +118,10 @@ class BotDelivery:
             spec_hash=fixed_spec_hash(facts.bot),
         )
         values = secret_values(
-            passcode=meeting.passcode,
-            registrant_token=meeting.registrant_token,
+            meeting,
             tokens=content.tokens,
             reason=content.reason_for_bot,
+            sdk_jwt=_sdk_jwt(facts.bot, meeting, now=delivery.delivered_at),
         )
         secret = join_secret(
             namespace=facts.bot.namespace,
@@ -214,6 +215,12 @@ class BotDelivery:
 def _meeting(facts: BotFacts) -> MeetingRef:
     assert isinstance(facts.meeting, MeetingRef)  # noqa: S101 - decide delivers tokens for known meetings only
     return facts.meeting
+
+
+def _sdk_jwt(bot: MeetingBot, meeting: MeetingRef, *, now: datetime) -> SecretStr | None:
+    if meeting.sdk_app is None:
+        return None
+    return sdk_jwt(meeting.sdk_app, now=now, max_duration_seconds=bot.spec.max_duration_seconds)
 
 
 def _content(issued: Issued) -> _Content:

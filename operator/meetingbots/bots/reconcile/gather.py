@@ -144,14 +144,14 @@ class BotGatherer:
 
     def _check_template(self, bot: MeetingBot, memory: BotMemory, *, meeting: MeetingRef, now: datetime) -> str:
         """The fingerprint of the wanted Pod. A new one is checked as far as that works without the API server."""
-        settings, meeting_id = self._pod_settings(), meeting.meeting_id
+        settings = self._pod_settings()
         wanted = _INVALID_TEMPLATE
         try:
-            wanted = spec_hash(bot, meeting_id=meeting_id, settings=settings)
+            wanted = spec_hash(bot, meeting=meeting, settings=settings)
             if memory.template_hash == wanted:
                 return wanted
             memory.expect_template(wanted)
-            bot_pod(bot, name=pod_name(bot, attempt=1), meeting_id=meeting_id, settings=settings, now=now)
+            bot_pod(bot, name=pod_name(bot, attempt=1), meeting=meeting, settings=settings, now=now)
         except TemplateError as error:
             memory.expect_template(wanted)
             memory.template = Problem(BotReason.TEMPLATE_INVALID, str(error))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from cachetools import TTLCache
 
@@ -24,21 +23,14 @@ from meetingbots.zoom.links import MeetingLink
 _KEPT_SECONDS: Final = 600.0
 _MAX_USERS: Final = 10_000
 _MAX_CREDENTIALS: Final = 50
-_COMMON_HOST: Final = "zoom.us"
 
 
 @dataclass(frozen=True)
 class _PersonalRoom:
-    """A user's personal link and meeting ID; `name` is empty for a user without a link."""
+    """A user's personal link, empty without one, and meeting ID."""
 
-    name: str
-    host: str
+    vanity_url: str
     meeting_id: str | None
-
-    def fits(self, link: MeetingLink) -> bool:
-        """Whether `link` leads here. A company's own host and zoom.us lead to the same user."""
-        same_host = self.host == link.host or _COMMON_HOST in (self.host, link.host)
-        return bool(self.name) and self.name == (link.vanity or "").lower() and same_host
 
 
 class PersonalLinks:
@@ -54,7 +46,8 @@ class PersonalLinks:
     async def meeting_id(self, bot: MeetingBot, link: MeetingLink) -> str | None:
         """The ID; None if it belongs to no known user, or to more than one. Raises `KubeError`."""
         rooms = [await self._room(key) for key in self._candidates(bot)]
-        found = {room.meeting_id for room in rooms if room is not None and room.meeting_id and room.fits(link)}
+        own = [room for room in rooms if room is not None and link.is_personal_link_of(room.vanity_url)]
+        found = {room.meeting_id for room in own if room.meeting_id}
         return found.pop() if len(found) == 1 else None
 
     async def _room(self, key: Key) -> _PersonalRoom | None:
@@ -66,8 +59,7 @@ class PersonalLinks:
             user = await session.call(lambda api, token: api.me(token))
         except (NoAccessTokenError, ZoomError):
             return None  # The bot's next reconciliation asks again.
-        host = urlsplit(user.vanity_url).hostname or _COMMON_HOST
-        room = self._rooms[key] = _PersonalRoom(name=user.vanity.lower(), host=host, meeting_id=user.pmi)
+        room = self._rooms[key] = _PersonalRoom(vanity_url=user.vanity_url, meeting_id=user.pmi)
         return room
 
     def _candidates(self, bot: MeetingBot) -> list[Key]:

@@ -152,7 +152,7 @@ class BotPods:
         return bot_pod(
             facts.bot,
             name=name,
-            meeting_id=facts.meeting.meeting_id,
+            meeting=facts.meeting,
             settings=self._pod_settings(),
             now=facts.now,
         )

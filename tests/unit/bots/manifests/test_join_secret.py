@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from meetingbots.bots.decide.facts import Delivery
+from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.bots.manifests.environment import secret_values
 from meetingbots.bots.manifests.join_secret import join_secret, read_delivery
 from meetingbots.models.bot import TokenKind
 from pydantic import SecretStr
 
-from tests.unit.bots.bot_builders import POD, at
+from tests.unit.bots.bot_builders import MEETING, POD, at
 
 OWNER = {"apiVersion": "v1", "kind": "Pod", "name": POD, "uid": "uid-1"}
 FULL = Delivery(
@@ -29,10 +30,10 @@ BARE = Delivery(pod_name=POD, kinds=(), delivered_at=at(2))
 
 def secret(delivery: Delivery) -> dict[str, Any]:
     values = secret_values(
-        passcode=SecretStr("päss"),
-        registrant_token=None,
+        MeetingRef(MEETING, passcode=SecretStr("päss")),
         tokens={TokenKind.LOCAL_RECORDING: SecretStr("hush")},
         reason="",
+        sdk_jwt=None,
     )
     return join_secret(namespace="team", bot="standup", owner=OWNER, delivery=delivery, values=values)
 

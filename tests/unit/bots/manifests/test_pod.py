@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.pod_names import attempt_of, pod_name
 from meetingbots.bots.manifests.environment import ALL
 from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION, PodSettings, bot_pod, spec_hash
@@ -17,14 +18,18 @@ DEFAULT_IMAGE = "registry.example/default:1"
 
 def build(template: Any = None, *, image: str = DEFAULT_IMAGE, **spec: Any) -> dict[str, Any]:
     return bot_pod(
-        bot(template=template, **spec), name=POD, meeting_id=MEETING, settings=PodSettings(bot_image=image), now=NOW
+        bot(template=template, **spec),
+        name=POD,
+        meeting=MeetingRef(MEETING),
+        settings=PodSettings(bot_image=image),
+        now=NOW,
     )
 
 
 def over(default: dict[str, Any], template: Any = None) -> dict[str, Any]:
     """A Pod from an author's template over the cluster's default one."""
     return bot_pod(
-        bot(template=template), name=POD, meeting_id=MEETING, settings=PodSettings(template=default), now=NOW
+        bot(template=template), name=POD, meeting=MeetingRef(MEETING), settings=PodSettings(template=default), now=NOW
     )
 
 
@@ -124,7 +129,7 @@ def test_active_deadline_is_a_backstop() -> None:
 def test_building_changes_nothing_of_the_bot_and_is_repeatable() -> None:
     made = bot(template=with_bot({"env": [{"name": "A", "value": "1"}]}, tolerations=[]))
     before = copy.deepcopy(made.spec.template)
-    pods = [bot_pod(made, name=POD, meeting_id=MEETING, settings=PodSettings(), now=NOW) for _ in range(2)]
+    pods = [bot_pod(made, name=POD, meeting=MeetingRef(MEETING), settings=PodSettings(), now=NOW) for _ in range(2)]
     assert pods[0] == pods[1]
     assert made.spec.template == before
 
@@ -178,7 +183,7 @@ def test_without_any_image_it_says_so() -> None:
 
 def test_the_fingerprint_covers_everything_that_changes_the_pod() -> None:
     def of(meeting_id: str = MEETING, **spec: Any) -> str:
-        return spec_hash(bot(**spec), meeting_id=meeting_id, settings=PodSettings(bot_image="i"))
+        return spec_hash(bot(**spec), meeting=MeetingRef(meeting_id), settings=PodSettings(bot_image="i"))
 
     changed = [
         of(displayName="Other"),
@@ -208,7 +213,9 @@ def test_the_fingerprint_covers_everything_that_changes_the_pod() -> None:
 def test_another_default_image_replaces_only_pods_that_have_it(template: Any, default: Any, matters: bool) -> None:
     one, other = (
         spec_hash(
-            bot(template=template), meeting_id=MEETING, settings=PodSettings(bot_image=image, template=default or {})
+            bot(template=template),
+            meeting=MeetingRef(MEETING),
+            settings=PodSettings(bot_image=image, template=default or {}),
         )
         for image in ("old", "new")
     )

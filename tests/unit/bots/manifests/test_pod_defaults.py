@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION, PodSettings, bot_pod, spec_hash
 
 from tests.unit.bots.bot_builders import IMAGE, MEETING, NOW, POD, bot
@@ -13,7 +14,7 @@ CONTAINER_SECURITY = {"allowPrivilegeEscalation": False, "capabilities": {"drop"
 
 def build(template: Any, *, default: dict[str, Any] | None = None) -> dict[str, Any]:
     settings = PodSettings(bot_image=DEFAULT_IMAGE, template=default or {})
-    return bot_pod(bot(template=template), name=POD, meeting_id=MEETING, settings=settings, now=NOW)
+    return bot_pod(bot(template=template), name=POD, meeting=MeetingRef(MEETING), settings=settings, now=NOW)
 
 
 def with_bot(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def test_defaults() -> None:
         "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
         "karpenter.sh/do-not-disrupt": "true",
         SPEC_HASH_ANNOTATION: spec_hash(
-            bot(template=with_bot()), meeting_id=MEETING, settings=PodSettings(bot_image=DEFAULT_IMAGE)
+            bot(template=with_bot()), meeting=MeetingRef(MEETING), settings=PodSettings(bot_image=DEFAULT_IMAGE)
         ),
     }
 

@@ -1,13 +1,14 @@
 from typing import Any
 
 import pytest
+from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod, pod_shape
 
 from tests.unit.bots.bot_builders import IMAGE, NOW, at, bot
 
 
 def shape(name: str = "standup-abcde-1", *, meeting: str = "81234567890", **spec: Any) -> str:
-    return pod_shape(bot_pod(bot(**spec), name=name, meeting_id=meeting, settings=PodSettings(), now=NOW))
+    return pod_shape(bot_pod(bot(**spec), name=name, meeting=MeetingRef(meeting), settings=PodSettings(), now=NOW))
 
 
 def with_bot(**changes: Any) -> dict[str, Any]:

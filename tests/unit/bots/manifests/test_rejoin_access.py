@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.manifests import rejoin_access
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod, spec_hash
 from meetingbots.bots.manifests.template import TemplateError
@@ -13,7 +14,7 @@ BASE = "http://tokens.example:8082"
 def build(*, token_url: str = BASE, endpoint: bool = True, **template: Any) -> dict[str, Any]:
     containers = template.pop("containers", [{"name": "bot", "image": IMAGE}])
     given = bot(tokenEndpoint=endpoint, template={"spec": {"containers": containers, **template}})
-    return bot_pod(given, name=POD, meeting_id=MEETING, settings=PodSettings(token_url=token_url), now=NOW)
+    return bot_pod(given, name=POD, meeting=MeetingRef(MEETING), settings=PodSettings(token_url=token_url), now=NOW)
 
 
 def env(pod: dict[str, Any]) -> dict[str, str]:
@@ -71,7 +72,9 @@ def test_a_missing_endpoint_or_a_taken_volume_name_is_an_error() -> None:
 
 def test_a_staged_pod_is_replaced_when_the_access_changes() -> None:
     def hashed(*, endpoint: bool, token_url: str) -> str:
-        return spec_hash(bot(tokenEndpoint=endpoint), meeting_id=MEETING, settings=PodSettings(token_url=token_url))
+        return spec_hash(
+            bot(tokenEndpoint=endpoint), meeting=MeetingRef(MEETING), settings=PodSettings(token_url=token_url)
+        )
 
     assert hashed(endpoint=False, token_url="") == hashed(endpoint=False, token_url=BASE)
     seen = {hashed(endpoint=False, token_url=BASE), hashed(endpoint=True, token_url=BASE)}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.manifests.pod import PodSettings, accepted_hash, bot_pod, is_foreign_hash, spec_hash
 from meetingbots.bots.manifests.template import MAX_DEPTH, TemplateError, check_content
 
@@ -25,9 +26,9 @@ def nested(levels: int, *, lists: bool = False) -> Any:
 def test_deep_nesting_is_an_error(levels: int, lists: bool) -> None:
     template = {"spec": {"nodeSelector": nested(levels, lists=lists)}}
     with pytest.raises(TemplateError, match=r"template\.spec\.nodeSelector.* nests more than 32 levels deep"):
-        bot_pod(bot(template=template), name=POD, meeting_id=MEETING, settings=PodSettings(), now=NOW)
+        bot_pod(bot(template=template), name=POD, meeting=MeetingRef(MEETING), settings=PodSettings(), now=NOW)
     with pytest.raises(TemplateError):
-        spec_hash(bot(template=template), meeting_id=MEETING, settings=PodSettings())
+        spec_hash(bot(template=template), meeting=MeetingRef(MEETING), settings=PodSettings())
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\0", "\ud83d", "a\udc00"])
@@ -55,7 +56,7 @@ def test_a_huge_list_is_merged_in_linear_time() -> None:
     gone = [{"name": f"V{number}", "$patch": "delete"} for number in range(20_000)]
     template = {"spec": {"containers": [{"name": "bot", "image": "i", "env": many + gone + many}]}}
     start = time.process_time()
-    pod = bot_pod(bot(template=template), name=POD, meeting_id=MEETING, settings=PodSettings(), now=NOW)
+    pod = bot_pod(bot(template=template), name=POD, meeting=MeetingRef(MEETING), settings=PodSettings(), now=NOW)
     assert time.process_time() - start < 5
     assert len(pod["spec"]["containers"][0]["env"]) > 20_000
 
@@ -71,11 +72,11 @@ JSON = st.recursive(
 def test_any_json_gives_a_pod_or_a_template_error(spec: dict[str, Any]) -> None:
     made = bot(template={"spec": spec})
     with contextlib.suppress(TemplateError):
-        bot_pod(made, name=POD, meeting_id=MEETING, settings=PodSettings(bot_image="i"), now=NOW)
+        bot_pod(made, name=POD, meeting=MeetingRef(MEETING), settings=PodSettings(bot_image="i"), now=NOW)
 
 
 def hashed(settings: PodSettings, **spec: Any) -> str:
-    return spec_hash(bot(**spec), meeting_id=MEETING, settings=settings)
+    return spec_hash(bot(**spec), meeting=MeetingRef(MEETING), settings=settings)
 
 
 def test_a_pod_of_another_release_may_stay_while_the_spec_is_the_same() -> None:

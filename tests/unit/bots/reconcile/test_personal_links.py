@@ -104,3 +104,17 @@ async def test_a_revoked_access_token_is_replaced_and_the_user_asked_again() -> 
     assert operator.tokens.thrown_away == ["alice"]
     assert asked(harness) == [("alice", "users/me")] * 2
     assert harness.bot().status.meeting_id == str(PERSONAL)
+
+
+@pytest.mark.parametrize(
+    ("link", "vanity"),
+    [
+        ("https://us02web.zoom.us/my/Alice", "https://acme.zoom.us/my/alice"),
+        ("https://www.zoom.us/my/ALICE", "https://us04web.zoom.us/my/alice"),
+    ],
+)
+async def test_zooms_own_hosts_and_letter_case_do_not_matter(link: str, vanity: str) -> None:
+    harness, operator = start(link)
+    harness.zoom.tokens.always["alice"] = user("alice", vanity=vanity)
+    await harness.live(operator)
+    assert harness.bot().status.meeting_id == str(PERSONAL)
