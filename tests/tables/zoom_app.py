@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from meetingbots.zoom.scopes import FEATURES, NEEDS, Feature, Needs, ScopeLevel
-from meetingbots.zoom.webhooks.events import MEETING_ACTIONS, USER_ACTIONS
+from meetingbots.zoom.webhooks.events import CONVERSIONS, MEETING_ACTIONS, USER_ACTIONS
 
 from tests.tables.places import with_table
 
@@ -32,8 +32,10 @@ OF_MEETINGS: Final = {
     "recovered": "restores it",
     "started": "phase Live; maps instant and personal meetings, which often appear here first",
     "ended": "phase Ended: bots leave",
-    "participant_joined": "the person of an on-behalf token is present",
-    "participant_left": "that person has left",
+    "participant_joined": "the person of an on-behalf token is present; a bot that passed its customer key is admitted",
+    "participant_left": "that person, or the bot, has left; a person with two devices leaves with the last one",
+    "participant_joined_waiting_room": "the bot waits to be admitted",
+    "participant_put_in_waiting_room": "the same",
 }
 """The effect of each event of a meeting. Webinar events have the same effect."""
 
@@ -49,8 +51,10 @@ OF_USERS: Final = {
 
 REMOVED: Final = "[the user removed the app](../users/credentials.md#when-the-user-removes-the-app)"
 
-WITHOUT_EFFECT: Final = frozenset({"user.created"})
-"""Known events of users that change nothing."""
+WITHOUT_EFFECT: Final = frozenset(
+    {"user.created", "meeting.participant_left_waiting_room", "meeting.participant_admitted"}
+)
+"""Known events that change nothing: an admitted participant joins, too."""
 
 
 def scopes_table() -> str:
@@ -80,6 +84,8 @@ def _row(feature: Feature, needs: Needs) -> str:
 def _events() -> Iterator[str]:
     for action, effect in OF_MEETINGS.items():
         yield f"| `meeting.{action}`, `webinar.{action}` | {effect} |"
+    conversions = ", ".join(f"`{event}`" for event in sorted(CONVERSIONS))
+    yield f"| {conversions} | the mapping stays; tokens come from the other kind's call |"
     for event, effect in OF_USERS.items():
         yield f"| `{event}` | {effect} |"
     yield f"| `app_deauthorized` | ends the consent: {REMOVED} |"

@@ -1,7 +1,7 @@
-"""MeetingMapping: which credentials may make a join token for a meeting.
+"""MeetingMapping: which credentials may create a join token for a meeting.
 
-Its name is the meeting ID, so a bot's look-up is one GET. People write the spec; the receiver and the credentials' sync
-write the status, which is no subresource, so that one webhook is one write.
+Its name is the meeting ID, so a bot's lookup is one GET. People write the spec; the operator and the receiver write the
+status, which is no subresource, so that one webhook is one write.
 """
 
 from enum import StrEnum
@@ -11,14 +11,16 @@ from pydantic import Field
 
 from meetingbots.models.base import EpochMilliseconds, MeetingId, Model, ObjectName, Time, extension, rules
 from meetingbots.models.metadata import CustomResource, NameReference
-from meetingbots.models.names import LIVE, LIVE_LABEL, MAPPING_KIND, MAPPING_PLURAL
+from meetingbots.models.names import MAPPING_KIND, MAPPING_PLURAL
 
 MAX_FOUND_CREDENTIALS = 256
 MAX_APPS = 64
+MAX_SESSIONS = 16
+MAX_BOTS = 64
 
 
 class Role(StrEnum):
-    """What a credential's user is to the meeting, in the order in which bots try them."""
+    """The role of a credential's user in the meeting, in the order in which bots try the credentials."""
 
     HOST = "Host"
     ALTERNATIVE_HOST = "AlternativeHost"
@@ -26,7 +28,7 @@ class Role(StrEnum):
 
 
 class Source(StrEnum):
-    """How it was found out that a credential belongs to the meeting."""
+    """How the operator found that a credential belongs to the meeting."""
 
     SYNC = "Sync"
     WEBHOOK = "Webhook"
@@ -35,7 +37,7 @@ class Source(StrEnum):
 
 
 class MappingPhase(StrEnum):
-    """Where the meeting stands."""
+    """The state of the meeting."""
 
     SCHEDULED = "Scheduled"
     LIVE = "Live"
@@ -44,98 +46,136 @@ class MappingPhase(StrEnum):
 
 
 class MappingSpec(Model):
-    """What people say about the meeting."""
+    """What people write about the meeting."""
 
     meeting_id: MeetingId = Field(
-        description="The meeting's ID: 9 to 11 digits without blanks. It must be the same as metadata.name."
+        description="The meeting's ID: 9 to 11 digits without blanks, equal to metadata.name."
     )
     credentials: tuple[NameReference, ...] = Field(
         default_factory=tuple,
         max_length=64,
-        description="ZoomCredentials that may make join tokens for the meeting, in the order of trial. They win over "
-        "what was found out, and the operator never writes them.",
+        description="ZoomCredentials that may create join tokens for the meeting, in the order of trial. They take "
+        "precedence over status.credentials, and the operator never writes them.",
         json_schema_extra=extension(list_type="map", list_key="name"),
     )
 
 
 class FoundCredential(Model):
-    """A credential that was found to belong to the meeting."""
+    """A credential that the operator found to belong to the meeting."""
 
     name: ObjectName = Field(description="Name of the ZoomCredential.")
-    role: Role = Field(description="What its user is to the meeting: Host, AlternativeHost or Operator.")
-    source: Source = Field(description="How it was found out: Sync, Webhook, PMI or Lookup.")
+    role: Role = Field(description="Role of its user in the meeting: Host, AlternativeHost or Operator.")
+    source: Source = Field(description="How the entry was found: Sync, Webhook, PMI or Lookup.")
+
+
+class PresenceSession(Model):
+    """One connection of a user to the meeting; a user with two devices has two."""
+
+    id: str = Field(max_length=128, description="Zoom's ID of the session.")
+    present: bool = Field(description="Whether the session is in the meeting.")
+    event_time: EpochMilliseconds = Field(
+        description="Zoom's event_ts of the session's newest event, in milliseconds since 1970."
+    )
+    uuid: str | None = Field(
+        default=None, max_length=256, description="Zoom's ID of its instance of the meeting, if that is another one."
+    )
 
 
 class Presence(Model):
     """Whether the user of a credential is in the running meeting."""
 
     name: ObjectName = Field(description="Name of the user's ZoomCredential.")
-    present: bool = Field(description="Whether the user is in the meeting.")
+    present: bool = Field(description="Whether the user is in the meeting with at least one session.")
     event_time: EpochMilliseconds = Field(
-        description="Zoom's event_ts of the join or leave that told it, in milliseconds since 1970."
+        description="Zoom's event_ts of the newest join or leave, in milliseconds since 1970."
     )
-    uuid: str | None = Field(default=None, max_length=256, description="Zoom's id of the run that it is about.")
+    uuid: str | None = Field(default=None, max_length=256, description="Zoom's ID of the instance of the meeting.")
+    sessions: list[PresenceSession] | None = Field(
+        default=None,
+        max_length=MAX_SESSIONS,
+        description="The user's sessions. Absent where Zoom did not identify them.",
+        json_schema_extra=extension(list_type="atomic"),
+    )
+
+
+class BotPresence(Model):
+    """Zoom's newest events about a bot that passed its ZOOM_CUSTOMER_KEY. Times are milliseconds since 1970."""
+
+    customer_key: str = Field(max_length=64, description="The MeetingBot's UID without dashes.")
+    waiting_room_time: EpochMilliseconds | None = Field(
+        default=None, description="Zoom's event_ts of the newest entry into the waiting room."
+    )
+    joined_time: EpochMilliseconds | None = Field(
+        default=None, description="Zoom's event_ts of the newest entry into the meeting."
+    )
+    left_time: EpochMilliseconds | None = Field(
+        default=None, description="Zoom's event_ts of the newest departure from the meeting."
+    )
+    uuid: str | None = Field(
+        default=None, max_length=256, description="Zoom's ID of the instance of the meeting of the newest event."
+    )
 
 
 class AppTimes(Model):
-    """The times of the newest events that one Zoom app sent; each app speaks for its own credentials only."""
+    """The times of the newest events of one Zoom app; each app reports its own credentials only."""
 
     name: ObjectName = Field(description="Name of the app's Secret.")
     existence: EpochMilliseconds | None = Field(
-        default=None, description="Zoom's event_ts of its newest event about whether the meeting exists."
+        default=None, description="Zoom's event_ts of the app's newest event about the meeting's existence."
     )
     roles: EpochMilliseconds | None = Field(
-        default=None, description="Zoom's event_ts of its newest event about who the host is."
+        default=None, description="Zoom's event_ts of the app's newest event about the host."
     )
     alternatives: EpochMilliseconds | None = Field(
-        default=None, description="Zoom's event_ts of its newest event about who the alternative hosts are."
+        default=None, description="Zoom's event_ts of the app's newest event about the alternative hosts."
     )
 
 
 class EventTimes(Model):
-    """The times of the newest events, by aspect; an older event of an aspect changes nothing."""
+    """The times of the newest events by aspect; an older event of an aspect changes nothing."""
 
     existence: EpochMilliseconds | None = Field(
         default=None,
-        description="Zoom's event_ts of the newest event about whether the meeting exists, in milliseconds since 1970.",
+        description="Zoom's event_ts of the newest event about the meeting's existence, in milliseconds since 1970.",
     )
     roles: EpochMilliseconds | None = Field(
-        default=None,
-        description="Zoom's event_ts of the newest event about whose meeting it is, in milliseconds since 1970.",
+        default=None, description="Zoom's event_ts of the newest event about the host, in milliseconds since 1970."
     )
     live: EpochMilliseconds | None = Field(
         default=None,
-        description="Zoom's event_ts of the newest event about whether it runs, in milliseconds since 1970.",
+        description="Zoom's event_ts of the newest start or end of the meeting, in milliseconds since 1970.",
     )
     schedule: EpochMilliseconds | None = Field(
         default=None,
-        description="Zoom's event_ts of the newest event about when it is planned, in milliseconds since 1970.",
+        description="Zoom's event_ts of the newest event about the planned time, in milliseconds since 1970.",
     )
     apps: list[AppTimes] | None = Field(
         default=None,
         max_length=MAX_APPS,
-        description="The same for each Zoom app: the events of two apps about one meeting differ a little in time.",
+        description="The times for each Zoom app: the events of two apps about one change differ by milliseconds.",
         json_schema_extra=extension(list_type="map", list_key="name"),
     )
 
 
 class MappingStatus(Model):
-    """What was found out about the meeting."""
+    """What the operator and the receiver found about the meeting."""
 
     credentials: list[FoundCredential] = Field(
         default_factory=list,
         max_length=MAX_FOUND_CREDENTIALS,
-        description="ZoomCredentials that were found to belong to the meeting.",
+        description="ZoomCredentials that belong to the meeting.",
         json_schema_extra=extension(list_type="map", list_key="name"),
     )
     phase: MappingPhase | None = Field(
-        default=None, description="Where the meeting stands: Scheduled, Live, Ended or Deleted."
+        default=None, description="State of the meeting: Scheduled, Live, Ended or Deleted."
     )
     uuid: str | None = Field(
-        default=None, max_length=256, description="Zoom's id of the run of the meeting that phase is about."
+        default=None, max_length=256, description="Zoom's ID of the instance of the meeting that phase describes."
     )
-    start_time: Time | None = Field(default=None, description="When that run began, or when the meeting is planned.")
-    end_time: Time | None = Field(default=None, description="When that run ended.")
+    start_time: Time | None = Field(
+        default=None, description="When that instance started; before the first instance, the planned time."
+    )
+    end_time: Time | None = Field(default=None, description="When that instance ended.")
     event_times: EventTimes = Field(
         default_factory=EventTimes,
         description="Times of the newest events by aspect; an older event of an aspect changes nothing.",
@@ -143,13 +183,19 @@ class MappingStatus(Model):
     presence: list[Presence] = Field(
         default_factory=list,
         max_length=MAX_FOUND_CREDENTIALS,
-        description="Which of our users are in the running meeting, as far as webhooks told; never guests.",
+        description="Which users of credentials are in the running meeting, according to webhooks; never guests.",
         json_schema_extra=extension(list_type="map", list_key="name"),
+    )
+    bots: list[BotPresence] | None = Field(
+        default=None,
+        max_length=MAX_BOTS,
+        description="The bots that Zoom reported in the newest instance of the meeting.",
+        json_schema_extra=extension(list_type="map", list_key="customerKey"),
     )
 
 
 class MeetingMapping(CustomResource):
-    """Which ZoomCredentials may make a join token for one Zoom meeting. Its name is the meeting ID."""
+    """Which ZoomCredentials may create a join token for one Zoom meeting. Its name is the meeting ID."""
 
     KIND: ClassVar[str] = MAPPING_KIND
     PLURAL: ClassVar[str] = MAPPING_PLURAL
@@ -161,13 +207,8 @@ class MeetingMapping(CustomResource):
         )
     )
 
-    spec: MappingSpec = Field(description="What people say: the meeting's ID and the credentials to use for it.")
+    spec: MappingSpec = Field(description="What people write: the meeting's ID and the credentials to use for it.")
     status: MappingStatus = Field(
         default_factory=MappingStatus,
-        description="What was found out by webhooks, syncs and look-ups. Written by the operator and the receiver.",
+        description="What webhooks, syncs and lookups found. Written by the operator and the receiver.",
     )
-
-    @property
-    def live(self) -> bool:
-        """Whether the mapping carries the label of a running meeting (or one whose end is not dealt with yet)."""
-        return self.metadata.labels.get(LIVE_LABEL) == LIVE

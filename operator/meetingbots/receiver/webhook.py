@@ -28,14 +28,8 @@ from meetingbots.receiver.refusal import Refusal
 from meetingbots.receiver.verification import SignatureCheck, VerifiedBody, read_body, read_headers
 from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
-from meetingbots.zoom.webhooks.events import (
-    MEETING_ACTIONS,
-    USER_ACTIONS,
-    Event,
-    MalformedEvent,
-    UrlValidation,
-    parse_event,
-)
+from meetingbots.zoom.webhooks.events import MEETING_ACTIONS, USER_ACTIONS, Event, UrlValidation
+from meetingbots.zoom.webhooks.parser import MalformedEvent, parse_event
 from meetingbots.zoom.webhooks.signature import encrypted_token
 
 DEADLINE_SECONDS: Final = 2.5

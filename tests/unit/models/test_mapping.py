@@ -31,7 +31,6 @@ OBJECT = {
 def test_what_is_read_is_what_is_written() -> None:
     mapping = MeetingMapping.from_object(OBJECT)
 
-    assert mapping.live
     assert [each.name for each in mapping.spec.credentials] == ["alice"]
     assert mapping.status.credentials == [
         FoundCredential(name="bob", role=Role.ALTERNATIVE_HOST, source=Source.WEBHOOK)
@@ -48,7 +47,6 @@ def test_a_new_mapping_as_it_is_sent() -> None:
         status=MappingStatus(credentials=[FoundCredential(name="bob", role=Role.HOST, source=Source.PMI)]),
     )
 
-    assert not mapping.live
     assert mapping.to_dict() == {
         "apiVersion": "meetingbots.dev/v1alpha1",
         "kind": "MeetingMapping",

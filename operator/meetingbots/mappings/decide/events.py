@@ -3,12 +3,12 @@
 Events arrive late, twice and in any order. Any order and repetition of a set of events leads to the same status: each
 aspect of a mapping has the time (Zoom's event_ts) of its newest event, and an older event of that aspect is ignored.
 
-- existence: created, recovered, deleted; an update that names the host. A deleted meeting stays as a tombstone, so
-  that a late `created` does not revive it. Operators (assistants who plan for the host) belong to this aspect.
+- existence: created, recovered, deleted; an update or conversion that names the host. A deleted meeting stays as a
+  tombstone, so that a late `created` does not revive it. Operators (assistants who plan for the host) belong here.
 - roles: the host (created, updated, recovered, deleted); alternatives: the alternative hosts. Both for each app.
 - schedule: the planned time, until the meeting has run.
 - live: the instances (runs), identified by uuid. `ended` ends only the instance with its uuid. While an app has no
-  roles (instant meetings), the newest instance names the host. Presence belongs to an instance.
+  roles (instant meetings), the newest instance names the host. Presence belongs to an instance and a session.
 """
 
 from __future__ import annotations
@@ -17,8 +17,15 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from meetingbots.mappings.decide.event_times import times_of, with_app_time
-from meetingbots.mappings.decide.instances import apply_instance, apply_presence, phase_of, with_times
+from meetingbots.mappings.decide.instances import apply_instance, phase_of, with_times
 from meetingbots.mappings.decide.ownership import Concern
+from meetingbots.mappings.decide.presence import (
+    PRESENCE_ACTIONS,
+    WAITING_ROOM_ACTIONS,
+    apply_bot_event,
+    apply_presence,
+    without_past_instances,
+)
 from meetingbots.models.mapping import (
     MAX_FOUND_CREDENTIALS,
     FoundCredential,
@@ -33,20 +40,23 @@ _Step: TypeAlias = Callable[[MappingStatus, MeetingEvent, Concern], MappingStatu
 _ORDER: Final = {role: place for place, role in enumerate(Role)}
 _CREATING: Final = frozenset({"created", "recovered"})
 _DELETING: Final = frozenset({"deleted", "permanently_deleted"})
-_EXISTING: Final = _CREATING | {"updated"}
+_CHANGING: Final = frozenset({"updated", "converted_to_webinar", "converted_to_meeting"})
+_EXISTING: Final = _CREATING | _CHANGING
 _INSTANCES: Final = frozenset({"started", "ended"})
-_PRESENCE: Final = frozenset({"participant_joined", "participant_left"})
 
 
 def is_relevant(event: MeetingEvent) -> bool:
     """Return whether the event can change a mapping. Events about one occurrence of a series cannot."""
     if event.action in _INSTANCES:
         return bool(event.uuid)
-    if event.action in _PRESENCE:
-        return bool(event.uuid) and event.participant is not None and event.participant.user_id is not None
+    if event.action in PRESENCE_ACTIONS | WAITING_ROOM_ACTIONS:
+        person = event.participant
+        if person is None or not event.uuid:
+            return False
+        return bool(person.customer_key) or (event.action in PRESENCE_ACTIONS and person.user_id is not None)
     if event.single_occurrence or event.scope == "single":
         return False
-    if event.action == "updated":
+    if event.action in _CHANGING:
         return any(part is not None for part in (event.host_id, event.alternative_hosts, event.start_time))
     return event.action in _CREATING | _DELETING
 
@@ -112,10 +122,10 @@ def _is_ours(before: MappingStatus, concern: Concern) -> bool:
 def _steps(event: MeetingEvent) -> tuple[_Step, ...]:
     if event.action in _INSTANCES:
         return (_apply_instance,)
-    if event.action in _PRESENCE:
-        return (_apply_presence,)
+    if event.action in PRESENCE_ACTIONS | WAITING_ROOM_ACTIONS:
+        return (_apply_presence, _apply_bot_event)
     details = (_set_operators, _set_hosts, _set_alternatives, _set_schedule)
-    if event.action != "updated":
+    if event.action not in _CHANGING:
         return (_set_existence, *details)
     # An update with its host proves that the meeting exists, but is no `created` of its app: set the roles first.
     return (_with_phase, *details, _set_existence) if event.host_id is not None else (_with_phase, *details)
@@ -183,15 +193,25 @@ def _set_schedule(before: MappingStatus, event: MeetingEvent, _: Concern) -> Map
 
 
 def _apply_instance(before: MappingStatus, event: MeetingEvent, concern: Concern) -> MappingStatus:
-    after = apply_instance(before, event)
+    after = without_past_instances(apply_instance(before, event))
     return _set_hosts_by_instance(after, event, concern) if after.uuid == event.uuid else after
 
 
 def _apply_presence(before: MappingStatus, event: MeetingEvent, concern: Concern) -> MappingStatus:
+    if event.action not in PRESENCE_ACTIONS:
+        return before
     after = apply_presence(before, event, names=concern.present)
     if after == before:
         return before
     after = after.model_copy(update={"phase": after.phase or MappingPhase.SCHEDULED})
+    return _set_hosts_by_instance(after, event, concern) if after.uuid in (None, event.uuid) else after
+
+
+def _apply_bot_event(before: MappingStatus, event: MeetingEvent, concern: Concern) -> MappingStatus:
+    after = apply_bot_event(before, event)
+    if after == before:
+        return before
+    after = _with_phase(after, event, concern)
     return _set_hosts_by_instance(after, event, concern) if after.uuid in (None, event.uuid) else after
 
 

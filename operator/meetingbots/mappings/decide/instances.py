@@ -1,44 +1,24 @@
-"""Instances (runs) of a meeting in its mapping: start, end, who of our users is present, and the resulting phase.
+"""Instances (runs) of a meeting in its mapping: their start and end, and the resulting phase.
 
 Zoom's uuid identifies an instance; events of two instances overtake each other. Pure: no clock, no Kubernetes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
-
 from meetingbots.mappings.decide.event_times import whole_seconds
-from meetingbots.models.mapping import MAX_FOUND_CREDENTIALS, MappingPhase, MappingStatus, Presence
+from meetingbots.models.mapping import MappingPhase, MappingStatus
 from meetingbots.zoom.webhooks.events import MeetingEvent
-
-_JOINED: Final = "participant_joined"
 
 
 def apply_instance(before: MappingStatus, event: MeetingEvent) -> MappingStatus:
-    """Return the status after `started` or `ended`. Presence in an instance that is over is dropped."""
+    """Return the status after `started` or `ended`."""
     after = _started(before, event) if event.action == "started" else _ended(before, event)
     if event.planned:
         # Records only that the meeting is a planned one: its planned time is no longer shown once it has run.
         after = with_times(after, schedule=max(event.event_ts, after.event_times.schedule or 0))
     if after.uuid == event.uuid:
         after = after.model_copy(update={"phase": phase_of(after, deleted=before.phase is MappingPhase.DELETED)})
-    present = [one for one in after.presence if not _is_over(after, uuid=one.uuid, event_ts=one.event_time)]
-    return after if present == after.presence else after.model_copy(update={"presence": present})
-
-
-def apply_presence(before: MappingStatus, event: MeetingEvent, *, names: Iterable[str]) -> MappingStatus:
-    """Return the status after the user of the credentials `names` joined or left."""
-    if _is_over(before, uuid=event.uuid, event_ts=event.event_ts):
-        return before
-    known = {one.name: one for one in before.presence}
-    for name in names:
-        new = Presence(name=name, present=event.action == _JOINED, event_time=event.event_ts, uuid=event.uuid)
-        old = known.get(name)
-        if old is None or (old.event_time, old.present) < (new.event_time, new.present):
-            known[name] = new
-    presence = sorted(known.values(), key=lambda one: one.name)[:MAX_FOUND_CREDENTIALS]
-    return before if presence == before.presence else before.model_copy(update={"presence": presence})
+    return after
 
 
 def phase_of(status: MappingStatus, *, deleted: bool) -> MappingPhase:
@@ -95,8 +75,13 @@ def _has_later_end(status: MappingStatus) -> bool:
     return known is not None and whole_seconds(status.event_times.live or 0) > known
 
 
-def _is_over(status: MappingStatus, *, uuid: str | None, event_ts: int) -> bool:
-    """Return whether the instance has ended, or a newer one has started."""
+def is_over(status: MappingStatus, *, uuid: str | None, event_ts: int) -> bool:
+    """Return whether the instance of an event has ended, or a newer one has started."""
     if uuid == status.uuid:
         return status.end_time is not None
-    return event_ts <= (status.event_times.live or 0)
+    return is_superseded(status, uuid=uuid, event_ts=event_ts)
+
+
+def is_superseded(status: MappingStatus, *, uuid: str | None, event_ts: int) -> bool:
+    """Return whether the event belongs to an instance before the newest one."""
+    return uuid != status.uuid and event_ts <= (status.event_times.live or 0)

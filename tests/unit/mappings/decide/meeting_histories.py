@@ -53,11 +53,18 @@ def changed(
     return Told(event, concern(alternatives=alternatives or (), claims=claims or bool(alternatives)))
 
 
-def seen(action: str, seconds: float, name: str, *, uuid: str = "a", host: str = "alice") -> Told:
-    """A participant of ours came or went."""
-    who = Participant(user_id=f"host-{name}", email="", time=None)
+def seen(action: str, seconds: float, name: str, *, uuid: str = "a", host: str = "alice", session: str = "1") -> Told:
+    """A session of a user of ours joined or left."""
+    who = Participant(user_id=f"host-{name}", session_id=session)
     event = meeting_event(f"participant_{action}", seconds, host_id=f"host-{host}", uuid=uuid, participant=who)
     return Told(event, concern(host, present=(name,)))
+
+
+def bot(action: str, seconds: float, *, key: str = "b1", uuid: str = "a", host: str = "alice") -> Told:
+    """Zoom reports a bot, which is a guest."""
+    who = Participant(user_id=None, session_id="9", customer_key=key)
+    event = meeting_event(f"participant_{action}", seconds, host_id=f"host-{host}", uuid=uuid, participant=who)
+    return Told(event, concern(host))
 
 
 def of_app(one: Told, app: str, *, later: float, name: str) -> Told:
@@ -131,7 +138,10 @@ class History:
 
     def _seen(self, what: str) -> None:
         if self.host and self.run:
-            self._tell(seen(what, self.clock, "finn", uuid=f"run-{self.run}", host=self.host))
+            session = self.draw(st.sampled_from(["1", "2"]))
+            uuid = f"run-{self.run}"
+            self._tell(seen(what, self.clock, "finn", uuid=uuid, host=self.host, session=session))
+            self._tell(bot(what, self.clock + 0.5, key=f"b{session}", uuid=uuid, host=self.host))
 
 
 @st.composite

@@ -11,6 +11,7 @@ from meetingbots.models.mapping import (
     FoundCredential,
     MappingPhase,
     MappingStatus,
+    Presence,
     Role,
     Source,
 )
@@ -19,6 +20,7 @@ from meetingbots.zoom.webhooks.events import Participant
 from tests.unit.mappings.decide.meeting_events import MEETING, at, concern, meeting_event, moment
 from tests.unit.mappings.decide.meeting_histories import (
     Told,
+    bot,
     changed,
     disorders,
     histories,
@@ -219,8 +221,78 @@ def test_a_participant_maps_the_hosts_meeting_and_never_a_strangers() -> None:
     assert apply_meeting_event(None, event=event, concern=concern(present=("bob",), claims=False)) is None
 
 
-def test_guests_are_of_no_interest() -> None:
-    guest = Participant(user_id=None, email="", time=None)
+def test_a_user_is_present_until_the_last_session_ends() -> None:
+    first, second = seen("joined", 124, "bob", session="16778240"), seen("joined", 196, "bob", session="16780288")
+    first_left, second_left = seen("left", 228, "bob", session="16778240"), seen("left", 300, "bob", session="16780288")
+    for order in permutations([first, second, first_left]):
+        assert presence(outcome(order)) == {"bob": True}
+    for order in permutations([first, second, first_left, second_left]):
+        assert presence(outcome(order)) == {"bob": False}
+
+
+def test_presence_of_an_earlier_release_is_followed_by_sessions() -> None:
+    old = Presence(name="bob", present=True, event_time=at(12), uuid="a")
+    known = outcome([told("started", 10, "alice", uuid="a")]).model_copy(update={"presence": [old]})
+    assert presence(outcome([seen("left", 20, "bob")], known)) == {"bob": False}
+    assert presence(outcome([seen("left", 11, "bob")], known)) == {"bob": True}
+
+
+def test_sessions_are_bounded_and_present_ones_stay() -> None:
+    events = [seen("joined", 1, "bob", session="first")]
+    for number in range(40):
+        events += [seen("joined", 2 + number, "bob", session=f"s{number}")]
+        events += [seen("left", 2.5 + number, "bob", session=f"s{number}")]
+    status = outcome(events)
+    (bob,) = status.presence
+    assert len(bob.sessions or ()) == 16
+    assert bob.present
+
+
+def test_bots_are_followed_by_their_key() -> None:
+    events = [
+        told("started", 10, "alice", uuid="a"),
+        bot("joined_waiting_room", 11),
+        bot("joined", 12),
+        bot("put_in_waiting_room", 13),
+        bot("joined", 14),
+        bot("left", 20),
+    ]
+    for order in permutations(events):
+        bots = outcome(order).bots
+        assert bots is not None
+        (one,) = bots
+        assert (one.waiting_room_time, one.joined_time, one.left_time) == (at(13), at(14), at(20))
+    ended = outcome([told("ended", 30, "alice", uuid="a")], outcome(events))
+    assert ended.bots, "the operator may look only after the meeting's end"
+    late = outcome([told("ended", 30, "alice", uuid="a"), *events])
+    assert late.bots == ended.bots
+    again = outcome([told("started", 40, "alice", uuid="b"), *events], ended)
+    assert again.bots is None
+
+
+def test_the_newest_bots_stay() -> None:
+    bots = outcome([bot("joined", 10 + number, key=f"b{number:03}") for number in range(200)]).bots
+    assert bots is not None
+    assert [one.customer_key for one in bots] == [f"b{number:03}" for number in range(136, 200)]
+
+
+@pytest.mark.parametrize("action", ["left_waiting_room", "admitted"])
+def test_leaving_the_waiting_room_alone_changes_nothing(action: str) -> None:
+    assert not is_relevant(bot(action, 1).event)
+
+
+@pytest.mark.parametrize("name", ["meeting.converted_to_webinar", "webinar.converted_to_meeting"])
+def test_a_converted_meeting_keeps_its_mapping(name: str) -> None:
+    created = outcome([told("created", 1, "alice")])
+    converted = told("updated", 2, "alice", name=name, webinar=name.startswith("webinar"))
+    assert is_relevant(converted.event)
+    after = outcome([converted], created)
+    assert (names(after, Role.HOST), after.phase) == (["alice"], MappingPhase.SCHEDULED)
+    assert names(outcome([converted]), Role.HOST) == ["alice"]
+
+
+def test_guests_without_a_key_are_irrelevant() -> None:
+    guest = Participant(user_id=None)
     assert not is_relevant(meeting_event("participant_joined", 1, uuid="a", participant=guest))
     assert not is_relevant(meeting_event("participant_joined", 1, uuid="a"))
 
