@@ -16,8 +16,8 @@ import orjson
 from meetingbots.zoom.resources import addresses_of, int_of, meeting_id_of, text_of
 from meetingbots.zoom.timestamps import iso_moment
 from meetingbots.zoom.webhooks.events import (
+    EVENT_NAMES,
     MEETING_EVENTS,
-    USER_ACTIONS,
     AppDeauthorized,
     Event,
     MeetingEvent,
@@ -57,7 +57,11 @@ def parse_event(body: bytes, *, sent_at: int = 0) -> Event:
     name = text_of(fields, "event")
     if len(name) > 100 or not _NAME.fullmatch(name):
         raise MalformedEvent("event: missing, or not the name of an event")
-    return _event(name, payload=_mapping(fields, "payload", where="payload"), event_ts=_event_ts(fields) or sent_at)
+    event_ts = _event_ts(fields) or sent_at
+    if name in EVENT_NAMES:
+        return _event(name, payload=_mapping(fields, "payload", where="payload"), event_ts=event_ts)
+    account_id = _valid(_optional_mapping(fields, "payload"), "account_id", _ID)
+    return Event(name=name, event_ts=event_ts, account_id=account_id or "")
 
 
 def _json(body: bytes) -> Any:
@@ -77,16 +81,13 @@ def _bounded_int(digits: str) -> int | float:
 
 
 def _event(name: str, *, payload: Mapping[str, object], event_ts: int) -> Event:
-    subject, _, action = name.partition(".")
     if name == "endpoint.url_validation":
         return _url_validation(name, payload=payload, event_ts=event_ts)
     if name == "app_deauthorized":
         return _deauthorized(name, payload=payload, event_ts=event_ts)
     if name in MEETING_EVENTS:
         return _meeting(name, payload=payload, event_ts=event_ts)
-    if subject == "user" and action in USER_ACTIONS:
-        return _user(name, payload=payload, event_ts=event_ts)
-    return Event(name=name, event_ts=event_ts, account_id=_valid(payload, "account_id", _ID) or "")
+    return _user(name, payload=payload, event_ts=event_ts)
 
 
 def _url_validation(name: str, *, payload: Mapping[str, object], event_ts: int) -> UrlValidation:
