@@ -9,6 +9,7 @@ from meetingbots.bots.decide.meeting import MeetingRef, Problem
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.models.bot import BotReason, InMeeting, MeetingBot, TokenKind
+from meetingbots.models.conditions import ConditionStatus
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,15 @@ class TokenFailure:
     """This try accepted any subset of the tokens."""
     user_absent: bool = False
     """Zoom answered this try, or an earlier one for the Pod, that the bot's user is not in the meeting."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a condition says."""
+
+    status: ConditionStatus
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from meetingbots.bots.decide.schedule import (
     until,
     user_deadline,
 )
+from meetingbots.bots.decide.token_report import without_token
 from meetingbots.models.bot import BotPhase, BotReason, MeetingBot, TokenPolicy
 from meetingbots.models.conditions import ConditionType, find
 
@@ -252,7 +253,7 @@ def behind_gate(facts: BotFacts, pod: PodState, *, since: float) -> BotPlan:
     if trouble is not None:
         new_status = bot_status.obstructed(facts, BotPhase.JOINING, trouble, spec_hash=fixed)
     else:
-        words = f"Pod {pod.name} starts.{bot_status.without_token(facts)}"
+        words = f"Pod {pod.name} starts.{without_token(facts)}"
         new_status = bot_status.going_well(facts, BotPhase.JOINING, words, spec_hash=fixed)
     # The very status that was read: nothing is written.
     status = facts.bot.status if since < _JOINING_IS_WRITTEN_AFTER else new_status

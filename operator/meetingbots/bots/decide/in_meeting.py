@@ -1,6 +1,6 @@
-"""Where the bot is in the meeting: merges what Zoom's webhooks and the bot's own reports say.
+"""Where the bot is in the meeting: merges reports from Zoom and from the bot, and says what the conditions report.
 
-Both sources repeat, delay and reorder their facts, so merging is ordered by time and idempotent.
+Both sources repeat, delay and reorder their reports, so merging is ordered by time and idempotent.
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
-from meetingbots.models.bot import InMeeting, InMeetingSource, InMeetingState
+from meetingbots.bots.decide.facts import Finding
+from meetingbots.models.bot import BotStatus, InMeeting, InMeetingSource, InMeetingState, MeetingBot
+from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, set_condition
 
 _RANK: Final = {state: rank for rank, state in enumerate(InMeetingState)}
 _INSIDE: Final = frozenset(
@@ -22,6 +25,14 @@ _INSIDE: Final = frozenset(
     }
 )
 _OUT: Final = frozenset({InMeetingState.REMOVED, InMeetingState.LEFT})
+
+
+class Stage(StrEnum):
+    """What the known reports are about."""
+
+    CURRENT_POD = "CurrentPod"
+    EARLIER_POD = "EarlierPod"
+    FINISHED = "Finished"
 
 
 @dataclass(frozen=True)
@@ -98,3 +109,102 @@ def _with_times(known: InMeeting, state: InMeetingState, at: datetime) -> InMeet
         times["left_time"] = max(known.left_time or at, at)
     changed = {field: time for field, time in times.items() if getattr(known, field) != time}
     return known.model_copy(update=changed) if changed else known
+
+
+_REASONS: Final = {
+    InMeetingState.JOINING: "Joining",
+    InMeetingState.WAITING_ROOM: "InWaitingRoom",
+    InMeetingState.IN_MEETING: "NotRecording",
+    InMeetingState.ASKING_HOST: "AskingHost",
+    InMeetingState.RECORDING: "Recording",
+    InMeetingState.RECORDING_DENIED: "RecordingDenied",
+    InMeetingState.REMOVED: "Removed",
+    InMeetingState.LEFT: "Left",
+}
+_NOT_REPORTED: Final = "NotReported"
+
+
+def with_progress(
+    conditions: list[Condition], seen: InMeeting | None, *, stage: Stage, generation: int | None, now: datetime
+) -> list[Condition]:
+    """The conditions with Admitted and Recording; `now` is in whole seconds."""
+    for kind, finding in (
+        (ConditionType.ADMITTED, admitted(seen, stage=stage)),
+        (ConditionType.RECORDING, recording(seen, stage=stage)),
+    ):
+        conditions = set_condition(
+            conditions,
+            type=kind,
+            status=finding.status,
+            reason=finding.reason,
+            message=finding.message,
+            generation=generation,
+            now=now,
+        )
+    return conditions
+
+
+def reported(bot: MeetingBot, report: Report) -> BotStatus:
+    """The status after a report about the bot's current Pod; the very same status if the report adds nothing."""
+    status = bot.status
+    seen = merge(status.in_meeting, [report])
+    if seen is status.in_meeting:
+        return status
+    now, generation = report.at.replace(microsecond=0), bot.metadata.generation
+    conditions = with_progress(status.conditions, seen, stage=Stage.CURRENT_POD, generation=generation, now=now)
+    return status.model_copy(update={"in_meeting": seen, "conditions": conditions})
+
+
+def news(before: BotStatus, after: BotStatus) -> list[Condition]:
+    """The conditions Admitted and Recording that changed status or reason, for Events; Unknown is no news."""
+    changed = []
+    for kind in (ConditionType.ADMITTED, ConditionType.RECORDING):
+        old, new = find(before.conditions, kind), find(after.conditions, kind)
+        if new is None or new.status is ConditionStatus.UNKNOWN:
+            continue
+        if old is None or (old.status, old.reason) != (new.status, new.reason):
+            changed.append(new)
+    return changed
+
+
+def admitted(seen: InMeeting | None, *, stage: Stage) -> Finding:
+    """The condition Admitted: whether the bot is, or was to its end, past the waiting room."""
+    if seen is None or stage is Stage.EARLIER_POD:
+        return _unknown("whether the bot was admitted")
+    if is_inside(seen.state) or (seen.admitted_time is not None and (stage is Stage.FINISHED or is_out(seen.state))):
+        since = f" In the meeting since {seen.admitted_time:%H:%M:%S} UTC." if seen.admitted_time is not None else ""
+        return Finding(ConditionStatus.TRUE, "Admitted", f"{_latest(seen)}{since}")
+    return Finding(ConditionStatus.FALSE, _REASONS[seen.state], _latest(seen))
+
+
+def recording(seen: InMeeting | None, *, stage: Stage) -> Finding:
+    """The condition Recording: whether the bot records now. Only the bot itself can report that it records."""
+    if seen is None or stage is Stage.EARLIER_POD:
+        return _unknown("whether the bot records")
+    message = _latest(seen)
+    if seen.recording_time is not None and seen.state is not InMeetingState.RECORDING:
+        message = f"{message} The bot recorded from {seen.recording_time:%H:%M:%S} UTC on."
+    if seen.state is InMeetingState.RECORDING:
+        if stage is Stage.FINISHED:
+            return Finding(
+                ConditionStatus.FALSE, "Ended", f"The bot recorded from {seen.recording_time:%H:%M:%S} UTC on."
+            )
+        return Finding(ConditionStatus.TRUE, "Recording", message)
+    if seen.state is InMeetingState.IN_MEETING and seen.source is InMeetingSource.ZOOM:
+        return _unknown("whether the bot records", _latest(seen))
+    return Finding(ConditionStatus.FALSE, _REASONS[seen.state], message)
+
+
+def _unknown(what: str, known: str = "") -> Finding:
+    message = f"{known} Neither Zoom nor the bot reported {what}.".strip()
+    return Finding(ConditionStatus.UNKNOWN, _NOT_REPORTED, message)
+
+
+def _latest(seen: InMeeting) -> str:
+    """The latest report as a sentence, with the contradiction that it settled."""
+    detail = f" (code {seen.code})" if seen.code else ""
+    words = f": {seen.message.rstrip('.')}" if seen.message else ""
+    text = f"{seen.source} reported {seen.state} at {seen.since:%H:%M:%S} UTC{detail}{words}."
+    if seen.left_time is not None and not is_out(seen.state):
+        text = f"{text} An earlier report, of {seen.left_time:%H:%M:%S} UTC, said that the bot had left."
+    return text

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from meetingbots.bots.decide.facts import BotFacts, Delivery
+from meetingbots.bots.decide.facts import BotFacts
+from meetingbots.bots.decide.in_meeting import Stage, with_progress
 from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.pod_state import Obstacle, PodState, Trouble
 from meetingbots.bots.decide.schedule import join_time
-from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenKind, TokenStatus
+from meetingbots.bots.decide.token_report import token_finding, token_status, without_token
+from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenStatus
 from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
 
 _STILL_ACTS = {"suspend", "meetingEndPolicy", "leaveAfterMeetingEndSeconds", "ttlSecondsAfterFinished"}
@@ -82,7 +84,7 @@ def going_well(
     status = _changed(facts, phase=phase, **changes)
     conditions = _set(status.conditions, facts, ConditionType.READY, True, reason or phase.value, message)
     conditions = remove(remove(conditions, ConditionType.RECONCILING), ConditionType.STALLED)
-    return status.model_copy(update={"conditions": _token_condition(conditions, facts)})
+    return status.model_copy(update={"conditions": _with_findings(conditions, facts, status)})
 
 
 def in_trouble(
@@ -99,7 +101,7 @@ def in_trouble(
     else:
         conditions = _set(conditions, facts, present, True, reason, message)
     conditions = remove(conditions, absent)
-    return status.model_copy(update={"conditions": _token_condition(conditions, facts)})
+    return status.model_copy(update={"conditions": _with_findings(conditions, facts, status)})
 
 
 _OBSTACLES: Mapping[Obstacle, BotReason] = {
@@ -188,52 +190,38 @@ def _changed(facts: BotFacts, **changes: Any) -> BotStatus:
         update["credential_name"] = facts.delivery.credential or bot.status.credential_name
     elif facts.token_failure is not None:
         update["token"] = TokenStatus(reason=facts.token_failure.reason)
+    update["in_meeting"] = facts.in_meeting
     return bot.status.model_copy(update={**update, **changes})
 
 
-def token_status(delivery: Delivery) -> TokenStatus:
-    """A delivery as the status reports it."""
-    return TokenStatus(
-        kinds=list(delivery.kinds),
-        issued_time=whole_seconds(delivery.issued_at) if delivery.issued_at else None,
-        delivered_time=whole_seconds(delivery.delivered_at),
-        reason=delivery.reason or None,
-    )
+def _with_findings(conditions: list[Condition], facts: BotFacts, status: BotStatus) -> list[Condition]:
+    """The conditions with TokenIssued, and with Admitted and Recording once the bot runs or anything is reported."""
+    issued = token_finding(facts)
+    if issued is not None:
+        conditions = _set(conditions, facts, ConditionType.TOKEN_ISSUED, issued.status, issued.reason, issued.message)
+    if facts.in_meeting is None and status.phase is not BotPhase.RUNNING and status.start_time is None:
+        return conditions
+    generation, now = facts.bot.metadata.generation, whole_seconds(facts.now)
+    return with_progress(conditions, facts.in_meeting, stage=_stage(facts, status), generation=generation, now=now)
 
 
-def _token_condition(conditions: list[Condition], facts: BotFacts) -> list[Condition]:
-    failure, delivery = facts.token_failure, facts.delivery
-    if delivery is None:
-        if failure is None:
-            return conditions
-        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, failure.reason, failure.message)
-    if delivery.reason:
-        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, delivery.reason, delivery.message)
-    if not delivery.kinds:
-        message = "The spec requests no token."
-        return _set(conditions, facts, ConditionType.TOKEN_ISSUED, False, "NotRequested", message)
-    message = _issued(delivery.kinds, delivery.credential)
-    message = f"{message} Tried before: {delivery.message}" if delivery.message else message
-    return _set(conditions, facts, ConditionType.TOKEN_ISSUED, True, "Issued", message)
-
-
-def _issued(kinds: Sequence[TokenKind], credential: str | None) -> str:
-    return f"{', '.join(kinds)}, issued with ZoomCredential {credential}."
-
-
-def delivery_message(status: BotStatus, condition: Condition | None) -> str:
-    """The message of the delivery that a condition TokenIssued was computed from."""
-    token = status.token
-    if token is None or condition is None:
-        return ""
-    if token.reason:
-        return condition.message
-    prefix = f"{_issued(token.kinds, status.credential_name)} Tried before: "
-    return condition.message.removeprefix(prefix) if condition.message.startswith(prefix) else ""
+def _stage(facts: BotFacts, status: BotStatus) -> Stage:
+    """Whether the reports are about the current Pod, an earlier one, or a finished bot."""
+    if is_finished(status):
+        return Stage.FINISHED
+    seen, delivery = facts.in_meeting, facts.delivery
+    if seen is None or delivery is None or accounted(status):
+        return Stage.EARLIER_POD
+    return Stage.CURRENT_POD if seen.since >= whole_seconds(delivery.delivered_at) else Stage.EARLIER_POD
 
 
 def _set(
-    conditions: list[Condition], facts: BotFacts, kind: ConditionType, status: bool, reason: str, message: str
+    conditions: list[Condition],
+    facts: BotFacts,
+    kind: ConditionType,
+    status: ConditionStatus | bool,
+    reason: str,
+    message: str,
 ) -> list[Condition]:
     return set_condition(
         conditions,
@@ -266,16 +254,6 @@ def is_suspended(status: BotStatus) -> bool:
 def is_finished(status: BotStatus) -> bool:
     """Whether the bot has ended."""
     return status.phase is not None and status.phase.finished
-
-
-def without_token(facts: BotFacts) -> str:
-    """The sentence that says why the bot joins without (some of) its tokens; empty if it has them."""
-    delivery = facts.delivery
-    if delivery is None or not delivery.reason:
-        return ""
-    if delivery.kinds:
-        return f" It joins with {', '.join(delivery.kinds)} only ({delivery.reason}: {delivery.message})"
-    return f" It joins without a token and asks the host ({delivery.reason}: {delivery.message})"
 
 
 def joined_with(facts: BotFacts) -> str:

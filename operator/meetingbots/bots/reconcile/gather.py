@@ -18,6 +18,7 @@ from meetingbots.bots.decide.pod_names import attempt_of, join_secret_name, pod_
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.redaction import presentable
 from meetingbots.bots.decide.schedule import join_time, lead_time
+from meetingbots.bots.decide.token_report import delivery_message, token_status
 from meetingbots.bots.manifests.join_secret import read_delivery
 from meetingbots.bots.manifests.pod import PodSettings, accepted_hash, bot_pod, is_foreign_hash, spec_hash
 from meetingbots.bots.manifests.pod_status import belongs_to, pod_state
@@ -197,7 +198,7 @@ class BotGatherer:
     ) -> Delivery | None:
         """The delivery in memory; after a restart the one in the status, or else in the Secret."""
         known, recorded = attempt.delivery, _recorded_delivery(bot.status, attempt.pod_name)
-        if recorded is not None and (known is None or bot_status.token_status(known) != bot.status.token):
+        if recorded is not None and (known is None or token_status(known) != bot.status.token):
             # Another process has delivered and recorded it.
             return recorded
         if known is not None:
@@ -248,7 +249,7 @@ def _recorded_delivery(status: BotStatus, pod_name: str) -> Delivery | None:
         issued_at=token.issued_time,
         credential=status.credential_name,
         reason=token.reason or "",
-        message=bot_status.delivery_message(status, condition),
+        message=delivery_message(status, condition),
         spec_hash=status.spec_hash or "",
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from meetingbots.bots.decide import status as bot_status
 from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.token_report import without_token
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus
 from meetingbots.models.conditions import Condition, ConditionType, find
 
@@ -112,19 +113,19 @@ def test_a_bot_that_asks_for_no_token() -> None:
 
 
 def test_without_token_in_words() -> None:
-    assert bot_status.without_token(facts(staged(), delivery=delivery())) == ""
-    assert bot_status.without_token(facts(staged())) == ""
-    words = bot_status.without_token(facts(staged(), delivery=delivery(reason="NotTheHost", message="no.")))
+    assert without_token(facts(staged(), delivery=delivery())) == ""
+    assert without_token(facts(staged())) == ""
+    words = without_token(facts(staged(), delivery=delivery(reason="NotTheHost", message="no.")))
     assert words == " It joins without a token and asks the host (NotTheHost: no.)"
     partly = replace(delivery(), reason="NotTheHost", message="ZAK: no.")
-    assert "LocalRecording only" in bot_status.without_token(facts(staged(), delivery=partly))
+    assert "LocalRecording only" in without_token(facts(staged(), delivery=partly))
 
 
 def test_a_claim_leaves_nothing_of_the_attempt_before() -> None:
     before = bot_status.going_well(facts(staged(), delivery=delivery()), BotPhase.RUNNING, "x", spec_hash="old")
     given = bot(status={**before.to_dict(), "lastAttempt": {"podName": POD}})
     status = bot_status.claimed(facts(given, delivery=delivery()), pod_name="standup-abcde-2")
-    assert types(status) == {"Ready"}
+    assert types(status) == {"Ready", "Admitted", "Recording"}
     assert (status.token, status.spec_hash, status.credential_name) == (None, None, None)
     assert (status.pod_name, status.attempts, status.phase) == ("standup-abcde-2", 2, BotPhase.STAGING)
 
