@@ -55,17 +55,18 @@ class Api:
         self,
         method: str,
         path: str,
-        body: Object | None = None,
+        body: Object | bytes | None = None,
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> tuple[int, bytes]:
-        """HTTP status and bytes of the answer, whatever they are."""
+        """HTTP status and bytes of the answer, whatever they are. A body of bytes is sent as it is."""
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._context)
         try:
             target = f"{path}?{urlencode(query)}" if query else path
             headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
-            connection.request(method, target, None if body is None else json.dumps(body).encode(), headers)
+            payload = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+            connection.request(method, target, payload, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
         except http.client.HTTPException as error:

@@ -12,7 +12,9 @@ from typing import Any, TypeAlias
 import aiohttp
 import orjson
 
-from meetingbots.kube.errors import KubeError, UnavailableError, from_status
+from meetingbots.kube.bounded_response import lines
+from meetingbots.kube.errors import InvalidError, KubeError, UnavailableError, from_status
+from meetingbots.kube.json_codec import decode
 from meetingbots.kube.resources import Resource
 
 Object: TypeAlias = dict[str, Any]
@@ -192,7 +194,7 @@ class Kube:
                 self._on_call("watch", resource, status)
                 if status != 200:
                     raise await _refusal(response)
-                async for change in _lines(response):
+                async for change in _changes(response):
                     yield change
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if not status:
@@ -210,7 +212,7 @@ class Kube:
         body: Object | None = None,
         media: str | None = None,
     ) -> Object:
-        data = None if body is None else orjson.dumps(body)
+        data = None if body is None else _encoded(body)
         headers = {"Content-Type": media} if media else None
         status = 0
         try:
@@ -228,6 +230,13 @@ class Kube:
             self._on_call(verb, resource, status)
 
 
+def _encoded(body: Object) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:  # lone surrogates, integers beyond 64 bits, more than 254 levels
+        raise InvalidError("the object cannot be written as JSON", status=400, reason="BadRequest") from None
+
+
 async def _refusal(response: aiohttp.ClientResponse) -> KubeError:
     try:
         body = _object(await response.read())
@@ -238,7 +247,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> KubeError:
 
 def _object(raw: bytes) -> Object:
     try:
-        answer = orjson.loads(raw)
+        answer = decode(raw)
     except orjson.JSONDecodeError:
         answer = None
     if not isinstance(answer, dict):
@@ -246,21 +255,15 @@ def _object(raw: bytes) -> Object:
     return answer
 
 
-async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
-    # An object can have 1.5 MiB, more than aiohttp's own line limit. An unfinished last line comes again with the next
-    # watch.
-    rest = b""
-    async for chunk in response.content.iter_any():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line:
-                change = _object(line)
-                item = change.get("object")
-                if not isinstance(item, dict):
-                    raise UnavailableError(_BROKEN)
-                if change.get("type") == "ERROR":
-                    raise from_status(status=int(item.get("code") or 500), body=item)
-                yield change
+async def _changes(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
+    async for line in lines(response.content):
+        change = _object(line)
+        item = change.get("object")
+        if not isinstance(item, dict):
+            raise UnavailableError(_BROKEN)
+        if change.get("type") == "ERROR":
+            raise from_status(status=int(item.get("code") or 500), body=item)
+        yield change
 
 
 def _describe(error: BaseException) -> str:

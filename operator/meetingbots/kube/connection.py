@@ -23,6 +23,8 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
 from yarl import URL
 
+from meetingbots.kube.bounded_response import BoundedResponse
+
 _MAX_CONNECTIONS = 64
 _RENEW_SECONDS = 60.0
 # What the loader raises for an incomplete or malformed kubeconfig.
@@ -50,6 +52,7 @@ class Connection:
         connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=_tls(self.configuration))
         return aiohttp.ClientSession(
             connector=connector,
+            response_class=BoundedResponse,
             # Not `connect`: it counts the time that a request waits for a free connection.
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=10.0),
             middlewares=(self._authenticate, _begun_within(watch_begins_within)),

@@ -80,8 +80,8 @@ class Informer:
             for item in page["items"]:
                 # Known even if a later page fails: it may be deleted before the next list.
                 seen.add(self._report(item))
-        for namespace, name in self._known - seen:
-            self._on_change(namespace, name, None)
+        for key in self._known - seen:
+            self._call(key, None)
         self._known = seen
         self.synced.set()
         self._heard = self._clock()
@@ -104,7 +104,7 @@ class Informer:
                 if change["type"] == "DELETED":
                     key = _key(item)
                     self._known.discard(key)
-                    self._on_change(*key, None)
+                    self._call(key, None)
                 elif change["type"] != "BOOKMARK":
                     self._report(item)
             if empty:
@@ -113,8 +113,16 @@ class Informer:
     def _report(self, item: Object) -> tuple[str, str]:
         key = _key(item)
         self._known.add(key)
-        self._on_change(*key, item)
+        self._call(key, item)
         return key
+
+    def _call(self, key: tuple[str, str], item: Object | None) -> None:
+        """Hand one object on. One that the callback cannot digest must not end the watch of all others."""
+        try:
+            self._on_change(*key, item)
+        except Exception as error:
+            # The type alone: the text of an exception can quote the object.
+            _log.error("%s %s/%s is skipped: %s", self._resource.kind, *key, type(error).__name__)
 
 
 def _key(item: Object) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import aiohttp
 import yaml
+from meetingbots.kube.json_codec import decode
 
 Object = dict[str, Any]
 LINE_BYTES = 4 * 1024 * 1024
@@ -63,7 +64,7 @@ class Client:
         data = None if body is None else json.dumps(body)
         async with self._open().request(method, path, data=data, headers={"Content-Type": content_type}) as answer:
             text = await answer.text()
-            parsed: Object = json.loads(text) if text.startswith("{") else {"message": text[:200]}
+            parsed: Object = decode(text.encode()) if text.startswith("{") else {"message": text[:200]}
             if answer.status >= 400:
                 raise RefusedError(status=answer.status, message=str(parsed.get("message", "")))
             return parsed
@@ -91,7 +92,7 @@ class Client:
             if answer.status >= 400:
                 raise RefusedError(status=answer.status, message=await answer.text())
             async for line in answer.content:
-                event = json.loads(line)
+                event = decode(line)
                 if event["type"] == "ERROR":
                     raise ExpiredError
                 if event["type"] != "BOOKMARK":

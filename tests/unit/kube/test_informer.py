@@ -286,3 +286,29 @@ def test_of_a_broken_watch_nothing_is_heard() -> None:
         return informer.silent_for
 
     assert run(main()) == float("inf")
+
+
+def test_an_object_that_its_receiver_cannot_digest_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[str] = []
+
+    async def main() -> None:
+        kube = Script(
+            [page(9, thing("odd", 1), thing("b", 2))],
+            Watch([("MODIFIED", thing("odd", 10)), ("ADDED", thing("c", 11)), ("DELETED", thing("odd", 12))]),
+        )
+
+        def on_change(namespace: str, name: str, item: Object | None) -> None:
+            if name == "odd":
+                raise RecursionError("quotes a secret")
+            seen.append(name)
+
+        informer = Informer(kube=kube, resource=CREDENTIALS, namespace="ns", on_change=on_change)
+        task = asyncio.create_task(informer.run())
+        await kube.over.wait()
+        await _end(task)
+        assert informer.synced.is_set()
+
+    run(main())
+    assert seen == ["b", "c"]
+    assert "ZoomCredential ns/odd is skipped: RecursionError" in caplog.text
+    assert "secret" not in caplog.text
