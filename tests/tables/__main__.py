@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from tests.tables import answers, causes, faults, zoom_app
+from tests.tables import answers, causes, faults, links, pod_ends, zoom_app
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = (
     ("users/zoom-answers.md", answers.in_document),
+    ("users/bot-ends.md", pod_ends.in_document),
+    ("users/links.md", links.in_document),
     ("users/faults.md", faults.in_document),
     ("users/meetingbot.md", causes.in_document),
     ("operators/zoom-app.md", zoom_app.in_document),
