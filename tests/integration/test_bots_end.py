@@ -56,11 +56,11 @@ def test_a_meeting_that_ends_takes_its_bot_along(tenant: Tenant, kubelet: Kubele
     assert tenant.get("meetingmappings", meeting.id)
 
 
-def test_a_bot_that_is_not_ready_when_the_meeting_ends_never_goes(
+def test_a_bot_that_is_not_ready_when_the_meeting_ends_fails_at_its_deadline(
     tenant: Tenant, kubelet: KubeletDouble, zoom: SimClient
 ) -> None:
     meeting = ready_meeting(tenant)
-    tenant.bot("late", meeting.id, annotations={"kubelet.test/pull-fails": "true"})
+    tenant.bot("late", meeting.id, annotations={"kubelet.test/pull-fails": "true"}, startDeadlineSeconds=8)
     tenant.wait_reason("meetingbots", "late", "ImagePullFailed")
     zoom.act(meeting.id, "end")
     tenant.wait_reason("meetingbots", "late", "MeetingEnded")

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from meetingbots.bots.decide.facts import Finding
 from meetingbots.models.bot import BotStatus, InMeeting, InMeetingSource, InMeetingState, MeetingBot
 from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, set_condition
+from meetingbots.models.mapping import MeetingMapping
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RANK: Final = {state: rank for rank, state in enumerate(InMeetingState)}
 _INSIDE: Final = frozenset(
     {
@@ -49,6 +51,25 @@ class Report:
 def customer_key(uid: str) -> str:
     """The key that identifies a bot in Zoom's participant events: the MeetingBot's UID without dashes."""
     return uid.replace("-", "")
+
+
+def sightings(bot: MeetingBot, mapping: MeetingMapping | None) -> list[Report]:
+    """What Zoom's events, as the meeting's mapping keeps them, say about the bot."""
+    key = customer_key(bot.metadata.uid)
+    known = (mapping.status.bots or ()) if mapping is not None else ()
+    reports = []
+    for presence in known:
+        if presence.customer_key == key:
+            times = {
+                InMeetingState.WAITING_ROOM: presence.waiting_room_time,
+                InMeetingState.IN_MEETING: presence.joined_time,
+                InMeetingState.LEFT: presence.left_time,
+            }
+            for state, milliseconds in times.items():
+                if milliseconds is not None:
+                    at = _EPOCH + timedelta(milliseconds=milliseconds)
+                    reports.append(Report(state, InMeetingSource.ZOOM, at))
+    return reports
 
 
 def is_inside(state: InMeetingState) -> bool:

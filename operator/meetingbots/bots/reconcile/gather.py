@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from meetingbots.bots.decide import status as bot_status
 from meetingbots.bots.decide.facts import BotFacts, Delivery
 from meetingbots.bots.decide.gate import waited_before
+from meetingbots.bots.decide.in_meeting import merge, sightings
 from meetingbots.bots.decide.leave import meeting_end
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
 from meetingbots.bots.decide.pod_ends import ended_from_outside
@@ -78,9 +79,10 @@ class BotGatherer:
             attempt.delivery = await self._delivery(bot, attempt, pod, accounted=accounted)
             attempt.token_failure = attempt.token_failure or waited_before(bot, now=now)
         memory.forget_refusals(now)
-        ended_at, on_behalf_user = None, None
+        ended_at, on_behalf_user, in_meeting = None, None, status.in_meeting
         if isinstance(meeting, MeetingRef) and not finished:
             ended_at = await self._meeting_end(bot, memory, meeting.meeting_id, pod=pod, now=now)
+            in_meeting = merge(in_meeting, sightings(bot, memory.mapping_of(meeting.meeting_id)))
             if _may_be_at_gate(bot, attempt, settled=settled, now=now):
                 on_behalf_user = await self._on_behalf_users.find(bot, memory.mapping_of(meeting.meeting_id))
         foreign = pod is not None and is_foreign_hash(wanted, pod.spec_hash)
@@ -105,7 +107,7 @@ class BotGatherer:
             secret_gone=attempt is not None and attempt.secret_gone,
             prepared=attempt is None or attempt.prepared,
             meeting_ended_at=ended_at,
-            in_meeting=status.in_meeting,
+            in_meeting=in_meeting,
             on_behalf_user=on_behalf_user,
             absent_credentials=await self._absent_credentials(bot) if waits_for_its_time else (),
             done_before=bot.join_at in memory.done_before,

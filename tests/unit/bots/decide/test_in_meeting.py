@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from meetingbots.bots.decide.actions import BotPlan, Commit, DeletePod
-from meetingbots.bots.decide.in_meeting import Report, customer_key, merge, news, reported
+from meetingbots.bots.decide.in_meeting import Report, customer_key, merge, news, reported, sightings
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, BotStatus, InMeeting, InMeetingSource, InMeetingState
 from meetingbots.models.conditions import find
+from meetingbots.models.mapping import MeetingMapping
 
-from tests.unit.bots.bot_builders import POD, UID, at, delivery, ended, facts, pod, running, staged
+from tests.unit.bots.bot_builders import MEETING, POD, UID, at, delivery, ended, facts, pod, running, staged
 
 ZOOM, BOT = InMeetingSource.ZOOM, InMeetingSource.BOT
 State = InMeetingState
@@ -177,3 +178,16 @@ def test_the_deadline_of_admission_is_the_authors() -> None:
     known = seen(zoom(State.WAITING_ROOM, 2))
     assert look(known, after=31, admissionDeadlineSeconds=30).action == DeletePod(POD, f"uid-of-{POD}")
     assert look(known, after=30, admissionDeadlineSeconds=30).action is None
+
+
+def test_what_the_mapping_keeps_of_zooms_events_is_about_this_bot_only() -> None:
+    def milliseconds(seconds: float) -> int:
+        return round(at(seconds).timestamp() * 1000)
+
+    own = {"customerKey": customer_key(UID), "waitingRoomTime": milliseconds(2), "joinedTime": milliseconds(7.5)}
+    other = {"customerKey": "other", "leftTime": milliseconds(50)}
+    mapping = MeetingMapping.from_object(
+        {"metadata": {"name": MEETING}, "spec": {"meetingId": MEETING}, "status": {"bots": [other, own]}}
+    )
+    assert sightings(staged(), mapping) == [zoom(State.WAITING_ROOM, 2), zoom(State.IN_MEETING, 7.5)]
+    assert sightings(staged(), None) == []
