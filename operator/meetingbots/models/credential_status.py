@@ -56,6 +56,7 @@ class WebhookReason(StrEnum):
 
     RECEIVING = "Receiving"
     NOTHING_RECEIVED = "NothingReceived"
+    SIGNATURE_INVALID = "SignatureInvalid"
 
 
 class CredentialError(Model):

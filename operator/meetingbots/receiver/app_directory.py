@@ -7,32 +7,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Final
-
-from pydantic import SecretStr
 
 from meetingbots.credentials.manifests.receiver_secret import ProjectedApp, UnreadableApp, parse_projection
 from meetingbots.kube.client import Object
 from meetingbots.mappings.decide.ownership import KnownCredential
 from meetingbots.receiver.credential_view import WebhookStatus, known_credential, webhook_status
+from meetingbots.receiver.webhook_keys import FormerSecrets, WebhookKey, keys_by_client_id
 from meetingbots.runtime.object_cache import Key
 
-KEYS_PER_NAMESPACE: Final = 4
-"""Distinct webhook secrets of one client id in one namespace: those of two app Secrets in rotation."""
-KEYS_PER_CLIENT_ID: Final = 64
-"""Bounds the HMACs of one request."""
 _log = logging.getLogger(__name__)
 _NONE: Final[dict[str, KnownCredential]] = {}
-
-
-@dataclass(frozen=True)
-class WebhookKey:
-    """A webhook secret of a client id, and the app Secrets that contain it."""
-
-    secret: SecretStr = field(repr=False)
-    apps: frozenset[Key]
 
 
 class AppDirectory:
@@ -43,7 +28,8 @@ class AppDirectory:
         self._apps: dict[Key, ProjectedApp] = {}
         self._unreadable: dict[Key, UnreadableApp] = {}
         self._keys: dict[str, tuple[WebhookKey, ...]] = {}
-        self._lanes: dict[str, str] = {}
+        self._apps_by_client_id: dict[str, frozenset[Key]] = {}
+        self._former = FormerSecrets()
         self._unreadable_ids: frozenset[str] | None = None
         self._credentials: dict[Key, KnownCredential] = {}
         self._statuses: dict[Key, WebhookStatus] = {}
@@ -69,7 +55,7 @@ class AppDirectory:
 
     def on_projection(self, namespace: str, name: str, item: Object | None) -> None:
         """Take over the current state of the projected Secret; None: it was deleted."""
-        self._apps, self._unreadable = {}, {}
+        before, self._apps, self._unreadable = self._apps, {}, {}
         for projected, app in (parse_projection(item) if item is not None else {}).items():
             key = Key(projected.namespace, projected.name)
             if self._namespaces and key.namespace not in self._namespaces:
@@ -78,8 +64,9 @@ class AppDirectory:
                 self._apps[key] = app
             else:
                 self._unreadable[key] = app
-        self._keys = _keys_by_client_id(self._apps)
-        self._lanes = _lanes(self._apps)
+        self._keys = keys_by_client_id(self._apps)
+        self._apps_by_client_id = _apps_by_client_id(self._apps)
+        self._former.note(before, self._apps)
         self._unreadable_ids = None
         _log.info("%s/%s: %d apps of %d client ids", namespace, name, len(self._apps), len(self._keys))
 
@@ -91,12 +78,27 @@ class AppDirectory:
         """Return the webhook secrets of a client id; empty when it is unknown."""
         return self._keys.get(client_id, ())
 
+    def apps_of(self, client_id: str) -> frozenset[Key]:
+        """Return the app Secrets with this client id."""
+        return self._apps_by_client_id.get(client_id, frozenset())
+
+    def client_id_of(self, credential: Key) -> str:
+        """Return the client id of a credential's app; empty while it is unknown."""
+        known = self._credentials.get(credential)
+        app = self._apps.get(Key(known.namespace, known.app)) if known is not None else None
+        return app.client_id if app is not None else ""
+
+    def former_keys(self, client_id: str) -> tuple[WebhookKey, ...]:
+        """Return webhook secrets that app Secrets of this client id contained since the process started."""
+        return self._former.keys(client_id)
+
     def lane(self, client_id: str) -> str:
         """Name the share of the receiver that requests for a client id use: that of its namespace, if it has only one.
 
         So a namespace does not get a larger share by using many client ids.
         """
-        return self._lanes.get(client_id, client_id)
+        namespaces = {app.namespace for app in self.apps_of(client_id)}
+        return f"{next(iter(namespaces))}/" if len(namespaces) == 1 else client_id
 
     def may_be_unreadable(self, client_id: str) -> bool:
         """Whether an unknown client id may be that of an app which a credential refers to and which is unreadable."""
@@ -135,37 +137,8 @@ class AppDirectory:
                 del self._by_account[app, known.account_id]
 
 
-def _keys_by_client_id(apps: Mapping[Key, ProjectedApp]) -> dict[str, tuple[WebhookKey, ...]]:
-    secrets: dict[str, dict[str, list[tuple[str, Key]]]] = {}
-    for key, app in sorted(apps.items()):
-        by_namespace = secrets.setdefault(app.client_id, {})
-        for secret in (app.webhook_secret_token, app.previous_webhook_secret_token):
-            value = secret.get_secret_value().strip() if secret is not None else ""
-            if value:
-                by_namespace.setdefault(key.namespace, []).append((value, key))
-    return {client_id: _limited(client_id, by_namespace) for client_id, by_namespace in secrets.items()}
-
-
-def _limited(client_id: str, by_namespace: Mapping[str, list[tuple[str, Key]]]) -> tuple[WebhookKey, ...]:
-    """Take the first secrets of each namespace in turn, so that no namespace displaces those of another.
-
-    Equal secrets are one: the same app in 300 namespaces costs one HMAC for each request.
-    """
-    holders: dict[str, set[Key]] = {}
-    columns = (list(dict.fromkeys(value for value, _ in found))[:KEYS_PER_NAMESPACE] for found in by_namespace.values())
-    ordered = dict.fromkeys(value for row in zip_longest(*columns) for value in row if value is not None)
-    kept = dict.fromkeys(list(ordered)[:KEYS_PER_CLIENT_ID])
-    if len(kept) < len({value for found in by_namespace.values() for value, _ in found}):
-        _log.warning("client id %.128r has too many webhook secrets; %d are used", client_id, len(kept))
-    for found in by_namespace.values():
-        for value, key in found:
-            if value in kept:
-                holders.setdefault(value, set()).add(key)
-    return tuple(WebhookKey(secret=SecretStr(value), apps=frozenset(holders[value])) for value in kept)
-
-
-def _lanes(apps: Mapping[Key, ProjectedApp]) -> dict[str, str]:
-    namespaces: dict[str, set[str]] = {}
+def _apps_by_client_id(apps: Mapping[Key, ProjectedApp]) -> dict[str, frozenset[Key]]:
+    found: dict[str, set[Key]] = {}
     for key, app in apps.items():
-        namespaces.setdefault(app.client_id, set()).add(key.namespace)
-    return {client_id: f"{next(iter(found))}/" for client_id, found in namespaces.items() if len(found) == 1}
+        found.setdefault(app.client_id, set()).add(key)
+    return {client_id: frozenset(keys) for client_id, keys in found.items()}

@@ -8,7 +8,7 @@ from datetime import datetime
 from meetingbots.kube.client import Object
 from meetingbots.mappings.decide.ownership import KnownCredential
 from meetingbots.models.conditions import ConditionStatus, ConditionType
-from meetingbots.models.credential import Level
+from meetingbots.models.credential import Level, WebhookReason
 from meetingbots.zoom.timestamps import iso_moment
 
 
@@ -17,12 +17,14 @@ class WebhookStatus:
     """What a credential's status says about webhooks.
 
     `since`: since when they arrive, None if the condition is not True. `last`: the last one that was noted.
+    `rejected`: the status says that no secret verifies them.
     """
 
     uid: str
     generation: int
     since: datetime | None
     last: datetime | None
+    rejected: bool = False
 
 
 def known_credential(item: Object) -> KnownCredential:
@@ -56,4 +58,5 @@ def webhook_status(item: Object) -> WebhookStatus:
         generation=item["metadata"].get("generation", 0),
         since=iso_moment(condition.get("lastTransitionTime")) if receives else None,
         last=iso_moment(status.get("lastWebhookTime")),
+        rejected=condition.get("reason") == WebhookReason.SIGNATURE_INVALID,
     )

@@ -24,6 +24,7 @@ from meetingbots.receiver.connect.directory import ConnectDirectory
 from meetingbots.receiver.connect.routes import ConnectRoutes, ConnectSettings
 from meetingbots.receiver.event_writer import EventWriter
 from meetingbots.receiver.live_lookup import LiveLookup
+from meetingbots.receiver.rejection_reporter import RejectionReporter
 from meetingbots.receiver.revocations import RevocationWriter
 from meetingbots.receiver.webhook import DEADLINE_SECONDS, WebhookHandler
 from meetingbots.receiver.webhook_reporter import WebhookReporter
@@ -96,12 +97,14 @@ class ReceiverProcess:
         )
         self._watches = [*self._credential_watches, self._projection_watch]
         self._reporter = WebhookReporter(statuses=self._statuses, directory=self._apps, clock=_now)
+        self._rejections = RejectionReporter(statuses=self._statuses, directory=self._apps, clock=_now)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self) -> int:
         """Serve until `stop` is set or a background task dies; return the exit code."""
         self._tasks = [asyncio.create_task(watch.run(), name="watch") for watch in self._watches]
         self._tasks.append(asyncio.create_task(self._reporter.run(), name="webhook reporter"))
+        self._tasks.append(asyncio.create_task(self._rejections.run(), name="rejection reporter"))
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         app = application(
             webhook=self._webhook_handler().handle,
@@ -131,6 +134,7 @@ class ReceiverProcess:
             directory=self._apps,
             events=events,
             reporter=self._reporter,
+            rejections=self._rejections,
             metrics=self._metrics,
             ready=self._filled,
             clock=_now,

@@ -15,17 +15,17 @@ from typing import Final
 from aiohttp import web
 from pydantic import SecretStr
 
-from meetingbots.receiver.app_directory import WebhookKey
 from meetingbots.receiver.body_budget import Reservation
 from meetingbots.receiver.fair_gate import FairGate
 from meetingbots.receiver.refusal import Refusal
+from meetingbots.receiver.webhook_keys import WebhookKey
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.webhooks.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, timestamp_age, verify
 
 BODY_LIMIT: Final = 1024 * 1024
 TURN_BYTES: Final = 1024 * 1024
 """Bytes to hash in one turn: one key for the largest body, many keys for a small one."""
-_CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 _SIGNATURE: Final = re.compile(r"v0=[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def read_headers(request: web.Request, *, now: datetime) -> SignedHeaders:
     signature, timestamp = _only(request, SIGNATURE_HEADER), _only(request, TIMESTAMP_HEADER)
     age = timestamp_age(timestamp, now=now)
     if not _SIGNATURE.fullmatch(signature) or age is None:
-        raise _unsigned()
+        raise unsigned()
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         # Zoom sends plain bytes. A compressed body could expand to gigabytes.
         raise Refusal(415, "encoded", "compressed bodies are not accepted")
@@ -88,21 +88,31 @@ class SignatureCheck:
 
     async def verify(
         self, body: bytes, headers: SignedHeaders, *, keys: Sequence[WebhookKey], lane: str, now: datetime
-    ) -> VerifiedBody:
-        """Verify the signature with every key, and the timestamp against our clock. Raises `Refusal`."""
-        matching = []
-        batch = max(1, TURN_BYTES // max(1, len(body)))
-        for start in range(0, len(keys), batch):
-            await self._gate.turn(lane, size=len(body))
-            matching += [key for key in keys[start : start + batch] if _verifies(key, body, headers)]
+    ) -> VerifiedBody | None:
+        """Verify the signature with every key, and the timestamp against our clock. None: no key verifies it.
+
+        Raises `Refusal`.
+        """
+        matching = await self.matching(body, headers, keys=keys, lane=lane)
         if not matching:
-            raise _unsigned()
-        if abs(headers.age) > _CLOCK_TOLERANCE:
+            return None
+        if abs(headers.age) > CLOCK_TOLERANCE:
             age = headers.age.total_seconds()
             _log.warning("a correctly signed request is %.0f s old: our clock or the sender's is wrong", age)
             raise Refusal(503, "untimely", "the timestamp is more than five minutes off")
         apps = frozenset(app for key in matching for app in key.apps)
         return VerifiedBody(body=body, sent=now - headers.age, secret=matching[0].secret, apps=apps)
+
+    async def matching(
+        self, body: bytes, headers: SignedHeaders, *, keys: Sequence[WebhookKey], lane: str
+    ) -> list[WebhookKey]:
+        """Return the keys that verify the signature."""
+        found = []
+        batch = max(1, TURN_BYTES // max(1, len(body)))
+        for start in range(0, len(keys), batch):
+            await self._gate.turn(lane, size=len(body))
+            found += [key for key in keys[start : start + batch] if _verifies(key, body, headers)]
+        return found
 
 
 def _verifies(key: WebhookKey, body: bytes, headers: SignedHeaders) -> bool:
@@ -110,7 +120,8 @@ def _verifies(key: WebhookKey, body: bytes, headers: SignedHeaders) -> bool:
     return found is not None
 
 
-def _unsigned() -> Refusal:
+def unsigned() -> Refusal:
+    """Reject a request without a valid signature."""
     return Refusal(401, "unsigned", "the signature is not valid")
 
 

@@ -19,13 +19,23 @@ from aiohttp import web
 from meetingbots.kube.errors import KubeError
 from meetingbots.mappings.decide.event_times import milliseconds
 from meetingbots.models.base import ModelError
-from meetingbots.receiver.app_directory import AppDirectory, WebhookKey
+from meetingbots.receiver.app_directory import AppDirectory
 from meetingbots.receiver.body_budget import BodyBudget
 from meetingbots.receiver.event_writer import EventWriter
 from meetingbots.receiver.fair_gate import FairGate
 from meetingbots.receiver.lane_slots import LaneSlots
 from meetingbots.receiver.refusal import Refusal
-from meetingbots.receiver.verification import SignatureCheck, VerifiedBody, read_body, read_headers
+from meetingbots.receiver.rejection_reporter import RejectionReporter
+from meetingbots.receiver.verification import (
+    CLOCK_TOLERANCE,
+    SignatureCheck,
+    SignedHeaders,
+    VerifiedBody,
+    read_body,
+    read_headers,
+    unsigned,
+)
+from meetingbots.receiver.webhook_keys import WebhookKey
 from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.zoom.webhooks.events import MEETING_ACTIONS, USER_ACTIONS, Event, UrlValidation
@@ -62,6 +72,7 @@ class WebhookHandler:
         directory: AppDirectory,
         events: EventWriter,
         reporter: WebhookReporter,
+        rejections: RejectionReporter,
         metrics: Metrics,
         ready: Callable[[], bool],
         clock: Callable[[], datetime],
@@ -70,6 +81,7 @@ class WebhookHandler:
         self._directory = directory
         self._events = events
         self._reporter = reporter
+        self._rejections = rejections
         self._metrics = metrics
         self._ready = ready
         self._clock = clock
@@ -140,8 +152,21 @@ class WebhookHandler:
         async with self._budget.reserve(lane) as reservation:
             body = await read_body(request, reservation)
             verified = await self._signatures.verify(body, headers, keys=keys, lane=lane, now=self._clock())
+            if verified is None:
+                await self._note_rejected(body, headers, client_id=client_id)
+                raise unsigned()
+            self._rejections.note_verified(verified.apps)
+            self._rejections.note_rejected(self._directory.apps_of(client_id) - verified.apps)
             await self._gate.turn(lane, size=len(body))
             return self._parsed(verified), verified
+
+    async def _note_rejected(self, body: bytes, headers: SignedHeaders, *, client_id: str) -> None:
+        if abs(headers.age) > CLOCK_TOLERANCE or not body.startswith(b"{"):
+            return  # nothing that Zoom sends
+        former, lane = self._directory.former_keys(client_id), self._directory.lane(client_id)
+        matching = await self._signatures.matching(body, headers, keys=former, lane=lane)
+        proven = frozenset(app for key in matching for app in key.apps)
+        self._rejections.note_rejected(self._directory.apps_of(client_id), proven=proven)
 
     def _parsed(self, verified: VerifiedBody) -> Event:
         try:

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from cachetools import TTLCache
+
 from meetingbots.credentials.decide.status_fields import StatusManager
 from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
 from meetingbots.kube.errors import ConflictError, KubeError
@@ -23,6 +25,7 @@ from meetingbots.runtime.object_cache import Key
 _log = logging.getLogger(__name__)
 _INTERVAL: Final = timedelta(hours=1)
 _RETRY: Final = timedelta(minutes=1)
+_MAX_NOTED: Final = 100_000
 _PAUSE_SECONDS: Final = 1.0
 
 
@@ -41,7 +44,9 @@ class WebhookReporter:
         self._directory = directory
         self._clock = clock
         self._sleep = sleep
-        self._noted: dict[Key, datetime] = {}
+        self._noted: TTLCache[Key, datetime] = TTLCache(
+            _MAX_NOTED, ttl=_RETRY.total_seconds(), timer=lambda: clock().timestamp()
+        )
         self._queue: dict[Key, None] = {}
         self._not_empty = asyncio.Event()
 
@@ -74,7 +79,6 @@ class WebhookReporter:
         del self._queue[key]
         known = self._directory.webhook_status(key)
         if known is None:
-            self._noted.pop(key, None)
             return True
         status = _status(known, now=self._noted.get(key, self._clock()))
         try:
@@ -88,8 +92,7 @@ class WebhookReporter:
         return True
 
     def _is_due(self, key: Key, known: WebhookStatus, now: datetime) -> bool:
-        noted = self._noted.get(key)
-        if noted is not None and now - noted < _RETRY:
+        if key in self._noted:
             return False
         # Another replica may have written it.
         return known.since is None or known.last is None or now - known.last >= _INTERVAL

@@ -10,6 +10,7 @@ from meetingbots.receiver.app import application
 from meetingbots.receiver.app_directory import AppDirectory
 from meetingbots.receiver.event_writer import EventWriter
 from meetingbots.receiver.live_lookup import LiveLookup
+from meetingbots.receiver.rejection_reporter import RejectionReporter
 from meetingbots.receiver.revocations import RevocationWriter
 from meetingbots.receiver.webhook import WebhookHandler
 from meetingbots.receiver.webhook_reporter import WebhookReporter
@@ -32,9 +33,9 @@ async def empty() -> AsyncIterator[ReceiverHarness]:
 
     async def no_pause(_: float) -> None: ...
 
-    reception = WebhookReporter(
-        statuses=CredentialStatusWriter(kube=kube), directory=directory, clock=lambda: clock[0], sleep=no_pause
-    )
+    statuses = CredentialStatusWriter(kube=kube)
+    reception = WebhookReporter(statuses=statuses, directory=directory, clock=lambda: clock[0], sleep=no_pause)
+    rejections = RejectionReporter(statuses=statuses, directory=directory, clock=lambda: clock[0])
     receiver = WebhookHandler(
         directory=directory,
         events=EventWriter(
@@ -45,6 +46,7 @@ async def empty() -> AsyncIterator[ReceiverHarness]:
             current=lambda: current[0],
         ),
         reporter=reception,
+        rejections=rejections,
         metrics=metrics,
         ready=lambda: ready[0],
         clock=lambda: clock[0],
@@ -56,6 +58,7 @@ async def empty() -> AsyncIterator[ReceiverHarness]:
             kube=kube,
             directory=directory,
             reception=reception,
+            rejections=rejections,
             metrics=metrics,
             client=client,
             clock=clock,

@@ -13,6 +13,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.receiver.app_directory import AppDirectory
+from meetingbots.receiver.rejection_reporter import RejectionReporter
 from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.zoom.webhooks.signature import sign
@@ -64,6 +65,7 @@ class ReceiverHarness:
     kube: FakeKube
     directory: AppDirectory
     reception: WebhookReporter
+    rejections: RejectionReporter
     metrics: Metrics
     client: TestClient[Any, Any]
     clock: list[datetime]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from meetingbots.models.credential import Level
-from meetingbots.receiver.app_directory import KEYS_PER_CLIENT_ID, KEYS_PER_NAMESPACE, AppDirectory
+from meetingbots.receiver.app_directory import AppDirectory
 from meetingbots.receiver.credential_view import known_credential
+from meetingbots.receiver.webhook_keys import KEYS_PER_CLIENT_ID, KEYS_PER_NAMESPACE
 from meetingbots.runtime.object_cache import Key
 from pydantic import SecretStr
 
