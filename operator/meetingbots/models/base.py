@@ -140,10 +140,10 @@ _PLAIN_WORDS: Final = {
 def describe_error(kind: str, error: ValidationError) -> ModelError:
     """Turn pydantic's error into one safe sentence: at most three fields, no values."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
-    told = [_tell(location=detail["loc"], kind=detail["type"], text=detail["msg"]) for detail in details[:3]]
-    if len(details) > len(told):
-        told.append(f"and {len(details) - len(told)} more")
-    return ModelError(f"This {kind} is not valid: {'; '.join(told)}.")
+    shown = [_tell(location=detail["loc"], kind=detail["type"], text=detail["msg"]) for detail in details[:3]]
+    if len(details) > len(shown):
+        shown.append(f"and {len(details) - len(shown)} more")
+    return ModelError(f"This {kind} is not valid: {'; '.join(shown)}.")
 
 
 def _tell(*, location: Iterable[int | str], kind: str, text: str) -> str:

@@ -51,12 +51,12 @@ class OnBehalf(Model):
     credential_refs: tuple[NameReference, ...] = Field(
         default=(),
         max_length=64,
-        description="ZoomCredentials of several such users: whoever of them is present serves. Default: none.",
+        description="ZoomCredentials of several such users: that of a present user serves. Default: none.",
         json_schema_extra=extension(list_type="atomic"),
     )
     credential_selector: LabelSelector | None = Field(
         default=None,
-        description="ZoomCredentials of several such users, by their labels: whoever of them is present serves.",
+        description="ZoomCredentials of several such users, by their labels: that of a present user serves.",
     )
     wait_seconds: int = Field(
         default=900,

@@ -204,7 +204,7 @@ def crds() -> list[dict[str, Any]]:
 
 
 def crd_text(crd: Mapping[str, Any]) -> str:
-    """Return a CRD as YAML with the header that tells where it comes from; always the same for the same models."""
+    """Return a CRD as YAML with a header that names its source; always the same for the same models."""
     return HEADER + yaml.safe_dump(dict(crd), sort_keys=False, width=110, allow_unicode=True)
 
 

@@ -195,7 +195,7 @@ class BotDelivery:
         earlier = attempt.token_failure
         absent = outcome.reason is BotReason.USER_NOT_IN_MEETING
         waited_for_user = earlier is not None and earlier.reason is BotReason.USER_NOT_IN_MEETING and not absent
-        # After a wait for the user, tokenWaitSeconds starts anew for failures of Zoom.
+        # After a wait for the user, tokenWaitSeconds starts again for failures of Zoom.
         first = earlier.first_try_at if earlier and not waited_for_user else now
         # Waiting as long again as so far doubles the pauses.
         pause = min(_LAST_RETRY_SECONDS, max(_FIRST_RETRY_SECONDS, (now - first).total_seconds()))

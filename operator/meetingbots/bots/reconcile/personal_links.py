@@ -1,4 +1,4 @@
-"""The meeting ID behind a personal link (zoom.us/my/NAME), which Zoom tells only to the link's own user.
+"""The meeting ID behind a personal link (zoom.us/my/NAME), which Zoom reveals only to the link's own user.
 
 The named, the selected, or else all user-level credentials of the namespace ask for their own user. The answers are
 kept in memory for some minutes, and nowhere else.

@@ -29,7 +29,7 @@ _SHORTEST_SECRET: Final = 32
 
 @dataclass(frozen=True, kw_only=True)
 class SigningKey:
-    """One key; `id` tells the stored keys apart."""
+    """One key; `id` distinguishes the stored keys."""
 
     id: str
     secret: SecretStr = field(repr=False)

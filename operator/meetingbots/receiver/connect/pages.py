@@ -47,7 +47,7 @@ class PageLink:
 class MessagePage:
     """A page with one message. `root` is the relative address of the public URL's path.
 
-    `poll` is the address that tells whether the outcome has changed; `reload` makes the page reload itself instead.
+    `poll` is the URL that answers whether the outcome has changed; `reload` makes the page reload itself instead.
     """
 
     message: Message
