@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from meetingbots.models.crds import KINDS
+from meetingbots.models.kinds import KINDS
 
 from tests.cluster.controlplane import ControlPlane
 from tests.unit.pages.yaml_blocks import Document, of_pages

@@ -6,17 +6,8 @@ from typing import Any
 import pytest
 import yaml
 from meetingbots.models.base import Model
-from meetingbots.models.crds import (
-    BOT,
-    CREDENTIAL,
-    KINDS,
-    MAPPING,
-    CustomResourceKind,
-    crd_text,
-    crds,
-    file_name,
-    write_crds,
-)
+from meetingbots.models.crds import crd_text, crds, file_name, write_crds
+from meetingbots.models.kinds import BOT, CREDENTIAL, KINDS, MAPPING, CustomResourceKind
 
 REPOSITORY = Path(__file__).parents[3]
 CRDS = {crd["spec"]["names"]["kind"]: crd for crd in crds()}
