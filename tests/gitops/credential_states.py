@@ -33,7 +33,7 @@ from tests.unit.credentials.decide.credential_cases import credential, facts, fa
 
 RUN_OUT = healthy(tokens=tokens(left=-1))
 CONNECT = {"connect": {"expectedEmail": "alice@acme.example"}}
-GONE = {"userId": "u-1", "deauthorization": {"time": "2026-11-24T12:00:00Z"}}
+GONE = {"endedGrant": "grant-1", "deauthorization": {"time": "2026-11-24T12:00:00Z"}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ def _unserved() -> CredentialFacts:
 
 
 def _revoked() -> CredentialFacts:
-    return facts(healthy(), credential=credential(status=GONE))
+    return facts(TokenState(), credential=credential(status=GONE))
 
 
 def _other_person() -> CredentialFacts:

@@ -113,6 +113,7 @@ class CredentialFacts:
         refused_token: mark of an access token that Zoom rejected before its expiry.
         wanted: someone waits for an access token.
         tried_request: the refresh request that was tried last, successfully or not.
+        checked_report: time of the reported removal of the app about which Zoom was asked last.
         user: the user that Zoom named since the status was last written.
         older_twin: name of an older credential with the same Zoom user and app; empty without one.
 
@@ -135,6 +136,7 @@ class CredentialFacts:
     refused_token: str = ""
     wanted: bool = False
     tried_request: str = ""
+    checked_report: datetime | None = None
     user: User | None = field(default=None, repr=False)
     older_twin: str = ""
 
@@ -151,12 +153,12 @@ class CredentialFacts:
     @property
     def revoked(self) -> datetime | None:
         """When the user removed the app, if that ended the present consent."""
-        return revoked_at(self.credential.status, self.state)
+        return revoked_at(self.credential.status, self.state, now=self.now)
 
     @property
-    def in_doubt(self) -> bool:
-        """Whether only Zoom knows if the user removed the app after the last refresh."""
-        return in_doubt(self.credential.status, self.state)
+    def doubted_since(self) -> datetime | None:
+        """When the user removed the app by a report about which Zoom must be asked; None without one."""
+        return in_doubt(self.credential.status, self.state, now=self.now)
 
     @property
     def spent_by_end(self) -> bool:

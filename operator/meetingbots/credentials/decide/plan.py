@@ -47,7 +47,7 @@ _KEEP_ALIVE_SPREAD: Final = 0.1
 _FORCED_REFRESH_INTERVAL: Final = timedelta(seconds=10)
 _ON_DEMAND_MARGIN: Final = timedelta(seconds=60)
 _DOUBT_INTERVAL: Final = timedelta(minutes=2)
-"""Between refreshes that show whether the user removed the app; the doubt ends after five minutes."""
+"""Between further refreshes that show whether the user removed the app; the doubt ends after five minutes."""
 _SCOPES_FIRST: Final = timedelta(seconds=45)
 _SCOPES_LAST: Final = timedelta(hours=1)
 _SCOPES_SHARE: Final = 0.1
@@ -170,8 +170,9 @@ def _refresh_times(facts: CredentialFacts, tokens: Tokens) -> Iterator[datetime]
     yield last + _KEEP_ALIVE * (1 - _KEEP_ALIVE_SPREAD * _spread(facts.credential))
     if facts.pending_request:
         yield facts.now
-    if facts.in_doubt:
-        yield last + _DOUBT_INTERVAL
+    if facts.doubted_since is not None:
+        asked = facts.checked_report == facts.doubted_since
+        yield last + (_DOUBT_INTERVAL if asked else _FORCED_REFRESH_INTERVAL)
     if facts.token_refused:
         yield max(facts.now, last + _FORCED_REFRESH_INTERVAL)
     if tokens.expires_at is None:

@@ -1,7 +1,8 @@
-"""When a consent has ended, by Zoom's webhooks: the user removed the app, or is no longer an active user.
+"""When a consent has ended: the user removed the app, or is no longer an active user.
 
-A removal of the app counts until the tokens are refreshed after it, for Zoom would not refresh them. So the replay of
-an old event does no harm, and a new consent needs no clean-up. Whether a removed user is active again, Zoom is asked.
+Zoom's webhooks report both, and the receiver, which faces the internet, writes the reports into the status. A report
+alone ends no consent: the operator asks Zoom for new tokens, and the consent ends when Zoom refuses them. So neither a
+forged report nor the replay of an old event does harm, and a new consent needs no clean-up.
 """
 
 from __future__ import annotations
@@ -29,30 +30,32 @@ def ended_at(
 ) -> datetime | None:
     """Return when the consent ended; None while it is valid. `renewed` is when Zoom last issued tokens.
 
-    A removal of the user (`removed`) counts until it is withdrawn: Zoom may go on refreshing tokens. `refused` says
-    that Zoom no longer refreshes the tokens. Then a removal of the app up to five minutes before the last refresh is
-    taken for the cause, because its time is by another clock.
+    A removal of the app (`deauthorized`) counts only when Zoom has refused to refresh the tokens (`refused`), and not
+    if it is older than the last refresh; five minutes of tolerance cover the difference between the clocks. A removal
+    of the user (`removed`) counts until it is withdrawn: Zoom may go on refreshing tokens.
     """
-    since = CLOCK_SKEW if refused else timedelta(0)
-    if deauthorized is not None and renewed is not None and deauthorized < renewed - since:
+    before = renewed is not None and deauthorized is not None and deauthorized < renewed - CLOCK_SKEW
+    if not refused or before:
         deauthorized = None
     return max((moment for moment in (deauthorized, removed) if moment is not None), default=None)
 
 
-def revoked_at(status: CredentialStatus, state: TokenState) -> datetime | None:
-    """Return when the user removed the app, if Zoom has issued no tokens since; None otherwise."""
-    reported = status.deauthorization
-    return ended_at(
-        renewed=_renewed(state), deauthorized=reported.time if reported else None, removed=None, refused=_refused(state)
-    )
+def revoked_at(status: CredentialStatus, state: TokenState, *, now: datetime) -> datetime | None:
+    """Return when the user removed the app, if that ended the consent; None otherwise."""
+    reported = _reported(status, now=now)
+    if reported is None:
+        return None
+    if state.tokens is None and state.candidate is None:
+        return reported if status.ended_grant else None  # the tokens have been deleted
+    return ended_at(renewed=_renewed(state), deauthorized=reported, removed=None, refused=_refused(state))
 
 
-def in_doubt(status: CredentialStatus, state: TokenState) -> bool:
-    """Return whether the app may have been removed after the last refresh although the clocks say before."""
-    reported, renewed = status.deauthorization, _renewed(state)
-    if reported is None or reported.time is None or renewed is None or _refused(state):
-        return False
-    return renewed - CLOCK_SKEW <= reported.time < renewed
+def in_doubt(status: CredentialStatus, state: TokenState, *, now: datetime) -> datetime | None:
+    """Return the time of a reported removal of the app about which Zoom must be asked; None without one."""
+    reported, renewed = _reported(status, now=now), _renewed(state)
+    if reported is None or renewed is None or _refused(state) or reported < renewed - CLOCK_SKEW:
+        return None
+    return reported
 
 
 def consent_end(credential: ZoomCredential) -> datetime | None:
@@ -65,6 +68,12 @@ def consent_end(credential: ZoomCredential) -> datetime | None:
         deauthorized=status.deauthorization.time if status.deauthorization else None,
         removed=status.user_removal.time if status.user_removal else None,
     )
+
+
+def _reported(status: CredentialStatus, *, now: datetime) -> datetime | None:
+    """Return the reported time of a removal of the app, unless it is in the future."""
+    reported = status.deauthorization.time if status.deauthorization else None
+    return reported if reported is not None and reported <= now + CLOCK_SKEW else None
 
 
 def _renewed(state: TokenState) -> datetime | None:

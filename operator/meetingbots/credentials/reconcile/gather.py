@@ -146,6 +146,7 @@ class CredentialGatherer:
             refused_token=self._sources.demand.refused(gathered.key),
             wanted=self._sources.demand.wanted(gathered.key),
             tried_request=memory.tried_request,
+            checked_report=memory.checked_report,
             user=memory.user,
             older_twin=self._older_twin(facts),
         )

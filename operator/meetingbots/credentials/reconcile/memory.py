@@ -47,6 +47,7 @@ class CredentialMemory:
     ended_error: datetime | None = None
     concluded: tuple[HandledConsent, ...] = ()
     tried_request: str = ""
+    checked_report: datetime | None = None
     app_secret: str = ""
     writes: deque[float] = field(default_factory=lambda: deque(maxlen=_BURST))
 

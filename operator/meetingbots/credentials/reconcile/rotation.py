@@ -22,7 +22,6 @@ from meetingbots.credentials.decide.facts import CredentialFacts, RequestKind
 from meetingbots.credentials.decide.retry import code_of, error_for_status, is_final, next_failure, reason_of, sentence
 from meetingbots.credentials.decide.stored_tokens import TokenSecret
 from meetingbots.credentials.decide.token_state import (
-    Claim,
     Rejection,
     Tokens,
     TokenSlot,
@@ -162,6 +161,7 @@ class Rotation:
         if claim is None or self._clock.monotonic() - started > _CLAIM_WRITE_SECONDS:
             return  # another process was faster, or may take the claim over before Zoom's answer: decide again
         memory.tried_request = handled or memory.tried_request
+        memory.checked_report = gathered.facts.doubted_since
         now = self._clock.utc()
         memory.ended_claim = ""
         try:
@@ -200,7 +200,14 @@ class Rotation:
         if request.grant is None or not request.grant.any_user or not needed:
             return
         api = self._clients.api_factory(got.api_url, account=facts.state.account_id)
-        user = await api.me(got.access_token)
+        try:
+            user = await api.me(got.access_token)
+        except ZoomError as error:
+            if error.kind is Cause.TOKEN_EXPIRED and facts.doubted_since is not None:
+                raise PermanentError(
+                    Cause.CONSENT_REVOKED, message="Zoom rejects the new access token since the user removed the app"
+                ) from None
+            raise
         if facts.state.user_id and user.id != facts.state.user_id:
             raise PermanentError(
                 Cause.OTHER_USER, message="the new access token belongs to another Zoom user than the first one"
@@ -244,7 +251,7 @@ class Rotation:
         memory.ended_claim = "" if error.maybe_done else claim_id
         self._clients.metrics.credential_refreshes.labels("refused" if error.definite else "failed").inc()
         _log.warning("tokens of %s were not refreshed: %s", gathered.key, error)
-        if is_final(error) and not request.renewable:
+        if is_final(error) and (not request.renewable or gathered.facts.doubted_since is not None):
             await self._reject(gathered, request, claim=claim, error=error)
             return
         failure = next_failure(
@@ -267,11 +274,11 @@ class Rotation:
         self, gathered: Gathered, request: _TokenRequest, *, claim: TokenSecret, error: ZoomError
     ) -> None:
         memory, facts = self._memories.of(gathered.key), gathered.facts
-        rejection = _rejection(request, claim=claim.state.claim, error=error, client_id=facts.client_id)
+        rejection = _rejection(request, asked=claim.state, error=error, client_id=facts.client_id)
         change = partial(
             _refuse,
             asked=claim.state,
-            slot=request.slot if request.grant is None else None,
+            slot=request.slot if request.grant is None or request.renewable else None,
             rejection=rejection,
             request=facts.pending_request,
         )
@@ -300,8 +307,8 @@ def _marks(state: TokenState) -> tuple[str, ...]:
     return tuple(held.mark if held is not None else "" for held in map(state.held, TokenSlot))
 
 
-def _rejection(request: _TokenRequest, *, claim: Claim | None, error: ZoomError, client_id: str) -> Rejection:
-    interrupted = claim is not None and claim.interrupted
+def _rejection(request: _TokenRequest, *, asked: TokenState, error: ZoomError, client_id: str) -> Rejection:
+    interrupted = asked.claim is not None and asked.claim.interrupted
     reason = CredentialReason.ROTATION_INTERRUPTED if interrupted else reason_of(error)
     # The rejection of a candidate holds for its grant: the same grant cannot be redeemed again.
     current = request.slot is TokenSlot.CURRENT or request.grant is not None
@@ -309,4 +316,7 @@ def _rejection(request: _TokenRequest, *, claim: Claim | None, error: ZoomError,
     if request.grant is not None and error.kind is Cause.REDIRECT_MISMATCH:
         # The code may still be valid with the right redirect URI.
         mark = request.grant.attempt or mark
+    held = asked.held(request.slot)
+    if request.renewable and held is not None:
+        mark = held.mark  # the grant may bring other tokens later; these are rejected
     return Rejection(mark=mark, client_id=client_id, reason=reason, code=code_of(error), message=sentence(error))

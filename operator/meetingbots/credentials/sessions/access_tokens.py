@@ -62,14 +62,6 @@ class NotReady:
         return self.reason not in _TEMPORARY
 
 
-@dataclass(frozen=True, kw_only=True)
-class _CachedToken:
-    """A token in memory. `deauthorized` is the removal of the app, if any, that was reported when it was cached."""
-
-    access: AccessToken
-    deauthorized: datetime | None
-
-
 class AccessTokens:
     """Hands out access tokens by credential."""
 
@@ -90,7 +82,7 @@ class AccessTokens:
         self._clock = clock
         self._wait_seconds = wait_seconds
         self._wait = wait or _wait
-        self._cached: dict[Key, _CachedToken] = {}
+        self._cached: dict[Key, AccessToken] = {}
         self._refused: dict[Key, str] = {}
         self._wanted: set[Key] = set()
         self._settled: dict[Key, asyncio.Event] = {}
@@ -120,8 +112,8 @@ class AccessTokens:
             self._cached.pop(key, None)
             return credential
         cached = self._cached.get(key)
-        if cached is not None and cached.deauthorized == _deauthorized(credential) and self._good(key, cached.access):
-            return cached.access
+        if cached is not None and self._good(key, cached):
+            return cached
         return await self._read(key, credential)
 
     def _request_refresh(self, key: Key) -> asyncio.Event:
@@ -138,7 +130,7 @@ class AccessTokens:
         """Take back a token that Zoom rejected, and request a new one."""
         self._refused[key] = mark_of(token)
         cached = self._cached.get(key)
-        if cached is not None and mark_of(cached.access.token) == self._refused[key]:
+        if cached is not None and mark_of(cached.token) == self._refused[key]:
             del self._cached[key]
         self._queue.add(key)
 
@@ -196,12 +188,12 @@ class AccessTokens:
     def _cache(self, key: Key, credential: ZoomCredential, state: TokenState) -> AccessToken | None:
         """Cache the token of a Secret's state if it may be used now; drop any other."""
         self._cached.pop(key, None)
-        if revoked_at(credential.status, state) is not None:
+        if revoked_at(credential.status, state, now=self._clock()) is not None:
             return None
         access = _access(state)
         if access is None or not self._good(key, access) or not (access.user_id or _may_not_ask(credential)):
             return None
-        self._cached[key] = _CachedToken(access=access, deauthorized=_deauthorized(credential))
+        self._cached[key] = access
         return access
 
     def _good(self, key: Key, access: AccessToken) -> bool:
@@ -223,11 +215,6 @@ def _access(state: TokenState) -> AccessToken | None:
         user_id=state.user_id,
         account_id=state.account_id or claimed_account(tokens.access_token),
     )
-
-
-def _deauthorized(credential: ZoomCredential) -> datetime | None:
-    reported = credential.status.deauthorization
-    return reported.time if reported else None
 
 
 def _may_not_ask(credential: ZoomCredential) -> bool:

@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
-from meetingbots.credentials.sessions.access_tokens import NotReady
+from meetingbots.credentials.sessions.access_tokens import AccessToken, NotReady
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.base import format_time
 
@@ -161,17 +162,14 @@ async def test_zoom_away_during_the_new_consent(bench: Bench) -> None:
     assert bench.ready
 
 
-async def test_nobody_gets_the_token_any_more(bench: Bench) -> None:
+async def test_the_token_is_not_handed_out_after_the_end(bench: Bench) -> None:
     bench.consent()
     bench.put_credential()
     operator = bench.operator()
     await operator.look()
     bench.clock.forward(100)
+    remove_at_zoom(bench)
     await tell(bench)
-    item = bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
-    assert item is not None
-    operator.services.caches.credentials.put(item)
-    assert isinstance(await operator.tokens.get(KEY), NotReady), "before it is dealt with"
     await settled(bench, operator)
     told = await operator.tokens.get(KEY)
     assert isinstance(told, NotReady)
@@ -206,26 +204,92 @@ async def test_killed_at_any_call(bench: Bench) -> None:
             async def calm(_: Call) -> None: ...
 
             one.kube.hook = calm
-            await settled(one)
+            operator = one.operator()
+            await settled(one, operator)
+            one.clock.forward(31)  # the claim of the dead process expires
+            await settled(one, operator)
             assert one.reason == "Deauthorized"
             assert one.kube.peek(SECRETS, namespace=KEY.namespace, name=SECRET_NAME) is None
-            assert len(one.zoom.asked) == asked
+            assert set(one.zoom.asked[asked:]) <= {"/oauth/token"}
+            assert one.zoom.spent.total() == 1, "the spent grant is not redeemed again"
             await one.close()
 
 
-async def test_suspended_it_is_dealt_with_all_the_same(bench: Bench) -> None:
+async def test_a_suspended_credential_is_checked_when_it_is_resumed(bench: Bench) -> None:
     bench.consent()
     bench.put_credential()
     await bench.operator().look()
     bench.clock.forward(100)
     bench.put_credential(suspend=True)
+    remove_at_zoom(bench)
     await tell(bench)
     asked = len(bench.zoom.asked)
     await settled(bench)
     assert bench.reason == "Suspended"
+    assert len(bench.zoom.asked) == asked, "Zoom is not called while the credential is suspended"
+    assert bench.state.tokens is not None, "only Zoom ends a consent"
+    bench.put_credential()
+    await settled(bench)
+    assert bench.reason == "Deauthorized"
     assert bench.kube.peek(SECRETS, namespace=KEY.namespace, name=SECRET_NAME) is None
     assert "email" not in bench.status
-    assert len(bench.zoom.asked) == asked
+
+
+@pytest.mark.parametrize("offset", [0, 240, -240, 300 * 86_400, 10**9], ids=str)
+async def test_a_report_that_zoom_does_not_confirm_ends_nothing(bench: Bench, offset: float) -> None:
+    """What a compromised receiver, or another holder of the webhook secret, can write."""
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    for _ in range(20):
+        bench.clock.forward(100)
+        await tell(bench, seconds_ago=offset)
+        await settled(bench, operator)
+        assert bench.ready
+        assert bench.works()
+        assert isinstance(await operator.tokens.get(KEY), AccessToken)
+    assert bench.zoom.asked.count("/oauth/token") <= 22
+
+
+async def test_a_report_from_the_future_does_not_end_later_consents(bench: Bench) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+    await tell(bench, seconds_ago=300 * 86_400)
+    await settled(bench, operator)
+    assert bench.ready
+    bench.clock.forward(301 * 86_400)
+    await settled(bench, operator)
+    assert bench.ready
+    remove_at_zoom(bench)
+    bench.consent()
+    await settled(bench, operator)
+    assert bench.ready
+    assert bench.works()
+
+
+async def test_zoom_away_does_not_confirm_a_report(bench: Bench) -> None:
+    bench.consent()
+    bench.put_credential()
+    operator = bench.operator()
+    await operator.look()
+
+    async def away(_: str) -> Any:
+        return httpx.Response(503)
+
+    bench.zoom.before = away
+    bench.clock.forward(100)
+    await tell(bench)
+    await settled(bench, operator)
+    assert bench.ready
+    assert bench.state.tokens is not None
+    bench.zoom.before = None
+    remove_at_zoom(bench)
+    bench.clock.forward(60)
+    await settled(bench, operator)
+    assert bench.reason == "Deauthorized"
 
 
 async def test_the_newer_of_two_credentials_of_one_user_tells_it(bench: Bench) -> None:

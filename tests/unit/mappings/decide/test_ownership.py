@@ -107,8 +107,8 @@ def test_the_participants_own_credentials() -> None:
 
 
 def test_nothing_from_before_a_good_bye_is_theirs() -> None:
-    gone = known("alice", "U1", deauthorized=datetime(1970, 1, 1, 0, 0, 10, tzinfo=UTC))
+    gone = known("alice", "U1", removed=datetime(1970, 1, 1, 0, 0, 10, tzinfo=UTC))
     assert not claimed([gone], host_id="U1", event_ts=10_999)
     assert claimed([gone], host_id="U1", event_ts=11_000)
-    back = known("alice", "U1", deauthorized=gone.deauthorized, renewed=datetime(1970, 1, 1, 0, 0, 12, tzinfo=UTC))
-    assert claimed([back], host_id="U1", event_ts=9_000)
+    reported = known("alice", "U1", deauthorized=gone.removed)
+    assert claimed([reported], host_id="U1", event_ts=9_000), "only Zoom's refusal ends a consent"

@@ -14,7 +14,9 @@ from meetingbots.mappings.decide.sync_schedule import (
     retry_after,
 )
 from meetingbots.mappings.decide.sync_status import SyncStatus, failed, in_progress
+from meetingbots.models.conditions import set_condition
 from meetingbots.models.credential import (
+    CredentialReason,
     Deauthorization,
     RemovalKind,
     SyncProgress,
@@ -105,10 +107,20 @@ def test_a_due_read_answers_the_pending_request() -> None:
 
 
 def ended(hours: float, *, renewed: float, **other: Any) -> ZoomCredential:
-    """A credential whose user took the consent back so many hours ago; meetings were read 12 h ago."""
+    """A credential whose user removed the app so many hours ago; meetings were read 12 h ago."""
     given = synced(left=40_000, **other)
-    told = Deauthorization(time=NOW - timedelta(hours=hours))
-    status = {"deauthorization": told, "last_refresh_time": NOW - timedelta(hours=renewed)}
+    report = Deauthorization(time=NOW - timedelta(hours=hours))
+    status: dict[str, Any] = {"deauthorization": report, "last_refresh_time": NOW - timedelta(hours=renewed)}
+    if renewed > hours:
+        status["conditions"] = set_condition(
+            given.status.conditions,
+            type="Ready",
+            status=False,
+            reason=CredentialReason.DEAUTHORIZED,
+            message="",
+            generation=1,
+            now=NOW,
+        )
     return given.model_copy(update={"status": given.status.model_copy(update=status)})
 
 

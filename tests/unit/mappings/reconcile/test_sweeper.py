@@ -92,6 +92,17 @@ def say(bench: Bench, operator: Operator, **status: Any) -> None:
     operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, item))
 
 
+def deauthorized() -> dict[str, Any]:
+    """The condition Ready after Zoom refused the tokens."""
+    return {
+        "type": "Ready",
+        "status": "False",
+        "reason": "Deauthorized",
+        "message": "",
+        "lastTransitionTime": format_time(START),
+    }
+
+
 async def test_a_credential_that_is_gone_takes_its_entries_along(bench: Bench) -> None:
     operator, tidy = await seen(bench)
     put(bench, "81111111111")
@@ -120,6 +131,10 @@ async def test_a_consent_that_ended_takes_its_entries_along_once(bench: Bench, w
     operator, tidy = await seen(bench)
     put(bench)
     say(bench, operator, **{word: {"time": format_time(START + timedelta(seconds=5))}})
+    if word == "deauthorization":
+        await tidy.reconcile(KEY)
+        assert entries(bench) == ["alice"], "a report alone ends no consent"
+        say(bench, operator, conditions=[deauthorized()])
     await tidy.reconcile(KEY)
     assert entries(bench) is None
     lists = bench.kube.count("list", MAPPINGS)
