@@ -38,20 +38,12 @@ from meetingbots.receiver.verification import (
 from meetingbots.receiver.webhook_keys import WebhookKey
 from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
-from meetingbots.zoom.webhooks.events import MEETING_ACTIONS, USER_ACTIONS, Event, UrlValidation
+from meetingbots.zoom.webhooks.events import EVENT_NAMES, Event, UrlValidation
 from meetingbots.zoom.webhooks.parser import MalformedEvent, parse_event
 from meetingbots.zoom.webhooks.signature import encrypted_token
 
 DEADLINE_SECONDS: Final = 2.5
 _MAX_FUTURE: Final = timedelta(days=1)
-_KNOWN_EVENTS: Final = frozenset(
-    {
-        *(f"{subject}.{action}" for subject in ("meeting", "webinar") for action in MEETING_ACTIONS),
-        *(f"user.{action}" for action in USER_ACTIONS),
-        "endpoint.url_validation",
-        "app_deauthorized",
-    }
-)
 _log = logging.getLogger(__name__)
 
 
@@ -125,7 +117,7 @@ class WebhookHandler:
     async def _process(self, request: web.Request, labels: _Labels) -> web.Response:
         client_id = request.match_info["client_id"]
         event, verified = await self._event(request, client_id)
-        labels.event = event.name if event.name in _KNOWN_EVENTS else "other"
+        labels.event = event.name if event.name in EVENT_NAMES else "other"
         if isinstance(event, UrlValidation):
             self._reporter.note(self._directory.credentials_of(verified.apps))
             labels.result = "validated"
@@ -170,7 +162,7 @@ class WebhookHandler:
 
     def _parsed(self, verified: VerifiedBody) -> Event:
         try:
-            event = parse_event(verified.body)
+            event = parse_event(verified.body, sent_at=milliseconds(verified.sent))
         except MalformedEvent as error:
             raise Refusal(400, "malformed", str(error)) from None
         if event.event_ts > milliseconds(self._clock() + _MAX_FUTURE):
