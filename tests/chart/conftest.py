@@ -1,4 +1,4 @@
-"""What tests of the chart stand on: the programs, helm without a cluster, and a control plane without our CRDs."""
+"""Fixtures of the chart tests: the programs, helm without a cluster, and a control plane without our CRDs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +11,11 @@ from tests.cluster.binaries import ensure_binaries
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.crds import load_crds
 
-NEED_API_SERVER = {"test_kubeconform.py", "test_install.py"}
+NEED_API_SERVER = {"test_admission_policy.py", "test_kubeconform.py", "test_install.py"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that need the API server are integration tests."""
+    """Mark the tests that need the API server as integration tests."""
     for item in items:
         if item.path.parent == Path(__file__).parent and item.path.name in NEED_API_SERVER:
             item.add_marker(pytest.mark.integration)
@@ -29,15 +29,15 @@ def programs() -> Path:
 
 @pytest.fixture(scope="session")
 def helm(programs: Path) -> Helm:
-    """helm, away from any cluster."""
+    """helm, without a cluster."""
     return Helm(programs / "helm")
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ControlPlane]:
-    """A control plane with the CRDs of HTTPRoute, ServiceMonitor and PrometheusRule, and none of ours."""
+    """A control plane with the CRDs of HTTPRoute and the Prometheus operator, and none of ours."""
     crds = load_crds(foreign_crds())
     for crd in crds:
-        crd.pop("status", None)  # what a generator left there
+        crd.pop("status", None)  # a generator left an empty one
     with ControlPlane(binaries=ensure_binaries(), crds=crds) as running:
         yield running

@@ -1,6 +1,6 @@
 """The programs that check the chart: helm, helm-unittest (which renders with Helm 3's engine), kubeconform.
 
-Run as a program it builds them, which takes minutes once.
+As a program it builds them; the first build takes minutes.
 """
 
 import sys
@@ -32,19 +32,20 @@ _FOREIGN = {
     "sigs.k8s.io/gateway-api": ("config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",),
     "github.com/prometheus-operator/prometheus-operator": (
         f"{_PROMETHEUS}_servicemonitors.yaml",
+        f"{_PROMETHEUS}_podmonitors.yaml",
         f"{_PROMETHEUS}_prometheusrules.yaml",
     ),
 }
 
 
 def foreign_crds() -> list[Path]:
-    """The CRDs of other projects that the chart has objects of, from their Go modules; ToolError without Go."""
+    """Get the CRDs of other projects for objects of the chart, from their Go modules; ToolError without Go."""
     folders = module_folders("foreign-crds", _FOREIGN, what="CRDs of other projects")
     return [folders[name] / file for name, files in _FOREIGN.items() for file in files]
 
 
 def main() -> int:
-    """Make everything ready; on failure the reason on stderr and exit code 1."""
+    """Build everything; on failure print the reason to stderr and return 1."""
     try:
         ensure_binaries(programs=CHART_PROGRAMS)
         foreign_crds()

@@ -1,7 +1,7 @@
 """Writes the table of values in the chart's README from the comments in values.yaml (`make chart-files`).
 
-A comment stands right above its key, in lines that begin with `#` at the key's own depth. A mapping whose keys have
-comments is a section, everything else is one row with its default.
+The comment of a key is directly above it, in lines that begin with `#` at the key's depth. A mapping with comments
+above its keys is a section; any other value is one row with its default.
 """
 
 import json
@@ -21,7 +21,7 @@ END = "<!-- end of values -->"
 
 @dataclass(frozen=True)
 class Row:
-    """One value: its path such as `operator.replicas`, its default as JSON, and what it is."""
+    """One value: its path such as `operator.replicas`, its default as JSON, and its description."""
 
     path: str
     default: str
@@ -29,20 +29,20 @@ class Row:
 
 
 def rows(values: str) -> list[Row]:
-    """The rows of a values.yaml, in its order. ValueError for a value without a comment."""
+    """Read the rows of a values.yaml, in its order. ValueError for a value without a comment."""
     root = yaml.compose(values, Loader=yaml.SafeLoader)
     assert isinstance(root, yaml.MappingNode)
     return list(_rows(root, lines=values.splitlines(), prefix=""))
 
 
 def table(values: str) -> str:
-    """The rows as a Markdown table."""
+    """Format the rows as a Markdown table."""
     body = [f"| `{row.path}` | `{row.default}` | {_escape(row.text)} |" for row in rows(values)]
-    return "\n".join(["| Key | Default | What it is |", "| --- | --- | --- |", *body])
+    return "\n".join(["| Key | Default | Description |", "| --- | --- | --- |", *body])
 
 
 def with_table(readme: str, values: str) -> str:
-    """A README whose part between the two marks is the present table. ValueError if it lacks the marks."""
+    """Replace the table between the two marks of a README. ValueError without the marks."""
     before, begin, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -58,7 +58,7 @@ def _rows(node: yaml.MappingNode, *, lines: list[str], prefix: str) -> Iterator[
             continue
         text = _comment(key, lines)
         if not text:
-            raise ValueError(f"values.yaml: {path} has no comment that says what it is")
+            raise ValueError(f"values.yaml: {path} has no comment")
         yield Row(path=path, default=json.dumps(_plain(value)), text=text)
 
 
@@ -70,7 +70,7 @@ def _comment(key: yaml.Node, lines: list[str]) -> str:
         if said is None:
             break
         found.insert(0, said[1])
-    # A key within a line has the comment of that line's first key, which is not its own.
+    # A key inside of a line has no comment of its own.
     return " ".join(found) if not lines[key.start_mark.line][: key.start_mark.column].strip() else ""
 
 
@@ -83,7 +83,7 @@ def _escape(text: str) -> str:
 
 
 def main() -> None:
-    """Bring the README up to date."""
+    """Update the README."""
     path: Path = CHART / "README.md"
     path.write_text(with_table(path.read_text(), (CHART / "values.yaml").read_text()))
 

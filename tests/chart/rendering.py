@@ -1,4 +1,4 @@
-"""Runs helm on the chart and gives what it renders as objects."""
+"""Runs helm on the chart and parses the rendered objects."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ EVERYTHING = Path(__file__).with_name("everything.yaml")
 
 
 class HelmError(Exception):
-    """helm refused; the text is its message."""
+    """helm failed; the text is its message."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Helm:
     kubeconfig: Path | None = None
 
     def run(self, *arguments: str, values: Mapping[str, Any] | None = None, limit_seconds: float = 120) -> str:
-        """What helm prints; `values` are given to it as a values file. HelmError when it fails."""
+        """Run helm and return its output; `values` become a values file. HelmError when it fails."""
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         if self.kubeconfig is not None:
             environment["KUBECONFIG"] = str(self.kubeconfig)
@@ -55,18 +55,18 @@ class Helm:
         files: Sequence[Path] = (),
         chart: Path = CHART,
     ) -> list[Object]:
-        """All objects of a release; HelmError for values that the schema or a template refuses."""
+        """Render all objects of a release; HelmError for values that the schema or a template refuses."""
         given = [f"--values={file}" for file in files]
         text = self.run("template", release, str(chart), "--namespace", namespace, *given, values=values)
         return [document for document in yaml.safe_load_all(text) if document]
 
 
 def of_kind(objects: Sequence[Object], kind: str, *, ending: str = "") -> list[Object]:
-    """The objects of a kind, of those whose name ends like this."""
+    """Select the objects of a kind with this ending of the name."""
     return [one for one in objects if one["kind"] == kind and one["metadata"]["name"].endswith(ending)]
 
 
 def only(objects: Sequence[Object], kind: str, *, ending: str = "") -> Object:
-    """The one object of a kind."""
+    """Select the one object of a kind."""
     [found] = of_kind(objects, kind, ending=ending)
     return found

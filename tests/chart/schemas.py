@@ -1,6 +1,6 @@
-"""JSON schemas for kubeconform, from what an API server says of its own kinds (OpenAPI v3), closed to unknown fields.
+"""JSON schemas for kubeconform, from the OpenAPI v3 documents of an API server, closed to unknown fields.
 
-So they are those of the very version that the tests run, CRDs included, and no machine needs the internet for them.
+They match the version that the tests run, CRDs included, and need no internet.
 """
 
 import json
@@ -15,10 +15,10 @@ LOCATION = "{{.ResourceKind}}-{{.Group}}-{{.ResourceAPIVersion}}.json"
 
 
 def write_schemas(api: Api, api_versions: Iterable[str], folder: Path) -> str:
-    """Write a file for each kind of these API versions (`apps/v1`, `v1`); gives kubeconform's -schema-location."""
+    """Write a file for each kind of these API versions (`apps/v1`, `v1`); return kubeconform's -schema-location."""
     for api_version in api_versions:
         path = f"/openapi/v3/{'apis' if '/' in api_version else 'api'}/{api_version}"
-        # What it says of CRDs comes a little after they are served.
+        # The document of a CRD follows some time after the CRD is served.
         wait_until(partial(_answers, api, path), what=f"{path} served")
         components = {"schemas": _closed(api.request("GET", path)["components"]["schemas"])}
         for name, schema in components["schemas"].items():

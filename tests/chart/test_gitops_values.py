@@ -33,9 +33,9 @@ def test_the_chart_takes_the_values_of_the_examples(helm: Helm, tool: str) -> No
 
 
 @pytest.mark.parametrize("tool", ["flux", "argocd"])
-def test_both_tools_are_told_to_keep_the_crds(helm: Helm, tool: str) -> None:
+def test_the_crds_are_kept_by_both_tools(helm: Helm, tool: str) -> None:
     crds = of_kind(helm.template(values_of(tool)), "CustomResourceDefinition")
-    told = [crd["metadata"]["annotations"] for crd in crds]
-    assert [one["helm.sh/resource-policy"] for one in told] == ["keep"] * 3
+    annotations = [crd["metadata"]["annotations"] for crd in crds]
+    assert [one["helm.sh/resource-policy"] for one in annotations] == ["keep"] * 3
     if tool == "argocd":
-        assert {one["argocd.argoproj.io/sync-options"] for one in told} == {"Prune=false,Delete=false"}
+        assert {one["argocd.argoproj.io/sync-options"] for one in annotations} == {"Prune=false,Delete=false"}

@@ -218,7 +218,7 @@ def test_two_releases_in_one_cluster(release: Release) -> None:
     assert may(release, second, "meetingbots-operator", "list", "meetingbots.dev/meetingbots", of=first)
 
 
-def test_a_namespace_that_is_not_there_is_told(release: Release) -> None:
+def test_a_missing_namespace_is_an_error(release: Release) -> None:
     namespace = release.namespace()
     with pytest.raises(HelmError, match='namespaces "not-there" not found'):
         release.install("meetingbots", namespace, values={"watch": {"namespaces": ["not-there"]}})
@@ -277,7 +277,7 @@ def test_uninstall_keeps_crds_and_objects_and_the_next_install_takes_them_over(r
     assert release.api.request("GET", f"{MAPPINGS.format(namespace)}/81234567890")["metadata"]["uid"] == uid
 
 
-def test_another_release_takes_kept_crds_over_when_told(release: Release) -> None:
+def test_another_release_adopts_kept_crds_with_take_ownership(release: Release) -> None:
     first, second = release.namespace(), release.namespace()
     release.install("meetingbots", first)
     release.uninstall("meetingbots", first)

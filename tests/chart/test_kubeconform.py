@@ -1,4 +1,4 @@
-"""What is rendered fits the API's schemas, field by field."""
+"""The rendered objects match the API's schemas, field by field."""
 
 import subprocess
 from pathlib import Path
@@ -18,6 +18,8 @@ VERSIONS = (
     "networking.k8s.io/v1",
     "rbac.authorization.k8s.io/v1",
     "apiextensions.k8s.io/v1",
+    "admissionregistration.k8s.io/v1",
+    "autoscaling/v2",
     "gateway.networking.k8s.io/v1",
     "monitoring.coreos.com/v1",
 )
@@ -69,6 +71,9 @@ def test_all_is_valid(
         ("Ingress", ("spec", "rule")),
         ("HTTPRoute", ("spec", "hostname")),
         ("ServiceMonitor", ("spec", "endpoint")),
+        ("PodMonitor", ("spec", "podMetricsEndpoint")),
+        ("HorizontalPodAutoscaler", ("spec", "metric")),
+        ("ValidatingAdmissionPolicy", ("spec", "validation")),
         ("PrometheusRule", ("spec", "group")),
     ],
 )

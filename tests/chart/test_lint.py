@@ -10,7 +10,7 @@ import yaml
 
 from tests.chart.rendering import CHART, EVERYTHING, Helm
 
-# What the suites have to touch: every key whose value decides what is rendered.
+# The suites must set every key with such a name: it decides what is rendered.
 SWITCH = re.compile(r"enabled|create|keep|aggregateToEdit|namespaces")
 
 

@@ -1,4 +1,4 @@
-"""Releases of one cluster do not get into each other's way."""
+"""Releases of one cluster do not interfere with each other."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def test_two_releases_share_no_name(
 
 
 def test_two_releases_in_one_namespace_share_the_roles_for_what_is_there_once(helm: Helm) -> None:
-    """Helm refuses an object that another release has: nobody gets two operators that write one Secret."""
+    """Helm refuses an object of another release, so that two operators never write one Secret."""
     shared = names(rendered(helm, release="a", namespace="space")) & names(
         rendered(helm, release="b", namespace="space")
     )

@@ -1,4 +1,4 @@
-"""The Pods are told what the programs understand: arguments, environment, ports and probes."""
+"""The Pods' arguments, environment, ports and probes match the programs' settings."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ def container(objects: list[Object], component: str) -> dict[str, Any]:
 
 
 def settings(found: dict[str, Any], kind: type[Settings], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """What the program makes of its arguments and environment; every variable of ours has to be a setting of it."""
+    """Parse arguments and environment like the program; each of our variables must be one of its settings."""
     command, *flags = found["args"]
     assert command == {OperatorSettings: "operator", ReceiverSettings: "webhook"}[kind]
     for variable in found["env"]:
@@ -35,7 +35,7 @@ def settings(found: dict[str, Any], kind: type[Settings], monkeypatch: pytest.Mo
 
 
 def with_its_file(objects: list[Object], found: dict[str, Any], *, variable: str, folder: Path) -> Path:
-    """The file that a variable names, as the kubelet makes it from a ConfigMap; the variable then names it."""
+    """Write the file that a variable names, like the kubelet from a ConfigMap, and point the variable to it."""
     [setting] = [one for one in found["env"] if one["name"] == variable]
     path = Path(setting["value"])
     [mount] = [one for one in found["volumeMounts"] if Path(one["mountPath"]) == path.parent]

@@ -1,4 +1,4 @@
-"""Wrong values are refused by the schema (or a template) in words that name the key; odd but right ones are not."""
+"""The schema (or a template) refuses wrong values with a message that names the key, and accepts unusual right ones."""
 
 from typing import Any
 
@@ -58,6 +58,19 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "serviceMonitor.enabled needs metrics.enabled",
     ),
     (
+        "a Pod monitor without metrics",
+        {"metrics": {"enabled": False, "podMonitor": {"enabled": True}}},
+        "podMonitor.enabled needs metrics.enabled",
+    ),
+    ("a volume without a source", {"operator": {"extraVolumes": [{"name": "x"}]}}, "/operator/extraVolumes/0"),
+    ("a relative mount", {"receiver": {"extraVolumeMounts": [{"name": "x", "mountPath": "a"}]}}, "mountPath"),
+    ("no DNS port", {"networkPolicy": {"dns": {"ports": []}}}, "/networkPolicy/dns/ports"),
+    ("a host alias without names", {"operator": {"hostAliases": [{"ip": "10.0.0.1"}]}}, "hostnames"),
+    ("an unknown IP family", {"receiver": {"service": {"ipFamilies": ["IPv5"]}}}, "/receiver/service/ipFamilies"),
+    ("an address for a range", {"receiver": {"service": {"loadBalancerSourceRanges": ["10.0.0.1"]}}}, "SourceRanges"),
+    ("an unknown relabeling", {"metrics": {"podMonitor": {"relabelings": [{"target": "x"}]}}}, "target"),
+    ("an object without a kind", {"extraObjects": [{"apiVersion": "v1"}]}, "/extraObjects/0"),
+    (
         "alerts without metrics",
         {"metrics": {"enabled": False, "prometheusRule": {"enabled": True}}},
         "prometheusRule.enabled needs metrics.enabled",
@@ -65,19 +78,20 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("values", "told"), [(one[1], one[2]) for one in WRONG], ids=[one[0] for one in WRONG])
-def test_wrong_values_are_refused_by_name(helm: Helm, values: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("values", "text"), [(one[1], one[2]) for one in WRONG], ids=[one[0] for one in WRONG])
+def test_wrong_values_are_refused_by_name(helm: Helm, values: dict[str, Any], text: str) -> None:
     with pytest.raises(HelmError) as refusal:
         helm.template(values)
-    assert told in str(refusal.value)
+    assert text in str(refusal.value)
 
 
 def test_everything_at_once_is_allowed(helm: Helm) -> None:
     kinds = {one["kind"] for one in helm.template(files=[EVERYTHING])}
     assert {"Ingress", "HTTPRoute", "ServiceMonitor", "PrometheusRule", "NetworkPolicy", "PodDisruptionBudget"} <= kinds
+    assert {"PodMonitor", "HorizontalPodAutoscaler", "ValidatingAdmissionPolicy"} <= kinds
 
 
-def test_global_values_of_a_parent_chart_are_let_through(helm: Helm) -> None:
+def test_global_values_of_a_parent_chart_are_accepted(helm: Helm) -> None:
     assert helm.template({"global": {"anything": {"at": "all"}}})
 
 
@@ -91,8 +105,8 @@ def test_null_removes_a_default(helm: Helm) -> None:
         }
 
 
-def test_an_environment_variable_of_ones_own_takes_the_place_of_ours(helm: Helm) -> None:
-    """A list with both would be refused by the API server."""
+def test_an_extra_environment_variable_replaces_ours(helm: Helm) -> None:
+    """The API server refuses a list with both."""
     mine = [{"name": "MEETINGBOTS_LOG_LEVEL", "value": "DEBUG"}, {"name": "OTHER", "value": "1"}]
     pod = only(helm.template({"operator": {"extraEnv": mine}}), "Deployment", ending="operator")["spec"]["template"]
     environment = pod["spec"]["containers"][0]["env"]
@@ -101,7 +115,7 @@ def test_an_environment_variable_of_ones_own_takes_the_place_of_ours(helm: Helm)
 
 
 def test_the_values_for_everything_are_not_the_defaults(helm: Helm) -> None:
-    """So that rendering with them shows each one's effect."""
+    """Rendering with them shows the effect of each value."""
     defaults = yaml.safe_load((EVERYTHING.parents[2] / "charts" / "meetingbots" / "values.yaml").read_text())
     everything = yaml.safe_load(EVERYTHING.read_text())
     assert set(defaults) - set(everything) == {

@@ -1,10 +1,10 @@
-{{/* What things are called: releases of one cluster never share a name, but for those that one namespace may have once. */}}
+{{/* Names and metadata. Two releases of one cluster share no name, except the names that a namespace can have once. */}}
 
 {{- define "meetingbots.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 45 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* At most 45 characters: "-receiver-metrics" follows, and a Service's name has 63. */}}
+{{/* At most 45 characters: "-receiver-metrics" follows, and a Service's name has at most 63. */}}
 {{- define "meetingbots.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 45 | trimSuffix "-" -}}
@@ -18,9 +18,13 @@
 {{- end -}}
 {{- end -}}
 
-{{/* For what lies outside of the release's namespace. The colon cannot be in a part, so that no two are joined alike. */}}
+{{- define "meetingbots.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
+{{/* Name for an object outside of the release's namespace. Neither part can contain the colon, so the name is unique. */}}
 {{- define "meetingbots.foreignName" -}}
-{{- printf "%s:%s" .Release.Namespace (include "meetingbots.fullname" .) -}}
+{{- printf "%s:%s" (include "meetingbots.namespace" .) (include "meetingbots.fullname" .) -}}
 {{- end -}}
 
 {{- define "meetingbots.serviceAccountName" -}}
@@ -38,7 +42,7 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* Labels of an object; `component` may be empty for what belongs to all. */}}
+{{/* Labels of an object; `component` is empty for an object of the whole release. */}}
 {{- define "meetingbots.labels" -}}
 {{- $labels := dict
       "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
@@ -51,6 +55,17 @@ app.kubernetes.io/component: {{ .component }}
 {{- toYaml (merge $labels .root.Values.commonLabels) -}}
 {{- end -}}
 
+{{/* Metadata of an object: `name`, and optionally `component`, `namespace` ("" for a cluster-scoped object), `labels` and
+`annotations`, which override the common ones. */}}
+{{- define "meetingbots.metadata" -}}
+{{- $metadata := dict "name" .name "labels" (mergeOverwrite (dict) (fromYaml (include "meetingbots.labels" .)) (default (dict) .labels)) -}}
+{{- $namespace := ternary .namespace (include "meetingbots.namespace" .root) (hasKey . "namespace") -}}
+{{- with $namespace }}{{ $_ := set $metadata "namespace" . }}{{ end -}}
+{{- $annotations := mergeOverwrite (dict) .root.Values.commonAnnotations (default (dict) .annotations) -}}
+{{- with $annotations }}{{ $_ := set $metadata "annotations" . }}{{ end -}}
+{{- toYaml $metadata -}}
+{{- end -}}
+
 {{- define "meetingbots.image" -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
@@ -59,7 +74,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- end -}}
 
-{{/* The public host: that of publicUrl, else of ingress or httpRoute; empty when nobody named one. */}}
+{{/* The public URL: publicUrl, else the host of ingress or httpRoute; empty without any of them. */}}
 {{- define "meetingbots.publicUrl" -}}
 {{- if .Values.publicUrl -}}
 {{- trimSuffix "/" .Values.publicUrl -}}
@@ -70,11 +85,11 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- end -}}
 
-{{/* The host that an Ingress or HTTPRoute takes from publicUrl. */}}
+{{/* The host for an Ingress or HTTPRoute, from publicUrl. */}}
 {{- define "meetingbots.publicHost" -}}
 {{- $url := urlParse (default "" .root.Values.publicUrl) -}}
 {{- if not $url.host -}}
-{{- fail (printf "set publicUrl (https://HOST) or %s: without a host Zoom finds nothing" .alternative) -}}
+{{- fail (printf "set publicUrl (https://HOST) or %s: Zoom needs a host" .alternative) -}}
 {{- end -}}
 {{- regexReplaceAll ":[0-9]+$" $url.host "" -}}
 {{- end -}}

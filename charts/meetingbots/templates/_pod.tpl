@@ -1,6 +1,6 @@
-{{/* What the Pods of operator and receiver have in common. */}}
+{{/* The common parts of the Pods of operator and receiver. */}}
 
-{{/* Settings as environment. A variable of extraEnv takes the place of ours: a list with both would be refused. */}}
+{{/* Settings as environment. A variable of extraEnv replaces ours; the API server refuses a list with both. */}}
 {{- define "meetingbots.env" -}}
 {{- $values := .root.Values -}}
 {{- $env := list
@@ -24,7 +24,7 @@
 {{- if $values.tokenEndpoint.enabled -}}
 {{- $env = concat $env (list
       (dict "name" "MEETINGBOTS_TOKEN_PORT" "value" "8082")
-      (dict "name" "MEETINGBOTS_TOKEN_URL" "value" (printf "http://%s-operator-tokens.%s.svc:8082" (include "meetingbots.fullname" .root) .root.Release.Namespace))) -}}
+      (dict "name" "MEETINGBOTS_TOKEN_URL" "value" (printf "http://%s-operator-tokens.%s.svc:8082" (include "meetingbots.fullname" .root) (include "meetingbots.namespace" .root)))) -}}
 {{- end -}}
 {{- end -}}
 {{- if eq .component "receiver" -}}
@@ -38,7 +38,7 @@
 {{- toYaml (concat $all $extra) -}}
 {{- end -}}
 
-{{/* Which namespaces to serve, as flags. */}}
+{{/* The namespaces to serve, as flags. */}}
 {{- define "meetingbots.scope" -}}
 {{- range .Values.watch.namespaces }}
 - --namespace={{ . }}
@@ -47,7 +47,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* Recreate cannot have the rollingUpdate that the defaults bring. */}}
+{{/* Recreate excludes the rollingUpdate of the defaults. */}}
 {{- define "meetingbots.updateStrategy" -}}
 {{- $strategy := (get .root.Values .component).updateStrategy -}}
 {{- toYaml (ternary (pick $strategy "type") $strategy (eq $strategy.type "Recreate")) -}}
@@ -55,7 +55,7 @@
 
 {{- define "meetingbots.podMetadata" -}}
 {{- $own := get .root.Values .component -}}
-{{- $annotations := $own.podAnnotations -}}
+{{- $annotations := mergeOverwrite (dict) .root.Values.commonAnnotations $own.podAnnotations -}}
 {{- if and .root.Values.bot.template (eq .component "operator") -}}
 {{- $sum := toJson .root.Values.bot.template | sha256sum -}}
 {{- $annotations = merge (dict "meetingbots.dev/bot-template-checksum" $sum) $annotations -}}
@@ -80,6 +80,17 @@ imagePullSecrets:
 {{- end }}
 {{- with .root.Values.podSecurityContext }}
 securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with $own.dnsConfig }}
+dnsConfig:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $own.priorityClassName }}
@@ -111,6 +122,9 @@ volumes:
   - name: bot-template
     configMap: {name: {{ include "meetingbots.fullname" .root }}-bot-template}
 {{- end }}
+{{- with $own.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "meetingbots.container" -}}
@@ -131,5 +145,8 @@ volumeMounts:
   - {name: tmp, mountPath: /tmp}
 {{- if and .root.Values.bot.template (eq .component "operator") }}
   - {name: bot-template, mountPath: /etc/meetingbots/bot, readOnly: true}
+{{- end }}
+{{- with $own.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
