@@ -167,7 +167,8 @@ def test_everything_is_taken_field_by_field(release: Release) -> None:
     namespace = release.namespace()
     for name in ("team-a", "team-b"):
         release.api.ensure(core_path("namespaces"), {"metadata": {"name": name}})
-    release.install("all", namespace, values=yaml.safe_load(EVERYTHING.read_text()))
+    values = {**yaml.safe_load(EVERYTHING.read_text()), "namespaceOverride": namespace}
+    release.install("all", release.namespace(), values=values)
     ingress = release.api.get(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/all-meetingbots-receiver")
     assert ingress is not None
     assert ingress["spec"]["rules"][0]["host"] == "hooks.example"
