@@ -41,7 +41,8 @@ class Line:
         await self.api.join_token(self.token, meeting_id=str(MEETING))
 
     async def list_meetings(self) -> None:
-        assert [meeting.id async for meeting in self.api.meetings(self.token)] == [str(MEETING)]
+        pages = [page async for page in self.api.meeting_pages(self.token)]
+        assert [[meeting.id for meeting in page] for page in pages] == [[str(MEETING)]]
 
     def times(self, category: Category = "light") -> list[float]:
         return sorted(call.time for call in self.sim.recorder.calls if call.category == category)

@@ -20,6 +20,7 @@ FOR: Final = {
     Feature.ZAK: "token `ZAK`",
     Feature.LIVE_STREAMING: "token `LiveStreaming`",
     Feature.LOCAL_ARCHIVING: "token `LocalArchiving`",
+    Feature.WEBINAR_LIST: "`meetingSync`: webinars, which Zoom lists apart from meetings (optional)",
     Feature.WEBINAR_JOIN_TOKEN: "token `LocalRecording` of a webinar",
 }
 """The purpose of each feature, in the order of the table."""

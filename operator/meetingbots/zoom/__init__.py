@@ -1,1 +1,1 @@
-"""Zoom, as this project talks to it: tokens, the REST API, webhooks and meeting links. It knows no Kubernetes."""
+"""Client for Zoom: OAuth, REST API, webhooks and meeting links. It does not depend on Kubernetes."""

@@ -1,6 +1,6 @@
-"""Zoom's REST API: who a token speaks for, which meetings are theirs, and their join tokens (Zoom API reference).
+"""Zoom's REST API: users, meetings and join tokens (Zoom API reference).
 
-Made per credential, because the account whose limit is used and the API's address are the credential's; it is cheap.
+A client belongs to one credential, which determines the API's address and the account whose rate limit counts.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 from pydantic import SecretStr
 
+from meetingbots.zoom.environments import DEFAULT_API_URL
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError
 from meetingbots.zoom.http import calls
 from meetingbots.zoom.http.calls import Call, CallObserver, Limiter
@@ -43,7 +44,6 @@ __all__ = [
     "followed_api_url",
 ]
 
-DEFAULT_API_URL: Final = "https://api.zoom.us/v2"
 _ZOOM_HOST: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*(?:zoom\.us|zoomgov\.com)")
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
 _PAGE_SIZE: Final = 300
@@ -57,10 +57,10 @@ _JOIN_TOKEN_CALLS: Final = {
 
 
 def followed_api_url(api_url: str, *, configured: str) -> str:
-    """Choose the API's base for a credential: the nearer cluster that Zoom named, or the configured one.
+    """Return the API's base for a credential: the cluster that Zoom named, or the configured base.
 
     Zoom's ``api_url`` is followed only to https hosts within zoom.us and zoomgov.com, and only while the default base
-    is configured (Zoom, OAuth, api_url). The result has the version path (``/v2``) and no slash at its end.
+    is configured (Zoom, OAuth, api_url). The result has the version path (``/v2``) and no trailing slash.
     """
     configured = configured.rstrip("/")
     if configured != DEFAULT_API_URL:
@@ -78,7 +78,7 @@ def followed_api_url(api_url: str, *, configured: str) -> str:
 
 
 class ZoomAPI:
-    """The REST calls. Every method raises :class:`meetingbots.zoom.errors.ZoomError`; none tries again by itself."""
+    """The REST calls. Every method raises :class:`meetingbots.zoom.errors.ZoomError`; none retries."""
 
     def __init__(
         self,
@@ -90,15 +90,15 @@ class ZoomAPI:
         on_call: CallObserver | None = None,
         limiter: Limiter | None = None,
     ) -> None:
-        """Prepare for asking.
+        """Create a client.
 
         Args:
-            http: the process's client.
+            http: the process's HTTP client.
             api_url: base with version path; see :func:`followed_api_url`.
-            account: Zoom account whose rate limit the calls use; only the limiter looks at it.
-            deadline: seconds for one whole request, without waiting for the limiter.
-            on_call: is told of every request.
-            limiter: is waited for before every request.
+            account: Zoom account whose rate limit the calls use.
+            deadline: seconds for one whole request, without the wait for the limiter.
+            on_call: observes every request.
+            limiter: admits every request.
 
         """
         self._http = http
@@ -109,17 +109,17 @@ class ZoomAPI:
         self._exchange = self._made_for(account)
 
     def of_account(self, account: str) -> ZoomAPI:
-        """The same, for calls that use this Zoom account's rate limit."""
+        """Return a client for calls that use this Zoom account's rate limit."""
         view = copy(self)
         view._exchange = self._made_for(account)
         return view
 
     async def me(self, token: SecretStr) -> User:
-        """Tell whose token it is."""
+        """Return the user of the token."""
         return await self.user(token, user_id="me")
 
     async def user(self, token: SecretStr, *, user_id: str) -> User:
-        """Look a user up by ID or e-mail address (other users: with an account-level token)."""
+        """Return a user by ID or e-mail address; another user than the token's needs an account-level token."""
         fields, answer = await self._get(f"users/{quote(user_id, safe='')}", call=calls.USER, token=token)
         user = user_of(fields)
         if user is None:
@@ -127,30 +127,37 @@ class ZoomAPI:
         return user
 
     async def users(self, token: SecretStr) -> AsyncIterator[User]:
-        """List the account's active users (account-level tokens)."""
+        """List the account's active users (account-level token)."""
         async for rows in self._pages("users", key="users", query={"status": "active"}, call=calls.USERS, token=token):
             for user in map(user_of, rows):
                 if user is not None:
                     yield user
 
-    async def meetings(self, token: SecretStr, *, user_id: str = "me") -> AsyncIterator[MeetingSummary]:
-        """List a user's scheduled meetings that are not over. Instant meetings are not in Zoom's list."""
-        async for page in self.meeting_pages(token, user_id=user_id):
-            for meeting in page:
-                yield meeting
-
     async def meeting_pages(
         self, token: SecretStr, *, user_id: str = "me"
     ) -> AsyncIterator[tuple[MeetingSummary, ...]]:
-        """List as :meth:`meetings` does, a page (one request, up to 300 meetings) at a time."""
+        """List a user's future scheduled meetings, a page (one request, up to 300 meetings) at a time.
+
+        Zoom's list contains neither instant meetings nor webinars.
+        """
         path = f"users/{quote(user_id, safe='')}/meetings"
         async for rows in self._pages(
             path, key="meetings", query={"type": "scheduled"}, call=calls.MEETINGS, token=token
         ):
             yield tuple(meeting for meeting in map(summary_of, rows) if meeting is not None)
 
+    async def webinar_pages(
+        self, token: SecretStr, *, user_id: str = "me"
+    ) -> AsyncIterator[tuple[MeetingSummary, ...]]:
+        """List a user's webinars, a page at a time. Without a webinar plan, Zoom answers FEATURE_DISABLED."""
+        path = f"users/{quote(user_id, safe='')}/webinars"
+        async for rows in self._pages(
+            path, key="webinars", query={"type": "scheduled"}, call=calls.WEBINARS, token=token
+        ):
+            yield tuple(webinar for webinar in map(summary_of, rows) if webinar is not None)
+
     async def meeting(self, token: SecretStr, *, meeting_id: str, webinar: bool = False) -> MeetingDetail:
-        """Look one meeting up; webinars have their own address."""
+        """Return one meeting; webinars have their own path."""
         number = _checked(meeting_id)
         path = f"{'webinars' if webinar else 'meetings'}/{number}"
         fields, answer = await self._get(path, call=calls.MEETING, token=token)
@@ -167,9 +174,9 @@ class ZoomAPI:
         webinar: bool = False,
         bypass_waiting_room: bool = True,
     ) -> JoinToken:
-        """Make a join token, with the credential of the meeting's host (or of the host's account).
+        """Create a join token; needs the token of the meeting's host or of the host's account.
 
-        ``bypass_waiting_room`` is for local recording only; Zoom has no such choice for the other kinds.
+        ``bypass_waiting_room`` applies to local recording only.
         """
         call = _JOIN_TOKEN_CALLS[kind]
         path = f"{'webinars' if webinar else 'meetings'}/{_checked(meeting_id)}/jointoken/{kind.value}"
@@ -184,13 +191,13 @@ class ZoomAPI:
         )
 
     async def on_behalf_token(self, token: SecretStr, *, meeting_id: str) -> SecretStr:
-        """Make an on-behalf token: single use, admits the bot while the token's user is in that meeting."""
+        """Create an on-behalf token: single use; admits the bot while the token's user is in that meeting."""
         query = {"type": "onbehalf", "meeting_id": _checked(meeting_id)}
         fields, answer = await self._get("users/me/token", call=calls.ON_BEHALF_TOKEN, token=token, query=query)
         return _token(fields, answer=answer, call=calls.ON_BEHALF_TOKEN)
 
     async def zak(self, token: SecretStr, *, user_id: str = "me") -> SecretStr:
-        """Make a ZAK (two hours), with which a bot joins as that user."""
+        """Create a ZAK (valid for two hours), with which a bot joins as that user."""
         if user_id == "me":
             fields, answer = await self._get("users/me/zak", call=calls.ZAK, token=token)
         else:
@@ -222,7 +229,7 @@ class ZoomAPI:
     ) -> tuple[Mapping[str, object], ZoomResponse]:
         bearer = token.get_secret_value().strip()
         if not _TOKEN.fullmatch(bearer):
-            raise TransientError(Cause.TOKEN_EXPIRED, message="the access token is empty, or not a token")
+            raise TransientError(Cause.TOKEN_EXPIRED, message="the access token is empty or invalid")
         request = self._http.build_request(
             "GET", f"{self._api_url}/{path}", params=query or None, headers={"authorization": f"Bearer {bearer}"}
         )

@@ -1,8 +1,8 @@
-"""What can go wrong between us and Zoom, in one type.
+"""Errors of calls to Zoom.
 
-Whoever holds a token on its way asks one question of a failure: is it definite (Zoom has decided; asking again changes
-nothing until a person acts) or passing (ask again later; never costs a credential its consent)? The class answers it,
-``kind`` says what it is about.
+The class says whether a retry helps: a permanent error stands until a person acts; a transient one may pass, and never
+ends a consent.
+``kind`` is the cause.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Cause(enum.StrEnum):
-    """What a failure is about. The values are stable: they may be shown to people and used as metric labels."""
+    """The cause of an error. The values are stable: statuses show them and metrics use them as labels."""
 
     APP_INVALID = "AppInvalid"
     """Zoom does not know the client ID, or the client secret is wrong, or the app is of a type without this grant."""
@@ -21,71 +21,71 @@ class Cause(enum.StrEnum):
     DISABLED_BY_ADMIN = "DisabledByAdmin"
     """The administrator of the user's account has disabled the app."""
     GRANT_INVALID = "GrantInvalid"
-    """The refresh token (or the account ID of a server-to-server app) is not accepted."""
+    """Zoom rejects the refresh token, or the account ID of a server-to-server app."""
     CODE_EXPIRED = "CodeExpired"
-    """The authorization code is older than its five minutes."""
+    """The authorization code is older than five minutes."""
     CODE_INVALID = "CodeInvalid"
-    """The authorization code was never given, or was used before, or its PKCE verifier is wrong."""
+    """The authorization code is unknown or used, or its PKCE verifier is wrong."""
     REDIRECT_MISMATCH = "RedirectMismatch"
-    """The redirect URI is not, character by character, the one that the app or the consent used."""
+    """The redirect URI differs from the one of the app or the consent; every character counts."""
     CONSENT_REVOKED = "ConsentRevoked"
-    """The user took the consent back, or gave a newer one."""
+    """The user revoked the consent or gave a newer one."""
     USER_INACTIVE = "UserInactive"
-    """The user whose token it is has been deactivated or has left the account."""
+    """The token's user was deactivated or has left the account."""
     TOKEN_EXPIRED = "TokenExpired"  # noqa: S105 - a cause, not a token
-    """The access token is no longer accepted: refresh it once and ask again. Says nothing about the consent."""
+    """Zoom no longer accepts the access token: refresh it and repeat the call. The consent may be valid."""
     SCOPES_MISSING = "ScopesMissing"
     """The token lacks the scopes in ``ZoomError.scopes``."""
     WRONG_TOKEN_KIND = "WrongTokenKind"  # noqa: S105 - a cause, not a token
-    """This call does not take a token from this kind of grant."""
+    """The call does not accept a token of this grant."""
     NO_PERMISSION = "NoPermission"
-    """The token's user may not see or do this."""
+    """The token's user lacks the permission."""
     MEETING_NOT_FOUND = "MeetingNotFound"
-    """There is no such meeting, or none that this token may see."""
+    """The meeting does not exist, or the token may not see it."""
     INVALID_MEETING = "InvalidMeeting"
-    """Zoom does not take the meeting's ID as one (or it is not this user's meeting)."""
+    """Zoom does not accept the meeting ID, or the meeting is not this user's."""
     IS_WEBINAR = "IsWebinar"
-    """The ID belongs to a webinar: ask the webinar's calls."""
+    """The ID belongs to a webinar: use the calls for webinars."""
     IS_MEETING = "IsMeeting"
-    """The ID belongs to a meeting, but was asked for as a webinar."""
+    """The ID belongs to a meeting: use the calls for meetings."""
     LOCAL_RECORDING_DISABLED = "LocalRecordingDisabled"
-    """Local recording is switched off for the user or the account."""
+    """Local recording is disabled for the user or the account."""
     FEATURE_DISABLED = "FeatureDisabled"
-    """Live streaming or local archiving is switched off, or not in the account's plan."""
+    """The feature is disabled, or not in the account's plan."""
     NOT_THE_HOST = "NotTheHost"
-    """The token's user is not the meeting's host (or may not host at all)."""
+    """The token's user is not the meeting's host, or has no licence to host."""
     USER_NOT_FOUND = "UserNotFound"
-    """There is no such user in the token's account."""
+    """The user does not exist in the token's account."""
     OTHER_USER = "OtherUser"
-    """The token is another user's than the one whose consent it was to be."""
+    """The token belongs to another user than the consent is meant for."""
     USER_NOT_IN_MEETING = "UserNotInMeeting"
-    """An on-behalf token needs its user to be in the meeting, who is not."""
+    """The user of an on-behalf token is not in the meeting."""
     PAGE_EXPIRED = "PageExpired"
-    """The token for the next page is too old (15 min): begin the list again."""
+    """The token of the next page has expired (15 min): read the list from its start."""
     RATE_LIMITED = "RateLimited"
     """Too many requests: see ``ZoomError.daily`` and ``ZoomError.retry_at``."""
     UNAVAILABLE = "Unavailable"
-    """No answer, or none that Zoom's API would give: see ``ZoomError.maybe_done``."""
+    """No answer, or not one of Zoom's API: see ``ZoomError.maybe_done``."""
     UNKNOWN = "Unknown"
-    """An answer that we know nothing of: treated as passing."""
+    """An unknown answer, treated as transient."""
 
 
 class ZoomError(Exception):
-    """A call to Zoom that did not succeed; always a :class:`PermanentError` or a :class:`TransientError`.
+    """A failed call to Zoom; always a :class:`PermanentError` or a :class:`TransientError`.
 
-    ``str()`` is fit for people, logs and statuses: our own words, the HTTP status and Zoom's code; never a request's
-    secret, and never a quoted body.
+    ``str()`` is fit for people, logs and statuses: it has our own words, the HTTP status and Zoom's code, but no secret
+    and no quoted body.
 
     Attributes:
-        kind: what it is about.
-        message: the text, as ``str()`` gives it.
+        kind: the cause.
+        message: the text of ``str()``.
         code: Zoom's numeric code (``"3001"``), else the OAuth error (``"invalid_grant"``), else ``""``.
-        http_status: status of the answer; None when there was none.
-        retry_after: what Zoom asked for: seconds from the answer, or a moment (UTC); None when it said nothing.
+        http_status: status of the answer; None without an answer.
+        retry_after: Zoom's wish: seconds from the answer, or a time (UTC); None without one.
         scopes: the scopes that Zoom names as missing (``SCOPES_MISSING`` only).
-        daily: the daily limit is used up, not only this second's (``RATE_LIMITED`` only).
-        maybe_done: Zoom may have done what was asked although we have no answer: a refresh token that was sent
-            may be spent. False when the request surely did nothing.
+        daily: the limit of the day is used up, not only that of the second (``RATE_LIMITED`` only).
+        maybe_done: Zoom may have acted although there is no answer, so a refresh token may be used up. False when the
+            request certainly had no effect.
 
     """
 
@@ -114,9 +114,9 @@ class ZoomError(Exception):
         self.maybe_done = maybe_done
 
     def retry_at(self, now: datetime) -> datetime | None:
-        """Tell when Zoom wants to be asked again at the earliest; ``now`` is when the answer came (UTC).
+        """Return Zoom's earliest time for a retry; ``now`` is the time of the answer (UTC).
 
-        A daily limit without a time ends at the next midnight, UTC. None: Zoom gave no time, use your own back-off.
+        A daily limit without a time ends at the next midnight, UTC. None: Zoom gave no time, use a backoff.
         """
         if isinstance(self.retry_after, datetime):
             return max(self.retry_after, now)
@@ -131,10 +131,10 @@ class ZoomError(Exception):
 
 
 class PermanentError(ZoomError):
-    """Zoom has decided: nothing changes until a person (or another token) acts."""
+    """Zoom has decided: a retry fails until a person acts or another token is used."""
 
     definite = True
 
 
 class TransientError(ZoomError):
-    """It may go away by itself: network, time-out, 429, 5xx, an HTML page, an answer that nobody knows."""
+    """A retry may succeed: network failures, timeouts, 429, 5xx, HTML pages, unknown answers."""

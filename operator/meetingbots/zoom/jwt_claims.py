@@ -1,6 +1,6 @@
-"""Which account an access token speaks for, before Zoom was asked: a hint for sharing out rate limits, and no more.
+"""Reads the account that an access token claims: a hint for rate limits before Zoom was asked.
 
-Zoom's access tokens are JWTs. Nothing is verified and nothing decided by what one claims: whose a token is, Zoom says.
+Zoom's access tokens are JWTs. The claim is not verified, and nothing but the choice of a rate limit depends on it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ID: Final = re.compile(r"[-_A-Za-z0-9]{1,128}")
 
 
 def claimed_account(token: SecretStr) -> str:
-    """The account that a token names; empty where it is no JWT or names none. Never raises."""
+    """Return the account that a token claims; empty when it is not a JWT or claims none. Never raises."""
     parts = _JWT.fullmatch(token.get_secret_value().strip())
     if parts is None:
         return ""

@@ -1,7 +1,7 @@
-"""Zoom's token endpoint: how a consent becomes an access token, and a spent one the next (Zoom, OAuth).
+"""Zoom's token endpoint (Zoom, OAuth).
 
-A refresh token dies the moment Zoom answers with the next one. So nothing here tries again by itself: a caller must
-know of every single request, and must store what it got before anything else.
+A refresh token is invalid as soon as Zoom answers with the next one. So nothing here retries: the caller must know of
+every request, and must store the answer first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 import httpx
 from pydantic import SecretStr
 
-from meetingbots.zoom.authorize import authorize_url, new_code_verifier, pkce_challenge
+from meetingbots.zoom.environments import DEFAULT_OAUTH_URL, Environment
 from meetingbots.zoom.errors import Cause, PermanentError
 from meetingbots.zoom.http import calls
 from meetingbots.zoom.http.calls import Call, CallObserver
@@ -23,9 +23,6 @@ from meetingbots.zoom.http.classify import classify
 from meetingbots.zoom.http.exchange import Exchange
 from meetingbots.zoom.http.responses import ZoomResponse
 
-__all__ = ["AppCredentials", "OAuthClient", "TokenSet", "authorize_url", "new_code_verifier", "pkce_challenge"]
-
-DEFAULT_OAUTH_URL: Final = "https://zoom.us/oauth"
 _DEFAULT_LIFE_SECONDS: Final = 3599
 _LONGEST_LIFE_SECONDS: Final = 30 * 86_400
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
@@ -33,10 +30,11 @@ _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
 
 @dataclass(frozen=True, slots=True)
 class AppCredentials:
-    """Client ID and secret of a Zoom app, without the blanks and line ends that copying leaves around them."""
+    """Client ID and secret of a Zoom app, without surrounding white space."""
 
     client_id: str
     client_secret: SecretStr = field(repr=False)
+    environment: Environment = Environment.ZOOM
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "client_id", self.client_id.strip())
@@ -45,22 +43,22 @@ class AppCredentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSet:
-    """What the token endpoint gave."""
+    """The answer of the token endpoint."""
 
     access_token: SecretStr = field(repr=False)
     refresh_token: SecretStr | None = field(repr=False)
-    """None for server-to-server tokens; also when a refresh gave no new one: the old one stays (RFC 6749, 6)."""
+    """None for server-to-server tokens, and when a refresh returned none: the old one stays valid (RFC 6749, 6)."""
     expires_at: datetime
-    """UTC; counted from before the request, so never too late."""
+    """UTC, counted from before the request, so never too late."""
     token_type: str
     scopes: tuple[str, ...]
-    """Sorted, without doubles."""
+    """Sorted, unique."""
     api_url: str
-    """As Zoom said it (``https://api.zoom.us``), ``""`` without; see :func:`meetingbots.zoom.api.followed_api_url`."""
+    """From Zoom's answer (``https://api.zoom.us``) or ``""``; see :func:`meetingbots.zoom.api.followed_api_url`."""
 
     @property
     def scope(self) -> str:
-        """The scopes as one text, separated by blanks."""
+        """The scopes, separated by blanks."""
         return " ".join(self.scopes)
 
 
@@ -78,15 +76,15 @@ class OAuthClient:
         deadline: float = 20.0,
         on_call: CallObserver | None = None,
     ) -> None:
-        """Prepare for asking the endpoints below ``oauth_url``; ``deadline`` is for one whole request, in seconds."""
+        """Use the endpoints below ``oauth_url``; ``deadline`` limits one whole request, in seconds."""
         self._http = http
         self._oauth_url = oauth_url.rstrip("/")
         self._exchange = Exchange(http, deadline=deadline, on_call=on_call)
 
     async def refresh(self, app: AppCredentials, *, refresh_token: SecretStr, now: datetime) -> TokenSet:
-        """Spend a refresh token for the next tokens.
+        """Exchange a refresh token for new tokens.
 
-        An error with ``maybe_done`` means that the refresh token may be spent although the answer was lost.
+        After an error with ``maybe_done`` the refresh token may be used up although its answer was lost.
         """
         token = _stripped(refresh_token)
         if not token.get_secret_value():
@@ -117,18 +115,18 @@ class OAuthClient:
         return await self._tokens(calls.REDEEM_CODE, app=app, form=form, now=now)
 
     async def account_token(self, app: AppCredentials, *, account_id: str, now: datetime) -> TokenSet:
-        """Ask for an account's token as a server-to-server app. Earlier tokens stay alive."""
+        """Return an account's token for a server-to-server app. Earlier tokens stay valid."""
         if not account_id.strip():
             raise PermanentError(Cause.GRANT_INVALID, message="the account ID is empty")
         form = {"grant_type": "account_credentials", "account_id": account_id.strip()}
         return await self._tokens(calls.ACCOUNT_TOKEN, app=app, form=form, now=now)
 
     async def check_app(self, app: AppCredentials, *, now: datetime) -> None:
-        """Try out client ID and secret; returns when Zoom takes them, raises ``APP_INVALID`` when it does not."""
+        """Check client ID and secret at Zoom. Raises ``APP_INVALID`` when Zoom rejects them."""
         await self._tokens(calls.CHECK_APP, app=app, form={"grant_type": "client_credentials"}, now=now)
 
     async def revoke(self, app: AppCredentials, *, token: SecretStr) -> None:
-        """Take a consent back: its access and refresh tokens are dead afterwards."""
+        """Revoke a consent: its access and refresh tokens become invalid."""
         form = {"token": _stripped(token).get_secret_value()}
         fields, answer = await self._post("revoke", call=calls.REVOKE, app=app, form=form)
         if fields.get("status") != "success":
@@ -145,7 +143,7 @@ class OAuthClient:
             expires_at=now + timedelta(seconds=_life_seconds(fields.get("expires_in"))),
             token_type=_text(fields, "token_type") or "bearer",
             scopes=tuple(sorted(set(_text(fields, "scope").replace(",", " ").split()))),
-            api_url=_text(fields, "api_url"),
+            api_url=_text(fields, "api_url") or _default_api_url(app),
         )
 
     async def _post(
@@ -153,12 +151,20 @@ class OAuthClient:
     ) -> tuple[Mapping[str, object], ZoomResponse]:
         if not app.client_id or not app.client_secret.get_secret_value():
             raise PermanentError(Cause.APP_INVALID, message="the client ID or the client secret is empty")
-        # A fresh connection each time: one that Zoom closed while idle would leave it unclear whether a token is spent.
+        # A new connection each time: when Zoom has closed a reused one, it is unclear whether the token was used up.
         request = self._http.build_request(
-            "POST", f"{self._oauth_url}/{path}", data=dict(form), headers={"connection": "close"}
+            "POST",
+            f"{app.environment.oauth_url(configured=self._oauth_url)}/{path}",
+            data=dict(form),
+            headers={"connection": "close"},
         )
         auth = httpx.BasicAuth(app.client_id, app.client_secret.get_secret_value())
         return await self._exchange.ask(request, call=call, auth=auth)
+
+
+def _default_api_url(app: AppCredentials) -> str:
+    """Return where an answer without ``api_url`` is used: the configured base, or that of the app's environment."""
+    return "" if app.environment is Environment.ZOOM else app.environment.api_url()
 
 
 def _stripped(secret: SecretStr) -> SecretStr:

@@ -1,6 +1,6 @@
-"""What Zoom's REST API tells of users, meetings and join tokens, as far as the project needs it: no topic, no names.
+"""Users, meetings and join tokens from Zoom's REST API, without topics and names.
 
-Fields that Zoom left out are None or ``""``; only what cannot be done without is an error.
+Fields that Zoom leaves out are None or ``""``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class JoinToken:
     expires_in: float
     """Seconds from the answer; 120 for a local recording token."""
     asked_seconds: float = 0.0
-    """How long Zoom took: it was made at some time within these seconds before the answer."""
+    """Duration of the request: Zoom created the token within these seconds before the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeetingSummary:
-    """A scheduled meeting in a user's list; all occurrences of a series are one."""
+    """A meeting of a user's list. Each occurrence of a series is a row with the same ID."""
 
     id: str
     uuid: str
@@ -93,7 +93,7 @@ class MeetingDetail:
 
 
 def user_of(fields: object) -> User | None:
-    """Read a user; None when it has no ID."""
+    """Read a user; None without an ID."""
     if not isinstance(fields, Mapping) or not text_of(fields, "id"):
         return None
     return User(
@@ -108,7 +108,7 @@ def user_of(fields: object) -> User | None:
 
 
 def summary_of(fields: object) -> MeetingSummary | None:
-    """Read a row of a meeting list; None when it has no meeting ID."""
+    """Read a row of a meeting list; None without a meeting ID."""
     if not isinstance(fields, Mapping):
         return None
     meeting_id = meeting_id_of(fields.get("id"))
@@ -126,7 +126,7 @@ def summary_of(fields: object) -> MeetingSummary | None:
 
 
 def detail_of(fields: Mapping[str, object], *, meeting_id: str) -> MeetingDetail:
-    """Read a meeting that was asked for by its ID."""
+    """Read a meeting; its ID is that of the request."""
     settings = fields.get("settings")
     settings = settings if isinstance(settings, Mapping) else {}
     return MeetingDetail(
@@ -145,7 +145,7 @@ def detail_of(fields: Mapping[str, object], *, meeting_id: str) -> MeetingDetail
 
 
 def meeting_id_of(value: object) -> str | None:
-    """Give a meeting ID as text, from Zoom's number or string; None when it is not 9 to 11 digits."""
+    """Return a meeting ID as text, from Zoom's number or string; None when it is not 9 to 11 digits."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     text = str(value)
@@ -161,11 +161,11 @@ def addresses_of(value: object) -> tuple[str, ...] | None:
 
 
 def text_of(fields: Mapping[str, object], key: str) -> str:
-    """Give a text field; ``""`` when it is missing or something else."""
+    """Return a text field; ``""`` when it is missing or of another type."""
     value = fields.get(key)
     return value if isinstance(value, str) else ""
 
 
 def int_of(value: object) -> int | None:
-    """Give an integer; None for anything else."""
+    """Return an integer; None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None

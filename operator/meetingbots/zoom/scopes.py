@@ -1,4 +1,4 @@
-"""Which scopes a consent needs for what, in Zoom's two families of names (Zoom, OAuth scopes)."""
+"""Which scopes a feature needs, in both of Zoom's families of names, classic and granular (Zoom, OAuth scopes)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ScopeLevel(enum.StrEnum):
 
 
 class Feature(enum.StrEnum):
-    """What a scope switches on."""
+    """What a scope allows."""
 
     JOIN_TOKEN = "JoinToken"  # noqa: S105 - a feature, not a token
     MEETING_LIST = "MeetingList"
@@ -28,12 +28,13 @@ class Feature(enum.StrEnum):
     USERS_LIST = "UsersList"
     LIVE_STREAMING = "LiveStreaming"
     LOCAL_ARCHIVING = "LocalArchiving"
+    WEBINAR_LIST = "WebinarList"
     WEBINAR_JOIN_TOKEN = "WebinarJoinToken"  # noqa: S105 - a feature, not a token
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The scope that a feature needs, in either family and for either level of consent."""
+    """The scope that a feature needs, by family and level of consent."""
 
     classic: str
     classic_admin: str
@@ -70,6 +71,7 @@ NEEDS: Final[Mapping[Feature, Needs]] = MappingProxyType(
             "meeting_token:read:admin:local_archiving",
             "meeting:read:local_archiving_token",
         ),
+        Feature.WEBINAR_LIST: _needs("webinar:read", "webinar:read:admin", "webinar:read:list_webinars"),
         Feature.WEBINAR_JOIN_TOKEN: _needs(
             "webinar_token:read:local_recording",
             "webinar_token:read:admin:local_recording",
@@ -77,7 +79,6 @@ NEEDS: Final[Mapping[Feature, Needs]] = MappingProxyType(
         ),
     }
 )
-
 """What each feature needs (Zoom, OAuth scopes and granular scopes of the calls in zoom/api.py)."""
 
 _USUAL: Final = (
@@ -91,28 +92,30 @@ _USUAL: Final = (
 FEATURES: Final[Mapping[ScopeLevel, tuple[Feature, ...]]] = MappingProxyType(
     {ScopeLevel.USER: _USUAL, ScopeLevel.ACCOUNT: (*_USUAL, Feature.USERS_LIST)}
 )
-"""What a credential of that level is looked at for, unless told otherwise."""
+"""The features that a credential of that level is checked for by default."""
 
 _INCLUDED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "meeting:write": "meeting:read",
         "meeting:write:admin": "meeting:read:admin",
+        "webinar:write": "webinar:read",
+        "webinar:write:admin": "webinar:read:admin",
         "user:write": "user:read",
         "user:write:admin": "user:read:admin",
     }
 )
-"""Classic scopes to change something include the ones to see it ("view and manage")."""
+"""Classic scopes to change something include those to see it ("view and manage")."""
 
 
 def missing(
     granted: Collection[str], *, level: ScopeLevel, features: Collection[Feature] | None = None
 ) -> dict[Feature, tuple[str, ...]]:
-    """Tell which features a consent does not allow, each with the scopes to add in the app.
+    """Return the features that a consent does not allow, each with the scopes to add in the app.
 
     Args:
-        granted: scopes of the token; either family, also mixed.
-        level: an account's scopes serve its users too, not the other way round.
-        features: the ones that are asked about; default :data:`FEATURES` of the level.
+        granted: scopes of the token, of either family or both.
+        level: admin scopes allow the features at both levels, user scopes at level User only.
+        features: the features to check; default :data:`FEATURES` of the level.
 
     """
     held = set(granted) | {_INCLUDED[scope] for scope in granted if scope in _INCLUDED}
@@ -124,7 +127,7 @@ def missing(
 
 
 def allows(granted: Collection[str], *, level: ScopeLevel, feature: Feature) -> bool:
-    """Tell whether a consent allows one feature."""
+    """Return whether a consent allows one feature."""
     return not missing(granted, level=level, features=(feature,))
 
 
@@ -141,7 +144,7 @@ def _to_add(needs: Needs, *, level: ScopeLevel, held: Collection[str]) -> str:
 
 
 def _is_classic(held: Collection[str]) -> bool:
-    """An app has one family of scopes; new apps have the granular one."""
+    """Return whether the app uses classic scopes; an app has one family, new apps the granular one."""
     classic = {scope for needs in NEEDS.values() for scope in (needs.classic, needs.classic_admin)}
     granular = {scope for needs in NEEDS.values() for scope in (needs.granular, needs.granular_admin)}
     return bool((classic - granular) & set(held)) and not (granular - classic) & set(held)

@@ -80,7 +80,7 @@ async def test_meetings_over_pages(api: ZoomAPI, zoom: ScriptedZoom) -> None:
         ),
         answer({"next_page_token": "", "meetings": [{"id": "912345678", "pmi": "1234567890"}]}),
     )
-    listed = [meeting async for meeting in api.meetings(TOKEN, user_id="u")]
+    listed = [meeting async for page in api.meeting_pages(TOKEN, user_id="u") for meeting in page]
     assert listed == [
         MeetingSummary(
             id="81234567890",
@@ -102,7 +102,13 @@ async def test_meetings_over_pages(api: ZoomAPI, zoom: ScriptedZoom) -> None:
     assert dict(second.params) == {"type": "scheduled", "page_size": "300", "next_page_token": "p2"}
 
 
-async def test_meeting_pages_one_request_each(api: ZoomAPI, zoom: ScriptedZoom) -> None:
+async def test_webinars_have_a_list_of_their_own(api: ZoomAPI, zoom: ScriptedZoom) -> None:
+    zoom.says(answer({"next_page_token": "p2", "webinars": [{"id": 81234567890}]}), answer({"webinars": []}))
+    assert [webinar.id async for page in api.webinar_pages(TOKEN) for webinar in page] == ["81234567890"]
+    assert [request.url.path for request in zoom.asked] == ["/v2/users/me/webinars"] * 2
+
+
+async def test_a_page_is_one_request(api: ZoomAPI, zoom: ScriptedZoom) -> None:
     zoom.says(answer({"next_page_token": "p2", "meetings": []}), answer({"meetings": [{"id": 912345678}]}))
     pages = api.meeting_pages(TOKEN)
     assert await anext(pages) == ()
@@ -125,7 +131,7 @@ async def test_a_list_that_goes_wrong_is_not_taken_for_whole(
 ) -> None:
     zoom.says(answer({"next_page_token": "p2", "meetings": []}), answer(second))
     with pytest.raises(TransientError):
-        _ = [meeting async for meeting in api.meetings(TOKEN)]
+        _ = [page async for page in api.meeting_pages(TOKEN)]
     assert len(zoom.asked) == 2
 
 

@@ -6,8 +6,10 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import pytest
+from meetingbots.zoom.authorize import authorize_url, pkce_challenge
+from meetingbots.zoom.environments import Environment
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError
-from meetingbots.zoom.oauth import AppCredentials, OAuthClient, authorize_url, new_code_verifier, pkce_challenge
+from meetingbots.zoom.oauth import AppCredentials, OAuthClient
 from pydantic import SecretStr
 
 from tests.unit.zoom.conftest import Observed, ScriptedZoom
@@ -164,12 +166,6 @@ def test_the_challenge_of_rfc_7636() -> None:
     assert pkce_challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-def test_verifiers_are_long_and_new() -> None:
-    one, other = new_code_verifier(), new_code_verifier()
-    assert one != other
-    assert 43 <= len(one.get_secret_value()) <= 128
-
-
 def test_authorize_url() -> None:
     url = authorize_url(
         oauth_url="https://zoom.us/oauth/",
@@ -189,3 +185,28 @@ def test_authorize_url() -> None:
     }
     plain = authorize_url(oauth_url="https://zoom.us/oauth", client_id="id", redirect_uri="r", state="s")
     assert "challenge" not in plain
+
+
+async def test_an_app_of_zoom_for_government_uses_its_addresses(zoom: ScriptedZoom, http: httpx.AsyncClient) -> None:
+    zoom.says(httpx.Response(200, json={"access_token": "a"}))
+    app = AppCredentials("id", SecretStr("secret"), Environment.GOVERNMENT)
+    tokens = await OAuthClient(http).account_token(app, account_id="acme", now=NOW)
+    assert (str(zoom.asked[0].url), tokens.api_url) == ("https://zoomgov.com/oauth/token", "https://api.zoomgov.com")
+    configured = OAuthClient(http, oauth_url="https://simulator.test/oauth")
+    await configured.account_token(app, account_id="acme", now=NOW)
+    assert str(zoom.asked[1].url) == "https://simulator.test/oauth/token"
+
+
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        ("", Environment.ZOOM),
+        ("zoom.us", Environment.ZOOM),
+        (" ZoomGov.com\n", Environment.GOVERNMENT),
+        ("https://www.zoomgov.com/", Environment.GOVERNMENT),
+        ("evilzoomgov.com", None),
+        ("zoomgov", None),
+    ],
+)
+def test_names_of_environments(text: str, environment: Environment | None) -> None:
+    assert Environment.named(text) is environment

@@ -28,7 +28,7 @@ Ask = Callable[[OAuthClient, ZoomAPI], Awaitable[object]]
 
 
 async def _lists(api: ZoomAPI) -> object:
-    return [meeting async for meeting in api.meetings(SENT)], [user async for user in api.users(SENT)]
+    return [page async for page in api.meeting_pages(SENT)], [user async for user in api.users(SENT)]
 
 
 ASKS: dict[str, Ask] = {

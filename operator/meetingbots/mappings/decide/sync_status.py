@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from meetingbots.credentials.decide.retry import sentence
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find, set_condition
 from meetingbots.models.credential import CredentialStatus, MeetingsStatus, SyncProgress, SyncReason, ZoomCredential
 from meetingbots.zoom.errors import Cause, ZoomError
+
+_MAX_NAMED: Final = 10
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,19 @@ def in_progress(credential: ZoomCredential, progress: SyncProgress) -> SyncStatu
     return SyncStatus(verdict=verdict, meetings=known.model_copy(update={"progress": progress}))
 
 
-def completed(*, count: int, finished: datetime, following: datetime, request: str) -> SyncStatus:
-    """Return the status after a complete read; the next one is due at `following`."""
+def completed(
+    *, count: int, skipped: Sequence[str], finished: datetime, following: datetime, request: str
+) -> SyncStatus:
+    """Return the status after a complete read; the next one is due at `following`.
+
+    `skipped` are the IDs of users that Zoom refused to list.
+    """
+    message = f"{count} meetings were read from Zoom."
+    if skipped:
+        named = ", ".join(skipped[:_MAX_NAMED]) + (", …" if len(skipped) > _MAX_NAMED else "")
+        message += f" Zoom refused the lists of {len(skipped)} users, who were skipped: {named}."
     return SyncStatus(
-        verdict=SyncVerdict(True, SyncReason.SYNCED, f"{count} meetings were read from Zoom."),
+        verdict=SyncVerdict(True, SyncReason.SYNCED, message),
         meetings=MeetingsStatus(count=count, last_sync_time=finished, next_sync_time=following),
         handled_request=request,
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from meetingbots.credentials.decide.level import effective_level
 from meetingbots.credentials.sessions.zoom_session import ZoomSession
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.resources import MAPPINGS
@@ -26,12 +27,14 @@ from meetingbots.mappings.decide.listing import (
 )
 from meetingbots.mappings.decide.retention import is_expired
 from meetingbots.mappings.manifests.mapping import credential_label, owner_uids, owners_patch
+from meetingbots.mappings.reconcile.owner_lookup import readable
 from meetingbots.mappings.reconcile.zoom_lists import MeetingLists, Progress
 from meetingbots.mappings.writer import Decide, MappingWriter, unchanged
 from meetingbots.models.credential import Level, ZoomCredential
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
 from meetingbots.runtime.object_cache import Key, ObjectCache
 from meetingbots.zoom.resources import User
+from meetingbots.zoom.scopes import Feature, ScopeLevel, allows
 
 _log = logging.getLogger(__name__)
 _CONCURRENCY: Final = 8
@@ -50,6 +53,8 @@ class SyncResult:
     removed: int
     adopted: int = 0
     """Mappings owned by a deleted credential of the same name."""
+    skipped: tuple[str, ...] = ()
+    """IDs of the account's users that Zoom refused to list."""
 
 
 class MeetingSync:
@@ -76,8 +81,14 @@ class MeetingSync:
         and removals come last. Errors of `progress` propagate.
         """
         key = Key(credential.namespace, credential.name)
-        lists = MeetingLists(open_session=lambda: self._open_session(key), progress=progress, start=start)
-        user = await (lists.read_account() if credential.spec.level is Level.ACCOUNT else lists.read_own())
+        level, granted = effective_level(credential), credential.status.granted_scopes or ()
+        lists = MeetingLists(
+            open_session=lambda: self._open_session(key),
+            progress=progress,
+            start=start,
+            webinars=allows(granted, level=ScopeLevel(level.value), feature=Feature.WEBINAR_LIST),
+        )
+        user = await (lists.read_account() if level is Level.ACCOUNT else lists.read_own())
         changes = _MappingChanges(
             kube=self._kube,
             writer=self._writer,
@@ -94,7 +105,14 @@ class MeetingSync:
         removed = await changes.remove(differences.leftovers)
         count = len(lists.found)
         _log.info("ZoomCredential %s: %d meetings, %d mappings written, %d removed", key, count, written, removed)
-        return SyncResult(user=user, count=count, written=written, removed=removed, adopted=differences.adopted)
+        return SyncResult(
+            user=user,
+            count=count,
+            written=written,
+            removed=removed,
+            adopted=differences.adopted,
+            skipped=tuple(lists.skipped),
+        )
 
 
 @dataclass(frozen=True)
@@ -209,11 +227,13 @@ def _other_users(credentials: ObjectCache, credential: ZoomCredential) -> dict[s
     """Return the user IDs of the other user-level credentials of the app and account in the namespace, by name."""
     found = {}
     for key in credentials:
-        is_other = key.namespace == credential.namespace and key.name != credential.name
-        item = credentials.get(key) if is_other else None
-        spec, status = (item or {}).get("spec") or {}, (item or {}).get("status") or {}
-        same_app = (spec.get("appSecretRef") or {}).get("name") == credential.spec.app_secret_ref.name
-        same_account = status.get("accountId") and status.get("accountId") == credential.status.account_id
-        if same_app and same_account and spec.get("level") != Level.ACCOUNT and status.get("userId"):
-            found[key.name] = status["userId"]
+        item = credentials.get(key) if key.namespace == credential.namespace and key.name != credential.name else None
+        account = ((item or {}).get("status") or {}).get("accountId")
+        if item is None or not account or account != credential.status.account_id:
+            continue  # before the costly reading: a namespace may have thousands
+        other = readable(item)
+        if other is None or other.spec.app_secret_ref.name != credential.spec.app_secret_ref.name:
+            continue
+        if other.status.user_id and effective_level(other) is Level.USER:
+            found[key.name] = other.status.user_id
     return found

@@ -117,15 +117,19 @@ class MeetingSyncReconciler:
 
     async def _completed(self, key: Key, credential: ZoomCredential, result: SyncResult) -> float:
         self._failures.pop(key, None)
-        status = credential.status
-        if status.user_id == result.user.id and status.pmi != result.user.pmi:
+        known = credential.status
+        if known.user_id == result.user.id and known.pmi != result.user.pmi:
             self._personal_ids.note(key, result.user.pmi)
         finished = self._clock()
         following = next_after(credential, finished=finished, jitter=self._jitter(), adopted=result.adopted > 0)
-        request = self._attempted.get(key, "")
-        await self._write_status(
-            credential, completed(count=result.count, finished=finished, following=following, request=request)
+        status = completed(
+            count=result.count,
+            skipped=result.skipped,
+            finished=finished,
+            following=following,
+            request=self._attempted.get(key, ""),
         )
+        await self._write_status(credential, status)
         return self._seconds_until(following)
 
     async def _failed(self, key: Key, credential: ZoomCredential, error: ZoomError) -> float:

@@ -1,14 +1,15 @@
 """Reads Zoom's meeting lists page by page: those of one user, or of every user of an account.
 
 An account of 10,000 users takes many minutes within its rate limit. Each list is one call of a session, so an access
-token that expires in between is replaced. Users who leave in between are skipped.
+token that expires in between is replaced. A user of an account whom Zoom refuses to list is skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from pydantic import SecretStr
 
@@ -17,20 +18,33 @@ from meetingbots.mappings.decide.listing import ListedMeeting
 from meetingbots.models.credential import SyncProgress
 from meetingbots.models.mapping import Source
 from meetingbots.zoom.api import MeetingSummary, User, ZoomAPI
-from meetingbots.zoom.errors import Cause, ZoomError
+from meetingbots.zoom.errors import Cause, PermanentError, ZoomError
+
+_log = logging.getLogger(__name__)
+_OF_ONE_USER: Final = frozenset(
+    {Cause.USER_NOT_FOUND, Cause.USER_INACTIVE, Cause.NOT_THE_HOST, Cause.NO_PERMISSION, Cause.FEATURE_DISABLED}
+)
+"""Refusals that concern one user of an account: the list of the others goes on."""
 
 T = TypeVar("T")
 Progress: TypeAlias = Callable[[SyncProgress], Awaitable[None]]
 
 
 class MeetingLists:
-    """Reads into `found`: meeting IDs, and how Zoom listed them."""
+    """Reads into `found`: meeting IDs, and how Zoom listed them. `skipped` has the IDs of users that Zoom refused."""
 
     def __init__(
-        self, *, open_session: Callable[[], Awaitable[ZoomSession]], progress: Progress, start: datetime
+        self,
+        *,
+        open_session: Callable[[], Awaitable[ZoomSession]],
+        progress: Progress,
+        start: datetime,
+        webinars: bool,
     ) -> None:
-        """`progress` is called after each page; `start` is when the sync started."""
+        """`progress` is called after each page; `start` is when the sync started; `webinars`: read those, too."""
         self.found: dict[str, ListedMeeting] = {}
+        self.skipped: list[str] = []
+        self._webinars = webinars
         self._open_session = open_session
         self._progress = progress
         self._start = start
@@ -50,27 +64,34 @@ class MeetingLists:
         self._users_done, self._users_total = 0, len(users)
         await self._report()
         for done, user in enumerate(users, start=1):
-            await self._read(user, user_id=user.id)
+            try:
+                await self._read(user, user_id=user.id)
+            except ZoomError as error:
+                # When Zoom refuses every user, the account's token is at fault.
+                if error.kind not in _OF_ONE_USER or len(self.skipped) + 1 == len(users):
+                    raise
+                self.skipped.append(user.id)
+                _log.info("the meetings of Zoom user %s are skipped: %s", user.id, error)
             self._users_done = done
             await self._report()
         return owner
 
     async def _read(self, user: User, *, user_id: str) -> None:
-        async def read(api: ZoomAPI, token: SecretStr) -> dict[str, ListedMeeting]:
-            return await self._list(api, token, user=user, user_id=user_id)
-
-        try:
-            self.found |= await self._call(read)
-        except ZoomError as error:
-            if error.kind is not Cause.USER_NOT_FOUND or user_id == "me":
-                raise
-            return  # left the account since its users were listed
+        self.found |= await self._call(lambda api, token: self._list(api.meeting_pages(token, user_id=user_id), user))
         if user.pmi:
             self.found[user.pmi] = ListedMeeting(Source.PMI, host_id=user.id)
+        if not self._webinars:
+            return
+        try:
+            self.found |= await self._call(
+                lambda api, token: self._list(api.webinar_pages(token, user_id=user_id), user)
+            )
+        except PermanentError as error:
+            _log.debug("Zoom user %s has no webinars: %s", user.id, error)
 
-    async def _list(self, api: ZoomAPI, token: SecretStr, *, user: User, user_id: str) -> dict[str, ListedMeeting]:
+    async def _list(self, pages: AsyncIterator[tuple[MeetingSummary, ...]], user: User) -> dict[str, ListedMeeting]:
         found: dict[str, ListedMeeting] = {}
-        async for page in api.meeting_pages(token, user_id=user_id):
+        async for page in pages:
             for meeting in page:
                 if meeting.host_id in ("", user.id):
                     earliest = _earliest(found.get(meeting.id), meeting)

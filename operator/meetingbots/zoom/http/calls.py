@@ -1,6 +1,6 @@
-"""The calls that we make, by name: what each costs, how urgent it is, and which rows of the error table fit it.
+"""The calls to Zoom: each with its rate limit category, its priority, and its rows of the error table.
 
-A call's name labels metrics; category and priority are for whoever shares out an account's rate limit.
+A call's name labels metrics.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Family(enum.Flag):
-    """Calls whose errors mean the same. A row of the error table names one or several."""
+    """Calls with the same errors. A row of the error table names one or several families."""
 
     REFRESH = enum.auto()
     CODE = enum.auto()
@@ -34,7 +34,7 @@ class Family(enum.Flag):
 
 
 class Category(enum.StrEnum):
-    """Zoom's rate limit categories (Zoom API, Rate limits). OAuth calls are in none of them."""
+    """Zoom's rate limit categories (Zoom API, Rate limits). OAuth calls have none."""
 
     LIGHT = "Light"
     MEDIUM = "Medium"
@@ -43,7 +43,7 @@ class Category(enum.StrEnum):
 
 
 class Priority(enum.IntEnum):
-    """Who goes first when an account's limit is short: the smaller number."""
+    """Which calls go first within an account's limit: the smaller number."""
 
     BOT = 0
     CREDENTIAL = 1
@@ -68,6 +68,7 @@ REVOKE = Call("oauth_revoke", Family.REVOKE, Category.NONE, Priority.CREDENTIAL)
 USER = Call("user", Family.USER, Category.LIGHT, Priority.CREDENTIAL)
 USERS = Call("users", Family.LISTS, Category.MEDIUM, Priority.SYNC)
 MEETINGS = Call("meetings", Family.LISTS, Category.MEDIUM, Priority.SYNC)
+WEBINARS = Call("webinars", Family.LISTS, Category.MEDIUM, Priority.SYNC)
 MEETING = Call("meeting", Family.MEETING, Category.LIGHT, Priority.BOT)
 RECORDING_TOKEN = Call("jointoken_local_recording", Family.RECORDING_TOKEN, Category.LIGHT, Priority.BOT)
 STREAMING_TOKEN = Call("jointoken_live_streaming", Family.OTHER_JOIN_TOKEN, Category.LIGHT, Priority.BOT)
@@ -78,12 +79,12 @@ ZAK = Call("zak", Family.ZAK, Category.LIGHT, Priority.BOT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateReport:
-    """What an answer says about the account's limit; None where Zoom did not say it."""
+    """What an answer says about the account's limit; None where Zoom says nothing."""
 
     category: Category
     limited: bool = False
     daily: bool = False
-    """It speaks of the day's calls, not of the second's."""
+    """It is about the limit of a day, not of a second."""
     limit: int | None = None
     remaining: int | None = None
     retry_after: float | datetime | None = None
@@ -93,18 +94,18 @@ class Permit(Protocol):
     """The right to send one request."""
 
     def end(self, rate: RateReport | None) -> None:
-        """The request is over; learn from its answer (None: there was none)."""
+        """The request is over. `rate` comes from its answer; None without an answer."""
 
 
 class Limiter(Protocol):
-    """Shares out the rate limit of Zoom accounts, which all their apps have in common."""
+    """Keeps calls within the rate limits of Zoom accounts, which all apps of an account share."""
 
     async def acquire(self, *, account: str, category: Category, priority: Priority) -> Permit:
-        """Wait for the turn of one request. May raise a :class:`meetingbots.zoom.errors.Passing` instead of waiting."""
+        """Wait until one request may be sent. May raise a :class:`meetingbots.zoom.errors.TransientError` instead."""
 
 
 class CallObserver(Protocol):
-    """Is told of every request, for metrics."""
+    """Observes every request, for metrics."""
 
     def __call__(self, *, call: str, code: str, seconds: float) -> None:
-        """Take the call's name, the HTTP status (or ``unreachable``, ``broken``, ``timeout``) and how long it took."""
+        """`code` is the HTTP status, or ``unreachable``, ``broken``, ``timeout``, ``cancelled``."""

@@ -1,4 +1,4 @@
-"""From an answer that is not what was asked for to the :class:`ZoomError` that tells what it means."""
+"""Turns an error answer into a :class:`ZoomError`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from meetingbots.zoom.http.responses import Reading, ZoomResponse, is_daily, pla
 
 _SCOPE_LIST: Final = re.compile(r"scopes?\s*:?\s*\[([^\]]*)\]", re.IGNORECASE)
 _SCOPE: Final = re.compile(r"[a-z_]{1,40}(?::[a-z_]{1,40}){1,4}")
-_UNKNOWN: Final = Row(cause=Cause.UNKNOWN, says="Zoom gave an answer that is not known here")
+_UNKNOWN: Final = Row(cause=Cause.UNKNOWN, says="Zoom gave an unknown answer")
 
 
 def classify(answer: ZoomResponse, *, call: Call) -> ZoomError:
-    """Tell what an error answer (or an answer without what was asked for) means; to be raised by the caller."""
+    """Return the error that an answer means; an incomplete answer is an error, too. The caller raises it."""
     reading = read(answer)
     row = next((row for row in TABLE if row.fits(reading, family=call.family)), _UNKNOWN)
     kind = PermanentError if row.definite else TransientError
@@ -34,7 +34,7 @@ def classify(answer: ZoomResponse, *, call: Call) -> ZoomError:
 
 
 def missing_scopes(text: str) -> tuple[str, ...]:
-    """Read the scopes that Zoom names as missing, in its order: ``… does not contain scopes:[a:b, c:d].``."""
+    """Return the scopes that Zoom names as missing: ``… does not contain scopes:[a:b, c:d].``."""
     listed = _SCOPE_LIST.search(text)
     return tuple(dict.fromkeys(_SCOPE.findall(listed.group(1)))) if listed else ()
 

@@ -1,7 +1,7 @@
-"""The table from Zoom's error answers to what they mean. It is read from the top; the first row that fits decides.
+"""The table of Zoom's error answers and their meaning, read from the top: the first matching row decides.
 
 Sources: Zoom API reference (errors of each method), Zoom's OAuth error codes 4700-4741, and answers seen on live Zoom.
-What is in no row is passing: an answer that nobody knows must not cost anyone a consent.
+An answer without a row is transient: an unknown answer must not end a consent.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from meetingbots.zoom.http.responses import Reading, Shape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One kind of answer. A field that is not given fits every answer; all that are given must fit."""
+    """One kind of answer. All given fields must match; a field that is not given matches every answer."""
 
     cause: Cause
     says: str
-    """For people: what it means, without anything out of the answer."""
+    """The meaning, for people. It quotes nothing of the answer."""
     definite: bool = False
     family: Family = Family.ANY
     status: tuple[int, int] = (100, 999)
     """First and last HTTP status."""
     shape: Shape = Shape.OBJECT
     codes: frozenset[str] = frozenset()
-    """Zoom's numbers."""
+    """Zoom's numeric codes."""
     errors: frozenset[str] = frozenset()
-    """OAuth errors."""
+    """OAuth error names."""
     words: re.Pattern[str] | None = None
-    """Found somewhere in Zoom's message."""
+    """Found anywhere in Zoom's message."""
     maybe_done: bool = False
 
     def fits(self, reading: Reading, *, family: Family) -> bool:
-        """Tell whether this row is about that answer."""
+        """Return whether the row matches an answer to a call of that family."""
         return (
             bool(self.family & family)
             and self.status[0] <= reading.status <= self.status[1]
@@ -47,7 +47,7 @@ class Row:
         )
 
 
-def _passing(
+def _transient(
     cause: Cause,
     says: str,
     *,
@@ -70,7 +70,7 @@ def _passing(
     )
 
 
-def _definite(
+def _permanent(
     cause: Cause,
     says: str,
     *,
@@ -94,19 +94,19 @@ def _definite(
 
 _LIMITED = "Zoom's rate limit is reached"
 _AWAY = "Zoom cannot answer at the moment"
-_EXPIRED = "Zoom no longer takes the access token"
-_SCOPES = "the consent lacks scopes that this needs"
+_EXPIRED = "Zoom no longer accepts the access token"
+_SCOPES = "the consent lacks scopes that this call needs"
 _CLIENT = "Zoom does not accept the client ID and secret"
-_APP_TYPE = "the Zoom app is not of the type that has this kind of grant"
+_APP_TYPE = "the type of the Zoom app does not support this grant"
 _CODE = "Zoom does not accept the authorization code"
 _CODE_OLD = "the authorization code has expired"
-_REDIRECT = "the redirect URI is not the one that was used for the consent"
+_REDIRECT = "the redirect URI differs from the one of the consent"
 _GRANT = "Zoom no longer accepts the refresh token"
 _ACCOUNT = "Zoom does not accept the account ID for this app"
 _REVOKED = "the consent was revoked, or replaced by a newer one"
-_NO_MEETING = "Zoom knows no such meeting, or none that this user may see"
-_NOT_HOST = "Zoom says that this user may not speak for the meeting's host"
-_NO_USER = "Zoom knows no such user in this account"
+_NO_MEETING = "the meeting does not exist at Zoom, or this user may not see it"
+_NOT_HOST = "this user may not act for the meeting's host"
+_NO_USER = "the user does not exist in this Zoom account"
 _NO_FEATURE = "the Zoom account or its plan does not allow this"
 
 _GRANTS = Family.REFRESH | Family.CODE | Family.ACCOUNT_TOKEN
@@ -114,44 +114,53 @@ _OF_MEETINGS = Family.JOIN_TOKEN | Family.MEETING | Family.ON_BEHALF
 _OF_USERS = Family.USER | Family.LISTS | Family.ZAK | Family.ON_BEHALF
 
 _NO_REAL_ANSWER: Final = (
-    _passing(Cause.RATE_LIMITED, _LIMITED, status=429, shape=Shape.ANY),
-    _passing(Cause.UNAVAILABLE, _AWAY, status=(500, 999), shape=Shape.ANY, maybe_done=True),
-    _passing(Cause.UNAVAILABLE, _AWAY, status=408, shape=Shape.ANY, maybe_done=True),
-    _passing(Cause.UNAVAILABLE, "Zoom answered with a redirect", status=(300, 399), shape=Shape.ANY, maybe_done=True),
-    _passing(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=401, shape=Shape.EMPTY),
-    _passing(Cause.UNAVAILABLE, "Zoom answered with a web page instead of data", shape=Shape.HTML, maybe_done=True),
-    _passing(Cause.UNAVAILABLE, "Zoom's answer was empty", shape=Shape.EMPTY, maybe_done=True),
-    _passing(Cause.UNAVAILABLE, "Zoom's answer could not be read", shape=Shape.GARBLED, maybe_done=True),
-    _passing(Cause.UNAVAILABLE, "Zoom's answer lacks what was asked for", status=(100, 299), maybe_done=True),
-    _passing(Cause.RATE_LIMITED, _LIMITED, codes="429"),
+    _transient(Cause.RATE_LIMITED, _LIMITED, status=429, shape=Shape.ANY),
+    _transient(Cause.UNAVAILABLE, _AWAY, status=(500, 999), shape=Shape.ANY, maybe_done=True),
+    _transient(Cause.UNAVAILABLE, _AWAY, status=408, shape=Shape.ANY, maybe_done=True),
+    _transient(Cause.UNAVAILABLE, "Zoom answered with a redirect", status=(300, 399), shape=Shape.ANY, maybe_done=True),
+    _transient(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=401, shape=Shape.EMPTY),
+    _transient(Cause.UNAVAILABLE, "Zoom answered with a web page instead of data", shape=Shape.HTML, maybe_done=True),
+    _transient(Cause.UNAVAILABLE, "Zoom's answer was empty", shape=Shape.EMPTY, maybe_done=True),
+    _transient(Cause.UNAVAILABLE, "Zoom's answer could not be read", shape=Shape.GARBLED, maybe_done=True),
+    _transient(Cause.UNAVAILABLE, "Zoom's answer is incomplete", status=(100, 299), maybe_done=True),
+    _transient(Cause.RATE_LIMITED, _LIMITED, codes="429"),
 )
 
 _OAUTH: Final = (
-    _definite(Cause.APP_INVALID, _CLIENT, family=Family.OAUTH, codes="4700 4702 4704"),
-    _definite(Cause.APP_INVALID, _APP_TYPE, family=_GRANTS, codes="4705"),
-    _definite(Cause.APP_DISABLED, "the Zoom app is disabled", family=Family.OAUTH, codes="4717"),
-    _definite(
+    # 4700 is both "bad client" and Zoom's catch-all for unexpected errors; only the first is an answer.
+    _permanent(Cause.APP_INVALID, _CLIENT, family=Family.OAUTH, codes="4700", errors="invalid_client"),
+    _permanent(Cause.APP_INVALID, _CLIENT, family=Family.OAUTH, codes="4700", words=r"client.?(id|secret|credential)"),
+    _transient(
+        Cause.UNAVAILABLE, "Zoom reports an unexpected error", family=Family.OAUTH, codes="4700", maybe_done=True
+    ),
+    _permanent(Cause.APP_INVALID, _CLIENT, family=Family.OAUTH, codes="4702 4704"),
+    _permanent(Cause.APP_INVALID, _APP_TYPE, family=_GRANTS, codes="4705"),
+    _permanent(Cause.APP_DISABLED, "the Zoom app is disabled", family=Family.OAUTH, codes="4717"),
+    _permanent(
         Cause.DISABLED_BY_ADMIN, "the account's administrator disabled the app", family=Family.OAUTH, codes="4738"
     ),
-    _definite(
-        Cause.USER_INACTIVE, "the Zoom user of this consent is deactivated or gone", family=Family.OAUTH, codes="4735"
+    _permanent(
+        Cause.USER_INACTIVE,
+        "the consent's Zoom user is deactivated or deleted",
+        family=Family.OAUTH,
+        codes="4735",
     ),
-    _definite(Cause.CONSENT_REVOKED, _REVOKED, family=Family.OAUTH, codes="4740 4741"),
-    _definite(Cause.REDIRECT_MISMATCH, _REDIRECT, family=Family.CODE, codes="4709"),
-    _definite(Cause.CODE_EXPIRED, _CODE_OLD, family=Family.CODE, codes="4733"),
-    _definite(Cause.CODE_INVALID, _CODE, family=Family.CODE, codes="4706 4711 4734"),
-    _definite(Cause.GRANT_INVALID, _ACCOUNT, family=Family.ACCOUNT_TOKEN, codes="4706"),
-    _definite(Cause.GRANT_INVALID, _GRANT, family=Family.REFRESH | Family.REVOKE, codes="4711 4737"),
-    _definite(Cause.APP_INVALID, _CLIENT, family=Family.OAUTH, errors="invalid_client"),
-    _definite(Cause.APP_INVALID, _APP_TYPE, family=_GRANTS, errors="unsupported_grant_type unauthorized_client"),
-    _definite(Cause.REDIRECT_MISMATCH, _REDIRECT, family=Family.CODE, words=r"redirect.?ur[il]"),
-    _definite(
+    _permanent(Cause.CONSENT_REVOKED, _REVOKED, family=Family.OAUTH, codes="4740 4741"),
+    _permanent(Cause.REDIRECT_MISMATCH, _REDIRECT, family=Family.CODE, codes="4709"),
+    _permanent(Cause.CODE_EXPIRED, _CODE_OLD, family=Family.CODE, codes="4733"),
+    _permanent(Cause.CODE_INVALID, _CODE, family=Family.CODE, codes="4706 4711 4734"),
+    _permanent(Cause.GRANT_INVALID, _ACCOUNT, family=Family.ACCOUNT_TOKEN, codes="4706"),
+    _permanent(Cause.GRANT_INVALID, _GRANT, family=Family.REFRESH | Family.REVOKE, codes="4711 4737"),
+    _permanent(Cause.APP_INVALID, _CLIENT, family=Family.OAUTH, errors="invalid_client"),
+    _permanent(Cause.APP_INVALID, _APP_TYPE, family=_GRANTS, errors="unsupported_grant_type unauthorized_client"),
+    _permanent(Cause.REDIRECT_MISMATCH, _REDIRECT, family=Family.CODE, words=r"redirect.?ur[il]"),
+    _permanent(
         Cause.CODE_EXPIRED, _CODE_OLD, family=Family.CODE, errors="invalid_grant invalid_request", words=r"expired"
     ),
-    _definite(Cause.CODE_INVALID, _CODE, family=Family.CODE, errors="invalid_grant invalid_request"),
-    _definite(Cause.GRANT_INVALID, _ACCOUNT, family=Family.ACCOUNT_TOKEN, errors="invalid_grant invalid_request"),
-    _definite(Cause.GRANT_INVALID, _GRANT, family=Family.REFRESH | Family.REVOKE, errors="invalid_grant"),
-    _definite(
+    _permanent(Cause.CODE_INVALID, _CODE, family=Family.CODE, errors="invalid_grant invalid_request"),
+    _permanent(Cause.GRANT_INVALID, _ACCOUNT, family=Family.ACCOUNT_TOKEN, errors="invalid_grant invalid_request"),
+    _permanent(Cause.GRANT_INVALID, _GRANT, family=Family.REFRESH | Family.REVOKE, errors="invalid_grant"),
+    _permanent(
         Cause.GRANT_INVALID,
         _GRANT,
         family=Family.REFRESH | Family.REVOKE,
@@ -161,59 +170,63 @@ _OAUTH: Final = (
 )
 
 _TOKEN: Final = (
-    # Before the codes: 4711, 104 and 200 all come with these words.
-    _definite(Cause.SCOPES_MISSING, _SCOPES, family=Family.REST, words=r"(not|n't) contain (the )?(required )?scope"),
-    # Revoked or not, only a refresh decides over the consent: this may be an access token from before a newer one.
-    _passing(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=(400, 401), codes="4740 4741"),
-    _passing(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=401, codes="124"),
-    _passing(
+    # Before the codes: 4711, 104 and 200 all have these words.
+    _permanent(Cause.SCOPES_MISSING, _SCOPES, family=Family.REST, words=r"(not|n't) contain (the )?(required )?scope"),
+    # Only a refresh decides over the consent: this may be the access token of an older one.
+    _transient(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=(400, 401), codes="4740 4741"),
+    _transient(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=401, codes="124"),
+    _transient(
         Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, codes="124", words=r"expired|invalid access token|revoked"
     ),
-    _definite(Cause.WRONG_TOKEN_KIND, "this call does not take a token of this kind", family=Family.REST, codes="124"),
-    _passing(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=401),
-    _passing(
+    _permanent(Cause.WRONG_TOKEN_KIND, "the call does not accept this grant's token", family=Family.REST, codes="124"),
+    _transient(Cause.TOKEN_EXPIRED, _EXPIRED, family=Family.REST, status=401),
+    _transient(
         Cause.PAGE_EXPIRED, "the list was interrupted for too long", family=Family.LISTS, words=r"next.?page.?token"
     ),
 )
 
 _MEETING: Final = (
-    _definite(
+    _permanent(
         Cause.USER_NOT_IN_MEETING,
         "the user on whose behalf the bot would join is not in the meeting",
         family=Family.ON_BEHALF,
         words=r"\bnot (yet )?(in|join|present|part)|must (be in|join|have joined)|has ?n.t joined",
     ),
-    _definite(Cause.IS_WEBINAR, "this is a webinar, not a meeting", family=_OF_MEETINGS, codes="3000", words="webinar"),
-    _definite(
+    _permanent(
+        Cause.IS_WEBINAR, "the ID is a webinar's, not a meeting's", family=_OF_MEETINGS, codes="3000", words="webinar"
+    ),
+    _permanent(
         Cause.IS_MEETING,
-        "this is a meeting, not a webinar",
+        "the ID is a meeting's, not a webinar's",
         family=_OF_MEETINGS,
         codes="3000",
         words="cannot access meeting",
     ),
-    _definite(
+    _permanent(
         Cause.LOCAL_RECORDING_DISABLED,
         "local recording is switched off for the host or the account",
         family=Family.RECORDING_TOKEN,
         codes="3000",
     ),
-    _definite(Cause.FEATURE_DISABLED, _NO_FEATURE, family=Family.OTHER_JOIN_TOKEN, codes="3000"),
-    _definite(Cause.FEATURE_DISABLED, _NO_FEATURE, family=Family.JOIN_TOKEN, codes="200", words=r"\bpaid\b|\bplan\b"),
-    _definite(Cause.NOT_THE_HOST, _NOT_HOST, family=_OF_MEETINGS, codes="200 3003 3161"),
-    _definite(Cause.MEETING_NOT_FOUND, _NO_MEETING, family=_OF_MEETINGS, codes="3001"),
-    _definite(Cause.MEETING_NOT_FOUND, _NO_MEETING, family=_OF_MEETINGS, status=(404, 404), codes="300"),
-    _definite(Cause.INVALID_MEETING, "Zoom does not take this meeting ID", family=_OF_MEETINGS, codes="300"),
+    _permanent(Cause.FEATURE_DISABLED, _NO_FEATURE, family=Family.OTHER_JOIN_TOKEN, codes="3000"),
+    _permanent(Cause.FEATURE_DISABLED, _NO_FEATURE, family=Family.JOIN_TOKEN, codes="200", words=r"\bpaid\b|\bplan\b"),
+    _permanent(Cause.NOT_THE_HOST, _NOT_HOST, family=_OF_MEETINGS, codes="200 3003 3161"),
+    _permanent(Cause.NOT_THE_HOST, "this user has no licence to host", family=Family.LISTS, codes="3161"),
+    _permanent(Cause.FEATURE_DISABLED, _NO_FEATURE, family=Family.LISTS, codes="200", words=r"\bplan\b"),
+    _permanent(Cause.MEETING_NOT_FOUND, _NO_MEETING, family=_OF_MEETINGS, codes="3001"),
+    _permanent(Cause.MEETING_NOT_FOUND, _NO_MEETING, family=_OF_MEETINGS, status=(404, 404), codes="300"),
+    _permanent(Cause.INVALID_MEETING, "Zoom does not accept this meeting ID", family=_OF_MEETINGS, codes="300"),
 )
 
 _USER: Final = (
-    _definite(
+    _permanent(
         Cause.USER_INACTIVE,
         "the Zoom user is deactivated",
         family=_OF_USERS | Family.MEETING | Family.JOIN_TOKEN,
         words=r"\buser\b.*\b(inactive|not active|deactivated|disabled|locked)\b",
     ),
-    _definite(Cause.USER_NOT_FOUND, _NO_USER, family=Family.REST, codes="1001 1010"),
-    _definite(Cause.NO_PERMISSION, "Zoom says that this user may not do this", family=_OF_USERS, codes="200"),
+    _permanent(Cause.USER_NOT_FOUND, _NO_USER, family=Family.REST, codes="1001 1010"),
+    _permanent(Cause.NO_PERMISSION, "this user lacks the permission at Zoom", family=_OF_USERS, codes="200"),
 )
 
 TABLE: Final[tuple[Row, ...]] = (*_NO_REAL_ANSWER, *_OAUTH, *_TOKEN, *_MEETING, *_USER)

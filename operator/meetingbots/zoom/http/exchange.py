@@ -1,4 +1,4 @@
-"""One request to Zoom and its answer: the one place where requests leave, are timed, and become data or a ZoomError."""
+"""Sends one request to Zoom, measures it, and returns its JSON object or raises a ZoomError."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NEVER_SENT: Final = (
 
 
 class Exchange:
-    """Sends requests and reads answers. Has no state but what it is made of."""
+    """Sends requests of one account. It is stateless."""
 
     def __init__(
         self,
@@ -54,30 +54,30 @@ class Exchange:
     async def ask(
         self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None = None
     ) -> tuple[Mapping[str, object], ZoomResponse]:
-        """Send one request; give the JSON object of its answer, and the answer itself.
+        """Return the JSON object of the answer, and the answer itself.
 
-        Waits for the rate limiter first; the whole rest must be done within the deadline.
+        The deadline covers everything but the wait for the rate limiter.
 
         Raises:
-            ZoomError: any other outcome. No other exception but cancellation.
+            ZoomError: any other outcome. Nothing else is raised but cancellation.
 
         """
-        answer = await self._in_turn(request, call=call, auth=auth)
+        answer = await self._within_limit(request, call=call, auth=auth)
         reading = read(answer)
         if 200 <= answer.status < 300 and reading.shape is Shape.OBJECT:
             return reading.fields, answer
         raise classify(answer, call=call)
 
-    async def _in_turn(self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None) -> ZoomResponse:
+    async def _within_limit(self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None) -> ZoomResponse:
         if self._limiter is None or call.category is Category.NONE:
             return await self._answer(request, call=call, auth=auth)
-        turn = await self._limiter.acquire(account=self._account, category=call.category, priority=call.priority)
+        permit = await self._limiter.acquire(account=self._account, category=call.category, priority=call.priority)
         rate: RateReport | None = None
         try:
             answer = await self._answer(request, call=call, auth=auth)
             rate = rate_report(answer, category=call.category)
         finally:
-            turn.end(rate)
+            permit.end(rate)
         return answer
 
     async def _answer(self, request: httpx.Request, *, call: Call, auth: httpx.Auth | None) -> ZoomResponse:
@@ -97,7 +97,7 @@ class Exchange:
             if self._on_call is not None:
                 self._on_call(call=call.name, code=outcome, seconds=seconds)
         if failure is not None:
-            raise failure  # out here, so that no chained exception holds on to the request and its secrets
+            raise failure  # outside of the handler: a chained exception would keep the request and its secrets
         return replace(answer, seconds=seconds)
 
     async def _send(self, request: httpx.Request, *, auth: httpx.Auth | None) -> ZoomResponse:
@@ -109,9 +109,9 @@ class Exchange:
 
 
 def _actual(broken: BaseException) -> BaseException:
-    """Give the aiohttp error beneath, where there is one.
+    """Return the aiohttp error behind an httpx error.
 
-    The transport calls a connection that Zoom closed after it took the request a ConnectTimeout; aiohttp knows better.
+    The transport reports a connection that Zoom closed after it had received the request as ConnectTimeout.
     """
     return broken.__cause__ if isinstance(broken.__cause__, aiohttp.ClientError) else broken
 
@@ -130,7 +130,7 @@ def _unavailable(broken: BaseException, *, outcome: str) -> TransientError:
         "broken": "the connection to Zoom broke before its answer was complete",
     }[outcome]
     if isinstance(broken, ResponseTooLargeError):
-        says = "Zoom's answer is too large to be one"
+        says = "Zoom's answer is too large"
     return TransientError(
         Cause.UNAVAILABLE,
         message=f"{says} ({type(_actual(broken)).__name__})",

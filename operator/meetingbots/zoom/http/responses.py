@@ -1,7 +1,7 @@
-"""What an answer of Zoom's says, read without trusting it: its shape, its codes, its words, its limits.
+"""Reads Zoom's answers without trusting them: shape, codes, message, rate limits.
 
-Zoom answers errors as ``{"code": 3001, "message": …}`` (REST) or ``{"reason": …, "error": "invalid_grant"}`` (OAuth,
-with a four-digit code in the reason at times), and now and then as an HTML page, an empty body or half of something.
+Zoom reports errors as ``{"code": 3001, "message": …}`` (REST) or ``{"reason": …, "error": "invalid_grant"}`` (OAuth,
+sometimes with a four-digit code in the reason), and occasionally as an HTML page, an empty or a truncated body.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAX_RETRY_SECONDS: Final = 2 * 86_400.0
 
 
 class Shape(enum.Flag):
-    """What a body is."""
+    """The kind of a body."""
 
     OBJECT = enum.auto()
     HTML = enum.auto()
@@ -38,32 +38,32 @@ class Shape(enum.Flag):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoomResponse:
-    """An HTTP answer, read to its end. Body and fields may hold tokens, so they are in no repr."""
+    """A complete HTTP answer. Headers and body may hold tokens, so they have no repr."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
-    """Found in lower case."""
+    """Names in lower case."""
     body: bytes = field(repr=False)
     seconds: float = 0.0
-    """From its request's sending until all of it was there."""
+    """From the request until the end of the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """An answer, read: ``fields`` is the JSON object (empty unless ``shape`` is OBJECT)."""
+    """The content of an answer. ``fields`` is the JSON object, empty unless ``shape`` is OBJECT."""
 
     status: int
     shape: Shape
     fields: Mapping[str, object] = field(repr=False)
     code: str
-    """Zoom's number, ``""`` without one."""
+    """Zoom's numeric code; ``""`` without one."""
     oauth_error: str
     text: str = field(repr=False)
-    """Zoom's own words; may hold anything, so it is matched against but never shown."""
+    """Zoom's message. It may hold anything, so it is matched but never shown."""
 
 
 def read(answer: ZoomResponse) -> Reading:
-    """Read an answer; never raises."""
+    """Return the content of an answer. Never raises."""
     shape, fields = _json_object(answer)
     words = [fields.get(key) for key in ("message", "reason", "errorMessage", "error_description")]
     text = " ".join(word for word in words if isinstance(word, str))
@@ -95,7 +95,7 @@ def _code(fields: Mapping[str, object], *, text: str) -> str:
         if _NUMBER.fullmatch(number) and "." not in number:
             return number
     in_text = _OAUTH_CODE.findall(text)
-    return in_text[-1].replace(",", "") if in_text else ""  # the last: a quoted authorization code comes before it
+    return in_text[-1].replace(",", "") if in_text else ""  # the last one: a quoted authorization code may precede it
 
 
 def _oauth_error(fields: Mapping[str, object]) -> str:
@@ -104,15 +104,15 @@ def _oauth_error(fields: Mapping[str, object]) -> str:
 
 
 def plain_words(text: str) -> str:
-    """Keep of Zoom's words what cannot be a secret or an address: short plain words, small numbers; ``…`` else."""
+    """Return Zoom's words without possible secrets and addresses: short words and small numbers stay, ``…`` else."""
     words = [word if _PLAIN_WORD.fullmatch(word) else "…" for word in text.split()[:_MAX_WORDS]]
     return " ".join(words)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | datetime | None:
-    """Read when to ask again: ``Retry-After`` as seconds, HTTP date or ISO 8601, else ``X-RateLimit-Reset`` alike.
+    """Return when to ask again, from ``Retry-After`` or ``X-RateLimit-Reset``: seconds, or a time in UTC.
 
-    Returns seconds, or a moment in UTC, or None when neither header is there or can be read.
+    Both may be seconds, an HTTP date, ISO 8601 or seconds since 1970. None: neither header is present and valid.
     """
     for name in ("retry-after", "x-ratelimit-reset"):
         text = headers.get(name, "").strip()
@@ -131,7 +131,7 @@ def _epoch_moment(text: str) -> datetime | None:
 
 
 def rate_report(answer: ZoomResponse, *, category: Category) -> RateReport:
-    """Read what the headers say about the account's limit (Zoom API, Rate limits)."""
+    """Return what the headers say about the account's limit (Zoom API, Rate limits)."""
     named = answer.headers.get("x-ratelimit-category", "").strip().capitalize()
     return RateReport(
         category=Category(named) if named in {Category.LIGHT, Category.MEDIUM, Category.HEAVY} else category,
@@ -144,7 +144,7 @@ def rate_report(answer: ZoomResponse, *, category: Category) -> RateReport:
 
 
 def is_daily(headers: Mapping[str, str], *, text: str) -> bool:
-    """Tell whether a 429 is about the daily limit, by its header or, without one, by its words."""
+    """Return whether a 429 is about the daily limit, by its header or else by its message."""
     kind = headers.get("x-ratelimit-type", "").lower()
     return "daily" in kind if kind else "daily" in text.lower()
 

@@ -17,7 +17,7 @@ from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.zoom.api import ZoomAPI
-from meetingbots.zoom.errors import TransientError
+from meetingbots.zoom.errors import TransientError, ZoomError
 from meetingbots.zoom.http.transport import new_http_client
 from pydantic import SecretStr
 
@@ -39,6 +39,8 @@ class Zoom:
     meetings: list[str] = field(default_factory=list)
     account: dict[str, list[str]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    refusals: dict[str, httpx.Response] = field(default_factory=dict)
+    webinars: dict[str, list[str] | httpx.Response] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     pmi: str = PMI
     broken: dict[int, httpx.Response] = field(default_factory=dict)
@@ -48,6 +50,8 @@ class Zoom:
         if request.url.path.endswith("/users"):
             return self._users()
         user = request.url.path.split("/")[3]
+        if request.url.path.endswith("/webinars"):
+            return self._webinars(user)
         if request.url.path.endswith("/meetings") and user not in ("me", "U1"):
             return self._others(user)
         if request.url.path.endswith("/meetings"):
@@ -61,7 +65,16 @@ class Zoom:
         owner = {"id": "U1", "status": "active", "pmi": int(self.pmi)}
         return httpx.Response(200, json={"users": [owner, *rows], "next_page_token": ""})
 
+    def _webinars(self, user: str) -> httpx.Response:
+        listed = self.webinars.get(user, [])
+        if isinstance(listed, httpx.Response):
+            return listed
+        rows = [{"id": int(name), "host_id": "U1" if user == "me" else user, "type": 5} for name in listed]
+        return httpx.Response(200, json={"next_page_token": "", "webinars": rows})
+
     def _others(self, user: str) -> httpx.Response:
+        if user in self.refusals:
+            return self.refusals[user]
         if user in self.gone:
             return httpx.Response(404, json={"code": 1001, "message": f"User does not exist: {user}."})
         rows = [{"id": int(name), "host_id": user} for name in self.account[user]]
@@ -173,7 +186,10 @@ class Counted:
         return {verb: count - self._before[verb] for verb, count in self._now() if count != self._before[verb]}
 
 
-def credential(name: str = "alice", *, level: str = "User") -> ZoomCredential:
+ADMIN = ("meeting:read:list_meetings:admin", "user:read:list_users:admin", "user:read:user:admin")
+
+
+def credential(name: str = "alice", *, level: str = "User", scopes: tuple[str, ...] = ADMIN) -> ZoomCredential:
     return ZoomCredential.from_object(
         {
             "metadata": {"name": name, "namespace": "team", "uid": f"uid-{name}"},
@@ -182,6 +198,7 @@ def credential(name: str = "alice", *, level: str = "User") -> ZoomCredential:
                 "level": level,
                 "grant": {"refreshToken": {"secretKeyRef": {"name": name, "key": "refresh_token"}}},
             },
+            "status": {"grantedScopes": list(scopes)},
         }
     )
 
@@ -369,6 +386,70 @@ async def test_a_user_who_leaves_meanwhile_is_passed_over_and_unmapped(account: 
     account.zoom.gone = {"U2"}
     result = await account.sync(after=timedelta(days=1))
     assert (result.count, result.removed) == (5, 3)
+    assert account.mapping(ids([2])[0]) is None
+
+
+def refusal(code: int, message: str, *, status: int = 400) -> httpx.Response:
+    return httpx.Response(status, json={"code": code, "message": message})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(3161, "Your user account is not allowed meeting hosting and scheduling capabilities."),
+        refusal(200, "No permission."),
+        refusal(1001, "User does not exist: U2.", status=404),
+        refusal(200, "The user is deactivated and the user account is locked"),
+    ],
+)
+async def test_a_user_whom_zoom_refuses_to_list_is_skipped_and_named(account: Ground, answer: httpx.Response) -> None:
+    account.zoom.refusals["U2"] = answer
+    result = await account.sync()
+    assert result.skipped == ("U2",)
+    assert account.mapping(ids([2])[0]) is None
+    assert account.entries(ids([1])[0]) == account.entries(ids([4])[0]) == [entry("Sync", "all")]
+
+
+@pytest.mark.parametrize(
+    "answer", [refusal(4711, "Invalid access token, does not contain scopes:[a:b]."), refusal(9, "?", status=502)]
+)
+async def test_other_refusals_end_the_sync(account: Ground, answer: httpx.Response) -> None:
+    account.zoom.refusals["U2"] = answer
+    with pytest.raises(ZoomError):
+        await account.sync()
+
+
+async def test_webinars_are_mapped_where_the_scope_allows(ground: Ground) -> None:
+    ground.zoom.meetings, ground.zoom.webinars = ids([1]), {"me": ids([2])}
+    await ground.sync()
+    assert ground.mapping(ids([2])[0]) is None
+    ground.credential = credential(scopes=(*ADMIN, "webinar:read:list_webinars"))
+    assert (await ground.sync(after=timedelta(days=1))).count == 3
+    assert ground.entries(ids([2])[0]) == [entry("Sync")]
+
+
+async def test_webinars_of_all_users_of_an_account(account: Ground) -> None:
+    account.credential = credential("all", level="Account", scopes=(*ADMIN, "webinar:read:admin"))
+    account.zoom.webinars = {"U2": ids([7]), "U4": refusal(200, "Webinar plan is missing.")}
+    result = await account.sync()
+    assert (result.count, result.skipped) == (9, ())
+    assert account.entries(ids([7])[0]) == account.entries(ids([4])[0]) == [entry("Sync", "all")]
+
+
+async def test_a_webinar_list_that_breaks_off_removes_nothing(ground: Ground) -> None:
+    ground.credential = credential(scopes=(*ADMIN, "webinar:read"))
+    ground.zoom.webinars = {"me": ids([2])}
+    await ground.sync()
+    ground.zoom.webinars = {"me": httpx.Response(502, text="<html>")}
+    with pytest.raises(TransientError):
+        await ground.sync(after=timedelta(days=1))
+    assert ground.entries(ids([2])[0]) == [entry("Sync")]
+
+
+async def test_level_account_without_an_admin_scope_reads_the_own_meetings_only(account: Ground) -> None:
+    account.credential = credential("all", level="Account", scopes=("meeting:read", "user:read"))
+    await account.sync()
+    assert account.entries(ids([1])[0]) == [entry("Sync", "all")]
     assert account.mapping(ids([2])[0]) is None
 
 

@@ -60,7 +60,14 @@ def rest(code: int, message: str = "No.") -> dict[str, Any]:
     return {"code": code, "message": message}
 
 
+CATCH_ALL = {"errorCode": 4700, "reason": "Exception message", "error": "invalid_request"}
 NO_REAL_ANSWER = [
+    *(
+        passing(call, 400, CATCH_ALL, Cause.UNAVAILABLE, maybe_done=True, code="4700")
+        for call in (calls.REFRESH, calls.REDEEM_CODE, calls.ACCOUNT_TOKEN, calls.CHECK_APP, calls.REVOKE)
+    ),
+    passing(calls.REFRESH, 401, oauth("invalid_grant", "(4,700)"), Cause.UNAVAILABLE, maybe_done=True),
+    passing(calls.REFRESH, 400, {"code": 4700, "message": "?"}, Cause.UNAVAILABLE, maybe_done=True),
     passing(calls.REFRESH, 429, b"", Cause.RATE_LIMITED),
     passing(calls.MEETING, 429, HTML, Cause.RATE_LIMITED),
     passing(calls.MEETING, 429, rest(429, "maximum per-second rate limit"), Cause.RATE_LIMITED, code="429"),
@@ -80,6 +87,9 @@ NO_REAL_ANSWER = [
 OAUTH = [
     definite(calls.REFRESH, 401, oauth("invalid_client", "Invalid client_id or client_secret"), Cause.APP_INVALID),
     definite(calls.CHECK_APP, 400, oauth("invalid_request", "Invalid client_id: (4,700)"), Cause.APP_INVALID, "4700"),
+    definite(
+        calls.REFRESH, 401, {"errorCode": 4700, "error": "invalid_client", "reason": "x"}, Cause.APP_INVALID, "4700"
+    ),
     definite(calls.REDEEM_CODE, 400, oauth("invalid_request", "Invalid client secret 4702"), Cause.APP_INVALID),
     definite(calls.REFRESH, 400, {"code": 4704, "message": "x"}, Cause.APP_INVALID, "4704"),
     definite(calls.ACCOUNT_TOKEN, 400, oauth("unsupported_grant_type"), Cause.APP_INVALID),
@@ -136,6 +146,9 @@ REST = [
     definite(calls.RECORDING_TOKEN, 400, rest(3000, "Not allowed."), Cause.LOCAL_RECORDING_DISABLED),
     definite(calls.STREAMING_TOKEN, 400, rest(3000, "Not allowed."), Cause.FEATURE_DISABLED),
     definite(calls.STREAMING_TOKEN, 400, rest(200, "Only available for paid accounts."), Cause.FEATURE_DISABLED),
+    definite(calls.MEETINGS, 400, rest(3161, "Your user account is not allowed meeting hosting."), Cause.NOT_THE_HOST),
+    definite(calls.WEBINARS, 400, rest(200, "Webinar plan is missing."), Cause.FEATURE_DISABLED),
+    definite(calls.MEETINGS, 400, rest(200, "No permission."), Cause.NO_PERMISSION),
     definite(calls.RECORDING_TOKEN, 400, rest(3161, "Your account is not allowed to host."), Cause.NOT_THE_HOST),
     definite(calls.RECORDING_TOKEN, 400, rest(200, "No permission."), Cause.NOT_THE_HOST),
     definite(calls.ON_BEHALF_TOKEN, 400, rest(9999, "The user is not in the meeting."), Cause.USER_NOT_IN_MEETING),
