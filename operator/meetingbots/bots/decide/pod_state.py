@@ -113,6 +113,11 @@ class PodState:
         return self.bot is not None and (self.bot.started_at is not None or self.bot.terminated)
 
     @property
+    def may_quote_tokens(self) -> bool:
+        """Whether the kubelet has tried to start container `bot`, so that a message may quote its environment."""
+        return self.started or (self.bot is not None and self.bot.waiting_reason in _CONFIG_REASONS)
+
+    @property
     def finished(self) -> bool:
         """Whether all containers have ended for good."""
         return self.phase in ("Succeeded", "Failed")

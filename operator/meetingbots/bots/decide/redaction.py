@@ -30,34 +30,47 @@ _LONG: Final = re.compile(
 
 def without_secrets(text: str, *, known: Iterable[SecretStr | None] = ()) -> str:
     """`text` without the known secrets and without anything that looks like a token."""
-    for secret in known:
-        value = secret.get_secret_value() if secret is not None else ""
-        for form in {value, quote(value, safe="")} - {""}:
-            whole_word = rf"(?<!\w){re.escape(form)}(?!\w)"
-            pattern = re.escape(form) if len(form) >= _SHORT else whole_word
-            text = re.sub(pattern, HIDDEN, text)
+    values = {secret.get_secret_value() for secret in known if secret is not None}
+    forms = (values | {quote(value, safe="") for value in values}) - {""}
+    for form in sorted(forms, key=len, reverse=True):
+        whole_word = rf"(?<!\w){re.escape(form)}(?!\w)"
+        text = re.sub(re.escape(form) if len(form) >= _SHORT else whole_word, HIDDEN, text)
     text = _PARAMETER.sub(rf"\g<1>{HIDDEN}", text)
     return _LONG.sub(HIDDEN, _JWT.sub(HIDDEN, text))
 
 
+def has_text(pod: PodState) -> bool:
+    """Whether a Pod has any text that may hold a secret, apart from the message at the late-token gate."""
+    texts = (pod.message, pod.disruption, pod.unschedulable)
+    waiting = ("", _gate_message(pod))
+    return any(texts) or any(one.message or one.waiting_message not in waiting for one in pod.containers)
+
+
+def _gate_message(pod: PodState) -> str:
+    return f'secret "{join_secret_name(pod.name)}" not found'
+
+
 def presentable(pod: PodState, *, known: Iterable[SecretStr | None] = ()) -> PodState:
     """The Pod's state with texts that are safe to show."""
-    secrets = tuple(known)
-    gate = f'secret "{join_secret_name(pod.name)}" not found'
+    if not has_text(pod):
+        return pod
+    secrets, gate = tuple(known), _gate_message(pod)
 
     def clean(text: str) -> str:
-        # The message that the late-token gate recognises stays: a passcode may be a part of the Pod's name.
-        return text if not text or gate in text else without_secrets(text, known=secrets)
+        return without_secrets(text, known=secrets)
 
     def shown(container: ContainerState) -> ContainerState:
-        return replace(container, message=clean(container.message), waiting_message=clean(container.waiting_message))
+        # The message that the late-token gate recognises stays: a passcode may be a part of the Pod's name.
+        waiting = container.waiting_message
+        return replace(
+            container, message=clean(container.message), waiting_message=waiting if waiting == gate else clean(waiting)
+        )
 
-    if not any((pod.message, pod.disruption, *(one.message or one.waiting_message for one in pod.containers))):
-        return pod
     return replace(
         pod,
         message=clean(pod.message),
         disruption=clean(pod.disruption),
+        unschedulable=clean(pod.unschedulable),
         bot=shown(pod.bot) if pod.bot else None,
         others=tuple(map(shown, pod.others)),
         init=tuple(map(shown, pod.init)),

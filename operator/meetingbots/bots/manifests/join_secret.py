@@ -14,9 +14,10 @@ from pydantic import SecretStr
 
 from meetingbots.bots.decide.facts import Delivery
 from meetingbots.bots.decide.pod_names import join_secret_name
-from meetingbots.kube.secret_codec import encode_data
+from meetingbots.bots.manifests.environment import FROM_SECRET, TOKEN_REASON
+from meetingbots.kube.secret_codec import decode_text, encode_data
 from meetingbots.models import names
-from meetingbots.models.bot import TokenKind
+from meetingbots.models.bot import MeetingBot, TokenKind
 
 _ISSUED = f"{names.GROUP}/issued-at"
 _DELIVERED = f"{names.GROUP}/delivered-at"
@@ -56,6 +57,23 @@ def join_secret(
         "immutable": True,
         "data": encode_data({key: value.get_secret_value() for key, value in values.items()}),
     }
+
+
+def is_of_attempt(secret: Mapping[str, Any], bot: MeetingBot, *, pod_name: str, pod_uid: str | None) -> bool:
+    """Whether a Secret belongs to this attempt: its owner is the MeetingBot or the Pod, whose uid may be unknown."""
+    owners = secret["metadata"].get("ownerReferences") or ()
+    return any(
+        owner.get("uid") == bot.metadata.uid
+        or (owner.get("kind") == "Pod" and owner.get("name") == pod_name and pod_uid in (None, owner.get("uid")))
+        for owner in owners
+    )
+
+
+def read_values(secret: Mapping[str, Any]) -> tuple[SecretStr, ...]:
+    """The secret values in a join-token Secret, for redaction."""
+    data = secret.get("data") or {}
+    texts = (decode_text(data.get(key)) for key in FROM_SECRET if key != TOKEN_REASON)
+    return tuple(SecretStr(text) for text in texts if text)
 
 
 def read_delivery(secret: Mapping[str, Any]) -> Delivery:

@@ -5,6 +5,7 @@ The create of the Secret is the commit. The process whose create succeeds has de
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,15 +19,15 @@ from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.bots.decide.status import fixed_spec_hash
 from meetingbots.bots.decide.tokens import named_reason
 from meetingbots.bots.manifests.environment import secret_values
-from meetingbots.bots.manifests.join_secret import join_secret, read_delivery
+from meetingbots.bots.manifests.join_secret import is_of_attempt, join_secret, read_delivery, read_values
 from meetingbots.bots.manifests.pod_status import pod_state
 from meetingbots.bots.manifests.sdk_jwt import sdk_jwt
 from meetingbots.bots.reconcile.memory import BotMemory
 from meetingbots.bots.reconcile.token_issuer import Issued, NotIssued, TokenIssuer
 from meetingbots.bots.reconcile.token_requests import TokenRequest
 from meetingbots.kube.client import Kube, Object
-from meetingbots.kube.errors import AlreadyExistsError, ForbiddenError, InvalidError
-from meetingbots.kube.resources import SECRETS
+from meetingbots.kube.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
+from meetingbots.kube.resources import BOTS, PODS, SECRETS
 from meetingbots.mappings.reader import read_mapping
 from meetingbots.models.bot import BotReason, MeetingBot, TokenDelivery, TokenKind
 from meetingbots.runtime.context import ObjectCaches
@@ -36,6 +37,7 @@ _REFUSED_SECONDS: Final = 15.0
 _FIRST_RETRY_SECONDS: Final = 1.0
 _LAST_RETRY_SECONDS: Final = 15.0
 _MAPPING_LIFE: Final = timedelta(seconds=60)
+_STALE_AFTER: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,16 +96,35 @@ class BotDelivery:
         await self._deliver(facts, memory, name, _Content(reason=reason, message=message, reason_for_bot=reason))
 
     async def delete_secret(self, bot: MeetingBot, memory: BotMemory, pod: str) -> None:
-        """Delete the Secret of a Pod that has started, and record a credential that no mapping lists."""
-        await self._kube.delete(SECRETS, namespace=bot.namespace, name=join_secret_name(pod))
+        """Delete the Secret of a Pod that has started, and record a credential that no mapping lists.
+
+        A Secret of the same name that this attempt does not own stays.
+        """
         attempt = memory.of_attempt(pod)
+        uid = attempt.secret_uid or await self._own_secret_uid(bot, pod)
+        if uid is not None:
+            with contextlib.suppress(ConflictError):  # another Secret has the name now
+                await self._kube.delete(SECRETS, namespace=bot.namespace, name=join_secret_name(pod), uid=uid)
         attempt.secret_gone = True
         found, attempt.found_credential = attempt.found_credential, ""
         if found and bot.status.meeting_id:
             await self._issuer.record(bot, meeting_id=bot.status.meeting_id, credential=found)
 
+    async def _own_secret_uid(self, bot: MeetingBot, pod: str) -> str | None:
+        """The uid of the attempt's Secret; None if there is none, or one with another owner."""
+        try:
+            secret = await self._kube.get(SECRETS, namespace=bot.namespace, name=join_secret_name(pod))
+        except NotFoundError:
+            return None
+        uid: str = secret["metadata"]["uid"]
+        cached = self._caches.pods.get(Key(bot.namespace, pod))
+        pod_uid = cached["metadata"]["uid"] if cached is not None else None
+        return uid if is_of_attempt(secret, bot, pod_name=pod, pod_uid=pod_uid) else None
+
     async def _deliver(self, facts: BotFacts, memory: BotMemory, name: str, content: _Content) -> None:
         """Create the Pod's Secret, unless the bot or its Pod has changed since the token request."""
+        if self._clock() - facts.now > _STALE_AFTER:
+            await self._refresh(facts, name)
         if self._outdated(facts, name):
             return
         meeting = _meeting(facts)
@@ -130,18 +151,19 @@ class BotDelivery:
             delivery=delivery,
             values=values,
         )
-        memory.of_attempt(name).looked_at_gate = False
+        attempt = memory.of_attempt(name)
+        attempt.looked_at_gate, attempt.secrets = False, tuple(value for value in values.values() if value)
         delivered = await self._create(facts, memory, secret, delivery)
         if delivered is not None:
-            memory.of_attempt(name).delivery = delivered
+            attempt.delivery = delivered
 
     async def _create(self, facts: BotFacts, memory: BotMemory, secret: Object, delivery: Delivery) -> Delivery | None:
         """Create the Secret; returns the delivery that counts, which may be an earlier one. None: it was refused."""
         name = secret["metadata"]["name"]
         try:
-            await self._kube.create(SECRETS, namespace=facts.bot.namespace, body=secret)
+            created = await self._kube.create(SECRETS, namespace=facts.bot.namespace, body=secret)
         except AlreadyExistsError:
-            before = await self._earlier_delivery(facts, secret)
+            before = await self._earlier_delivery(facts, memory, secret)
             if before is None:
                 message = f"A Secret called {name} exists, which does not belong to this bot's Pod."
                 self._refused(memory, BotReason.CONFIG_ERROR, message, facts.now)
@@ -154,9 +176,10 @@ class BotDelivery:
             message = f"Kubernetes refuses Secret {name}: by a policy, a webhook, or a missing right."
             self._refused(memory, BotReason.CONFIG_ERROR, message, facts.now)
             return None
+        memory.of_attempt(delivery.pod_name).secret_uid = created["metadata"]["uid"]
         return delivery
 
-    async def _earlier_delivery(self, facts: BotFacts, secret: Object) -> Delivery | None:
+    async def _earlier_delivery(self, facts: BotFacts, memory: BotMemory, secret: Object) -> Delivery | None:
         """The delivery in the existing Secret, by a create with a lost answer or by another process.
 
         None: the existing Secret belongs to something else. The new tokens are dropped in either case.
@@ -164,9 +187,15 @@ class BotDelivery:
         metadata = secret["metadata"]
         existing = await self._kube.get(SECRETS, namespace=facts.bot.namespace, name=metadata["name"])
         [owner] = metadata["ownerReferences"]
-        if any(one.get("uid") == owner["uid"] for one in existing["metadata"].get("ownerReferences", ())):
-            return read_delivery(existing)
-        return None
+        if not any(one.get("uid") == owner["uid"] for one in existing["metadata"].get("ownerReferences", ())):
+            return None
+        try:
+            delivery = read_delivery(existing)
+        except ValueError:
+            return None
+        attempt = memory.of_attempt(delivery.pod_name)
+        attempt.secret_uid, attempt.secrets = existing["metadata"]["uid"], read_values(existing)
+        return delivery
 
     def _refused(self, memory: BotMemory, reason: BotReason, message: str, now: datetime) -> None:
         # Each try costs tokens, so the next one waits longer than for a Pod.
@@ -175,6 +204,17 @@ class BotDelivery:
     async def _read_mapping(self, bot: MeetingBot, memory: BotMemory, meeting_id: str) -> None:
         memory.mapping = await read_mapping(self._kube, namespace=bot.namespace, meeting_id=meeting_id)
         memory.mapping_read_at = self._clock()
+
+    async def _refresh(self, facts: BotFacts, name: str) -> None:
+        """Read bot and Pod into the caches: a process that was frozen has missed what its watches report later."""
+        places = [(BOTS, self._caches.bots, facts.bot.name)]
+        if facts.pod is not None:
+            places.append((PODS, self._caches.pods, name))
+        for resource, cache, one in places:
+            try:
+                cache.put(await self._kube.get(resource, namespace=facts.bot.namespace, name=one))
+            except NotFoundError:
+                cache.drop(Key(facts.bot.namespace, one))
 
     def _outdated(self, facts: BotFacts, name: str) -> bool:
         """Whether the watches have reported an edit of the bot, a deletion, or another process's delivery meanwhile."""

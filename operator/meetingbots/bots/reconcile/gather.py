@@ -6,8 +6,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import SecretStr
-
 from meetingbots.bots.decide import status as bot_status
 from meetingbots.bots.decide.facts import BotFacts, Delivery
 from meetingbots.bots.decide.gate import waited_before
@@ -17,10 +15,10 @@ from meetingbots.bots.decide.meeting import MeetingRef, Problem
 from meetingbots.bots.decide.pod_ends import ended_from_outside
 from meetingbots.bots.decide.pod_names import attempt_of, join_secret_name, pod_name
 from meetingbots.bots.decide.pod_state import PodState
-from meetingbots.bots.decide.redaction import presentable
+from meetingbots.bots.decide.redaction import has_text, presentable
 from meetingbots.bots.decide.schedule import join_time, lead_time
 from meetingbots.bots.decide.token_report import delivery_message, token_status
-from meetingbots.bots.manifests.join_secret import read_delivery
+from meetingbots.bots.manifests.join_secret import is_of_attempt, read_delivery, read_values
 from meetingbots.bots.manifests.pod import PodSettings, accepted_hash, bot_pod, is_foreign_hash, spec_hash
 from meetingbots.bots.manifests.pod_status import belongs_to, pod_state
 from meetingbots.bots.manifests.template import TemplateError
@@ -73,10 +71,9 @@ class BotGatherer:
         if attempt is None or accounted or finished:
             self._caches.gone_pods.drop(Key(bot.namespace, status.pod_name or ""))
         pod = await self._pod(bot, attempt, now=now, ask=not finished)
-        if pod is not None:
-            pod = presentable(pod, known=_secrets_of(memory.meeting))
         if attempt is not None and not finished:
             attempt.delivery = await self._delivery(bot, attempt, pod, accounted=accounted)
+            pod = await self._redacted(bot, memory, attempt, pod, now=now)
             attempt.token_failure = attempt.token_failure or waited_before(bot, now=now)
         memory.forget_refusals(now)
         ended_at, on_behalf_user, in_meeting = None, None, status.in_meeting
@@ -210,10 +207,8 @@ class BotGatherer:
             return None
         if pod is not None and not (started or pod.waits_only_for(name)):
             return None
-        try:
-            secret = await self._kube.get(SECRETS, namespace=bot.namespace, name=name)
-            delivery = read_delivery(secret)
-        except (NotFoundError, ValueError):
+        delivery = await self._read_secret(bot, attempt, pod)
+        if delivery is None:
             attempt.looked_at_gate, attempt.looked_after_start = True, started
             return None
         if pod is None and not attempt.fresh:
@@ -221,9 +216,34 @@ class BotGatherer:
             attempt.pod_seen = True
         return delivery
 
+    async def _read_secret(self, bot: MeetingBot, attempt: AttemptMemory, pod: PodState | None) -> Delivery | None:
+        """Read the delivery and its values from the attempt's Secret; None without a Secret of this attempt."""
+        try:
+            name = join_secret_name(attempt.pod_name)
+            secret = await self._kube.get(SECRETS, namespace=bot.namespace, name=name)
+        except NotFoundError:
+            return None
+        if not is_of_attempt(secret, bot, pod_name=attempt.pod_name, pod_uid=pod.uid if pod is not None else None):
+            return None
+        try:
+            delivery = read_delivery(secret)
+        except ValueError:
+            return None
+        attempt.secret_uid, attempt.secrets = secret["metadata"]["uid"], read_values(secret)
+        return delivery
 
-def _secrets_of(meeting: MeetingRef | Problem | None) -> tuple[SecretStr | None, ...]:
-    return (meeting.passcode, meeting.registrant_token) if isinstance(meeting, MeetingRef) else ()
+    async def _redacted(
+        self, bot: MeetingBot, memory: BotMemory, attempt: AttemptMemory, pod: PodState | None, *, now: datetime
+    ) -> PodState | None:
+        """The Pod without secrets in its texts. After a restart the secrets are read before any text is used."""
+        if pod is None or not has_text(pod):
+            return pod
+        if memory.meeting is None:
+            await self._meetings.read(bot, memory, now=now)
+        if attempt.secrets is None and not attempt.secret_gone and pod.may_quote_tokens:
+            await self._read_secret(bot, attempt, pod)
+        of_meeting = memory.meeting.secrets if isinstance(memory.meeting, MeetingRef) else ()
+        return presentable(pod, known=(*of_meeting, *(attempt.secrets or ())))
 
 
 def _may_have_missed_the_end(bot: MeetingBot, pod: PodState | None) -> bool:

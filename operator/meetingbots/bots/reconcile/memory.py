@@ -6,6 +6,8 @@ import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from pydantic import SecretStr
+
 from meetingbots.bots.decide.facts import Delivery, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
 from meetingbots.models.base import ModelError
@@ -29,6 +31,10 @@ class AttemptMemory:
     looked_after_start: bool = False
     """A read found no Secret after the container had started."""
     delivery: Delivery | None = None
+    secret_uid: str = ""
+    """The uid of the Secret that holds the delivery."""
+    secrets: tuple[SecretStr, ...] | None = field(default=None, repr=False)
+    """The values that were delivered, for redaction; None while they are not known."""
     token_failure: TokenFailure | None = None
     touches: int = 0
     touched_at: datetime | None = None
@@ -39,9 +45,11 @@ class AttemptMemory:
     """The credential that got the tokens, while no mapping lists it."""
     started_seen: bool = False
 
-    def claimed(self) -> None:
+    claimed_at: datetime | None = None
+
+    def claimed(self, *, now: datetime) -> None:
         """Note that this process has just claimed the name: there is neither Pod nor Secret."""
-        self.fresh, self.looked_at_gate = True, True
+        self.fresh, self.looked_at_gate, self.claimed_at = True, True, now
 
 
 @dataclass

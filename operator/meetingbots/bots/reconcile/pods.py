@@ -72,26 +72,28 @@ class BotPods:
         self._accepted: TTLCache[tuple[str, str], bool] = TTLCache(_MAX_SHAPES, ttl=_ACCEPTED_SECONDS, timer=monotonic)
         """Namespaces and Pod shapes that a dry run accepted."""
 
-    async def create(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
-        """Create the claimed Pod; a refusal goes into the memory. Raises `KubeError`."""
+    async def create(self, facts: BotFacts, memory: BotMemory, name: str) -> str | None:
+        """Create the claimed Pod and return its uid; a refusal goes into the memory. Raises `KubeError`."""
         pod, attempt = self._pod(facts, name), memory.of_attempt(name)
         fresh, attempt.fresh = attempt.fresh, False
         try:
             answer = await self._kube.create(PODS, namespace=facts.bot.namespace, body=pod, strict=True)
         except AlreadyExistsError:
             await self._adopt(facts, memory, name)
-            return
+            return None
         except (InvalidError, ForbiddenError) as error:
             attempt.fresh = fresh
             _remember_refusal(memory, error, now=facts.now)
-            return
+            return None
         except UnavailableError as error:
             if not _webhook_fails(error):
                 raise
             _remember_refusal(memory, error, now=facts.now)
-            return
+            return None
         attempt.pod_seen, attempt.pod_looked_at = True, facts.now
         self._caches.pods.put(answer)
+        uid: str = answer["metadata"]["uid"]
+        return uid
 
     async def check_template(self, facts: BotFacts, memory: BotMemory) -> None:
         """Check by a dry run that Kubernetes accepts the Pod, unless it has just accepted one of this shape."""

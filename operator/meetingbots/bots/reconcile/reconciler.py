@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -30,6 +30,8 @@ from meetingbots.runtime.object_cache import Key, ObjectCache, key_of
 
 _log = logging.getLogger(__name__)
 _MAX_STEPS: Final = 12
+_FROZEN_AFTER: Final = timedelta(seconds=5)
+"""A request that takes longer may mean that the process was frozen and lost its Lease."""
 
 
 class BotReconciler:
@@ -121,9 +123,10 @@ class BotReconciler:
 
     async def _commit(self, item: Object, facts: BotFacts, memory: BotMemory, status: BotStatus) -> None:
         claimed = status.pod_name is not None and status.pod_name != facts.bot.status.pod_name
+        before = self._clock()
         await self._write(item, facts.bot, status)
         if claimed and status.pod_name is not None:
-            memory.of_attempt(status.pod_name).claimed()
+            memory.of_attempt(status.pod_name).claimed(now=before)
 
     async def _write(self, item: Object, bot: MeetingBot, status: BotStatus) -> bool:
         """Write the changes of the status over the state that was read; returns whether there were any."""
@@ -143,12 +146,20 @@ class BotReconciler:
         return True
 
     async def _create_pod(self, item: Object, facts: BotFacts, memory: BotMemory, name: str) -> None:
-        if not memory.of_attempt(name).fresh:
+        attempt, known_at = memory.of_attempt(name), self._clock()
+        claimed_at = attempt.claimed_at if attempt.fresh else None
+        if claimed_at is None or known_at - claimed_at > _FROZEN_AFTER:
             # Another process may have finished this attempt, so the cached state is not enough.
             newest = await self._read_again(key_of(item))
             if newest is None or newest["metadata"]["resourceVersion"] != facts.bot.metadata.resource_version:
                 return
-        await self._pods.create(facts, memory, name)
+            known_at = self._clock()
+        uid = await self._pods.create(facts, memory, name)
+        if uid is not None and self._clock() - known_at > _FROZEN_AFTER:
+            # This process was frozen within the request, while another one may have finished the attempt.
+            newest = await self._read_again(key_of(item))
+            if newest is None or newest.get("status", {}).get("podName") != name:
+                await self._pods.delete(facts.bot, name, uid)
 
     async def _delete_bot(self, key: Key, facts: BotFacts) -> None:
         bot = facts.bot

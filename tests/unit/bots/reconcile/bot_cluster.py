@@ -97,6 +97,8 @@ class Kubelet:
     clock: Clock
     exits: list[int] = field(default_factory=list)
     """Exit codes of the Pods in the order of their starts; 0 after that."""
+    output: str = ""
+    """The end of a bot's output; "exit CODE" if unset."""
     image: float = 3.0
     """Seconds that an image pull takes."""
     runs: float = 60.0
@@ -158,7 +160,7 @@ class Kubelet:
         if "running" in state and self.clock.seconds() >= self._since(state["running"]["startedAt"]) + self.runs:
             code = self.exits.pop(0) if self.exits else 0
             times = {"startedAt": state["running"]["startedAt"], "finishedAt": format_time(now)}
-            return {"terminated": {"exitCode": code, **times, "message": f"exit {code}"}}
+            return {"terminated": {"exitCode": code, **times, "message": self.output or f"exit {code}"}}
         return state
 
 

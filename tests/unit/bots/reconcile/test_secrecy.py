@@ -3,6 +3,7 @@
 import json
 import logging
 import traceback
+from typing import Any
 
 import httpx
 import pytest
@@ -95,3 +96,47 @@ async def test_an_invalid_link_is_not_quoted() -> None:
     await operator.look()
     assert harness.condition()[1] == "InvalidMeeting"
     assert clean(open_objects(harness))
+
+
+@pytest.mark.parametrize("passcode", ["123456", "abc", "hush-passcode"])
+@pytest.mark.parametrize("by_secret", [True, False])
+async def test_a_restarted_operator_hides_the_passcode_in_the_bots_output(passcode: str, by_secret: bool) -> None:
+    harness = BotHarness()
+    meeting: dict[str, Any] = {"id": MEETING, "passcodeSecretKeyRef": {"name": "weekly", "key": "passcode"}}
+    if by_secret:
+        meeting = {"urlSecretKeyRef": {"name": "weekly", "key": "url"}}
+    harness.put_bot(meeting=meeting, retry={"limit": 0})
+    harness.put_secret("weekly", passcode=passcode, url=f"https://zoom.us/j/{MEETING}?pwd={passcode}&tk=hush-tk")
+    harness.put_mapping()
+    await harness.live(harness.operator(), until=harness.running)
+    restarted = harness.operator()
+    await restarted.look()
+    harness.kubelet.exits = [1]
+    harness.kubelet.output = f"could not join with {passcode} and hush-tk"
+    await harness.live(restarted)
+    status = json.dumps(harness.bot().to_dict()["status"])
+    assert "could not join with [hidden]" in status
+    events = json.dumps(restarted.events())
+    assert "[hidden]" in events
+    for shown in (status, events):
+        assert f" {passcode} " not in shown
+        assert not by_secret or "hush-tk" not in shown
+
+
+async def test_a_restarted_operator_hides_the_tokens_in_a_kubelets_message() -> None:
+    harness = BotHarness()
+    harness.put_bot()
+    harness.put_mapping()
+    await harness.live(harness.operator(), until=harness.waiting)
+    first = harness.operator()
+    harness.kubelet.stuck = lambda _: {
+        "waiting": {"reason": "CreateContainerError", "message": "exec: join-token-1: no"}
+    }
+    await harness.live(first, until=lambda: bool(harness.join_secrets()))
+    restarted = harness.operator()
+    for _ in range(6):
+        await restarted.look()
+        harness.kubelet.work()
+        harness.clock.forward(1)
+    assert harness.condition()[1] == "ConfigError"
+    assert "exec: [hidden]: no" in harness.condition()[2]
