@@ -1,12 +1,11 @@
-"""The turnstile before Zoom's REST API: one for each Zoom account and category, shared by all that this process asks.
+"""The rate limiter of Zoom's REST API: one gate for each account and category, shared by all calls.
 
-Join tokens go before what keeps credentials alive, and that before reading meetings; within a priority whoever came
-first goes first. Waiting is bounded: where a turn would not come in time, or the account's day is used up, the caller
-is told at once, with the moment at which to come again.
+Join tokens have priority over calls that keep credentials alive, and these over reading meetings; calls of equal
+priority are served in order of arrival. Waiting is bounded: if a turn would not come in time, or the account's daily
+limit is used up, the caller gets an error at once, with the time at which to retry.
 
-Each process counts its own calls only. That is right because only the operator asks Zoom, and of its replicas only the
-one that holds the Lease works. The count of a day's calls starts anew with the process; then Zoom's own refusal ends
-the day.
+Each process counts its own calls only. That is correct because only the operator calls Zoom, and of its replicas only
+the one that holds the Lease works. The daily count starts again with the process; then Zoom's own refusal ends the day.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Waiting: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
 
 
 class AccountLimiter:
-    """All accounts' turnstiles; a :class:`meetingbots.zoom.http.calls.Limiter`."""
+    """The gates of all accounts; a :class:`meetingbots.zoom.http.calls.Limiter`."""
 
     def __init__(
         self,
@@ -44,15 +43,15 @@ class AccountLimiter:
         waiting: Waiting = nullcontext,
         patience: Mapping[Priority, float] = _PATIENCE,
     ) -> None:
-        """Prepare for asking.
+        """Create the limiter.
 
         Args:
-            allowance: what is granted of an account's limits; asked about once a second for each account in use.
+            allowance: the granted part of an account's limits; called once a second for each account in use.
             clock: monotonic seconds, by which the event loop's timers run.
             utc: the time of day, for daily limits.
-            on_wait: is told the category, the priority, and how many seconds the turn was waited for.
-            waiting: is entered by whoever has to wait for a turn, and left with it; leaving may take a while.
-            patience: seconds that a call of a priority waits at the most.
+            on_wait: called with the category, the priority, and the seconds that a call waited for its turn.
+            waiting: context of a call while it waits for its turn; leaving it may take a while.
+            patience: the longest wait in seconds for each priority.
 
         """
         self._allowance = allowance
@@ -67,7 +66,7 @@ class AccountLimiter:
         """Wait for the turn of one request.
 
         Raises:
-            Passing: RATE_LIMITED with ``retry_after``, instead of waiting for longer than its priority may.
+            Passing: RATE_LIMITED with ``retry_after``, instead of a longer wait than its priority allows.
 
         """
         gate = self.gate(account, category)
@@ -78,7 +77,7 @@ class AccountLimiter:
         return turn
 
     def gate(self, account: str, category: Category) -> _Gate:
-        """The turnstile of an account's category."""
+        """The gate of an account's category."""
         key = (account, category)
         gate = self._gates.get(key)
         if gate is None:
