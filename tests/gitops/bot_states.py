@@ -155,13 +155,15 @@ def _without_token() -> Iterator[State]:
         yield _state(f"no token yet: {reason}", waits, BotPhase.STAGING, BOT_REASONS[reason], reason=reason)
         refused = facts(required, pod=pod(WAITS), token_failure=replace(transient, transient=False))
         yield _state(f"no token at all: {reason}", refused, BotPhase.FAILED, OVER, reason=reason)
-    waits = facts(staged(), pod=pod(WAITS), on_behalf_user=ABSENT)
+    waits = facts(staged(), pod=pod(WAITS), on_behalf_users=(ABSENT,))
     phase, reason = BotPhase.WAITING_FOR_USER, BotReason.USER_NOT_IN_MEETING
     yield _state("its user is not there", waits, phase, FOR_A_PERSON, reason=reason)
     tried = token_failure(transient=True, first=900, following=940)
-    last = facts(staged(), after=910, pod=pod(WAITS), on_behalf_user=ABSENT, token_failure=replace(tried, settled=True))
+    last = facts(
+        staged(), after=910, pod=pod(WAITS), on_behalf_users=(ABSENT,), token_failure=replace(tried, settled=True)
+    )
     yield _state("given up its user", last, phase, FOR_A_PERSON, reason="ZoomUnavailable")
-    failed = facts(required, after=901, pod=pod(WAITS), on_behalf_user=ABSENT)
+    failed = facts(required, after=901, pod=pod(WAITS), on_behalf_users=(ABSENT,))
     yield _state("its user never came", failed, BotPhase.FAILED, OVER, reason=reason)
     again = _over(75)
     yield _state("put out with its user", again, phase, FOR_A_PERSON, reason=reason)

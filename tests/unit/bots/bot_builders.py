@@ -43,7 +43,7 @@ _UNREMARKABLE: dict[str, Any] = {
     "prepared": True,
     "meeting_ended_at": None,
     "in_meeting": None,
-    "on_behalf_user": None,
+    "on_behalf_users": (),
     "absent_credentials": (),
     "done_before": False,
 }

@@ -94,9 +94,14 @@ class BotFacts:
     """When the bot's meeting ended, by Zoom's events."""
     in_meeting: InMeeting | None
     """Where the bot is in the meeting: its status, merged with what Zoom's events say."""
-    on_behalf_user: OnBehalfUser | None
-    """The user on whose behalf the bot comes, if there is one."""
+    on_behalf_users: tuple[OnBehalfUser, ...]
+    """The users on whose behalf the bot can join, the one who serves first."""
     absent_credentials: tuple[str, ...]
     """ZoomCredentials that the spec names and that do not exist; looked up only while the bot waits for its time."""
     done_before: bool
     """A bot with this name and joinAt was deleted by its time to live, and something (Git) has created it again."""
+
+    @property
+    def on_behalf_user(self) -> OnBehalfUser | None:
+        """The user on whose behalf the bot joins."""
+        return self.on_behalf_users[0] if self.on_behalf_users else None

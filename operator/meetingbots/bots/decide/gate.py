@@ -168,9 +168,11 @@ def _wait_for_user(facts: BotFacts, name: str) -> BotPlan:
 
 
 def _waits_for(facts: BotFacts) -> str:
-    if facts.on_behalf_user is not None:
-        user = f"the user of ZoomCredential {facts.on_behalf_user.credential}"
-        return f"The bot comes on behalf of {user}, who is not in the meeting yet."
+    users = [user.credential for user in facts.on_behalf_users]
+    if len(users) == 1:
+        return f"The bot comes on behalf of the user of ZoomCredential {users[0]}, who is not in the meeting yet."
+    if users:
+        return f"The bot comes on behalf of a user of ZoomCredential {', '.join(users)}; none is in the meeting yet."
     said = f" {facts.token_failure.message}" if facts.token_failure is not None else ""
     return f"The user on whose behalf the bot comes is not in the meeting yet.{said}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +10,7 @@ from meetingbots.bots.decide.meeting import Problem
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.mapping import MappingPhase, MeetingMapping, Role
+from meetingbots.models.metadata import NameReference
 from meetingbots.zoom.errors import Cause, ZoomError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -163,6 +164,36 @@ def person_in(mapping: MeetingMapping | None, *, credential: str) -> OnBehalfUse
     # No one is in a meeting that has ended; the bot waits until it begins again.
     present = presence.present and mapping.status.phase is not MappingPhase.ENDED
     return OnBehalfUser(credential, present=present, since=_EPOCH + timedelta(milliseconds=presence.event_time))
+
+
+def on_behalf_names(bot: MeetingBot, credentials: Sequence[ZoomCredential]) -> tuple[str, ...]:
+    """The credentials that the spec names for the on-behalf token, in order; empty if it names none.
+
+    `credentials` are those of the bot's namespace.
+    """
+    on_behalf = bot.spec.on_behalf
+    if on_behalf.credential_ref is not None:
+        return (on_behalf.credential_ref.name,)
+    if on_behalf.credential_selector is None:
+        return tuple(dict.fromkeys(reference.name for reference in on_behalf.credential_refs))
+    selector = on_behalf.credential_selector
+    return tuple(sorted(one.name for one in credentials if selector.matches(one.metadata.labels)))
+
+
+def by_presence(users: Iterable[OnBehalfUser]) -> list[OnBehalfUser]:
+    """The users in the order in which they can serve: present, unknown, absent."""
+    return sorted(users, key=lambda user: {True: 0, None: 1, False: 2}[user.present])
+
+
+def serving(bot: MeetingBot, users: Sequence[OnBehalfUser]) -> MeetingBot:
+    """`bot` with the first user's credential as onBehalf.credentialRef, and as credentialRefs those to try next."""
+    on_behalf = bot.spec.on_behalf
+    if not users or not (on_behalf.credential_refs or on_behalf.credential_selector):
+        return bot
+    names = [NameReference(name=user.credential) for user in users if user is users[0] or user.present is not False]
+    changes = {"credential_ref": names[0], "credential_refs": tuple(names[1:]), "credential_selector": None}
+    served = on_behalf.model_copy(update=changes)
+    return bot.model_copy(update={"spec": bot.spec.model_copy(update={"on_behalf": served})})
 
 
 def named_reason(refusals: Sequence[Refusal], *, had: Sequence[TokenKind]) -> str:

@@ -17,7 +17,7 @@ from meetingbots.bots.decide.facts import BotFacts, Delivery, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
 from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.bots.decide.status import fixed_spec_hash
-from meetingbots.bots.decide.tokens import named_reason
+from meetingbots.bots.decide.tokens import named_reason, serving
 from meetingbots.bots.manifests.environment import secret_values
 from meetingbots.bots.manifests.join_secret import is_of_attempt, join_secret, read_delivery, read_values
 from meetingbots.bots.manifests.pod_status import pod_state
@@ -72,7 +72,9 @@ class BotDelivery:
             else:
                 memory.watch(live)
                 memory.mapping_read_at = self._clock()
-            await self._issuer.prepare(facts.bot, mapping=memory.mapping_of(meeting.meeting_id))
+            await self._issuer.prepare(
+                serving(facts.bot, facts.on_behalf_users), mapping=memory.mapping_of(meeting.meeting_id)
+            )
 
     async def issue(
         self, facts: BotFacts, memory: BotMemory, name: str, *, absent: bool = False, settle: bool = False
@@ -83,7 +85,8 @@ class BotDelivery:
         old = known is None or read_at is None or self._clock() - read_at > _MAPPING_LIFE
         if old and facts.bot.requested_tokens:
             await self._read_mapping(facts.bot, memory, meeting.meeting_id)
-        request = TokenRequest(bot=facts.bot, meeting=meeting, absent=absent, settle=settle)
+        bot = serving(facts.bot, facts.on_behalf_users)
+        request = TokenRequest(bot=bot, meeting=meeting, absent=absent, settle=settle)
         outcome = await self._issuer.issue(request, mapping=memory.mapping_of(meeting.meeting_id))
         if isinstance(outcome, NotIssued):
             self._remember_failure(memory, name, outcome, settled=settle)

@@ -18,6 +18,7 @@ from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.redaction import has_text, presentable
 from meetingbots.bots.decide.schedule import join_time, lead_time
 from meetingbots.bots.decide.token_report import delivery_message, token_status
+from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.bots.manifests.join_secret import is_of_attempt, read_delivery, read_values
 from meetingbots.bots.manifests.pod import PodSettings, accepted_hash, bot_pod, is_foreign_hash, spec_hash
 from meetingbots.bots.manifests.pod_status import belongs_to, pod_state
@@ -76,12 +77,13 @@ class BotGatherer:
             pod = await self._redacted(bot, memory, attempt, pod, now=now)
             attempt.token_failure = attempt.token_failure or waited_before(bot, now=now)
         memory.forget_refusals(now)
-        ended_at, on_behalf_user, in_meeting = None, None, status.in_meeting
+        ended_at, in_meeting = None, status.in_meeting
+        on_behalf_users: tuple[OnBehalfUser, ...] = ()
         if isinstance(meeting, MeetingRef) and not finished:
             ended_at = await self._meeting_end(bot, memory, meeting.meeting_id, pod=pod, now=now)
             in_meeting = merge(in_meeting, sightings(bot, memory.mapping_of(meeting.meeting_id)))
             if _may_be_at_gate(bot, attempt, settled=settled, now=now):
-                on_behalf_user = await self._on_behalf_users.find(bot, memory.mapping_of(meeting.meeting_id))
+                on_behalf_users = await self._on_behalf_users.find(bot, memory.mapping_of(meeting.meeting_id))
         foreign = pod is not None and is_foreign_hash(wanted, pod.spec_hash)
         waits_for_its_time = status.pod_name is None and not finished and now < lead_time(bot)
         return BotFacts(
@@ -105,7 +107,7 @@ class BotGatherer:
             prepared=attempt is None or attempt.prepared,
             meeting_ended_at=ended_at,
             in_meeting=in_meeting,
-            on_behalf_user=on_behalf_user,
+            on_behalf_users=on_behalf_users,
             absent_credentials=await self._absent_credentials(bot) if waits_for_its_time else (),
             done_before=bot.join_at in memory.done_before,
         )
@@ -129,7 +131,8 @@ class BotGatherer:
 
     async def _absent_credentials(self, bot: MeetingBot) -> tuple[str, ...]:
         """The ZoomCredentials that the spec names and that do not exist."""
-        references = (bot.spec.credential_ref, bot.spec.on_behalf.credential_ref)
+        on_behalf = bot.spec.on_behalf
+        references = (bot.spec.credential_ref, on_behalf.credential_ref, *on_behalf.credential_refs)
         named = dict.fromkeys(reference.name for reference in references if reference is not None)
         return tuple([name for name in named if not await self._exists(Key(bot.namespace, name))])
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from meetingbots.bots.decide.tokens import Candidates, OnBehalfUser, candidates, person_in, wanted_tokens
+from meetingbots.bots.decide.tokens import (
+    Candidates,
+    OnBehalfUser,
+    by_presence,
+    candidates,
+    on_behalf_names,
+    person_in,
+    wanted_tokens,
+)
 from meetingbots.bots.reconcile.credential_reader import CredentialReader
 from meetingbots.kube.client import Kube
 from meetingbots.models.bot import MeetingBot, TokenKind
@@ -35,21 +43,24 @@ class WantedTokens:
 
 
 class OnBehalfUsers:
-    """Finds the user on whose behalf a bot joins."""
+    """Finds the users on whose behalf a bot can join."""
 
     def __init__(self, *, credentials: CredentialReader, wanted: WantedTokens) -> None:
         self._credentials = credentials
         self._wanted = wanted
 
-    async def find(self, bot: MeetingBot, mapping: MeetingMapping | None) -> OnBehalfUser | None:
-        """The user; None if the bot joins on nobody's behalf, or the user is not known. Raises `KubeError`."""
+    async def find(self, bot: MeetingBot, mapping: MeetingMapping | None) -> tuple[OnBehalfUser, ...]:
+        """The users that can serve, the best one first; empty if there is none or none is known. Raises `KubeError`."""
         if TokenKind.ON_BEHALF not in bot.requested_tokens and not bot.tokens_defaulted:
-            return None
+            return ()
         first = self._first_candidate(bot, mapping)
-        user = on_behalf_key(bot) or first
-        if user is None or TokenKind.ON_BEHALF not in await self._kinds(bot, first):
-            return None
-        return person_in(mapping, credential=user.name)
+        selects = bot.spec.on_behalf.credential_selector is not None
+        names = on_behalf_names(bot, self._credentials.all(bot.namespace) if selects else ())
+        if not names and first is not None:
+            names = (first.name,)
+        if not names or TokenKind.ON_BEHALF not in await self._kinds(bot, first):
+            return ()
+        return tuple(by_presence(person_in(mapping, credential=name) for name in names))
 
     async def _kinds(self, bot: MeetingBot, first: Key | None) -> tuple[TokenKind, ...]:
         credential = self._credentials.get(first) if first is not None else None

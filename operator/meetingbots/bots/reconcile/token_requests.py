@@ -115,11 +115,24 @@ class TokenRequests:
             await self._access_tokens.prefetch(on_behalf)
 
     async def on_behalf(self, request: TokenRequest, name: str) -> FreshToken | Refusal:
-        """Request the on-behalf token, with the spec's own credential for it, or else with `name`."""
-        key, kind = on_behalf_key(request.bot) or Key(request.bot.namespace, name), TokenKind.ON_BEHALF
+        """Request the on-behalf token, with the spec's own credential for it, or else with `name`.
+
+        While Zoom says that a user is not in the meeting, the next one of onBehalf.credentialRefs is tried.
+        """
+        bot, kind = request.bot, TokenKind.ON_BEHALF
+        first = on_behalf_key(bot) or Key(bot.namespace, name)
         if request.absent:
             message = f"{kind}: the user of this credential is not in the meeting"
-            return Refusal(key.name, BotReason.USER_NOT_IN_MEETING, message, transient=False, kind=kind)
+            return Refusal(first.name, BotReason.USER_NOT_IN_MEETING, message, transient=False, kind=kind)
+        answer = await self._on_behalf(request, first)
+        for reference in bot.spec.on_behalf.credential_refs:
+            if not isinstance(answer, Refusal) or answer.reason is not BotReason.USER_NOT_IN_MEETING:
+                break
+            answer = await self._on_behalf(request, Key(bot.namespace, reference.name))
+        return answer
+
+    async def _on_behalf(self, request: TokenRequest, key: Key) -> FreshToken | Refusal:
+        kind = TokenKind.ON_BEHALF
         try:
             session = await self._sessions.session(key)
         except NoAccessTokenError as error:

@@ -28,7 +28,9 @@ def gate(
     **spec: Any,
 ) -> BotPlan:
     given = staged(tokens=["LocalRecording", "OnBehalf"], status=status or {}, **spec)
-    return decide(facts(given, after=after, pod=pod(WAITS), on_behalf_user=user, token_failure=reported))
+    return decide(
+        facts(given, after=after, pod=pod(WAITS), on_behalf_users=(user,) if user else (), token_failure=reported)
+    )
 
 
 def refused(*, tried: float, following: float) -> TokenFailure:
@@ -59,7 +61,7 @@ def test_an_absent_user_is_waited_for_without_a_request_to_zoom() -> None:
 def test_waiting_for_a_person_outlasts_the_start_deadline() -> None:
     assert gate(ABSENT, after=899, startDeadlineSeconds=100).action is None
     assert gate(ABSENT, after=51, startDeadlineSeconds=100, onBehalf={"waitSeconds": 50}).action == LAST
-    late = decide(facts(staged(startDeadlineSeconds=100), after=101, pod=pod(CREATING), on_behalf_user=ABSENT))
+    late = decide(facts(staged(startDeadlineSeconds=100), after=101, pod=pod(CREATING), on_behalf_users=(ABSENT,)))
     assert ready(late).reason == "StartDeadlineExceeded"
 
 

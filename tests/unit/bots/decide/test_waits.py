@@ -86,9 +86,9 @@ def test_a_bot_that_was_moved_waits_for_its_user_anew() -> None:
     waits = {"waiting": {**WAITS["waiting"], "message": f'secret "{name}-zoom" not found'}}
     status = {"phase": "Staging", "podName": name, "attempts": 1, "waitingSince": at(60).isoformat()}
     given = bot(status=status, joinAt=at(7200).isoformat(), tokenPolicy="Required", **BEHALF)
-    plan = decide(facts(given, after=7201, pod=pod(waits, name=name), on_behalf_user=ABSENT))
+    plan = decide(facts(given, after=7201, pod=pod(waits, name=name), on_behalf_users=(ABSENT,)))
     assert plan.status.phase is BotPhase.WAITING_FOR_USER
-    late = decide(facts(given, after=7200 + 900, pod=pod(waits, name=name), on_behalf_user=ABSENT))
+    late = decide(facts(given, after=7200 + 900, pod=pod(waits, name=name), on_behalf_users=(ABSENT,)))
     assert late.status.phase is BotPhase.FAILED
 
 
