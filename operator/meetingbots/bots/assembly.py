@@ -90,8 +90,10 @@ def assemble(context: OperatorContext, *, access_tokens: AccessTokens, monotonic
     queues = context.queues
     return BotSlice(
         controllers=(
-            Controller(kind="MeetingBot", queue=queues.bots, reconcile=reconciler.reconcile, workers=64),
-            Controller(kind="MeetingMapping", queue=queues.meetings, reconcile=live_label.reconcile, workers=4),
+            Controller(kind="MeetingBot", queue=queues.bots, reconcile=reconciler.reconcile, workers=64, share=48),
+            Controller(
+                kind="MeetingMapping", queue=queues.meetings, reconcile=live_label.reconcile, workers=8, share=4
+            ),
         ),
         rejoins=rejoins,
     )

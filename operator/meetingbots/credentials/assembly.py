@@ -68,7 +68,9 @@ def assemble(context: OperatorContext) -> CredentialSlice:
         personal_ids=SyncedPersonalIds(credentials=context.caches.credentials, memories=memories),
         reactivation=user_reactivation(context, sessions=sessions),
         controllers=(
-            Controller(kind="ZoomCredential", queue=queues.credentials, reconcile=reconciler.reconcile, workers=16),
+            Controller(
+                kind="ZoomCredential", queue=queues.credentials, reconcile=reconciler.reconcile, workers=64, share=16
+            ),
             Controller(
                 kind="Receiver", queue=queues.receiver, reconcile=receiver_projection(context).reconcile, workers=1
             ),
@@ -76,7 +78,8 @@ def assemble(context: OperatorContext) -> CredentialSlice:
                 kind="Notice",
                 queue=queues.notices,
                 reconcile=notifier(context).reconcile,
-                workers=4,
+                workers=16,
+                share=4,
                 interruptible=True,
             ),
         ),

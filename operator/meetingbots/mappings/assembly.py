@@ -54,7 +54,8 @@ def assemble(
                 kind="MeetingSync",
                 queue=context.queues.syncs,
                 reconcile=sync_reconciler(context, ports=ports, writer=writer).reconcile,
-                workers=4,
+                workers=16,
+                share=4,
                 interruptible=True,
             ),
             Controller(

@@ -18,6 +18,7 @@ from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import Resource
 from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
 from meetingbots.runtime.metrics import Metrics
+from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.rate_budgets import RateBudgets
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.runtime.work_queue import WorkQueue
@@ -65,10 +66,14 @@ async def open_context(settings: OperatorSettings, connection: Connection) -> As
             recorder=EventRecorder(kube=kube, clock=_now, instance=instance),
             metrics=metrics,
             instance=instance,
-            queues=Queues(**{one.name: WorkQueue(clock=monotonic) for one in fields(Queues)}),
+            queues=Queues(**{one.name: WorkQueue(clock=monotonic, tenant=_namespace) for one in fields(Queues)}),
             caches=caches,
             rates=rates,
         )
+
+
+def _namespace(key: Key) -> str:
+    return key.namespace
 
 
 def _now() -> datetime:

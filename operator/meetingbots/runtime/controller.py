@@ -13,10 +13,10 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, kw_only=True)
 class Controller(Generic[K]):
-    """`workers` keys of `queue` are reconciled at once.
+    """`workers` keys of `queue` are reconciled at once, of one tenant at most `share` (None: no bound).
 
-    `reconcile(key)` returns the seconds until the next time, or None to wait for an event. It may raise anything.
-    An `interruptible` controller is cancelled at shutdown: its steps may end anywhere. Any other finishes what it has
+    `reconcile(key)` returns the seconds until the next time, or None to wait for an event. It may raise anything. An
+    `interruptible` controller is cancelled at shutdown: its steps may end anywhere. Any other finishes what it has
     begun, so its steps must be short.
     """
 
@@ -24,4 +24,5 @@ class Controller(Generic[K]):
     queue: WorkQueue[K]
     reconcile: Callable[[K], Awaitable[float | None]]
     workers: int
+    share: int | None = None
     interruptible: bool = False

@@ -1,4 +1,4 @@
-"""A deduplicating delay queue, like client-go's workqueue.
+"""A deduplicating delay queue, like client-go's workqueue, in which no tenant can use up the workers.
 
 Events and timers only add keys. A key is queued once, for the earliest time of all adds. A key in work is not handed
 out again before `done`; one that was added meanwhile comes again after it.
@@ -11,15 +11,21 @@ import heapq
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from meetingbots.runtime.tenant_shares import TenantShares
+
 K = TypeVar("K", bound=Hashable)
 
 _SUPERSEDED = 1000
 
 
 class WorkQueue(Generic[K]):
-    """A queue of keys with due times; `clock` gives monotonic seconds."""
+    """A queue of keys with due times; `clock` gives monotonic seconds.
 
-    def __init__(self, *, clock: Callable[[], float]) -> None:
+    `tenant` gives the tenant of a key, whose share of the workers `shares` bounds: a key of a tenant that has its share
+    waits, and the keys of other tenants pass it.
+    """
+
+    def __init__(self, *, clock: Callable[[], float], tenant: Callable[[K], Hashable] = lambda _: None) -> None:
         self._clock = clock
         self._due: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
@@ -28,6 +34,7 @@ class WorkQueue(Generic[K]):
         self._sleepers: dict[asyncio.Future[None], None] = {}
         self._timekeeper: asyncio.Future[None] | None = None
         self._closed = False
+        self.shares: TenantShares[K] = TenantShares(tenant)
 
     def add(self, key: K, *, after: float = 0.0) -> None:
         """Queue `key` for `after` seconds from now, unless it is due earlier already."""
@@ -36,7 +43,8 @@ class WorkQueue(Generic[K]):
             return
         self._due[key] = due
         if key not in self._working:
-            self._push(due, key)
+            self._order += 1
+            self._push(due, self._order, key)
 
     async def get(self) -> K | None:
         """Wait for the next due key, which the caller returns with `done`; None once the queue is closed."""
@@ -53,7 +61,19 @@ class WorkQueue(Generic[K]):
         self._working.discard(key)
         due = self._due.get(key)
         if due is not None:
-            self._push(due, key)
+            self._order += 1
+            self._push(due, self._order, key)
+        self.shares.end(key)
+        self._release(key)
+
+    def pause(self, key: K) -> None:
+        """The work on `key` waits for something that uses no worker: another key of its tenant may begin."""
+        self.shares.pause(key)
+        self._release(key)
+
+    def resume(self, key: K) -> None:
+        """The work on a paused `key` goes on, even when its tenant has its share in work by now."""
+        self.shares.resume(key)
 
     def forget(self, key: K) -> None:
         """Remove `key` from the queue."""
@@ -74,17 +94,26 @@ class WorkQueue(Generic[K]):
     def __len__(self) -> int:
         return len(self._due)
 
-    def _push(self, due: float, key: K) -> None:
-        self._order += 1
-        heapq.heappush(self._heap, (due, self._order, key))
+    def _push(self, due: float, order: int, key: K) -> None:
+        heapq.heappush(self._heap, (due, order, key))
         if len(self._heap) > 2 * len(self._due) + _SUPERSEDED:
             self._sweep()
         self._wake(self._timekeeper or next(iter(self._sleepers), None))
 
+    def _release(self, key: K) -> None:
+        """Put the next waiting key of this key's tenant back among the others."""
+        while (entry := self.shares.release(key)) is not None:
+            if self._is_valid(entry[0], entry[2]):
+                self._push(*entry)
+                return
+
     def _sweep(self) -> None:
         # Without this, superseded entries stay until they are due.
+        superseded = [entry for entry in self._heap if not self._is_valid(entry[0], entry[2])]
         self._heap = [entry for entry in self._heap if self._is_valid(entry[0], entry[2])]
         heapq.heapify(self._heap)
+        for _, _, key in superseded:
+            self._release(key)
 
     def _is_valid(self, due: float, key: K) -> bool:
         # An entry is superseded when its key was moved, removed or is in work.
@@ -93,13 +122,17 @@ class WorkQueue(Generic[K]):
     def _pop(self) -> tuple[K | None, float | None]:
         now = self._clock()
         while self._heap:
-            due, _, key = self._heap[0]
+            due, order, key = self._heap[0]
             if not self._is_valid(due, key):
                 heapq.heappop(self._heap)
+                self._release(key)
                 continue
             if due > now:
                 return None, due - now
             heapq.heappop(self._heap)
+            if not self.shares.begin(key):
+                self.shares.hold((due, order, key))
+                continue
             del self._due[key]
             self._working.add(key)
             return key, None

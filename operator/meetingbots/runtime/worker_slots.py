@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
 _HELD: ContextVar[_Slot | None] = ContextVar("meetingbots_slot", default=None)
+
+
+def _nothing() -> None: ...
 
 
 class Slots:
@@ -49,9 +52,14 @@ class Slots:
         self._free += 1
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """The work within, and the tasks that it starts, use the entered slot; the end leaves it."""
-        slot = _Slot(self)
+    def held(
+        self, *, on_lend: Callable[[], None] = _nothing, on_return: Callable[[], None] = _nothing
+    ) -> Iterator[None]:
+        """The work within, and the tasks that it starts, use the entered slot; the end leaves it.
+
+        `on_lend` and `on_return` run when the work lends the slot and when it has one again.
+        """
+        slot = _Slot(self, on_lend=on_lend, on_return=on_return)
         before = _HELD.set(slot)
         try:
             yield
@@ -63,8 +71,10 @@ class Slots:
 class _Slot:
     """A slot in use, lent while any part of the work waits (tokens of several kinds are fetched in parallel)."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: Slots, *, on_lend: Callable[[], None], on_return: Callable[[], None]) -> None:
         self._slots = slots
+        self._on_lend = on_lend
+        self._on_return = on_return
         self._waits = 0
         self._has = True
         self._open = True
@@ -74,6 +84,7 @@ class _Slot:
         self._waits += 1
         if self._has:
             self._has = False
+            self._on_lend()
             self._slots.leave()
 
     async def take_back(self) -> None:
@@ -87,6 +98,7 @@ class _Slot:
             self._entering = False
         if self._open:
             self._has = True
+            self._on_return()
         else:
             self._slots.leave()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Hashable
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from meetingbots.kube.errors import KubeError
@@ -24,8 +25,9 @@ _FRAMES: Final = 4
 class Workers(Generic[K]):
     """Runs one controller.
 
-    Besides its workers, up to 16 times as many keys may be started and wait for their account's rate limit at Zoom.
-    A failure is logged without values and retried with growing delays; no key is ever dropped.
+    Besides its workers, up to 16 times as many keys may be started and wait for their account's rate limit at Zoom. A
+    tenant has at most the controller's share of both. A failure is logged without values and retried with growing
+    delays; no key is ever dropped.
     """
 
     def __init__(self, controller: Controller[K], *, metrics: Metrics) -> None:
@@ -36,6 +38,8 @@ class Workers(Generic[K]):
         self._started = asyncio.Semaphore(_STARTED_PER_WORKER * controller.workers)
         self._duration = metrics.reconcile_duration.labels(controller.kind)
         self._failures: dict[K, int] = {}
+        share = controller.share or controller.workers
+        self._queue.shares.limit(active=share, begun=_STARTED_PER_WORKER * share)
         metrics.queue_depth.labels(controller.kind).set_function(lambda: controller.queue.ready)
 
     async def run(self) -> None:
@@ -52,7 +56,8 @@ class Workers(Generic[K]):
     async def _work(self, key: K) -> None:
         requeue_after: float | None = None
         try:
-            with self._slots.held(), self._duration.time():
+            lend, take_back = partial(self._queue.pause, key), partial(self._queue.resume, key)
+            with self._slots.held(on_lend=lend, on_return=take_back), self._duration.time():
                 requeue_after = await self._once(key)
         finally:
             # A task that is cancelled frees its key, too.
