@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from meetingbots.receiver.refusal import Refusal
+from meetingbots.receiver.refusal import RequestRefusal
 
 TOTAL_BYTES: Final = 64 * 1024 * 1024
 LANE_BYTES: Final = 16 * 1024 * 1024
@@ -26,7 +26,7 @@ class BodyBudget:
 
     @asynccontextmanager
     async def reserve(self, lane: str) -> AsyncIterator[Reservation]:
-        """Count a body while the context lasts. Raises `Refusal` when it is dropped."""
+        """Count a body while the context lasts. Raises `RequestRefusal` when it is dropped."""
         reservation: Reservation | None = None
         try:
             async with asyncio.timeout(None) as timeout:
@@ -70,7 +70,7 @@ class Reservation:
         self.dropped = False
 
     def grow(self, size: int) -> None:
-        """Count `size` more bytes. Raises `Refusal` if this body is the one to drop."""
+        """Count `size` more bytes. Raises `RequestRefusal` if this body is the one to drop."""
         self._budget.add(self, size)
         if self.dropped:
             raise _overloaded()
@@ -81,5 +81,5 @@ class Reservation:
         self._timeout.reschedule(asyncio.get_running_loop().time())
 
 
-def _overloaded() -> Refusal:
-    return Refusal(503, "overloaded", "too many large requests")
+def _overloaded() -> RequestRefusal:
+    return RequestRefusal(503, "overloaded", "too many large requests")

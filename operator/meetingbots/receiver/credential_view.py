@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from meetingbots.credentials.decide.level import has_admin_scope
 from meetingbots.kube.client import Object
 from meetingbots.mappings.decide.ownership import KnownCredential
 from meetingbots.models.conditions import ConditionStatus, ConditionType
@@ -35,7 +36,7 @@ def known_credential(item: Object) -> KnownCredential:
         name=metadata["name"],
         uid=metadata.get("uid", ""),
         app=(spec.get("appSecretRef") or {}).get("name", ""),
-        level=Level.ACCOUNT if spec.get("level") == Level.ACCOUNT else Level.USER,
+        level=_level(spec, status),
         user_id=status.get("userId") or "",
         account_id=status.get("accountId") or "",
         pmi=status.get("pmi") or "",
@@ -44,6 +45,12 @@ def known_credential(item: Object) -> KnownCredential:
         deauthorized=iso_moment((status.get("deauthorization") or {}).get("time")),
         removed=iso_moment((status.get("userRemoval") or {}).get("time")),
     )
+
+
+def _level(spec: Object, status: Object) -> Level:
+    """Return Account only if Zoom granted an admin scope, as `effective_level` does for the model."""
+    scopes = status.get("grantedScopes") or ()
+    return Level.ACCOUNT if spec.get("level") == Level.ACCOUNT and has_admin_scope(scopes) else Level.USER
 
 
 def webhook_status(item: Object) -> WebhookStatus:

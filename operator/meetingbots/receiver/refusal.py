@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not an error
+class RequestRefusal(Exception):  # noqa: N818 - an answer, not an error
     """Answer with `status`. `result` labels the metric; `text` contains nothing secret."""
 
     def __init__(self, status: int, result: str, text: str) -> None:

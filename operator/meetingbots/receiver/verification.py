@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from meetingbots.receiver.body_budget import Reservation
 from meetingbots.receiver.fair_gate import FairGate
-from meetingbots.receiver.refusal import Refusal
+from meetingbots.receiver.refusal import RequestRefusal
 from meetingbots.receiver.webhook_keys import WebhookKey
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.webhooks.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, timestamp_age, verify
@@ -53,21 +53,21 @@ class VerifiedBody:
 
 
 def read_headers(request: web.Request, *, now: datetime) -> SignedHeaders:
-    """Raise `Refusal` for a missing or malformed signature, and for a body that is compressed or too large."""
+    """Raise `RequestRefusal` for a missing or malformed signature, and for a body that is compressed or too large."""
     signature, timestamp = _only(request, SIGNATURE_HEADER), _only(request, TIMESTAMP_HEADER)
     age = timestamp_age(timestamp, now=now)
     if not _SIGNATURE.fullmatch(signature) or age is None:
         raise unsigned()
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         # Zoom sends plain bytes. A compressed body could expand to gigabytes.
-        raise Refusal(415, "encoded", "compressed bodies are not accepted")
+        raise RequestRefusal(415, "encoded", "compressed bodies are not accepted")
     if (request.content_length or 0) > BODY_LIMIT:
         raise _too_large()
     return SignedHeaders(signature=signature, timestamp=timestamp, age=age)
 
 
 async def read_body(request: web.Request, reservation: Reservation) -> bytes:
-    """Read the raw bytes. Raises `Refusal` as soon as a limit is exceeded."""
+    """Read the raw bytes. Raises `RequestRefusal` as soon as a limit is exceeded."""
     body = bytearray()
     try:
         async for piece in request.content.iter_any():
@@ -76,7 +76,7 @@ async def read_body(request: web.Request, reservation: Reservation) -> bytes:
             if len(body) > BODY_LIMIT:
                 raise _too_large()
     except web.RequestPayloadError:
-        raise Refusal(400, "malformed", "the body is broken") from None
+        raise RequestRefusal(400, "malformed", "the body is broken") from None
     return bytes(body)
 
 
@@ -91,7 +91,7 @@ class SignatureCheck:
     ) -> VerifiedBody | None:
         """Verify the signature with every key, and the timestamp against our clock. None: no key verifies it.
 
-        Raises `Refusal`.
+        Raises `RequestRefusal`.
         """
         matching = await self.matching(body, headers, keys=keys, lane=lane)
         if not matching:
@@ -99,7 +99,7 @@ class SignatureCheck:
         if abs(headers.age) > CLOCK_TOLERANCE:
             age = headers.age.total_seconds()
             _log.warning("a correctly signed request is %.0f s old: our clock or the sender's is wrong", age)
-            raise Refusal(503, "untimely", "the timestamp is more than five minutes off")
+            raise RequestRefusal(503, "untimely", "the timestamp is more than five minutes off")
         apps = frozenset(app for key in matching for app in key.apps)
         return VerifiedBody(body=body, sent=now - headers.age, secret=matching[0].secret, apps=apps)
 
@@ -120,13 +120,13 @@ def _verifies(key: WebhookKey, body: bytes, headers: SignedHeaders) -> bool:
     return found is not None
 
 
-def unsigned() -> Refusal:
+def unsigned() -> RequestRefusal:
     """Reject a request without a valid signature."""
-    return Refusal(401, "unsigned", "the signature is not valid")
+    return RequestRefusal(401, "unsigned", "the signature is not valid")
 
 
-def _too_large() -> Refusal:
-    return Refusal(413, "too_large", "the body is over 1 MiB")
+def _too_large() -> RequestRefusal:
+    return RequestRefusal(413, "too_large", "the body is over 1 MiB")
 
 
 def _only(request: web.Request, header: str) -> str:

@@ -24,7 +24,7 @@ from meetingbots.receiver.body_budget import BodyBudget
 from meetingbots.receiver.event_writer import EventWriter
 from meetingbots.receiver.fair_gate import FairGate
 from meetingbots.receiver.lane_slots import LaneSlots
-from meetingbots.receiver.refusal import Refusal
+from meetingbots.receiver.refusal import RequestRefusal
 from meetingbots.receiver.rejection_reporter import RejectionReporter
 from meetingbots.receiver.verification import (
     CLOCK_TOLERANCE,
@@ -95,7 +95,7 @@ class WebhookHandler:
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._process(request, labels)
-        except Refusal as refusal:
+        except RequestRefusal as refusal:
             labels.result = refusal.result
             response = web.Response(status=refusal.status, text=refusal.text + "\n")
             if refusal.status == web.HTTPRequestEntityTooLarge.status_code:
@@ -131,11 +131,11 @@ class WebhookHandler:
 
     def _keys(self, client_id: str) -> tuple[WebhookKey, ...]:
         if not self._ready():
-            raise Refusal(503, "not_ready", "not ready yet")
+            raise RequestRefusal(503, "not_ready", "not ready yet")
         if not self._directory.has_app(client_id):
             if self._directory.may_be_unreadable(client_id):
-                raise Refusal(503, "app_unreadable", "an app cannot be read yet")
-            raise Refusal(404, "unknown_app", "not found")
+                raise RequestRefusal(503, "app_unreadable", "an app cannot be read yet")
+            raise RequestRefusal(404, "unknown_app", "not found")
         return self._directory.keys(client_id)
 
     async def _event(self, request: web.Request, client_id: str) -> tuple[Event, VerifiedBody]:
@@ -164,8 +164,8 @@ class WebhookHandler:
         try:
             event = parse_event(verified.body, sent_at=milliseconds(verified.sent))
         except MalformedEvent as error:
-            raise Refusal(400, "malformed", str(error)) from None
+            raise RequestRefusal(400, "malformed", str(error)) from None
         if event.event_ts > milliseconds(self._clock() + _MAX_FUTURE):
             # It would make all later events look outdated.
-            raise Refusal(400, "malformed", "event_ts: in the future")
+            raise RequestRefusal(400, "malformed", "event_ts: in the future")
         return event

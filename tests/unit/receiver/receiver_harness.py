@@ -48,10 +48,12 @@ def credential(
     level: str = "User",
     **status: Any,
 ) -> dict[str, Any]:
+    """A ZoomCredential; one of level Account has an admin scope unless `status` says otherwise."""
+    scopes = {"grantedScopes": ["meeting:read:meeting:admin"]} if level == "Account" else {}
     return {
         "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{namespace}-{name}", "generation": 1},
         "spec": {"appSecretRef": {"name": app}, "level": level, "grant": {"connect": {}}},
-        "status": {"userId": user, "accountId": account, **status},
+        "status": {"userId": user, "accountId": account, **scopes, **status},
     }
 
 

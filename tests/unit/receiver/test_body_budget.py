@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from meetingbots.receiver.body_budget import BodyBudget
-from meetingbots.receiver.refusal import Refusal
+from meetingbots.receiver.refusal import RequestRefusal
 
 
 @dataclass
@@ -33,7 +33,7 @@ async def arrive(budget: BodyBudget, lane: str, size: int) -> Body:
                 finally:
                     arrived.set()
                 await body.end.wait()
-        except Refusal as refusal:
+        except RequestRefusal as refusal:
             return refusal.status
         return 0
 

@@ -134,6 +134,19 @@ async def test_a_credential_of_another_app_in_the_namespace_is_left_out(harness:
     assert harness.entries() == [("bob", "Host", "Webhook")]
 
 
+@pytest.mark.parametrize("watched", [True, False], ids=["watched", "looked up"])
+@pytest.mark.parametrize("scopes", [[], ["meeting:read:meeting", "user:read:user"], ["meeting:read:administrators"]])
+async def test_level_account_without_a_granted_admin_scope_learns_of_no_colleague(
+    harness: ReceiverHarness, scopes: list[str], watched: bool
+) -> None:
+    curious = credential("curious", user="U8", level="Account", grantedScopes=scopes)
+    harness.has_credential(curious, watched=watched)
+    assert (await harness.post(event("meeting.created", host_id="U7"))).status == 204
+    assert harness.mapping() is None
+    assert (await harness.post(event("meeting.created", host_id="U8"))).status == 204
+    assert harness.entries() == [("curious", "Host", "Webhook")]
+
+
 async def test_nobodys_event_writes_nothing_anywhere(harness: ReceiverHarness) -> None:
     calls: list[Call] = harness.kube.calls
     for body in EVENTS:
