@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from meetingbots.credentials.decide.link import LinkFacts
+from meetingbots.credentials.decide.proof import Proof
 from meetingbots.credentials.decide.revocation import in_doubt, revoked_at
 from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret
 from meetingbots.credentials.decide.token_state import Rejection, Tokens, TokenSlot, TokenState, Unsaved, mark_of
@@ -25,6 +26,11 @@ from meetingbots.zoom.resources import User
 
 REQUEST_LIMIT: Final = 256
 """Characters of a request annotation's value that count; the status shows them."""
+
+
+def unproven_account(namespace: str, name: str) -> str:
+    """Return the rate account of a credential while Zoom has not named its account. No Zoom account has this name."""
+    return f"?{namespace}/{name}"
 
 
 class RequestKind(StrEnum):
@@ -114,6 +120,7 @@ class CredentialFacts:
         wanted: someone waits for an access token.
         tried_request: the refresh request that was tried last, successfully or not.
         checked_report: time of the reported removal of the app about which Zoom was asked last.
+        proof: what Zoom itself has said about the tokens in use; None if nothing is known.
         user: the user that Zoom named since the status was last written.
         older_twin: name of an older credential with the same Zoom user and app; empty without one.
 
@@ -137,6 +144,7 @@ class CredentialFacts:
     wanted: bool = False
     tried_request: str = ""
     checked_report: datetime | None = None
+    proof: Proof | None = None
     user: User | None = field(default=None, repr=False)
     older_twin: str = ""
 
@@ -144,6 +152,25 @@ class CredentialFacts:
     def state(self) -> TokenState:
         """The token Secret's content; empty without a Secret of the operator's."""
         return self.secret.state if isinstance(self.secret, TokenSecret) else TokenState()
+
+    @property
+    def identified(self) -> bool:
+        """Whether Zoom has named the user of the tokens in use."""
+        return self.proof is not None and bool(self.proof.user_id)
+
+    @property
+    def pinned_user(self) -> str:
+        """The user whose consent this is; empty if any user may consent. An edited annotation does not change it."""
+        if not self.state.user_id:
+            return ""
+        proven = self.proof.user_id if self.proof is not None else ""
+        return proven or self.credential.status.user_id or self.state.user_id
+
+    @property
+    def rate_account(self) -> str:
+        """The account that calls for this credential are counted for: its own, or a separate one while unproven."""
+        proven = self.proof.account_id if self.proof is not None else ""
+        return proven or unproven_account(self.credential.namespace, self.credential.name)
 
     @property
     def client_id(self) -> str:

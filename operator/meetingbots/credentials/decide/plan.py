@@ -25,12 +25,13 @@ from meetingbots.credentials.decide.actions import (
 )
 from meetingbots.credentials.decide.consents import new_outcomes
 from meetingbots.credentials.decide.facts import AppFound, CredentialFacts, GrantFound, RequestKind
+from meetingbots.credentials.decide.level import has_admin_scope
 from meetingbots.credentials.decide.ready import needs_consent, ready
 from meetingbots.credentials.decide.scopes import lacks_all_tokens
 from meetingbots.credentials.decide.status import status_of
 from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret, wanted_owners
 from meetingbots.credentials.decide.token_state import Tokens, TokenSlot
-from meetingbots.models.credential import CredentialReason, CredentialStatus, ZoomCredential
+from meetingbots.models.credential import CredentialReason, CredentialStatus, Level, ZoomCredential
 from meetingbots.runtime.plan import Plan
 
 CredentialPlan: TypeAlias = Plan[CredentialStatus, CredentialAction]
@@ -143,15 +144,15 @@ def _grant_tasks(facts: CredentialFacts) -> Iterator[_Task]:
 
 
 def _token_tasks(facts: CredentialFacts) -> Iterator[_Task]:
-    state, status = facts.state, facts.credential.status
+    state, proof = facts.state, facts.proof
     if state.tokens is None:
         return
     refused = state.refuses_token(client_id=facts.client_id) is not None and not facts.forced
     if facts.renewable(TokenSlot.CURRENT) and not refused:
         due = min(_refresh_times(facts, state.tokens))
         yield _Task(RefreshTokens(), _may_spend(facts, RequestKind.TOKENS, due))
-    identified = facts.user.id if facts.user is not None else ""
-    unknown = not state.user_id or state.user_id not in (status.user_id, identified)
+    identity = (proof.user_id, proof.account_id) if proof is not None else ("", "")
+    unknown = not facts.identified or (state.user_id, state.account_id) != identity
     if unknown and state.tokens.usable(facts.now) and not facts.token_refused and not refused:
         yield _Task(IdentifyUser(), _not_before(facts, RequestKind.IDENTITY, facts.now))
 
@@ -182,10 +183,18 @@ def _refresh_times(facts: CredentialFacts, tokens: Tokens) -> Iterator[datetime]
     elif facts.wanted or facts.credential.status.user_removal is not None:
         # A token is also needed to ask Zoom whether a removed user is active again.
         yield max(facts.now, tokens.expires_at - _ON_DEMAND_MARGIN)
+    if _lacks_scope_proof(facts, tokens):
+        yield last + _FORCED_REFRESH_INTERVAL
     unnamed = facts.failures.get(RequestKind.IDENTITY)
     lacks_identity = unnamed is not None and unnamed.reason == CredentialReason.SCOPES_MISSING
     if lacks_identity or lacks_all_tokens(facts.credential, tokens):
         yield last + _scopes_interval(facts)
+
+
+def _lacks_scope_proof(facts: CredentialFacts, tokens: Tokens) -> bool:
+    """Return whether only a refresh can show that Zoom granted the admin scopes that level Account needs."""
+    claims_account = facts.credential.spec.level is Level.ACCOUNT and has_admin_scope(tokens.scope.split())
+    return claims_account and (facts.proof is None or facts.proof.scope is None)
 
 
 def _holds_consent(facts: CredentialFacts) -> bool:

@@ -158,12 +158,12 @@ def _ended_by_zoom(facts: CredentialFacts) -> Readiness | None:
 def _scopes(facts: CredentialFacts) -> Readiness | None:
     if not facts.usable(facts.state.tokens) or not lacks_all_tokens(facts.credential, facts.state.tokens):
         return None
-    return _not_ready(Reason.SCOPES_MISSING, scope_report(facts.credential, facts.state.tokens).sentence, facts)
+    return _not_ready(Reason.SCOPES_MISSING, scope_report(facts.credential, _scope(facts)).sentence, facts)
 
 
 def _valid(facts: CredentialFacts) -> Readiness | None:
     tokens = facts.state.tokens
-    if tokens is None or not facts.state.user_id or (facts.token_refused and RequestKind.TOKENS in facts.failures):
+    if tokens is None or not facts.identified or (facts.token_refused and RequestKind.TOKENS in facts.failures):
         return None
     if tokens.usable(facts.now) and tokens.expires_at is not None:
         text = f"The access token is valid until {format_time(tokens.expires_at)}."
@@ -171,8 +171,12 @@ def _valid(facts: CredentialFacts) -> Readiness | None:
         text = "The access token has expired; the operator fetches a new one when it is needed."
     else:
         return None
-    notes = [text, scope_report(facts.credential, tokens).sentence, _refresh_note(facts)]
+    notes = [text, scope_report(facts.credential, _scope(facts)).sentence, _refresh_note(facts)]
     return Readiness(True, Reason.TOKEN_VALID, " ".join(note for note in notes if note))
+
+
+def _scope(facts: CredentialFacts) -> str:
+    return facts.state.tokens.scope if facts.state.tokens is not None else ""
 
 
 def _fetched_on_demand(facts: CredentialFacts) -> bool:
@@ -245,7 +249,7 @@ def _unidentified(facts: CredentialFacts) -> Readiness | None:
     failure = facts.failures.get(RequestKind.IDENTITY)
     if failure is None or failure.reason is not Reason.SCOPES_MISSING or not facts.usable(facts.state.tokens):
         return None
-    missing = scope_report(facts.credential, facts.state.tokens).sentence or failure.message
+    missing = scope_report(facts.credential, _scope(facts)).sentence or failure.message
     effect = (
         "The tokens' user is unknown, so no meeting is mapped to this credential. Bots that name it get the tokens "
         "that the other scopes allow."

@@ -42,9 +42,9 @@ class ScopeReport:
     sentence: str
 
 
-def scope_report(credential: ZoomCredential, tokens: Tokens | None) -> ScopeReport:
-    """Compare the tokens' scopes with what the credential's level needs; without any scope, nothing is known."""
-    granted = tuple(sorted((tokens.scope if tokens else "").split()))
+def scope_report(credential: ZoomCredential, scope: str) -> ScopeReport:
+    """Compare granted scopes with what the credential's level needs; without any scope, nothing is known."""
+    granted = tuple(sorted(scope.split()))
     if not granted:
         return ScopeReport(granted=(), missing=(), sentence="")
     missing = scopes.missing(granted, level=_level(credential))

@@ -9,6 +9,7 @@ from typing import Final
 from meetingbots.credentials.decide.consents import ACCEPTED, handled_consents
 from meetingbots.credentials.decide.facts import REQUEST_LIMIT, CredentialFacts, GrantFound, GrantUnserved, RequestKind
 from meetingbots.credentials.decide.link import ShownLink, shown_link
+from meetingbots.credentials.decide.proof import proven_scope
 from meetingbots.credentials.decide.ready import Readiness, advice, needs_consent, ready
 from meetingbots.credentials.decide.scopes import scope_report
 from meetingbots.credentials.decide.status_fields import OWNERSHIP, StatusManager
@@ -38,17 +39,20 @@ def status_of(facts: CredentialFacts, *, next_refresh: datetime | None) -> Crede
     link = _link(facts, readiness)
     ended = facts.revoked is not None
     # The content of a revoked consent is about to be deleted and is no longer shown.
-    state, old, user = TokenState() if ended else facts.state, facts.credential.status, facts.user
-    tokens, report = state.tokens, scope_report(facts.credential, state.tokens)
-    known = old.user_id == state.user_id
-    same = user is not None and user.id == state.user_id
+    state, old = TokenState() if ended else facts.state, facts.credential.status
+    tokens = state.tokens
+    proof = facts.proof if tokens is not None and facts.identified else None
+    granted = proven_scope(tokens, facts.proof) if tokens is not None else ""
+    report = scope_report(facts.credential, granted)
+    user = facts.user if proof is not None and facts.user is not None and facts.user.id == proof.user_id else None
+    known = old if proof is not None and old.user_id == proof.user_id else None
     return CredentialStatus(
         observed_generation=facts.credential.metadata.generation,
         conditions=conditions_of(facts, readiness, problem=link.problem),
-        user_id=_cut(state.user_id, _ID_LIMIT) if same or known else None,
-        account_id=_cut(state.account_id, _ID_LIMIT) if same or known else None,
-        email=_cut(user.email, _EMAIL_LIMIT) if same and user else (old.email if known else None),
-        pmi=user.pmi if same and user else (old.pmi if known else None),
+        user_id=_cut(proof.user_id, _ID_LIMIT) if proof else None,
+        account_id=_cut(proof.account_id, _ID_LIMIT) if proof else None,
+        email=_cut(user.email, _EMAIL_LIMIT) if user else (known.email if known else None),
+        pmi=user.pmi if user else (known.pmi if known else None),
         granted_scopes=[scope[:_SCOPE_LIMIT] for scope in report.granted[:_MAX_SCOPES]],
         missing_scopes=list(report.missing),
         expires_at=tokens.expires_at if tokens else None,

@@ -134,6 +134,7 @@ class CredentialGatherer:
         claim = secret.state.claim if isinstance(secret, TokenSecret) else None
         facts = replace(gathered.facts, secret=secret, now=self._clock.utc())
         _recall(memory, facts)
+        memory.keep_proofs(facts.state, facts.credential.status)
         facts = replace(
             facts,
             concluded=memory.concluded,
@@ -147,6 +148,7 @@ class CredentialGatherer:
             wanted=self._sources.demand.wanted(gathered.key),
             tried_request=memory.tried_request,
             checked_report=memory.checked_report,
+            proof=memory.proof_of(facts.state.tokens),
             user=memory.user,
             older_twin=self._older_twin(facts),
         )

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from meetingbots.credentials.decide.facts import RequestKind
+from meetingbots.credentials.decide.facts import RequestKind, unproven_account
+from meetingbots.credentials.decide.proof import Proof
 from meetingbots.credentials.decide.retry import error_for_status, next_failure
 from meetingbots.credentials.decide.token_state import Rejection, TokenSlot, TokenState, identified, refused
 from meetingbots.credentials.reconcile.gather import Gathered, ProcessClock
@@ -22,7 +23,6 @@ from meetingbots.models.credential import ConnectGrant, CredentialReason
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.errors import Cause, ZoomError
-from meetingbots.zoom.jwt_claims import claimed_account
 from meetingbots.zoom.resources import User
 
 
@@ -65,8 +65,8 @@ class Identification:
             return
         memory = self._memories.of(gathered.key)
         kind = RequestKind.IDENTITY if slot is TokenSlot.CURRENT else RequestKind.GRANT
-        # Tokens that do not name their account share one limit for each app.
-        account = claimed_account(tokens.access_token) or f"?{gathered.facts.client_id}"
+        # The account that a token claims is unproven and must not use up another tenant's rate.
+        account = unproven_account(gathered.key.namespace, gathered.key.name)
         api = self._api_factory(tokens.api_url, account=account, asker=gathered.key)
         try:
             user = await api.me(tokens.access_token)
@@ -80,9 +80,14 @@ class Identification:
             return
         memory.failures.pop(kind, None)
         memory.user = user
+        pinned = gathered.facts.pinned_user
+        if pinned in ("", user.id):
+            known = memory.proof_of(tokens) or Proof()
+            memory.prove(tokens, replace(known, user_id=user.id, account_id=user.account_id))
         change = partial(
             _conclude,
             slot=slot,
+            pinned=pinned,
             mark=tokens.mark,
             user=user,
             client_id=gathered.facts.client_id,
@@ -92,13 +97,20 @@ class Identification:
 
 
 def _conclude(
-    state: TokenState, *, slot: TokenSlot, mark: str, user: User, client_id: str, expected: ConnectGrant | None
+    state: TokenState,
+    *,
+    slot: TokenSlot,
+    pinned: str,
+    mark: str,
+    user: User,
+    client_id: str,
+    expected: ConnectGrant | None,
 ) -> TokenState:
     held = state.held(slot)
     if held is None or held.mark != mark:
         return state  # the tokens have been replaced since the request
     unexpected = _unexpected(user, expected) if slot is TokenSlot.CANDIDATE and expected is not None else ""
-    if not unexpected and (not state.user_id or state.user_id == user.id):
+    if not unexpected and pinned in ("", user.id):
         return identified(state, slot=slot, user_id=user.id, account_id=user.account_id)
     candidate = state.candidate.fingerprint if state.candidate else ""
     rejection = Rejection(

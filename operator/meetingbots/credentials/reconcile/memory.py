@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from meetingbots.credentials.decide.facts import Failure, RequestKind
-from meetingbots.credentials.decide.token_state import Claim, Unsaved
-from meetingbots.models.credential import CredentialError, HandledConsent, ZoomCredential
+from meetingbots.credentials.decide.proof import Proof, initial_proof, proof_key
+from meetingbots.credentials.decide.token_state import Claim, Tokens, TokenSlot, TokenState, Unsaved
+from meetingbots.models.credential import CredentialError, CredentialStatus, HandledConsent, ZoomCredential
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.resources import User
 
@@ -26,6 +27,7 @@ class CredentialMemory:
         nowhere: the namespace of the unsaved tokens is gone.
         claim_id: the claim that was seen last, since `claim_since`.
         ended_claim: an own claim that has ended although the end could not be written.
+        proofs: what Zoom has said about the tokens in the Secret, by `proof_key`; None before the first reconciliation.
         user: the user that Zoom named since the status was last written.
         ended_error: time of an error in the status that no longer matters, as its consent is concluded.
         concluded: consents that have been concluded and that the status does not show yet.
@@ -43,6 +45,7 @@ class CredentialMemory:
     claim_id: str = ""
     claim_since: float = 0.0
     ended_claim: str = ""
+    proofs: dict[str, Proof] | None = None
     user: User | None = field(default=None, repr=False)
     ended_error: datetime | None = None
     concluded: tuple[HandledConsent, ...] = ()
@@ -59,6 +62,27 @@ class CredentialMemory:
         if claim.id != self.claim_id:
             self.claim_id, self.claim_since = claim.id, monotonic
         return monotonic - self.claim_since
+
+    def proof_of(self, tokens: Tokens | None) -> Proof | None:
+        """Return what Zoom has said about these tokens."""
+        return (self.proofs or {}).get(proof_key(tokens)) if tokens is not None else None
+
+    def prove(self, tokens: Tokens, proof: Proof) -> None:
+        """Record what Zoom has said about these tokens."""
+        self.proofs = {**(self.proofs or {}), proof_key(tokens): proof}
+
+    def keep_proofs(self, state: TokenState, status: CredentialStatus) -> None:
+        """Drop proofs of tokens that are no longer held; trust the Secret at first, as far as the status agrees."""
+        held = [tokens for tokens in map(state.held, TokenSlot) if tokens is not None]
+        if self.unsaved is not None:
+            held.append(self.unsaved.tokens)
+        if self.proofs is None:
+            self.proofs = {}
+            first = initial_proof(state, status)
+            if first is not None and state.tokens is not None:
+                self.prove(state.tokens, first)
+        kept = {proof_key(tokens) for tokens in held}
+        self.proofs = {key: proof for key, proof in self.proofs.items() if key in kept}
 
     def saved(self) -> None:
         """Drop the unsaved tokens: they are stored, or void."""

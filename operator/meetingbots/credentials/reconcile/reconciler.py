@@ -88,7 +88,7 @@ class CredentialReconciler:
         gathered, plan = await self._act(gathered)
         requeue_after = await self._report(gathered, plan)
         facts = gathered.facts
-        self._reporting.access_tokens.settled(key, credential=facts.credential, state=facts.state)
+        self._reporting.access_tokens.settled(key, credential=facts.credential, state=facts.state, proof=facts.proof)
         await self._reporting.silence.report(key, client_id=facts.client_id)
         self._queues.syncs.add(key)
         return requeue_after

@@ -19,6 +19,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from meetingbots.credentials.decide.facts import CredentialFacts, RequestKind
+from meetingbots.credentials.decide.proof import refreshed_proof
 from meetingbots.credentials.decide.retry import code_of, error_for_status, is_final, next_failure, reason_of, sentence
 from meetingbots.credentials.decide.stored_tokens import TokenSecret
 from meetingbots.credentials.decide.token_state import (
@@ -71,6 +72,10 @@ class _TokenRequest:
     def renewable(self) -> bool:
         """Whether the request can be repeated any number of times."""
         return self.grant is not None and self.grant.renewable
+
+    def continues(self, facts: CredentialFacts) -> bool:
+        """Return whether the new tokens are of the same consent, and so of the same user, as those in the slot."""
+        return self.grant is None or facts.renewed_by_grant(self.slot)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +186,8 @@ class Rotation:
             uid=claim.uid,
             handled_refresh=handled,
         )
+        held = memory.proof_of(gathered.facts.state.held(request.slot)) if request.continues(gathered.facts) else None
+        memory.prove(memory.unsaved.tokens, refreshed_proof(held, scope=got.scope))
         memory.failures.pop(request.kind, None)
         memory.failures.pop(RequestKind.IDENTITY, None)  # the new token is identified at once
         self._clients.metrics.credential_refreshes.labels("success").inc()
@@ -199,7 +206,7 @@ class Rotation:
         needed = bool(facts.state.user_id) or facts.revoked is not None
         if request.grant is None or not request.grant.any_user or not needed:
             return
-        api = self._clients.api_factory(got.api_url, account=facts.state.account_id)
+        api = self._clients.api_factory(got.api_url, account=facts.rate_account)
         try:
             user = await api.me(got.access_token)
         except ZoomError as error:
@@ -208,7 +215,7 @@ class Rotation:
                     Cause.CONSENT_REVOKED, message="Zoom rejects the new access token since the user removed the app"
                 ) from None
             raise
-        if facts.state.user_id and user.id != facts.state.user_id:
+        if facts.pinned_user and user.id != facts.pinned_user:
             raise PermanentError(
                 Cause.OTHER_USER, message="the new access token belongs to another Zoom user than the first one"
             )

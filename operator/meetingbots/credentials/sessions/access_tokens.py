@@ -14,6 +14,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from meetingbots.credentials.decide.facts import unproven_account
+from meetingbots.credentials.decide.proof import Proof, initial_proof
 from meetingbots.credentials.decide.revocation import revoked_at
 from meetingbots.credentials.decide.stored_tokens import SecretConflict
 from meetingbots.credentials.decide.token_state import TokenState, mark_of
@@ -39,7 +41,7 @@ class AccessToken:
     """A usable access token with its API address (as Zoom named it, may be empty) and its user.
 
     `user_id` is empty when the scopes do not allow to identify the user; `account_id` is then the unverified claim of
-    the token itself.
+    the token itself. `rate_account` is the account that calls are counted for: unproven ones share no rate.
     """
 
     token: SecretStr = field(repr=False)
@@ -47,6 +49,7 @@ class AccessToken:
     api_url: str
     user_id: str
     account_id: str
+    rate_account: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,9 +145,9 @@ class AccessTokens:
         """Return whether someone waits for a token."""
         return key in self._wanted
 
-    def settled(self, key: Key, *, credential: ZoomCredential, state: TokenState) -> None:
+    def settled(self, key: Key, *, credential: ZoomCredential, state: TokenState, proof: Proof | None) -> None:
         """Cache the token that a reconciliation left in the Secret, and wake those who wait for it."""
-        self._cache(key, credential, state)
+        self._cache(key, credential, state, proof)
         self._wake(key)
 
     def _wake(self, key: Key) -> None:
@@ -183,14 +186,17 @@ class AccessTokens:
         secret = read_token_secret(item, credential=credential)
         if isinstance(secret, SecretConflict):
             return NotReady(reason=CredentialReason.SECRET_CONFLICT, message=secret.message)
-        return self._cache(key, credential, secret.state) or _not_ready(credential)
+        proof = initial_proof(secret.state, credential.status)
+        return self._cache(key, credential, secret.state, proof) or _not_ready(credential)
 
-    def _cache(self, key: Key, credential: ZoomCredential, state: TokenState) -> AccessToken | None:
+    def _cache(
+        self, key: Key, credential: ZoomCredential, state: TokenState, proof: Proof | None
+    ) -> AccessToken | None:
         """Cache the token of a Secret's state if it may be used now; drop any other."""
         self._cached.pop(key, None)
         if revoked_at(credential.status, state, now=self._clock()) is not None:
             return None
-        access = _access(state)
+        access = _access(state, proof, unproven=unproven_account(key.namespace, key.name))
         if access is None or not self._good(key, access) or not (access.user_id or _may_not_ask(credential)):
             return None
         self._cached[key] = access
@@ -201,7 +207,7 @@ class AccessTokens:
         return in_time and mark_of(access.token) != self._refused.get(key, "")
 
 
-def _access(state: TokenState) -> AccessToken | None:
+def _access(state: TokenState, proof: Proof | None, *, unproven: str) -> AccessToken | None:
     """Return the token in use, unless a rejection forbids its use."""
     tokens, rejected = state.tokens, state.rejected_token
     if tokens is None or tokens.expires_at is None:
@@ -212,8 +218,9 @@ def _access(state: TokenState) -> AccessToken | None:
         token=tokens.access_token,
         expires_at=tokens.expires_at,
         api_url=tokens.api_url,
-        user_id=state.user_id,
-        account_id=state.account_id or claimed_account(tokens.access_token),
+        user_id=proof.user_id if proof is not None else "",
+        account_id=(proof.account_id if proof is not None else "") or claimed_account(tokens.access_token),
+        rate_account=(proof.account_id if proof is not None else "") or unproven,
     )
 
 

@@ -62,7 +62,7 @@ class ZoomSession:
         return await self._send(request, self._access)
 
     async def _send(self, request: Callable[[ZoomAPI, SecretStr], Awaitable[T]], access: AccessToken) -> T:
-        return await request(self._api_factory(access.api_url, account=access.account_id), access.token)
+        return await request(self._api_factory(access.api_url, account=access.rate_account), access.token)
 
     async def _renew(self, rejected: AccessToken) -> bool:
         """Replace `rejected`, unless a concurrent call has done so; return whether there is a newer token."""

@@ -108,6 +108,7 @@ class Tokens(AccessTokens):
             api_url="",
             user_id="u",
             account_id="a",
+            rate_account="a",
         )
 
     def invalidate(self, key: Key, access: AccessToken) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from meetingbots.credentials.decide.facts import AppFound, CredentialFacts, Failure, GrantFound
+from meetingbots.credentials.decide.proof import initial_proof
 from meetingbots.credentials.decide.stored_tokens import TokenSecret
 from meetingbots.credentials.decide.token_state import Claim, Tokens, TokenSlot, TokenState, Unsaved
 from meetingbots.models.credential import CredentialReason, ZoomCredential
@@ -35,7 +36,7 @@ def credential(
                 "grant": {"refreshToken": {"secretKeyRef": {"name": "alice", "key": "refresh_token"}}},
                 **spec,
             },
-            "status": {"userId": "u-1"} if status is None else status,
+            "status": {"userId": "u-1", "accountId": "a-1"} if status is None else status,
         }
     )
 
@@ -74,7 +75,10 @@ def facts(state: TokenState | None = None, **other: Any) -> CredentialFacts:
         "now": NOW,
         "instance": "me",
     }
-    return CredentialFacts(**{**known, **other})
+    given = CredentialFacts(**{**known, **other})
+    if given.proof is None:
+        given = replace(given, proof=initial_proof(given.state, given.credential.status))
+    return given
 
 
 def claim(*, holder: str = "other", mark: str = "", open: bool = True, interrupted: bool = False) -> Claim:  # noqa: A002

@@ -14,6 +14,7 @@ from meetingbots.credentials.decide.actions import (
 )
 from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantFound, GrantUnserved, RequestKind
 from meetingbots.credentials.decide.plan import CLAIM_SECONDS, decide
+from meetingbots.credentials.decide.proof import Proof
 from meetingbots.credentials.decide.stored_tokens import SecretConflict
 from meetingbots.credentials.decide.token_state import Candidate, Rejection, TokenSlot, TokenState, mark_of
 from meetingbots.models.credential import CredentialReason
@@ -27,7 +28,6 @@ from tests.unit.credentials.decide.credential_cases import (
     healthy,
     tokens,
     unsaved,
-    user,
 )
 
 REDEEM = RedeemGrant()
@@ -35,6 +35,7 @@ REFRESH = RefreshTokens()
 IDENTIFY = IdentifyUser()
 IDENTIFY_CANDIDATE = IdentifyUser(TokenSlot.CANDIDATE)
 REDEEM_CANDIDATE = RedeemGrant(TokenSlot.CANDIDATE)
+PROOF = Proof(user_id="u-1", account_id="a-1")
 REQUEST = {"meetingbots.dev/refresh-requested-at": "now"}
 NOTHING = TokenState()
 DUE = healthy(tokens=tokens(left=1000))
@@ -67,7 +68,7 @@ def rejected(reason: str = "ReauthorizationRequired", *, mark: str = "", client_
         (facts(healthy(tokens=tokens(last_refresh=None))), REFRESH),
         (facts(healthy(user_id="")), IDENTIFY),
         (facts(credential=credential(status={})), IDENTIFY),
-        (facts(credential=credential(status={}), user=user()), None),
+        (facts(credential=credential(status={}), proof=PROOF), None),
         (facts(healthy(user_id=""), failures={RequestKind.IDENTITY: failure()}), None),
         (facts(grant=NEW_GRANT), REDEEM_CANDIDATE),
         (facts(healthy(user_id=""), grant=NEW_GRANT), REDEEM),

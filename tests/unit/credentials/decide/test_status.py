@@ -5,14 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 from meetingbots.credentials.decide.facts import CredentialFacts, GrantFound, GrantUnserved, RequestKind
+from meetingbots.credentials.decide.proof import Proof
 from meetingbots.credentials.decide.status import status_of
 from meetingbots.credentials.decide.status_fields import StatusManager, owned_part
 from meetingbots.credentials.decide.token_state import Rejection
 from meetingbots.models.credential import CredentialReason as Reason
 from meetingbots.zoom.resources import User
 
-from tests.unit.credentials.decide.credential_cases import NOW, credential, facts, failure, healthy, tokens
+from tests.unit.credentials.decide.credential_cases import NOW, SCOPES, credential, facts, failure, healthy, tokens
 
+PROOF = Proof(user_id="u-1", account_id="a-1", scope=SCOPES)
 USER = User(id="u-1", account_id="a-1", email="a@b.test", pmi="5551234567", status="", type=2, vanity_url="")
 
 
@@ -26,7 +28,7 @@ def types(status: dict[str, Any]) -> dict[str, str]:
 
 
 def test_identity_comes_with_the_user_and_stays_with_the_status() -> None:
-    new = told(facts(credential=credential(status={})), user=USER)
+    new = told(facts(credential=credential(status={}), proof=PROOF), user=USER)
     assert (new["userId"], new["accountId"], new["email"], new["pmi"]) == ("u-1", "a-1", "a@b.test", "5551234567")
     later = told(facts(credential=credential(status=new)))
     assert (later["userId"], later["email"], later["pmi"]) == ("u-1", "a@b.test", "5551234567")
@@ -37,7 +39,9 @@ def test_identity_comes_with_the_user_and_stays_with_the_status() -> None:
 
 def test_another_users_identity_is_not_shown_as_the_credentials() -> None:
     other = User(id="u-2", account_id="a-2", email="m@b.test", pmi=None, status="", type=2, vanity_url="")
-    shown = told(facts(credential=credential(status={"userId": "u-1", "email": "a@b.test"})), user=other)
+    shown = told(
+        facts(credential=credential(status={"userId": "u-1", "accountId": "a-1", "email": "a@b.test"})), user=other
+    )
     assert (shown["userId"], shown["email"]) == ("u-1", "a@b.test")
 
 
@@ -57,7 +61,7 @@ def test_conditions_of_kstatus_are_there_only_while_true() -> None:
     assert types(unserved) == {"Ready": "AppInvalid", "Stalled": "AppInvalid"}
     suspended = told(facts(credential=credential(suspend=True)))
     assert types(suspended) == {"Ready": "Suspended"}
-    healed = told(facts(credential=credential(status=waiting)))
+    healed = told(facts(credential=credential(status=waiting), proof=PROOF))
     assert types(healed) == {"Ready": "TokenValid"}
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from meetingbots.credentials.assembly import access_tokens
 from meetingbots.credentials.sessions.access_tokens import AccessToken, NotReady
@@ -11,6 +12,8 @@ from meetingbots.models.credential import CredentialReason
 from meetingbots.runtime.object_cache import Key
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, SECRET_NAME, START, Bench, Operator
+
+NO_SCOPE = "Invalid access token, does not contain scopes:[user:read:user]."
 
 
 @pytest.fixture
@@ -213,3 +216,19 @@ async def test_a_look_at_the_credential_keeps_the_token_in_memory_while_it_is_th
     second = await operator.tokens.get(KEY)
     assert isinstance(second, AccessToken)
     assert second != first
+
+
+async def test_a_token_of_an_unknown_user_has_a_rate_of_its_own(bench: Bench) -> None:
+    """The account that a token claims is unproven: its calls must not use up that account's rate."""
+    bench.zoom.scopes = "meeting:read:local_recording_token"
+
+    async def no_scope(path: str) -> httpx.Response | None:
+        return httpx.Response(400, json={"code": 4711, "message": NO_SCOPE}) if path == "/v2/users/me" else None
+
+    bench.zoom.before = no_scope
+    operator = bench.operator()
+    await operator.look()
+    await operator.look()
+    access = await operator.tokens.get(KEY)
+    assert isinstance(access, AccessToken)
+    assert (access.user_id, access.rate_account) == ("", "?team/alice")

@@ -143,7 +143,12 @@ class Tokens:
     async def get(self, key: Key) -> AccessToken:
         user = next(user for user, name in OURS.items() if name == key.name)
         return AccessToken(
-            token=SecretStr(user), expires_at=NOW + timedelta(days=1), api_url="", user_id=user, account_id="A1"
+            token=SecretStr(user),
+            expires_at=NOW + timedelta(days=1),
+            api_url="",
+            user_id=user,
+            account_id="A1",
+            rate_account="A1",
         )
 
 

@@ -143,6 +143,7 @@ class Ground:
                 api_url="",
                 user_id="U1",
                 account_id="A1",
+                rate_account="A1",
             )
             tokens = Tokens(access, self.refused)
 
