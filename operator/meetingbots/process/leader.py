@@ -39,8 +39,8 @@ _log = logging.getLogger(__name__)
 class LeaderElection:
     """Takes part in the election as `identity`.
 
-    `leading` is set while this process holds the Lease, `answered` once the API server has answered about it. `clock`
-    gives the Lease's own times, which only people read; `monotonic` gives seconds.
+    `leading` is set once this process holds the Lease. `clock` gives the Lease's own times, which only people read;
+    `monotonic` gives seconds.
     """
 
     def __init__(
@@ -63,7 +63,11 @@ class LeaderElection:
         self._sleep = sleep
         self._seen: Sighting | None = None
         self.leading = asyncio.Event()
-        self.answered = asyncio.Event()
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether another process leads, as its renewals show."""
+        return not self.leading.is_set() and self._seen is not None and self._seen.has_live_holder
 
     async def run(self) -> None:
         """Acquire and renew the Lease; return once another process has it. Failures are logged and retried."""
@@ -84,7 +88,6 @@ class LeaderElection:
             return self._failed(UnavailableError(f"no answer in {_CALL_SECONDS:.0f} s"))
         except KubeError as error:
             return self._failed(error)
-        self.answered.set()
         return requeue_after
 
     async def release(self) -> None:

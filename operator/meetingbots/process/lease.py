@@ -10,7 +10,7 @@ memory that is still to be stored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -32,11 +32,20 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
-    """The Lease as read `at` a monotonic time, unchanged for so many seconds of watching."""
+    """The Lease as read `at` a monotonic time, unchanged for so many seconds of watching.
+
+    `renewed` says whether this process has seen its holder write it.
+    """
 
     lease: Lease
     at: float
     unchanged: float = 0.0
+    renewed: bool = False
+
+    @property
+    def has_live_holder(self) -> bool:
+        """Whether the holder works: a Lease that was only read can be left over from an earlier installation."""
+        return self.renewed and bool(self.lease.holder) and self.unchanged < LEASE_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +90,12 @@ LeasePlan: TypeAlias = Plan[LeaderRole, LeaseAction]
 
 def sighting(*, lease: Lease, before: Sighting | None, now: float) -> Sighting:
     """The sighting after a read at `now`. A gap between two reads counts for at most two renewal periods."""
-    if before is None or before.lease.resource_version != lease.resource_version:
+    if before is None:
         return Sighting(lease=lease, at=now)
+    if before.lease.resource_version != lease.resource_version:
+        return Sighting(lease=lease, at=now, renewed=True)
     watched = min(now - before.at, _LONGEST_GAP_SECONDS)
-    return Sighting(lease=lease, at=now, unchanged=before.unchanged + watched)
+    return replace(before, at=now, unchanged=before.unchanged + watched)
 
 
 def decide(facts: LeaseFacts) -> LeasePlan:

@@ -15,6 +15,7 @@ from meetingbots.bots.rejoin.service import RejoinService
 from meetingbots.kube.connection import Connection, find_cluster
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.process import handlers
+from meetingbots.process.assembly import assemble
 from meetingbots.process.clients import open_context
 from meetingbots.process.dispatcher import Dispatcher
 from meetingbots.process.leader import LeaderElection
@@ -58,7 +59,7 @@ class OperatorProcess:
         self._stop_kopf = asyncio.Event()
         self._started = asyncio.Event()
         self._kopf: asyncio.Task[None] | None = None
-        self._work: Work | None = None
+        self._rejoins: RejoinService | None = None
         self._election = _election(context) if context.settings.leader_elect else None
         context.metrics.leading.set_function(self.leads)
 
@@ -71,16 +72,14 @@ class OperatorProcess:
         return self._kopf is None or not self._kopf.done()
 
     def ready(self) -> bool:
-        """Whether the watches have started, or this process stands by and can read the Lease."""
+        """Whether this process works, or stands by behind a leader that works."""
         if self._election is not None and not self.leads():
-            return self._election.answered.is_set()
+            return self._election.stands_by
         return self._started.is_set() and self.healthy()
 
     def rejoins(self) -> RejoinService | None:
         """The service behind the token endpoint; None while this process stands by or shuts down."""
-        if self._work is None or not self._started.is_set() or self._stop.is_set():
-            return None
-        return self._work.rejoins
+        return self._rejoins if self._started.is_set() and not self._stop.is_set() else None
 
     async def run(self) -> int:
         """Stand by, lead, shut down; return the exit code. The Lease is kept until all work has ended."""
@@ -115,7 +114,9 @@ class OperatorProcess:
 
     async def _lead(self, *reasons_to_end: asyncio.Task[Any]) -> int:
         """Start all work, wait for a reason to end, and end it: the workers first, then kopf."""
-        self._work = work = Work(self._context, recently_deleted=self._recently_deleted)
+        slices = assemble(self._context, recently_deleted=self._recently_deleted)
+        self._rejoins = slices.rejoins
+        work = Work(slices.tasks, recorder=self._context.recorder, metrics=self._context.metrics)
         # Created before kopf: at its end kopf cancels all tasks that were created after it.
         working = asyncio.create_task(work.run(), name="work")
         self._kopf = asyncio.create_task(self._watch(), name="kopf")

@@ -1,19 +1,16 @@
-"""What a leading process does: the controllers and background tasks of all slices."""
+"""What a leading process runs, and the order in which it ends."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
-from meetingbots.bots import assembly as bots_assembly
-from meetingbots.bots.rejoin.service import RejoinService
-from meetingbots.credentials import assembly as credentials_assembly
-from meetingbots.mappings import assembly as mappings_assembly
-from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
-from meetingbots.runtime.context import OperatorContext
+from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.runtime.controller import Controller
+from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.supervisor import Supervisor
 from meetingbots.runtime.workers import Workers
@@ -21,55 +18,48 @@ from meetingbots.runtime.workers import Workers
 _LAST_EVENTS_SECONDS: Final = 2.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tasks:
+    """What the slices run. `finish` stores what is still only in memory."""
+
+    controllers: tuple[Controller[Key], ...]
+    background: tuple[Callable[[], Awaitable[None]], ...]
+    finish: Callable[[], Awaitable[None]]
+
+
 class Work:
-    """Builds the slices and runs them.
+    """Runs the tasks of a leading process.
 
     Shutdown: `close` closes the queues. Controllers finish what they have started, interruptible ones and background
     tasks are cancelled, and then unsaved tokens are stored and the last Events posted.
     """
 
-    def __init__(self, context: OperatorContext, *, recently_deleted: RecentlyDeletedMappings) -> None:
-        credentials = credentials_assembly.assemble(context)
-        mappings = mappings_assembly.assemble(
-            context,
-            ports=mappings_assembly.CredentialPorts(
-                sessions=credentials.sessions,
-                personal_ids=credentials.personal_ids,
-                reactivation=credentials.reactivation,
-            ),
-            recently_deleted=recently_deleted,
-        )
-        bots = bots_assembly.assemble(
-            context, access_tokens=credentials.access_tokens, monotonic=asyncio.get_running_loop().time
-        )
-        self.rejoins: RejoinService = bots.rejoins
-        self._queues = tuple(vars(context.queues).values())
-        self._recorder = context.recorder
-        self._metrics = context.metrics
-        self._controllers = (*credentials.controllers, *mappings.controllers, *bots.controllers)
-        self._background = mappings.background
-        self._finish = credentials.finish
-        self._closed = False
-        self._supervisor = Supervisor(metrics=context.metrics, ending=lambda: self._closed)
+    def __init__(self, tasks: Tasks, *, recorder: EventRecorder, metrics: Metrics) -> None:
+        self._tasks = tasks
+        self._recorder = recorder
+        self._metrics = metrics
+        self._closed = asyncio.Event()
+        self._supervisor = Supervisor(metrics=metrics, ending=self._closed.is_set)
 
     def close(self) -> None:
         """Hand out no more keys; `run` ends once what was started is finished."""
-        self._closed = True
-        for queue in self._queues:
-            queue.close()
+        self._closed.set()
+        for controller in self._tasks.controllers:
+            controller.queue.close()
 
     async def run(self) -> None:
         """Work until `close`. A task that dies is restarted."""
         events = self._keep("events", self._recorder.run)
-        finishing = [self._keep_workers(one) for one in self._controllers if not one.interruptible]
-        interruptible = [self._keep_workers(one) for one in self._controllers if one.interruptible]
-        interruptible += [self._keep("manual entries", run) for run in self._background]
+        finishing = [self._keep_workers(one) for one in self._tasks.controllers if not one.interruptible]
+        interruptible = [self._keep_workers(one) for one in self._tasks.controllers if one.interruptible]
+        interruptible += [self._keep("manual entries", run) for run in self._tasks.background]
         try:
+            await self._closed.wait()
             await asyncio.gather(*finishing)
         finally:
             await _cancel(*finishing, *interruptible)
             # Tokens that Zoom issued and Kubernetes has refused so far exist only here.
-            await self._finish()
+            await self._tasks.finish()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_EVENTS_SECONDS):
                     await self._recorder.flush()

@@ -82,10 +82,9 @@ async def until_leading(one: LeaderElection, time: Time, *, limit: float) -> flo
 
 async def test_the_first_process_leads_and_writes_a_complete_lease(kube: FakeKube, time: Time) -> None:
     one = election(kube, time, "a")
-    assert not one.answered.is_set()
     assert await one.reconcile() == RENEW_SECONDS
     assert one.leading.is_set()
-    assert one.answered.is_set()
+    assert not one.stands_by
     assert spec(kube) == {
         "holderIdentity": "a",
         "leaseDurationSeconds": 10,
@@ -106,7 +105,7 @@ async def test_the_standby_waits_while_the_leader_renews(kube: FakeKube, time: T
         assert await two.reconcile() == RENEW_SECONDS
         await time.sleep(RENEW_SECONDS)
     assert not two.leading.is_set()
-    assert two.answered.is_set()
+    assert two.stands_by
     assert kube.count("patch", LEASES) == 99
 
 
@@ -266,7 +265,7 @@ async def test_missing_rights_are_logged_and_nobody_is_ready(
     one = election(kube, time, "a")
     assert await one.reconcile() == RENEW_SECONDS
     assert "cannot read or write the Lease system/meetingbots-operator: leases is forbidden" in caplog.text
-    assert not one.answered.is_set()
+    assert not one.stands_by
 
 
 async def test_a_failed_release_is_logged_and_does_not_delay_the_shutdown(
@@ -295,3 +294,31 @@ def test_a_server_that_never_answers_does_not_stop_the_election(kube: FakeKube, 
         return asyncio.get_running_loop().time() - start
 
     assert virtual_time.run(main()) < LEASE_SECONDS / 2
+
+
+async def test_a_standby_is_not_ready_behind_a_lease_that_nobody_renews(kube: FakeKube, time: Time) -> None:
+    """As after a new installation beside the Lease of an earlier one."""
+    dead, new = election(kube, time, "dead"), election(kube, time, "new")
+    await dead.reconcile()
+    while not new.leading.is_set():
+        after = await new.reconcile()
+        assert not new.stands_by
+        await time.sleep(after or 0.0)
+
+
+async def test_a_standby_is_ready_once_the_leader_has_renewed_and_no_longer_than_it_lives(
+    kube: FakeKube, time: Time
+) -> None:
+    leader, standby = election(kube, time, "a"), election(kube, time, "b")
+    await leader.reconcile()
+    await standby.reconcile()
+    assert not standby.stands_by
+    await time.sleep(RENEW_SECONDS)
+    await leader.reconcile()
+    await standby.reconcile()
+    assert standby.stands_by
+    await leader.release()
+    await time.sleep(RENEW_SECONDS)
+    await standby.reconcile()
+    assert not standby.stands_by
+    assert standby.leading.is_set()
