@@ -42,7 +42,7 @@ def user_calls(zoom: ContractZoom) -> list[Call]:
 async def test_a_server_to_server_app(zoom: ContractZoom, rivet: Rivet) -> None:
     found = await rivet.server_to_server(account_calls(zoom))
     assert [answer for answer in found.answers if "data" not in answer] == []
-    assert found.answers[0]["data"]["meetings"][0]["id"] == zoom.meeting.id
+    assert zoom.meeting.id in [row["id"] for row in found.answers[0]["data"]["meetings"]]
     assert found.answers[5]["data"]["webinars"][0]["id"] == zoom.webinar.id
     assert found.token is not None
     assert set(zoom.proxy.tunnels) == {"zoom.us:443", "api.zoom.us:443"}

@@ -9,7 +9,7 @@ ZOOM_HOSTS = ("zoom.us", "api.zoom.us")
 
 
 class Authority:
-    """Signs certificates that nobody trusts who does not know `ca_file`."""
+    """Signs certificates; a client trusts them only with `ca_file`."""
 
     def __init__(self, folder: Path) -> None:
         self._authority = trustme.CA(organization_name="Example Corporation")

@@ -26,12 +26,12 @@ async def run(*, host: str, port: int, url: str, seed: Path | None, factor: floa
 
 
 def main() -> None:
-    """Read the arguments and run; a wrong scenario file ends with what is wrong with it."""
+    """Read the arguments and run; exit with a message for a wrong scenario file."""
     parser = argparse.ArgumentParser(prog="python -m tests.zoomsim", description="A simulator of Zoom.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8085, help="0: any free one")
-    parser.add_argument("--url", default="", help="what others reach it by; default: host and port")
-    parser.add_argument("--seed", type=Path, help="scenario file (YAML or JSON) that is created first")
+    parser.add_argument("--url", default="", help="address for others; default: host and port")
+    parser.add_argument("--seed", type=Path, help="scenario file (YAML or JSON) to load first")
     parser.add_argument("--factor", type=float, default=1.0, help="simulated seconds per real second")
     wanted = parser.parse_args()
     try:

@@ -1,4 +1,4 @@
-"""The simulator's clock: every life, window and retry in the simulator is measured by it, so tests can move time."""
+"""The simulator's clock, which measures every lifetime, window and retry, so that tests can move time."""
 
 import asyncio
 import contextlib
@@ -16,9 +16,9 @@ def iso(seconds: float) -> str:
 class SimClock:
     """A clock that runs at real speed times a factor and can be advanced and skewed.
 
-    `now()` is true simulated time (epoch seconds): lives and rate limits follow it. `shown()` adds the skew: it is
-    what Zoom writes into signatures, event times and answers. A factor of 0 stops the clock; then only `advance`
-    moves it. Safe to use from several threads.
+    `now()` is true simulated time (epoch seconds), for lifetimes and rate limits. `shown()` adds the skew; Zoom writes
+    it into signatures, event times and answers. A factor of 0 stops the clock; then only `advance` moves it. Safe to
+    use from several threads.
     """
 
     def __init__(
@@ -50,16 +50,16 @@ class SimClock:
         return self._skew
 
     def now(self) -> float:
-        """Give the true simulated time in epoch seconds."""
+        """Get the true simulated time in epoch seconds."""
         with self._lock:
             return self._base + (self._monotonic() - self._since) * self._factor
 
     def shown(self) -> float:
-        """Give the time that Zoom's servers believe and write down, in epoch seconds."""
+        """Get the time that Zoom's servers show, in epoch seconds."""
         return self.now() + self._skew
 
     def advance(self, seconds: float) -> None:
-        """Move time forward at once and wake whoever sleeps on this clock."""
+        """Move time forward at once and wake the sleepers on this clock."""
         if seconds < 0:
             raise ValueError("time goes forward only")
         with self._lock:
@@ -78,11 +78,11 @@ class SimClock:
         self._wake()
 
     def set_skew(self, seconds: float) -> None:
-        """Let Zoom's shown times be wrong by this much (positive: Zoom's clock is ahead)."""
+        """Set the error of Zoom's shown times (positive: Zoom's clock is ahead)."""
         self._skew = seconds
 
     async def sleep_until(self, when: float) -> None:
-        """Wait until the clock shows `when` (epoch seconds, true time), however it gets there."""
+        """Wait until the clock shows `when` (epoch seconds, true time), by running or by `advance`."""
         changed = asyncio.Event()
         sleeper = (asyncio.get_running_loop(), changed)
         with self._lock:
@@ -107,5 +107,5 @@ class SimClock:
         with self._lock:
             sleepers = list(self._sleepers)
         for loop, changed in sleepers:
-            with contextlib.suppress(RuntimeError):  # its loop is closed: nobody sleeps there any more
+            with contextlib.suppress(RuntimeError):  # its loop is closed
                 loop.call_soon_threadsafe(changed.set)

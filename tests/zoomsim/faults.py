@@ -1,4 +1,4 @@
-"""Faults on demand: a queue of things that go wrong, matched by the call's name and count."""
+"""Faults on demand: a queue, matched by the call's name and count."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,10 +18,10 @@ HeaderForm = Literal["none", "seconds", "iso", "x_ratelimit"]
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong `count` times (0: until cleared), after `skip` matching calls went well.
+    """A fault of the next `count` matching calls (0: until cleared), after `skip` matching calls without it.
 
     `call` is a call's name or its beginning up to a dot (`oauth.token`, `meetings.jointoken`), or `*`. With
-    `after_work` Zoom has done the work before the answer is lost or spoilt. Kinds:
+    `after_work` Zoom has done the work before the answer is lost or broken. Kinds:
 
     - `rate_limited`: 429; `header` none, Retry-After in seconds or as an ISO 8601 time (the daily limit), or
       X-RateLimit-* alone
@@ -46,14 +46,14 @@ class Fault:
     path_contains: str | None = None
 
     def matches(self, *, call: str, path: str, client_id: str | None) -> bool:
-        """Say whether this call is meant."""
+        """Whether the fault is for this call."""
         named = self.call in ("*", call) or call.startswith(f"{self.call}.")
         ours = self.client_id in (None, client_id)
         return named and ours and (self.path_contains is None or self.path_contains in path)
 
 
 class Faults:
-    """The queue. The first fault that matches acts; when its count is used up it is gone."""
+    """The queue. The first matching fault acts; the queue drops it when its count is used up."""
 
     def __init__(self) -> None:
         self.queue: list[Fault] = []
@@ -64,11 +64,11 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Let everything go well again."""
+        """Remove all faults."""
         self.queue.clear()
 
     def take(self, *, call: str, path: str, client_id: str | None) -> Fault | None:
-        """Give the fault for this call, counting it down."""
+        """Get the fault for this call, and count it down."""
         for index, fault in enumerate(self.queue):
             if not fault.matches(call=call, path=path, client_id=client_id):
                 continue
@@ -86,7 +86,7 @@ class Faults:
 async def act(
     fault: Fault, *, request: web.Request, clock: SimClock, work: Callable[[], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer a request the way the fault says; `work` is what Zoom would have done (`revoke` is the caller's part)."""
+    """Answer a request with the fault; `work` makes Zoom's normal answer (the caller does `revoke`)."""
     if fault.kind == "delay":
         await asyncio.sleep(fault.seconds)
     if fault.kind in ("delay", "revoke"):
@@ -131,7 +131,7 @@ def _limit_headers(fault: Fault, *, clock: SimClock) -> dict[str, str]:
 def _hang_up(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
-    return web.Response(status=500)  # goes nowhere: the connection is gone
+    return web.Response(status=500)  # never sent: the connection is closed
 
 
 async def _break_off(request: web.Request, done: web.StreamResponse) -> web.StreamResponse:
@@ -141,5 +141,5 @@ async def _break_off(request: web.Request, done: web.StreamResponse) -> web.Stre
     await broken.prepare(request)
     await broken.write(body[: len(body) // 2])
     if request.transport is not None:
-        request.transport.close()  # what was written goes out first, so the answer ends in the middle
+        request.transport.close()  # sends what was written first, so the answer ends in the middle
     return broken

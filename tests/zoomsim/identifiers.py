@@ -32,12 +32,12 @@ def new_pmi() -> int:
 
 
 def new_uuid() -> str:
-    """Make the uuid of one run of a meeting: base64, may hold `/` and `+`."""
+    """Make the uuid of one run of a meeting: base64, may contain `/` and `+`."""
     return base64.b64encode(secrets.token_bytes(16)).decode()
 
 
 def new_secret(length: int = 32) -> str:
-    """Make a random secret that no log line holds by chance."""
+    """Make a random secret, too long to occur in a log by chance."""
     return secrets.token_urlsafe(length)[:length]
 
 
@@ -46,7 +46,7 @@ def _b64(data: bytes) -> str:
 
 
 class TokenForge:
-    """Makes tokens that look like Zoom's: JWTs, signed with a key that nobody else has."""
+    """Makes tokens that look like Zoom's: JWTs, signed with a key that only this object has."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(64)

@@ -133,7 +133,7 @@ class Joins:
         if keys.obf and keys.zak:
             raise Refused(None, "an on-behalf token and a ZAK exclude each other")
         if keys.obf and keys.obf.user_id not in meeting.present:
-            raise Refused(USER_NOT_IN_MEETING, "the user on whose behalf the bot comes is not in the meeting")
+            raise Refused(USER_NOT_IN_MEETING, "the user of the on-behalf token is not in the meeting")
         outside = request.sdk_account_id not in (None, self._world.account_of(meeting).id)
         if outside and not keys.obf and not keys.zak:
             if keys.recording and keys.recording.level == "user":

@@ -21,7 +21,7 @@ Form = Mapping[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class _Asked:
-    """An authorization request that is waiting for its user."""
+    """An authorization request without its user's decision."""
 
     app: App
     redirect_uri: str
@@ -37,7 +37,7 @@ class OAuth:
         self._asked: dict[str, _Asked] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        """Give the routes; their names are the calls' names in records and faults."""
+        """Get the routes; their names are the calls' names in records and faults."""
         return [
             web.get("/oauth/authorize", self._authorize, name="oauth.authorize"),
             web.post("/oauth/authorize/{asked}", self._decide, name="oauth.decide"),

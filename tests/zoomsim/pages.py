@@ -1,4 +1,4 @@
-"""The consent page that a person sees at Zoom: plain HTML, no script."""
+"""Zoom's consent page: plain HTML, no script."""
 
 from collections.abc import Iterable
 from html import escape
@@ -9,11 +9,11 @@ from tests.zoomsim.world import App, User
 
 
 def consent(*, app: App, users: Iterable[User], action: str) -> web.Response:
-    """Ask a person, who says at first which user is signed in, for a yes or no."""
+    """Make the page that asks for consent, with a choice of the user who is signed in."""
     options = "".join(f'<option value="{escape(user.id)}">{escape(user.email)}</option>' for user in users)
     scopes = "".join(f"<li>{escape(scope)}</li>" for scope in app.asked_scopes)
     body = f"""<h1>{escape(app.name)} asks for access to your Zoom account</h1>
-<p>This is a simulator of Zoom; nobody's account is touched.</p>
+<p>This is a simulator of Zoom; it changes no real account.</p>
 <ul>{scopes}</ul>
 <form method="post" action="{escape(action)}">
 <p><label for="user">Signed in as</label> <select id="user" name="user">{options}</select></p>
@@ -23,7 +23,7 @@ def consent(*, app: App, users: Iterable[User], action: str) -> web.Response:
 
 
 def refusal(what: str, code: int) -> web.Response:
-    """Say why there is nothing to consent to; Zoom writes its codes with a comma."""
+    """Make the page of an error; Zoom writes its codes with a comma."""
     return _page(f"<h1>{escape(what)}</h1>\n<p>({code:,})</p>", title="Error", status=400)
 
 

@@ -1,4 +1,4 @@
-"""What the simulator was asked and which secrets it ever gave out, for tests to look at afterwards."""
+"""The record of the simulator's calls and of every secret that it issued, for assertions of tests."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Recorder:
         self.refresh_uses: Counter[str] = Counter()
 
     def secret(self, value: str, *, kind: str) -> str:
-        """Note a secret (empty ones are none) and give it back."""
+        """Record a secret, unless it is empty, and return it."""
         if value:
             self.secrets[value] = kind
         return value
@@ -48,7 +48,7 @@ class Recorder:
         self.calls.append(call)
 
     def find(self, call: str = "", *, client_id: str | None = None, user_id: str | None = None) -> list[Call]:
-        """Give the calls with this name (or below it: `oauth.token` finds `oauth.token.refresh_token`)."""
+        """Get the calls with this name (or below it: `oauth.token` finds `oauth.token.refresh_token`)."""
         return [
             each
             for each in self.calls
@@ -58,11 +58,11 @@ class Recorder:
         ]
 
     def clear_calls(self) -> None:
-        """Forget the calls; secrets and uses are kept."""
+        """Forget the calls; secrets and uses stay."""
         self.calls.clear()
 
     def peak(self, *, account_id: str, category: str, seconds: float = 1.0) -> int:
-        """Give the most calls that one account made in any window of this length (refused ones included)."""
+        """Get the most calls that one account made in any window of this length (refused ones included)."""
         times = sorted(each.time for each in self.calls if (each.account_id, each.category) == (account_id, category))
         most = start = 0
         for end, time in enumerate(times):

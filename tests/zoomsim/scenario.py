@@ -1,4 +1,4 @@
-"""Scenario files: a Zoom to begin with, written down as YAML or JSON; also the body of POST /sim/load."""
+"""Scenario files: the initial state of a Zoom as YAML or JSON; also the body of POST /sim/load."""
 
 import json
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class ConsentWanted:
 
 @dataclass(frozen=True, kw_only=True)
 class MeetingWanted(Meeting):
-    """A meeting whose host may be given by e-mail and whose start as seconds from now."""
+    """A meeting with its host by id or e-mail address, and its start also as seconds from now."""
 
     start_in: float | None = None
 
@@ -66,7 +66,7 @@ def read(path: Path) -> Scenario:
 
 
 def load(sim: ZoomSim, scenario: Scenario, *, emit: bool = False) -> list[Consented]:
-    """Create all of it; `emit` lets the meetings tell their webhooks."""
+    """Create all of it; `emit` sends the meetings' webhooks."""
     if scenario.settings is not None:
         sim.settings = scenario.settings
     for account in scenario.accounts:
@@ -82,7 +82,7 @@ def load(sim: ZoomSim, scenario: Scenario, *, emit: bool = False) -> list[Consen
 
 
 def consent(sim: ZoomSim, wanted: ConsentWanted) -> Consented:
-    """Let a user consent and give the tokens."""
+    """Let a user consent and return the tokens."""
     issued = sim.actions.consent(client_id=wanted.client_id, user=wanted.user, scopes=wanted.scopes)
     return Consented(
         client_id=wanted.client_id,
@@ -95,7 +95,7 @@ def consent(sim: ZoomSim, wanted: ConsentWanted) -> Consented:
 
 
 def add_meeting(sim: ZoomSim, wanted: MeetingWanted, *, operator: str | None = None, emit: bool = True) -> Meeting:
-    """Create a meeting from its description; what is said of its start in both ways is refused."""
+    """Create a meeting from its description; ValueError when it has its start in both forms."""
     if wanted.start_in is not None and wanted.start_time is not None:
         raise ValueError("a meeting has start_time or start_in, not both")
     start = wanted.start_time if wanted.start_in is None else sim.clock.now() + wanted.start_in

@@ -1,4 +1,4 @@
-"""Join tokens, on-behalf tokens and ZAKs: how Zoom makes them and what happens when a bot presents them."""
+"""Join tokens, on-behalf tokens and ZAKs: how Zoom makes them, and its answers when a bot presents them."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,7 +14,7 @@ JoinKind = Literal["local_recording", "live_streaming", "local_archiving"]
 
 JOIN_TOKEN_SECONDS = 120
 ZAK_SECONDS = 7200
-# Zoom does not say how long an on-behalf token lives; as long as a ZAK is the kinder guess.
+# Zoom does not say how long an on-behalf token lives; a guess: as long as a ZAK.
 OBF_SECONDS = 7200
 
 BAD_JOIN_TOKEN = 500
@@ -23,7 +23,7 @@ OBF_FOR_ANOTHER_MEETING = 506
 
 
 class Refused(Exception):  # noqa: N818 - Zoom refuses; nothing is broken
-    """A token was not taken: the Meeting SDK's fail code (None where it has none) and why, in words."""
+    """A token is refused: the Meeting SDK's fail code (None if it has none) and the reason in words."""
 
     def __init__(self, code: int | None, why: str) -> None:
         super().__init__(why)
@@ -64,7 +64,7 @@ class Zak:
 
 
 class Tokens:
-    """Makes tokens and takes them; a presented one-use token is spent whatever came of it."""
+    """Makes tokens and accepts them; a presented one-use token is spent in any case."""
 
     def __init__(self, *, clock: SimClock, recorder: Recorder) -> None:
         self._clock = clock
@@ -109,7 +109,7 @@ class Tokens:
         return self._join.get(value)
 
     def use_join(self, value: str, *, what: JoinKind, kind: Kind, meeting_id: int) -> JoinToken:
-        """Take a join token; Refused 500 when it is unknown, used, too old, or for something else."""
+        """Accept a join token; Refused 500 when it is unknown, used, too old, or for something else."""
         token = self._join.get(value)
         spent = self._spend(value)
         if token is None:
@@ -125,7 +125,7 @@ class Tokens:
         return token
 
     def use_obf(self, value: str, *, meeting_id: int) -> OnBehalfToken:
-        """Take an on-behalf token; Refused 505 when it is unknown, used or too old, 506 when for another meeting."""
+        """Accept an on-behalf token; Refused 505 when it is unknown, used or too old, 506 when for another meeting."""
         token = self._obf.get(value)
         spent = self._spend(value)
         if token is None or spent or self._clock.now() - token.issued_at >= OBF_SECONDS:
@@ -135,7 +135,7 @@ class Tokens:
         return token
 
     def use_zak(self, value: str) -> Zak:
-        """Take a ZAK, which may be used many times within its 2 hours; Refused otherwise."""
+        """Accept a ZAK, any number of times within its 2 hours; Refused otherwise."""
         zak = self._zak.get(value)
         if zak is None or self._clock.now() - zak.issued_at >= ZAK_SECONDS:
             raise Refused(None, "the ZAK is invalid or expired")

@@ -1,4 +1,4 @@
-"""Around every call to OAuth and REST: the call's name, latency, faults and the record of what happened."""
+"""The middleware of OAuth and REST: the call's name, latency, faults and record."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(kw_only=True)
 class Notes:
-    """What is known about the call in hand; handlers add to it."""
+    """Facts about the present call; handlers add to them."""
 
     call: str
     client_id: str | None = None
@@ -49,7 +49,7 @@ def basic_auth(request: web.Request) -> tuple[str, str] | None:
 
 
 def traffic(sim: ZoomSim) -> Middleware:
-    """Make the middleware that names, delays, spoils and records calls; control routes pass untouched."""
+    """Make the middleware that names, delays, breaks and records calls, except control routes."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -71,7 +71,7 @@ def traffic(sim: ZoomSim) -> Middleware:
             if not answer.prepared:
                 answer.headers["Date"] = formatdate(sim.clock.shown(), usegmt=True)
         finally:
-            # Recorded also when the client went away meanwhile.
+            # Also when the client has gone away.
             dead = fault is not None and fault.kind in ("timeout", "close")
             sim.recorder.note(
                 Call(

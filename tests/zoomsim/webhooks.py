@@ -27,6 +27,10 @@ PARALLEL_SENDS = 64
 State = Literal["pending", "delivered", "refused", "dropped"]
 
 
+# Zoom documents this event without `event_ts`; its time is `payload.deauthorization_time`.
+EVENTS_WITHOUT_TIME = frozenset({"app_deauthorized"})
+
+
 def sign(*, secret: str, timestamp: int, body: bytes) -> str:
     """Compute `x-zm-signature` over the raw body; `timestamp` in seconds."""
     message = f"v0:{timestamp}:".encode() + body
@@ -96,13 +100,15 @@ class Webhooks:
 
         `delay_seconds` (simulated) delays the sending but not the event's time, so that events arrive out of order.
         """
-        when = int(self._clock.shown() * 1000) if event_ts is None else event_ts
+        times = {} if event in EVENTS_WITHOUT_TIME else {"event_ts": int(self._clock.shown() * 1000)}
+        if event_ts is not None:
+            times = {"event_ts": event_ts}
         made: list[Delivery] = []
         for client_id in client_ids:
             app = self._world.app(client_id)
             if app.webhook_url is None or app.subscription_disabled:
                 continue
-            body = compact(_shuffled({"event": event, "event_ts": when, "payload": payload}))
+            body = compact(_shuffled({"event": event, **times, "payload": payload}))
             for _ in range(copies):
                 delivery = _delivery(app=app, url=app.webhook_url, event=event, body=body)
                 made.append(delivery)

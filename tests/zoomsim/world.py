@@ -142,7 +142,7 @@ class Meeting:
 
 
 class World:
-    """All records by id. Refuses what does not fit together; knows nothing of calls, tokens or time."""
+    """All records by id, checked for consistency; without calls, tokens and time."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
@@ -171,7 +171,7 @@ class World:
         return user
 
     def add_app(self, app: App) -> App:
-        """Add an app; its owner's account must be there."""
+        """Add an app; its owner's account must exist."""
         self.account(app.owner_account_id)
         _refuse_taken(app.client_id, self.apps)
         self.apps[app.client_id] = app
@@ -226,7 +226,7 @@ class World:
         return self.account(self.user(meeting.host_id).account_id)
 
     def account_owner(self, account_id: str) -> User:
-        """Get the user for whom an account-level token speaks as `me`."""
+        """Get the user that is `me` for an account-level token."""
         owner = self.account(account_id).owner_user_id
         if owner is None:
             raise NoSuchObject(f"account {account_id} has no user")
@@ -265,14 +265,14 @@ class World:
         return after
 
     def forget_meeting(self, meeting_id: int) -> Meeting:
-        """Take a meeting out of Zoom for good."""
+        """Remove a meeting permanently."""
         meeting = self.meeting(meeting_id)
         del self.meetings[meeting_id]
         self._meeting_ids_by_host[meeting.host_id].discard(meeting_id)
         return meeting
 
     def remove_user(self, ref: str) -> User:
-        """Take a user out of Zoom, with all meetings of that user."""
+        """Remove a user, and all meetings of that user."""
         user = self.user(ref)
         for meeting_id in list(self._meeting_ids_by_host.get(user.id, ())):
             self.forget_meeting(meeting_id)

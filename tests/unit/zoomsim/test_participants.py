@@ -103,7 +103,9 @@ async def test_the_end_of_a_meeting_is_the_end_of_its_visits(zoom: SimulatorHarn
     zoom.sim.actions.end_meeting(meeting.id, emit=False)
     assert names(zoom) == ["participant_joined", "participant_left"]
     zoom.sim.actions.join_user(meeting.id, user=zoom.bob.id)
-    assert participants(zoom)[-1][1]["user_id"] == participants(zoom)[0][1]["user_id"]  # a new run counts anew
+    assert (
+        participants(zoom)[-1][1]["user_id"] == participants(zoom)[0][1]["user_id"]
+    )  # a new run starts at the first number
 
 
 async def test_orders_that_make_no_sense(zoom: SimulatorHarness) -> None:

@@ -18,7 +18,7 @@ from tests.zoomsim.world import App, Occurrence
 
 @dataclass(kw_only=True)
 class Hook:
-    """A receiver that answers as it is told and keeps what came."""
+    """A receiver with a settable answer, which keeps the requests."""
 
     url: str = ""
     answer: Callable[[], web.StreamResponse] = field(default=lambda: web.Response(status=204))
