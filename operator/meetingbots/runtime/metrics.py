@@ -26,6 +26,24 @@ class Metrics:
             buckets=_AGE,
             registry=self.registry,
         )
+        self.tokens = Counter(
+            "meetingbots_tokens",
+            "Requested tokens of started bots, by outcome (issued, missing) and reason",
+            ["kind", "outcome", "reason"],
+            registry=self.registry,
+        )
+        self.recordings = Counter(
+            "meetingbots_recordings",
+            "Finished bots by outcome: recorded, denied, not_recorded, not_admitted, not_started, not_reported",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.join_to_recording = Histogram(
+            "meetingbots_join_to_recording_seconds",
+            "From joinAt to the first report that the bot records",
+            buckets=_AGE,
+            registry=self.registry,
+        )
         self.zoom_requests = Counter(
             "meetingbots_zoom_requests", "Requests to Zoom", ["call", "code"], registry=self.registry
         )

@@ -12,10 +12,12 @@ from meetingbots.bots.decide import actions
 from meetingbots.bots.decide import status as bot_status
 from meetingbots.bots.decide.actions import BotPlan
 from meetingbots.bots.decide.facts import BotFacts
+from meetingbots.bots.decide.in_meeting import news
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.schedule import attempt_due, start_deadline
 from meetingbots.bots.reconcile.delivery import BotDelivery
 from meetingbots.bots.reconcile.gather import BotGatherer
+from meetingbots.bots.reconcile.measures import measure
 from meetingbots.bots.reconcile.memory import BotMemories, BotMemory
 from meetingbots.bots.reconcile.pods import BotPods
 from meetingbots.kube.client import Kube, Object
@@ -29,6 +31,8 @@ from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key, ObjectCache, key_of
 
 _log = logging.getLogger(__name__)
+_ALARMING = frozenset({"RecordingDenied", "Removed"})
+"""Reasons of Admitted and Recording that make a Warning."""
 _MAX_STEPS: Final = 12
 _FROZEN_AFTER: Final = timedelta(seconds=5)
 """A request that takes longer may mean that the process was frozen and lost its Lease."""
@@ -143,6 +147,7 @@ class BotReconciler:
         )
         self._bots.put(answer)
         self._record_transition(item, bot.status, status)
+        measure(self._metrics, bot, status)
         return True
 
     async def _create_pod(self, item: Object, facts: BotFacts, memory: BotMemory, name: str) -> None:
@@ -184,11 +189,13 @@ class BotReconciler:
         return item
 
     def _record_transition(self, item: Object, before: BotStatus, after: BotStatus) -> None:
-        """Record an Event with the message of the Ready condition when phase or reason changes."""
+        """Record Events: when Ready changes its reason or the phase changes, and for news from the meeting."""
         ready, was = bot_status.ready(after), bot_status.ready(before)
-        if ready is None or (was is not None and was.reason == ready.reason and before.phase == after.phase):
-            return
-        self._recorder.event(item, reason=ready.reason, note=ready.message, warning=ready.status == "False")
+        if ready is not None and (was is None or was.reason != ready.reason or before.phase != after.phase):
+            self._recorder.event(item, reason=ready.reason, note=ready.message, warning=ready.status == "False")
+        for condition in news(before, after):
+            warning = condition.reason in _ALARMING
+            self._recorder.event(item, reason=condition.reason, note=condition.message, warning=warning)
 
     def _observe(self, facts: BotFacts, memory: BotMemory) -> None:
         """Measure, once per attempt, the token's age at the start and the start's delay after joinAt."""
