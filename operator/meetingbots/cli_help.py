@@ -19,6 +19,7 @@ _PLACEHOLDERS: Final = {
     "image": "IMAGE",
     "file": "FILE",
     "name": "NAME",
+    "percent": "PERCENT",
 }
 """The placeholder of a flag's value, by the last word of the flag."""
 

@@ -47,7 +47,7 @@ async def open_context(settings: OperatorSettings, connection: Connection) -> As
         kube = Kube(session=session, server=connection.server, on_call=count)
         instance = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         caches = ObjectCaches()
-        rates = RateBudgets(credentials=caches.credentials)
+        rates = RateBudgets(credentials=caches.credentials, min_share=settings.min_share_percent / 100)
         limiter = AccountLimiter(
             allowance=rates.allowance, clock=monotonic, utc=_now, on_wait=metrics.on_rate_limit_wait, waiting=lent
         )

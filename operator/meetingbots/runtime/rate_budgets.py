@@ -1,4 +1,8 @@
-"""What the credentials grant of their Zoom accounts' rate limits: the lowest plan and share of all of an account's."""
+"""The granted part of each Zoom account's rate limits, from the credentials of the account.
+
+Within a namespace the lowest plan and the smallest share hold. A namespace is a tenant: where several share an account,
+the one that grants most decides, so that no tenant slows another down.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +11,40 @@ from typing import Final
 
 from meetingbots.models.credential import RateLimit
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache
-from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan, lowest
+from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan, highest, lowest
 
 _PLANS: Final = {plan.name: plan for plan in RatePlan}
 _DEFAULT: Final = RateLimit()
 
 
 class RateBudgets:
-    """Answers for an account; `credentials` is the cache of ZoomCredentials, indexed by their status's account."""
+    """Returns allowances. `credentials` is the cache of ZoomCredentials, indexed by `account_of`.
 
-    def __init__(self, *, credentials: ObjectCache) -> None:
+    `min_share` is the platform's lower bound for `rateLimit.sharePercent`, as a fraction.
+    """
+
+    def __init__(self, *, credentials: ObjectCache, min_share: float = 0.0) -> None:
         self._credentials = credentials
+        self._min_share = min_share
         self._noted: defaultdict[str, set[Key]] = defaultdict(set)
 
     def note(self, key: Key, *, account: str) -> None:
-        """A credential is about to call for this account, which its status does not tell (yet)."""
+        """A credential is about to call for this account, which its status does not name yet."""
         self._noted[account].add(key)
 
     def allowance(self, account: str) -> AccountAllowance:
-        """What may be used of the account's limits. One that no credential is known for has a new credential's."""
-        keys = {*self._credentials.indexed(account), *self._still_there(account)}
-        items = (self._credentials.get(key) for key in keys)
-        return lowest(allowance_of(item) for item in items if item is not None) or allowance_of({})
+        """Return the granted part of the account's limits; without credentials that of a new credential."""
+        by_namespace: defaultdict[str, list[AccountAllowance]] = defaultdict(list)
+        for key in {*self._credentials.indexed(account), *self._still_noted(account)}:
+            item = self._credentials.get(key)
+            if item is not None:
+                by_namespace[key.namespace].append(allowance_of(item))
+        tenants = (lowest(allowances) for allowances in by_namespace.values())
+        granted = highest(one for one in tenants if one is not None) or allowance_of({})
+        return AccountAllowance(plan=granted.plan, share=max(granted.share, self._min_share))
 
-    def _still_there(self, account: str) -> set[Key]:
-        """Forgets what was noted of credentials that are gone, or whose status tells the same meanwhile."""
+    def _still_noted(self, account: str) -> set[Key]:
+        """Forget notes about credentials that are gone, or that name the account in their status now."""
         noted = self._noted.get(account)
         if noted is None:
             return set()
@@ -45,13 +58,13 @@ class RateBudgets:
 
 
 def account_of(credential: Object) -> str | None:
-    """The Zoom account of a ZoomCredential, as its status tells it."""
+    """Return the Zoom account in a ZoomCredential's status."""
     found: str | None = (credential.get("status") or {}).get("accountId")
     return found or None
 
 
 def allowance_of(credential: Object) -> AccountAllowance:
-    """What one ZoomCredential, as the API server sends it, grants; what it does not say is the default."""
+    """Return what one ZoomCredential grants, as the API server sends it; the rest is the default."""
     granted = (credential.get("spec") or {}).get("rateLimit") or {}
     plan = _PLANS.get(str(granted.get("plan", _DEFAULT.plan)).upper(), RatePlan.FREE)
     percent = granted.get("sharePercent", _DEFAULT.share_percent)

@@ -143,6 +143,12 @@ class OperatorSettings(Settings):
     allowed_notify_url_hosts: Names = Field(
         default=(), description="hosts allowed in the Secret meetingbots-notify of a namespace; none: no notifications"
     )
+    min_share_percent: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="lower bound for rateLimit.sharePercent of credentials, in percent of a Zoom account's rate limits",
+    )
     token_port: int = Field(
         default=0, ge=0, le=65535, description="port of the token endpoint for running bots; 0: off"
     )

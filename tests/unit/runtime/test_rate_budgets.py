@@ -43,13 +43,29 @@ def test_what_one_credential_grants(spec: dict[str, Any], expected: AccountAllow
     assert allowance_of({"spec": spec}) == expected
 
 
-def test_the_lowest_of_an_account_s_credentials_hold_in_whatever_namespace() -> None:
+def test_the_lowest_of_a_namespaces_credentials_hold() -> None:
     found = rates(
         credential("a", account="acme", plan="Business", sharePercent=20),
-        credential("b", account="acme", plan="Pro", sharePercent=90, namespace="other"),
+        credential("b", account="acme", plan="Pro", sharePercent=90),
         credential("c", account="another", plan="Free", sharePercent=1),
     )
     assert found.allowance("acme") == AccountAllowance(plan=RatePlan.PRO, share=0.2)
+
+
+def test_a_tenant_does_not_slow_another_one_of_the_account_down() -> None:
+    ours = credential("a", account="acme", plan="Business", sharePercent=50)
+    alone = rates(ours).allowance("acme")
+    hostile = [
+        credential(f"h{percent}", account="acme", plan="Free", sharePercent=percent, namespace="hostile")
+        for percent in (1, 99)
+    ]
+    assert rates(ours, *hostile).allowance("acme") == alone
+
+
+def test_the_platform_sets_a_lower_bound_for_shares() -> None:
+    credentials = cache(credential("a", account="acme", sharePercent=1))
+    assert RateBudgets(credentials=credentials, min_share=0.2).allowance("acme").share == 0.2
+    assert RateBudgets(credentials=credentials, min_share=0.005).allowance("acme").share == 0.01
 
 
 def test_an_account_that_no_status_tells_is_granted_what_its_askers_grant() -> None:

@@ -1,8 +1,7 @@
-"""What is known of one account's limit in one category, and so the pace at which calls may leave now. Pure.
+"""The present rate of one account in one category. Pure.
 
-It starts from what the credentials grant, and heeds what Zoom says: a lower limit than thought, what other apps of the
-account have just used up, a 429 (slower for some seconds, and not before Zoom asked for it), and the end of a day's
-calls.
+It starts from the granted allowance and follows Zoom's answers: a lower limit, the calls of other apps of the account,
+a 429 (a pause, then slower for some seconds), and the end of the day's calls.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _OTHERS_SECONDS: Final = 1.0
 
 
 class AdaptiveRate:
-    """One category of one account. `now` is monotonic seconds, `utc` the time of day."""
+    """The rate of one gate. `now` is monotonic seconds, `utc` the time of day."""
 
     def __init__(self, *, category: Category) -> None:
         self._category = category
@@ -30,11 +29,12 @@ class AdaptiveRate:
         self._slowed, self._slowed_at = 1.0, float("-inf")
         self._day = date.min
         self._today = 0
+        self._counts_days = False
         self.paused_until = float("-inf")
         self.spent_until: datetime | None = None
 
     def pace(self, allowance: AccountAllowance, *, now: float) -> Pace:
-        """How many calls may be made in a window."""
+        """Return how many calls may be made in a window."""
         limit = allowance.per_second(self._category)
         if self._told_limit is not None:
             limit = min(limit, self._told_limit)
@@ -44,10 +44,11 @@ class AdaptiveRate:
         return Pace(max(1, calls), granted.seconds)
 
     def spent(self, allowance: AccountAllowance, *, utc: datetime) -> datetime | None:
-        """The moment at which there are calls again, if the day's are used up."""
+        """Return when calls are possible again, if the day's calls are used up."""
         if self.spent_until is not None and utc >= self.spent_until:
             self.spent_until = None
         most = allowance.per_day(self._category)
+        self._counts_days = most is not None
         if self.spent_until is None and most is not None and self._day == utc.date() and self._today >= most:
             return _midnight(utc)
         return self.spent_until
@@ -59,11 +60,17 @@ class AdaptiveRate:
         self._today += 1
 
     def uncount(self) -> None:
-        """A call that was counted is not made after all."""
+        """A counted call is not made."""
         self._today = max(0, self._today - 1)
 
+    def must_keep(self, now: float, *, utc: datetime) -> bool:
+        """Return whether something learned still matters: today's calls, a pause or a lower rate."""
+        counts_today = self._day == utc.date() and self._today > 0 and self._counts_days
+        spent = self.spent_until is not None and utc < self.spent_until
+        return counts_today or spent or now < self.paused_until or self._factor(now) < 1.0
+
     def learn(self, rate: RateReport, *, ours: int, now: float, utc: datetime) -> None:
-        """Heed what an answer says; `ours` are the calls of ours that Zoom may have counted at that time."""
+        """Learn from an answer; `ours` is the number of our calls that Zoom may have counted at that time."""
         if rate.daily:
             if rate.limited or rate.remaining == 0:
                 self.spent_until = _moment(rate, utc=utc) or _midnight(utc)
@@ -79,7 +86,7 @@ class AdaptiveRate:
 
     def _slow_down(self, rate: RateReport, *, now: float, utc: datetime) -> None:
         if now - self._slowed_at >= _PAUSE_SECONDS:
-            # Once for all the calls that were on their way together.
+            # Once for all calls that were under way together.
             self._slowed = max(_SLOWEST, self._factor(now) * _SLOWER)
             self._slowed_at = now
         moment = _moment(rate, utc=utc)

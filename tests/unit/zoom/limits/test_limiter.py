@@ -1,4 +1,4 @@
-"""The turnstile before Zoom: never over the share, always near it, the urgent first, nobody waits in vain."""
+"""The limiter before Zoom: calls stay within the share and near it, urgent ones go first, waits are bounded."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meetingbots.zoom.errors import Cause, TransientError
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
-from meetingbots.zoom.limits.limiter import AccountLimiter, GatePermit
+from meetingbots.zoom.limits.gate import GatePermit
+from meetingbots.zoom.limits.limiter import AccountLimiter
 from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan
 
-from tests.unit import virtual_time as told_time
+from tests.unit import virtual_time
 from tests.unit.virtual_time import turns
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -75,7 +76,7 @@ def test_a_burst_goes_through_at_the_share_and_not_faster() -> None:
         assert zoom.most_in_a_second() == 40
         assert max(zoom.arrivals) - begin < 7 / 0.95  # 40 at once, and 40 more each second
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 @settings(max_examples=60, deadline=None)
@@ -98,7 +99,7 @@ def test_whatever_the_calls_travel_no_second_sees_more_than_the_share(
         assert zoom.arrivals
         assert zoom.most_in_a_second() <= max(1, int(4 * share))
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 @pytest.mark.parametrize(("there", "back"), [(0.002, 0.001), (0.01, 0.01), (0.1, 0.1)])
@@ -118,7 +119,7 @@ def test_a_steady_line_of_any_length_costs_at_most_a_twentieth(there: float, bac
         assert 800 / (80 * (times[800] - times[0])) >= 0.95
         assert zoom.most_in_a_second() <= 80
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_accounts_and_categories_have_turnstiles_of_their_own() -> None:
@@ -131,7 +132,7 @@ def test_accounts_and_categories_have_turnstiles_of_their_own() -> None:
                     (await take(limiter, account=account, category=category)).end(None)
         assert asyncio.get_running_loop().time() == begin
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 async def in_order(limiter: AccountLimiter, wanted: Sequence[tuple[str, Priority]]) -> list[str]:
@@ -164,7 +165,7 @@ def test_the_urgent_go_first_and_among_equals_the_first() -> None:
         ]
         assert await in_order(limiter, wanted) == ["bot 1", "bot 2", "refresh 1", "refresh 2", "sync 1", "sync 2"]
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_who_stops_waiting_gives_the_turn_on() -> None:
@@ -182,7 +183,7 @@ def test_who_stops_waiting_gives_the_turn_on() -> None:
         (await waiting[2]).end(answered())
         assert waiting[0].cancelled()
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_who_is_cancelled_in_the_moment_of_the_turn_gives_it_on_too() -> None:
@@ -199,7 +200,7 @@ def test_who_is_cancelled_in_the_moment_of_the_turn_gives_it_on_too() -> None:
         assert chosen.cancelled()
         turn.end(answered())
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_a_turn_that_would_come_too_late_is_refused_at_once_with_the_time_to_come_again() -> None:
@@ -218,7 +219,7 @@ def test_a_turn_that_would_come_too_late_is_refused_at_once_with_the_time_to_com
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_who_waited_for_too_long_is_told_so() -> None:
@@ -234,7 +235,7 @@ def test_who_waited_for_too_long_is_told_so() -> None:
         never_answered.end(None)
         (await take(limiter)).end(answered())
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_a_429_holds_everybody_back_for_as_long_as_zoom_says() -> None:
@@ -251,7 +252,7 @@ def test_a_429_holds_everybody_back_for_as_long_as_zoom_says() -> None:
         await asyncio.sleep(300)
         (await take(limiter)).end(answered())
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_who_waits_when_the_pause_gets_too_long_is_sent_away_at_once() -> None:
@@ -267,7 +268,7 @@ def test_who_waits_when_the_pause_gets_too_long_is_sent_away_at_once() -> None:
         assert asyncio.get_running_loop().time() == begin
         assert refused.value.retry_after == pytest.approx(60.0)
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_a_used_up_day_is_told_at_once_until_it_is_over() -> None:
@@ -286,7 +287,7 @@ def test_a_used_up_day_is_told_at_once_until_it_is_over() -> None:
         await asyncio.sleep(2 * 3600)
         (await take(limiter)).end(answered())
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_a_free_account_s_day_ends_with_its_share_of_6000_light_calls() -> None:
@@ -299,7 +300,7 @@ def test_a_free_account_s_day_ends_with_its_share_of_6000_light_calls() -> None:
         assert refused.value.daily
         assert refused.value.retry_after == datetime(2026, 11, 25, tzinfo=UTC)
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_a_call_that_zoom_counts_in_another_category_takes_a_place_there() -> None:
@@ -310,7 +311,7 @@ def test_a_call_that_zoom_counts_in_another_category_takes_a_place_there() -> No
         (await take(limiter, category=Category.MEDIUM)).end(None)
         assert asyncio.get_running_loop().time() - begin == pytest.approx(1.0)
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_a_changed_allowance_counts_within_a_second() -> None:
@@ -330,7 +331,7 @@ def test_a_changed_allowance_counts_within_a_second() -> None:
             (await take(limiter)).end(answered())
         assert clock() - begin == pytest.approx(1.0)
 
-    told_time.run(main())
+    virtual_time.run(main())
 
 
 def test_the_waiting_is_measured() -> None:
@@ -341,4 +342,34 @@ def test_the_waiting_is_measured() -> None:
             (await take(limiter)).end(answered())
         assert waits == [("Light", "Bot", 0.0), ("Light", "Bot", pytest.approx(1.0))]
 
-    told_time.run(main())
+    virtual_time.run(main())
+
+
+def test_gates_of_unused_accounts_are_dropped() -> None:
+    async def main() -> None:
+        limiter = new_limiter()
+        for number in range(100):
+            (await take(limiter, account=f"account-{number}")).end(answered())
+        open_permit = await take(limiter, account="open")
+        paused = await take(limiter, account="paused")
+        paused.end(answered(limited=True, retry_after=3600.0))
+        assert len(limiter) == 102
+        await asyncio.sleep(601)
+        (await take(limiter)).end(answered())
+        assert len(limiter) == 3, "an open call, a pause that Zoom asked for, and the account in use stay"
+        open_permit.end(answered())
+
+    virtual_time.run(main())
+
+
+def test_the_daily_count_of_a_free_plan_outlives_idle_hours() -> None:
+    async def main() -> None:
+        limiter = new_limiter(plan=RatePlan.FREE, share=0.001)
+        for _ in range(6):
+            (await take(limiter)).end(answered())
+            await asyncio.sleep(1200)
+        with pytest.raises(TransientError) as refused:
+            await take(limiter)
+        assert refused.value.daily
+
+    virtual_time.run(main())

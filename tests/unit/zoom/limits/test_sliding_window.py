@@ -1,7 +1,7 @@
 """The places of the sliding second."""
 
 import pytest
-from meetingbots.zoom.limits.sliding_window import Trips, Window
+from meetingbots.zoom.limits.sliding_window import RoundTrips, Window
 
 
 def test_a_call_takes_a_place_until_a_second_after_its_answer() -> None:
@@ -61,13 +61,13 @@ def test_a_slow_burst_proves_nothing() -> None:
 
 
 def test_a_line_that_became_longer_is_believed_after_some_minutes() -> None:
-    trips = Trips()
-    trips.note(0.0, seconds=0.01)
+    trips = RoundTrips()
+    trips.add(0.0, seconds=0.01)
     for number in range(1, 700):
-        trips.note(float(number), seconds=0.105)
+        trips.add(float(number), seconds=0.105)
         if number == 299:
-            assert trips.surely(299.0) == pytest.approx(0.004)
-    assert trips.surely(700.0) == pytest.approx(0.08)
+            assert trips.minimum(299.0) == pytest.approx(0.004)
+    assert trips.minimum(700.0) == pytest.approx(0.08)
 
 
 def test_calls_without_an_answer_say_nothing_of_the_line() -> None:
