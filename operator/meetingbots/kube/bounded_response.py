@@ -1,13 +1,26 @@
-"""Responses whose JSON has bounded depth, for kopf, which parses them with `json.loads`."""
+"""Responses that kopf survives: bounded JSON, and no line that ends the operator.
+
+kopf parses with `json.loads`, which recurses, and ends the process on a watch error other than 410 and on a line that
+is not JSON.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 
 from meetingbots.kube.json_codec import decode, limit_depth
+
+_ERROR: Final = b'{"type":"ERROR"'
+_EXPIRED: Final = b'"code":410'
+_PAUSE_SECONDS: Final = 1.0
+"""Before kopf tries again, which it does at once."""
+
+_log = logging.getLogger(__name__)
 
 
 class BoundedResponse(aiohttp.ClientResponse):
@@ -22,12 +35,18 @@ class BoundedResponse(aiohttp.ClientResponse):
         return self
 
     async def json(self, **options: Any) -> Any:
-        """Parse the body. Raises as aiohttp does; `orjson.JSONDecodeError` is a `json.JSONDecodeError`."""
-        return await super().json(**{**options, "loads": lambda text: decode(text.encode())})
+        """Parse the body. Raises ClientPayloadError, which kopf retries, for a success that is not JSON."""
+        try:
+            return await super().json(**{**options, "loads": lambda text: decode(text.encode())})
+        except (ValueError, aiohttp.ContentTypeError) as error:
+            if not self.ok:
+                raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+            raise aiohttp.ClientPayloadError("the response is not JSON") from error
 
 
 class BoundedLines:
-    """A StreamReader in which `iter_chunked` yields whole lines of bounded depth."""
+    """A StreamReader in which `iter_chunked` yields the whole lines of a watch, of bounded depth."""
 
     def __init__(self, stream: aiohttp.StreamReader) -> None:
         self._stream = stream
@@ -36,8 +55,19 @@ class BoundedLines:
         return getattr(self._stream, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Complete lines with their ends. The connection has cut off an unfinished last line, so it is dropped."""
+        """Complete lines with their ends. The connection has cut off an unfinished last line, so it is dropped.
+
+        An error other than 410, or a line that is not JSON, ends the stream; the next watch goes on after the last
+        event.
+        """
         async for line in lines(self._stream, chunk_size=size):
+            broken = not (line.startswith(b"{") and line.endswith(b"}"))
+            if broken or (line.startswith(_ERROR) and _EXPIRED not in line):
+                _log.warning(
+                    "the watch ends: %s", "not an API server" if broken else line[:500].decode(errors="replace")
+                )
+                await asyncio.sleep(_PAUSE_SECONDS)
+                return
             yield limit_depth(_utf8(line)) + b"\n"
 
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from meetingbots.kube import bounded_response
 from meetingbots.kube.bounded_response import BoundedResponse
 from meetingbots.kube.json_codec import MAX_DEPTH
 
@@ -65,3 +66,36 @@ async def test_a_deep_list_is_cut(session: aiohttp.ClientSession) -> None:
 async def test_other_ways_to_read_give_the_bytes_as_they_are(session: aiohttp.ClientSession) -> None:
     async with response_to(session, Reply(DEEP)) as response:
         assert await response.read() == DEEP
+
+
+EVENT = b'{"type":"ADDED","object":{}}\n'
+INTERNAL_ERROR = b'{"type":"ERROR","object":{"kind":"Status","code":500,"message":"cannot decode an object"}}\n'
+
+
+@pytest.mark.parametrize("end", [INTERNAL_ERROR, b"<html>a proxy</html>\n", b"upstream connect error\n"])
+async def test_an_error_ends_the_watch_and_not_the_process(
+    session: aiohttp.ClientSession, end: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_response, "_PAUSE_SECONDS", 0.0)
+    assert await lines_of(session, EVENT, end, EVENT) == [EVENT]
+    assert "the watch ends" in caplog.text
+
+
+async def test_an_expired_version_reaches_kopf(session: aiohttp.ClientSession) -> None:
+    expired = b'{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}\n'
+    assert await lines_of(session, EVENT, expired) == [EVENT, expired]
+
+
+async def test_a_list_that_is_not_json_is_retried(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_response, "_PAUSE_SECONDS", 0.0)
+    async with response_to(session, Reply(b"<html>", headers={"Content-Type": "text/html"})) as response:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.json()
+
+
+async def test_an_error_page_is_left_to_kopf(session: aiohttp.ClientSession) -> None:
+    async with response_to(session, Reply(b"<html>", status=502, headers={"Content-Type": "text/html"})) as response:
+        with pytest.raises(aiohttp.ContentTypeError):
+            await response.json()
