@@ -20,6 +20,8 @@ _JITTER_SHARE: Final = 0.1
 _SECOND_READ: Final = timedelta(seconds=60)
 """After the first read of a re-created credential; by then the garbage collector has finished."""
 _PERMANENT_PAUSE: Final = timedelta(minutes=10)
+_MAX_RETRY_PAUSE: Final = timedelta(days=1)
+"""Zoom's longest wish: a day, when the daily limit is used up."""
 _BACKOFF: Final = Backoff(first=5.0, cap=600.0)
 _REQUEST_LIMIT: Final = 256
 _NOT_TRIED: Final = frozenset({SyncReason.SUSPENDED, SyncReason.SYNC_DISABLED, SyncReason.CREDENTIAL_NOT_READY})
@@ -79,10 +81,10 @@ def due_at(credential: ZoomCredential, *, now: datetime, attempted_request: str 
     if condition is None or condition.reason in _NOT_TRIED or meetings.progress is not None:
         # With progress: another process did not finish its read.
         return now
-    if meetings.last_sync_time is None or condition.status is not ConditionStatus.TRUE:
-        return meetings.next_sync_time
-    # The interval may be shorter than when nextSyncTime was written.
+    # The interval may be shorter than when nextSyncTime was written, and other writers of the status may be wrong.
     interval = timedelta(seconds=credential.spec.meeting_sync.interval_seconds)
+    if meetings.last_sync_time is None or condition.status is not ConditionStatus.TRUE:
+        return min(meetings.next_sync_time, now + max(interval, _MAX_RETRY_PAUSE))
     return min(meetings.next_sync_time, meetings.last_sync_time + interval)
 
 

@@ -19,12 +19,12 @@ from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import Cause, ZoomError
 
 _log = logging.getLogger(__name__)
-_MAX_QUESTIONS: Final = 100
+MAX_QUESTIONS: Final = 100
 _MISSING: Final = frozenset({Cause.MEETING_NOT_FOUND, Cause.USER_NOT_FOUND})
 
 
 class StaleMeetingCheck:
-    """Asks Zoom at most `_MAX_QUESTIONS` times in a sweep."""
+    """Asks Zoom at most `MAX_QUESTIONS` times in a sweep."""
 
     def __init__(self, *, sessions: ZoomSessions) -> None:
         self._sessions = sessions
@@ -54,7 +54,7 @@ class StaleMeetingCheck:
         return decide
 
     async def _exists(self, credential: Key, meeting_id: str) -> bool | None:
-        if self._questions >= _MAX_QUESTIONS:
+        if self._questions >= MAX_QUESTIONS:
             return None
         try:
             session = await self._sessions.session(credential)

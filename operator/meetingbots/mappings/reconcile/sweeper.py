@@ -18,11 +18,13 @@ from meetingbots.credentials.decide.revocation import consent_end
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.resources import MAPPINGS
 from meetingbots.mappings.decide.listing import Remove
-from meetingbots.mappings.decide.retention import OwnerFacts, cleaned_up
+from meetingbots.mappings.decide.retention import OwnerFacts, cleaned_up, in_doubt
 from meetingbots.mappings.manifests.mapping import credential_label, owners_patch
+from meetingbots.mappings.reader import read_mapping
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
+from meetingbots.mappings.reconcile.fair_sample import FairSample
 from meetingbots.mappings.reconcile.owner_lookup import OwnerLookup, credential_exists, readable
-from meetingbots.mappings.reconcile.stale_check import StaleMeetingCheck
+from meetingbots.mappings.reconcile.stale_check import MAX_QUESTIONS, StaleMeetingCheck
 from meetingbots.mappings.writer import Decide, MappingWriter, unchanged
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import ZoomCredential
@@ -154,16 +156,30 @@ class MappingSweeper:
     async def _sweep(self, namespace: str | None) -> int:
         """Look at all mappings; return their number."""
         seen, done, owners = 0, 0, OwnerLookup(kube=self._kube, credentials=self._credentials)
-        self._stale_check.begin()
+        doubtful = FairSample[Key](size=MAX_QUESTIONS, random=random.Random())  # noqa: S311 - spreads load, hides nothing
         async for page in self._kube.pages(MAPPINGS, namespace=namespace):
             seen += len(page["items"])
-            changes = [await self._change(item, owners) for item in page["items"]]
+            changes = [await self._change(item, owners, doubtful) for item in page["items"]]
             done += await self._write(change for change in changes if change is not None)
+        done += await self._check(doubtful, owners)
         if done:
             _log.info("%d of %d mappings were outdated", done, seen)
         return seen
 
-    async def _change(self, item: Object, owners: OwnerLookup) -> _MappingChange | None:
+    async def _check(self, doubtful: FairSample[Key], owners: OwnerLookup) -> int:
+        """Ask Zoom about some doubtful mappings, the same number for each namespace; return the number of writes."""
+        done = 0
+        self._stale_check.begin()
+        for key in doubtful.choose(MAX_QUESTIONS):
+            mapping = await read_mapping(self._kube, namespace=key.namespace, meeting_id=key.name)
+            if mapping is None:
+                continue
+            decide = await self._stale_check.check(mapping, owners=await owners.facts(mapping), now=self._clock())
+            if decide is not None:
+                done += await self._write([_MappingChange(key.namespace, key.name, decide, uids=owners.uids(mapping))])
+        return done
+
+    async def _change(self, item: Object, owners: OwnerLookup, doubtful: FairSample[Key]) -> _MappingChange | None:
         mapping = _mapping(item)
         if mapping is None:
             return None
@@ -175,10 +191,11 @@ class MappingSweeper:
         uids = owners.uids(mapping)
         if decide(mapping) is not None:
             return _MappingChange(mapping.namespace, mapping.name, decide, uids=uids)
-        checked = await self._stale_check.check(mapping, owners=facts, now=now)
-        if checked is None and not owners_patch(item, status=mapping.status, uids=uids):
+        if in_doubt(mapping, owners=facts, now=now):
+            doubtful.add(mapping.namespace, Key(mapping.namespace, mapping.name))
+        if not owners_patch(item, status=mapping.status, uids=uids):
             return None
-        return _MappingChange(mapping.namespace, mapping.name, checked or unchanged, uids=uids)
+        return _MappingChange(mapping.namespace, mapping.name, unchanged, uids=uids)
 
     async def _write(self, changes: Iterable[_MappingChange]) -> int:
         pending, done = list(changes), 0

@@ -64,6 +64,7 @@ def synced(*, left: float, reason: str = "Synced", **other: Any) -> ZoomCredenti
         (synced(left=40_000, annotations=REQUEST), 0),
         (synced(left=40_000, meetingSync={"intervalSeconds": 3600}), 3600 - 12 * 3600),
         (synced(left=300, reason="SyncFailed", meetingSync={"intervalSeconds": 3600}), 300),
+        (synced(left=10_000_000, reason="SyncFailed"), 86_400),
         (synced(left=40_000, reason="Suspended"), 0),
         (synced(left=40_000, reason="CredentialNotReady"), 0),
         (synced(left=40_000, reason="SyncDisabled"), 0),

@@ -3,15 +3,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from meetingbots.credentials.assembly import user_reactivation
+from meetingbots.credentials.sessions.access_tokens import NotReady
+from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSession, ZoomSessions
 from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.mappings.reconcile.sweeper import MappingSweeper
 from meetingbots.models.base import format_time
+from meetingbots.models.credential import CredentialReason
 from meetingbots.runtime.object_cache import Key
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, START, Bench, Operator
@@ -420,3 +423,32 @@ async def test_zoom_is_asked_a_few_times_only_in_each_sweep(bench: Bench) -> Non
     with zoom_knows(bench, A_MEETING) as asked:
         await tidy.reconcile(SWEEP)
     assert len(asked) == 100
+
+
+class RecordingSessions:
+    """Sessions of credentials that have no token; records which credentials were asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Key] = []
+
+    async def session(self, key: Key) -> ZoomSession:
+        self.asked.append(key)
+        raise NoAccessTokenError(NotReady(reason=CredentialReason.ZOOM_UNAVAILABLE, message="no token"))
+
+
+async def test_a_namespace_with_many_doubtful_meetings_leaves_questions_for_others(bench: Bench) -> None:
+    operator, _ = await seen(bench)
+    for namespace in ("a-hostile", "z-other", "team"):
+        item = {**(bench.kube.peek(CREDENTIALS, namespace="team", name="alice") or {})}
+        item["metadata"] = {**item["metadata"], "namespace": namespace, "uid": f"uid-{namespace}"}
+        operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, item))
+        for number in range(300 if namespace == "a-hostile" else 1):
+            put(bench, f"8{number:010d}", ago=timedelta(days=40))
+            mapping = bench.kube.peek(MAPPINGS, namespace="team", name=f"8{number:010d}")
+            assert mapping is not None
+            bench.kube.remove(MAPPINGS, namespace="team", name=f"8{number:010d}")
+            bench.kube.put(MAPPINGS, {**mapping, "metadata": {**mapping["metadata"], "namespace": namespace}})
+    sessions = RecordingSessions()
+    await sweeper_of(operator.services, sessions=cast("ZoomSessions", sessions)).reconcile(SWEEP)
+    assert len(sessions.asked) == 100
+    assert {key.namespace for key in sessions.asked} == {"a-hostile", "team", "z-other"}
