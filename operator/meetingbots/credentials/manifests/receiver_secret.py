@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from meetingbots.credentials.manifests.signing_keys import Keyring, keyring_text, parse_keyring
 from meetingbots.kube.secret_codec import decode_text, encode
 from meetingbots.models import names
+from meetingbots.zoom.environments import Environment
 
 LINK_SIGNING_KEY: Final = "link_signing_key"
 CLIENT_ID_LIMIT: Final = 128
@@ -33,6 +34,7 @@ _LIMITS: Final = {
     "client_secret": SECRET_LIMIT,
     "webhook_secret_token": SECRET_LIMIT,
     "previous_webhook_secret_token": SECRET_LIMIT,
+    "environment": CLIENT_ID_LIMIT,
 }
 _KEY_LIMIT: Final = 253
 _HASH_LENGTH: Final = 32
@@ -54,6 +56,7 @@ class ProjectedApp:
     webhook_secret_token: SecretStr = field(repr=False)
     previous_webhook_secret_token: SecretStr | None = field(default=None, repr=False)
     account_id: str = ""
+    environment: Environment = Environment.ZOOM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,7 @@ class UnreadableApp:
 
     why: str
     client_id: str = ""
+    environment: Environment = Environment.ZOOM
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,8 @@ def entry_value(name: AppName, app: ProjectedApp | UnreadableApp) -> str:
         }
     else:
         fields = {"unreadable": app.why, "client_id": app.client_id}
+    if app.environment is not Environment.ZOOM:
+        fields["environment"] = app.environment
     if entry_key(name) != f"{name.namespace}.{name.name}":
         fields["name"] = name.name
     kept = {key: value for key, value in fields.items() if value}
@@ -134,15 +140,20 @@ def app_of(name: AppName, secret: Mapping[str, Any] | None) -> ProjectedApp | Un
     long = too_long(name.name, secret)
     if long:
         return UnreadableApp(why=long, client_id=client_id if len(client_id) <= CLIENT_ID_LIMIT else "")
+    environment = Environment.named(data.get("environment", ""))
+    if environment is None:
+        return UnreadableApp(why=f"Key environment of Secret {name.name} names no environment of Zoom.")
     for key in ("client_id", "webhook_secret_token"):
         if not data.get(key):
-            return UnreadableApp(why=f"Secret {name.name} has no key {key}, or it is empty.", client_id=client_id)
+            why = f"Secret {name.name} has no key {key}, or it is empty."
+            return UnreadableApp(why=why, client_id=client_id, environment=environment)
     previous = data.get("previous_webhook_secret_token", "")
     return ProjectedApp(
         client_id=client_id,
         webhook_secret_token=SecretStr(data["webhook_secret_token"]),
         previous_webhook_secret_token=SecretStr(previous) if previous else None,
         account_id=data.get("account_id", ""),
+        environment=environment,
     )
 
 
@@ -173,14 +184,17 @@ def new_projection_secret(*, namespace: str, data: Mapping[str, str]) -> dict[st
 def _app(fields: Mapping[str, Any]) -> ProjectedApp | UnreadableApp:
     plain = {key: value for key, value in fields.items() if isinstance(value, str)}
     client_id, secret = plain.get("client_id", ""), plain.get("webhook_secret_token", "")
+    environment = Environment.named(plain.get("environment", "")) or Environment.ZOOM
     if "unreadable" in plain or not client_id or not secret:
-        return UnreadableApp(why=plain.get("unreadable", "The entry is not complete."), client_id=client_id)
+        why = plain.get("unreadable", "The entry is not complete.")
+        return UnreadableApp(why=why, client_id=client_id, environment=environment)
     previous = plain.get("previous_webhook_secret_token", "")
     return ProjectedApp(
         client_id=client_id,
         webhook_secret_token=SecretStr(secret),
         previous_webhook_secret_token=SecretStr(previous) if previous else None,
         account_id=plain.get("account_id", ""),
+        environment=environment,
     )
 
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Final, TypeAlias
 
-from meetingbots.credentials.manifests.receiver_secret import AppName, Projection, parse_projection
+from meetingbots.credentials.manifests.receiver_secret import (
+    AppName,
+    ProjectedApp,
+    Projection,
+    UnreadableApp,
+    parse_projection,
+)
 from meetingbots.credentials.manifests.signing_keys import Keyring
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import NotFoundError
@@ -60,10 +66,9 @@ class ConnectDirectory:
         """Return the credential with grant connect from the cache."""
         return self._credentials.get(Key(namespace, name))
 
-    def client_id(self, credential: ZoomCredential) -> str:
-        """Return the client id of the credential's app; empty while it is unknown."""
-        app = self._projection.apps.get(AppName(credential.namespace, credential.spec.app_secret_ref.name))
-        return app.client_id if app is not None else ""
+    def app(self, credential: ZoomCredential) -> ProjectedApp | UnreadableApp | None:
+        """Return the credential's app; None while it is unknown."""
+        return self._projection.apps.get(AppName(credential.namespace, credential.spec.app_secret_ref.name))
 
     async def fresh(self, namespace: str, name: str) -> ZoomCredential | None:
         """Read the credential with grant connect from the API server. Raises `KubeError`."""

@@ -107,15 +107,15 @@ class ConnectRoutes:
     async def _consent_page(self, request: web.Request) -> web.Response:
         link = await self._visitor.link(request)
         credential = await self._visitor.credential(link)
-        client_id = self._directory.client_id(credential)
+        app = self._directory.app(credential)
         key = self._directory.keyring.newest
-        if not client_id or not self._settings.public_url or key is None:
+        if app is None or not app.client_id or not self._settings.public_url or key is None:
             raise ShowMessage(messages.NOT_SET_UP, credential=credential)
         browser = self._cookie.read_or_draw(request)
         state = new_state(link, browser=browser, key=key, now=self._clock())
         zoom_url = authorize_url(
-            oauth_url=self._settings.oauth_url,
-            client_id=client_id,
+            oauth_url=app.environment.oauth_url(configured=self._settings.oauth_url),
+            client_id=app.client_id,
             redirect_uri=self._redirect_uri,
             state=state.text,
             code_challenge=pkce_challenge(state.verifier),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from meetingbots.credentials.manifests.receiver_secret import (
     parse_projection,
 )
 from meetingbots.credentials.manifests.signing_keys import Keyring, renewed
+from meetingbots.zoom.environments import Environment
 from pydantic import SecretStr
 
 NAME = AppName("team", "zoom-app")
@@ -44,6 +46,8 @@ def projection(**entries: str) -> dict[str, Any]:
         ProjectedApp(client_id="client", webhook_secret_token=SecretStr("hook")),
         UnreadableApp(why="Secret x does not exist."),
         UnreadableApp(why="no token", client_id="client"),
+        replace(APP, environment=Environment.GOVERNMENT),
+        UnreadableApp(why="no token", client_id="client", environment=Environment.GOVERNMENT),
     ],
 )
 def test_entries_are_read_as_they_were_written(app: ProjectedApp | UnreadableApp) -> None:
@@ -53,6 +57,15 @@ def test_entries_are_read_as_they_were_written(app: ProjectedApp | UnreadableApp
     assert dict(read) == {NAME: app}
     assert read[NAME] == app
     assert len(read) == 1
+
+
+def test_an_environment_that_zoom_does_not_have_makes_the_app_unreadable() -> None:
+    values = {"client_id": "client", "webhook_secret_token": "hook"}
+    gov = app_of(NAME, app_secret(**values, environment="zoomgov.com"))
+    assert gov.environment is Environment.GOVERNMENT
+    odd = app_of(NAME, app_secret(**values, environment="zoom.example"))
+    assert isinstance(odd, UnreadableApp)
+    assert "environment" in odd.why
 
 
 def test_key_is_namespace_and_name() -> None:

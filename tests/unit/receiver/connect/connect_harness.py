@@ -167,13 +167,16 @@ async def _seen(answer: ClientResponse) -> Page:
 
 @asynccontextmanager
 async def serve_pages(
-    *, public_url: str = "https://bots.example", return_hosts: tuple[str, ...] = ("app.example", "app.example:8443")
+    *,
+    public_url: str = "https://bots.example",
+    oauth_url: str = ZOOM,
+    return_hosts: tuple[str, ...] = ("app.example", "app.example:8443"),
 ) -> AsyncIterator[ConnectHarness]:
     """Serve the pages."""
     kube, clock, seconds, ready = FakeKube(), [NOW], [1000.0], [True]
     directory = ConnectDirectory(kube=kube, system_namespace=SYSTEM, clock=lambda: seconds[0])
     connect = ConnectRoutes(
-        settings=ConnectSettings(public_url=public_url, oauth_url=ZOOM, return_hosts=return_hosts),
+        settings=ConnectSettings(public_url=public_url, oauth_url=oauth_url, return_hosts=return_hosts),
         directory=directory,
         consents=ConsentWriter(kube=kube, statuses=CredentialStatusWriter(kube=kube), directory=directory),
         ready=lambda: ready[0],

@@ -168,6 +168,22 @@ async def test_what_is_missing_on_our_side_is_told(harness: ConnectHarness) -> N
         assert (await addressless.open(addressless.link())).outcome == "not-set-up"
 
 
+@pytest.mark.parametrize(
+    ("environment", "host"), [("", "zoom.us"), ("zoom.us", "zoom.us"), ("zoomgov.com", "zoomgov.com")]
+)
+@pytest.mark.parametrize("readable", [True, False])
+async def test_the_consent_is_asked_for_where_the_app_is_registered(
+    environment: str, host: str, readable: bool
+) -> None:
+    async with serve_pages(oauth_url="https://zoom.us/oauth") as harness:
+        harness.apps["team.zoom-app"]["environment"] = environment
+        if not readable:
+            harness.apps["team.zoom-app"]["unreadable"] = "no webhook_secret_token"
+        harness.project()
+        page = await harness.open(harness.link())
+        assert page.button.startswith(f"https://{host}/oauth/authorize?")
+
+
 async def test_an_app_without_a_webhook_secret_can_be_consented_to(harness: ConnectHarness) -> None:
     harness.apps["team.zoom-app"] = {"unreadable": "no webhook_secret_token", "client_id": "client-one"}
     harness.project()
