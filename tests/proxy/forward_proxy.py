@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,9 +12,10 @@ _HEAD_BYTES = 16 * 1024
 
 @dataclass(kw_only=True)
 class ForwardProxy:
-    """A running proxy. `routes` maps `host:port` of a request to a port on this machine."""
+    """A running proxy. `routes` maps `host:port` of a request to a port on this machine; `login` is `user:password`."""
 
     routes: Mapping[str, int]
+    login: str = ""
     port: int = 0
     tunnels: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -28,10 +30,11 @@ class ForwardProxy:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
+            if self.login and not self._logged_in(head):
+                await self._refuse(writer, f"{method} {target} without login", "407 Proxy Authentication Required")
+                return
             if method != "CONNECT" or target not in self.routes:
-                self.refused.append(f"{method} {target}")
-                writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                await writer.drain()
+                await self._refuse(writer, f"{method} {target}", "403 Forbidden")
                 return
             self.tunnels.append(target)
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.routes[target])
@@ -42,18 +45,27 @@ class ForwardProxy:
         finally:
             await _close(writer)
 
+    def _logged_in(self, head: bytes) -> bool:
+        lines = [line.partition(b":") for line in head.split(b"\r\n")]
+        given = [value.strip() for name, _, value in lines if name.lower() == b"proxy-authorization"]
+        return given == [b"Basic " + b64encode(self.login.encode())]
+
+    async def _refuse(self, writer: asyncio.StreamWriter, what: str, status: str) -> None:
+        self.refused.append(what)
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+
 
 @asynccontextmanager
-async def running_proxy(routes: Mapping[str, int]) -> AsyncIterator[ForwardProxy]:
+async def running_proxy(routes: Mapping[str, int], *, login: str = "") -> AsyncIterator[ForwardProxy]:
     """Run a proxy on a free port."""
-    proxy = ForwardProxy(routes=routes)
+    proxy = ForwardProxy(routes=routes, login=login)
     server = await asyncio.start_server(proxy.handle, "127.0.0.1", 0, limit=_HEAD_BYTES)
     proxy.port = server.sockets[0].getsockname()[1]
     try:
         yield proxy
     finally:
         server.close()
-        server.close_clients() if hasattr(server, "close_clients") else None
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

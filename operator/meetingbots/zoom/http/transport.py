@@ -6,12 +6,16 @@ no redirects (a token must not travel to where an answer points) and reads no ``
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
+
+from meetingbots.zoom.http.proxies import ProxyRouter, ProxySettings
 
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 """No answer of Zoom's that we ask for comes near this; what is larger is cut off and counts as no answer."""
@@ -29,21 +33,25 @@ def new_http_client(
     user_agent: str,
     transport: httpx.AsyncBaseTransport | None = None,
     connections: int = 100,
-    proxy: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> httpx.AsyncClient:
     """Make the client; close it with ``aclose()``. Nothing is opened before the first request.
 
     Args:
         timeout: seconds for each of connecting, waiting for a free connection, sending and the next piece of an answer.
         user_agent: how we present ourselves to Zoom.
-        transport: takes the place of the network, for tests (``httpx.MockTransport``).
+        transport: replaces the network, for tests (``httpx.MockTransport``).
         connections: how many sockets may be open at once.
-        proxy: URL of an HTTP proxy; environment variables are not looked at.
+        environment: variables with the proxies (default: those of the process). ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``
+            of the process replace the certificate authorities that are trusted.
+
+    Raises:
+        ValueError: a proxy variable has no URL of an HTTP proxy.
 
     """
     no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
     return httpx.AsyncClient(
-        transport=transport or _aiohttp_transport(connections=connections, proxy=proxy),
+        transport=transport or _network(connections, os.environ if environment is None else environment),
         timeout=httpx.Timeout(timeout),
         headers={"user-agent": user_agent, "accept": "application/json", "accept-encoding": "gzip"},
         cookies=no_cookies,
@@ -52,14 +60,17 @@ def new_http_client(
     )
 
 
-def _aiohttp_transport(*, connections: int, proxy: str | None) -> AiohttpTransport:
+def _network(connections: int, environment: Mapping[str, str]) -> ProxyRouter:
     tls = httpx.create_ssl_context()
 
-    def open_session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEPALIVE_SECONDS, ssl=tls)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), proxy=proxy)
+    def connect(proxy: httpx.Proxy | None) -> AiohttpTransport:
+        def open_session() -> aiohttp.ClientSession:
+            connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEPALIVE_SECONDS, ssl=tls)
+            return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
-    return AiohttpTransport(verify=tls, client=open_session)
+        return AiohttpTransport(verify=tls, client=open_session, proxy=proxy)
+
+    return ProxyRouter(ProxySettings.from_environment(environment), connect=connect)
 
 
 async def read_capped(response: httpx.Response) -> bytes:
