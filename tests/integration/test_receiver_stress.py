@@ -23,6 +23,8 @@ GOOD_PER_SECOND = 10
 HOSTILE_SECONDS = 6
 HOSTILE_BEFORE_SECONDS = 3
 ATTACKS = 3
+HARMLESS = 2
+"""Of the attacks; another process on the machine may spoil one."""
 ZOOM_WAITS = 3.0
 """Seconds that Zoom waits for an answer (Zoom, Webhooks)."""
 
@@ -95,17 +97,16 @@ def attacked(tenant: Tenant, stack: Stack, *, first: int) -> Attack:
 def test_good_events_are_answered_in_time_whatever_else_comes(tenant: Tenant, stack: Stack) -> None:
     tenant.ready_credential()
     attacks = []
-    # Others may need the machine, too: then the hostile requests pile up, and times are not the receiver's. So once.
     for number in range(ATTACKS):
         attacks.append(attacked(tenant, stack, first=91_000_000_000 + 1000 * number))
-        if attacks[-1].was_no_trouble:
+        if sum(attack.was_no_trouble for attack in attacks) == HARMLESS:
             break
     for attack in attacks:
         # Where a write is not in after 2.5 s the answer is 503, and Zoom comes again.
         assert set(counts(attack.answers)) <= {204, 503}
         assert attack.written, "some get through, whatever comes"
         assert_refused(attack.hostile)
-    assert attacks[-1].was_no_trouble, "in no attack were the good events answered as if there were none"
+    assert sum(attack.was_no_trouble for attack in attacks) == HARMLESS, [attack.slowest for attack in attacks]
     meetings = [meeting for attack in attacks for meeting in attack.meetings]
     mapped = {item["metadata"]["name"] for item in tenant.mappings()}
     again = [good_event(tenant, meeting) for meeting in meetings if str(meeting) not in mapped]
