@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from meetingbots.credentials.decide.advice import advice
 from meetingbots.credentials.decide.consents import ACCEPTED, handled_consents
 from meetingbots.credentials.decide.facts import REQUEST_LIMIT, CredentialFacts, GrantFound, GrantUnserved, RequestKind
 from meetingbots.credentials.decide.link import ShownLink, shown_link
 from meetingbots.credentials.decide.proof import proven_scope
-from meetingbots.credentials.decide.ready import Readiness, advice, needs_consent, ready
+from meetingbots.credentials.decide.ready import Readiness, needs_consent, ready
 from meetingbots.credentials.decide.scopes import scope_report
 from meetingbots.credentials.decide.status_fields import OWNERSHIP, StatusManager
 from meetingbots.credentials.decide.token_state import TokenState

@@ -9,38 +9,34 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
 from pydantic import SecretStr
 
 from meetingbots.credentials.decide.facts import CredentialFacts, RequestKind
 from meetingbots.credentials.decide.proof import refreshed_proof
-from meetingbots.credentials.decide.retry import code_of, error_for_status, is_final, next_failure, reason_of, sentence
+from meetingbots.credentials.decide.retry import error_for_status, is_final, next_failure
 from meetingbots.credentials.decide.stored_tokens import TokenSecret
 from meetingbots.credentials.decide.token_state import (
-    Rejection,
-    Tokens,
     TokenSlot,
-    TokenState,
     Unsaved,
     claimed,
     mark_of,
     obtained,
-    refused,
     released,
 )
 from meetingbots.credentials.reconcile.gather import Gathered, ProcessClock
 from meetingbots.credentials.reconcile.grants import GrantExchange
 from meetingbots.credentials.reconcile.memory import CredentialMemories, CredentialMemory
+from meetingbots.credentials.reconcile.token_request import TokenRequest, record_rejection, rejection_of
 from meetingbots.credentials.reconcile.token_store import NotStoredError, TokenStore
 from meetingbots.credentials.sessions.zoom_session import APIFactory
 from meetingbots.kube.errors import KubeError
-from meetingbots.models.credential import CredentialReason
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
@@ -50,32 +46,6 @@ _log = logging.getLogger(__name__)
 _CLAIM_WRITE_SECONDS: Final = 8.0
 """With Zoom's time limit of 20 s, a request that starts this late ends before others take the claim over (30 s)."""
 _STORE_AGAIN: Final = timedelta(seconds=2)
-
-
-class _SendRequest(Protocol):
-    def __call__(self, *, now: datetime) -> Awaitable[TokenSet]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class _TokenRequest:
-    """One request to Zoom: what it spends (`mark`), where the answer goes, and how it is sent."""
-
-    slot: TokenSlot
-    fingerprint: str
-    mark: str
-    previous: Tokens | None
-    grant: GrantExchange | None
-    kind: RequestKind
-    send: _SendRequest
-
-    @property
-    def renewable(self) -> bool:
-        """Whether the request can be repeated any number of times."""
-        return self.grant is not None and self.grant.renewable
-
-    def continues(self, facts: CredentialFacts) -> bool:
-        """Return whether the new tokens are of the same consent, and so of the same user, as those in the slot."""
-        return self.grant is None or facts.renewed_by_grant(self.slot)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +103,8 @@ class Rotation:
 
     def _by_grant(
         self, app: AppCredentials, grant: GrantExchange, *, slot: TokenSlot, kind: RequestKind
-    ) -> _TokenRequest:
-        return _TokenRequest(
+    ) -> TokenRequest:
+        return TokenRequest(
             slot=slot,
             fingerprint=grant.fingerprint,
             mark=grant.fingerprint,
@@ -146,9 +116,9 @@ class Rotation:
 
     def _by_token(
         self, app: AppCredentials, token: SecretStr, *, facts: CredentialFacts, slot: TokenSlot, kind: RequestKind
-    ) -> _TokenRequest:
+    ) -> TokenRequest:
         candidate = facts.state.candidate
-        return _TokenRequest(
+        return TokenRequest(
             slot=slot,
             fingerprint=candidate.fingerprint if slot is TokenSlot.CANDIDATE and candidate else facts.state.fingerprint,
             mark=mark_of(token),
@@ -158,7 +128,7 @@ class Rotation:
             send=partial(self._clients.oauth.refresh, app, refresh_token=token),
         )
 
-    async def _run(self, gathered: Gathered, request: _TokenRequest) -> None:
+    async def _run(self, gathered: Gathered, request: TokenRequest) -> None:
         memory = self._memories.of(gathered.key)
         handled = gathered.facts.pending_request
         started = self._clock.monotonic()
@@ -193,7 +163,7 @@ class Rotation:
         self._clients.metrics.credential_refreshes.labels("success").inc()
         await self._save(memory, claim=claim)
 
-    async def _check(self, gathered: Gathered, request: _TokenRequest, got: TokenSet) -> None:
+    async def _check(self, gathered: Gathered, request: TokenRequest, got: TokenSet) -> None:
         """Check tokens that replace those in use without a new consent. Raises `ZoomError`.
 
         A refusal loses nothing: such a grant gives tokens again.
@@ -221,7 +191,7 @@ class Rotation:
             )
 
     async def _claim(
-        self, gathered: Gathered, request: _TokenRequest, *, memory: CredentialMemory
+        self, gathered: Gathered, request: TokenRequest, *, memory: CredentialMemory
     ) -> TokenSecret | None:
         facts = gathered.facts
         secret = facts.secret if isinstance(facts.secret, TokenSecret) else None
@@ -249,9 +219,7 @@ class Rotation:
             return
         memory.saved()
 
-    async def _failed(
-        self, gathered: Gathered, request: _TokenRequest, *, claim: TokenSecret, error: ZoomError
-    ) -> None:
+    async def _failed(self, gathered: Gathered, request: TokenRequest, *, claim: TokenSecret, error: ZoomError) -> None:
         memory = self._memories.of(gathered.key)
         held = claim.state.claim
         claim_id = held.id if held is not None else ""
@@ -277,13 +245,11 @@ class Rotation:
             # The claim is our own and expires soon; Zoom's answer is reported all the same.
             _log.warning("the claim on the tokens of %s stays for now: HTTP %s", gathered.key, problem.status)
 
-    async def _reject(
-        self, gathered: Gathered, request: _TokenRequest, *, claim: TokenSecret, error: ZoomError
-    ) -> None:
+    async def _reject(self, gathered: Gathered, request: TokenRequest, *, claim: TokenSecret, error: ZoomError) -> None:
         memory, facts = self._memories.of(gathered.key), gathered.facts
-        rejection = _rejection(request, asked=claim.state, error=error, client_id=facts.client_id)
+        rejection = rejection_of(request, asked=claim.state, error=error, client_id=facts.client_id)
         change = partial(
-            _refuse,
+            record_rejection,
             asked=claim.state,
             slot=request.slot if request.grant is None or request.renewable else None,
             rejection=rejection,
@@ -294,36 +260,3 @@ class Rotation:
         memory.last_error = error_for_status(
             error, reason=rejection.reason, before=memory.last_error, now=self._clock.utc()
         )
-
-
-def _refuse(
-    state: TokenState, *, asked: TokenState, slot: TokenSlot | None, rejection: Rejection, request: str
-) -> TokenState:
-    """Record a rejection, unless it no longer applies.
-
-    Tokens that differ from those of the request are to be used. And while another process that took over our claim
-    asks, Zoom may have rejected us because it issued tokens to that process.
-    """
-    taken_over = state.claim is not None and asked.claim is not None and state.claim.id != asked.claim.id
-    if taken_over or _marks(state) != _marks(asked):
-        return state
-    return refused(state, slot=slot, rejection=rejection, handled_refresh=request)
-
-
-def _marks(state: TokenState) -> tuple[str, ...]:
-    return tuple(held.mark if held is not None else "" for held in map(state.held, TokenSlot))
-
-
-def _rejection(request: _TokenRequest, *, asked: TokenState, error: ZoomError, client_id: str) -> Rejection:
-    interrupted = asked.claim is not None and asked.claim.interrupted
-    reason = CredentialReason.ROTATION_INTERRUPTED if interrupted else reason_of(error)
-    # The rejection of a candidate holds for its grant: the same grant cannot be redeemed again.
-    current = request.slot is TokenSlot.CURRENT or request.grant is not None
-    mark = request.mark if current else request.fingerprint
-    if request.grant is not None and error.kind is Cause.REDIRECT_MISMATCH:
-        # The code may still be valid with the right redirect URI.
-        mark = request.grant.attempt or mark
-    held = asked.held(request.slot)
-    if request.renewable and held is not None:
-        mark = held.mark  # the grant may bring other tokens later; these are rejected
-    return Rejection(mark=mark, client_id=client_id, reason=reason, code=code_of(error), message=sentence(error))
