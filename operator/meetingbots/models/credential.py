@@ -140,7 +140,8 @@ class CredentialSpec(Model):
 
     app_secret_ref: NameReference = Field(
         description="Secret with the Zoom app: keys client_id, client_secret and webhook_secret_token; optional "
-        "previous_webhook_secret_token (while it is rotated) and account_id (of the app's owner)."
+        "previous_webhook_secret_token (while it is rotated), account_id (of the app's owner) and environment (zoom.us "
+        "or zoomgov.com)."
     )
     level: Level = Field(
         default=Level.USER,

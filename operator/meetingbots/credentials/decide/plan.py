@@ -185,6 +185,9 @@ def _refresh_times(facts: CredentialFacts, tokens: Tokens) -> Iterator[datetime]
         yield max(facts.now, tokens.expires_at - _ON_DEMAND_MARGIN)
     if _lacks_scope_proof(facts, tokens):
         yield last + _FORCED_REFRESH_INTERVAL
+    failure = facts.failures.get(RequestKind.TOKENS)
+    if failure is not None and failure.definite:
+        yield failure.retry_at
     unnamed = facts.failures.get(RequestKind.IDENTITY)
     lacks_identity = unnamed is not None and unnamed.reason == CredentialReason.SCOPES_MISSING
     if lacks_identity or lacks_all_tokens(facts.credential, tokens):

@@ -60,7 +60,7 @@ def status_of(facts: CredentialFacts, *, next_refresh: datetime | None) -> Crede
         last_refresh_time=tokens.last_refresh if tokens else None,
         next_refresh_time=next_refresh,
         consecutive_failures=max((failure.failures for failure in facts.failures.values()), default=0),
-        last_error=facts.last_error or old.last_error,
+        last_error=facts.last_error,
         last_handled_refresh_request=_cut(facts.state.handled_refresh, REQUEST_LIMIT),
         connect_url=link.url or None,
         handled_consents=handled_consents(old, facts.concluded),

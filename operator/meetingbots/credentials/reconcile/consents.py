@@ -44,6 +44,4 @@ class ConsentConclusion:
         memory.concluded = (*memory.concluded, *action.outcomes)
         if gathered.facts.state.candidate is None:
             memory.failures.pop(RequestKind.GRANT, None)
-            shown = credential.status.last_error
-            memory.ended_error = shown.time if shown is not None else None
         _log.info("consent of %s: %s", gathered.key, action.outcomes[0].reason)

@@ -23,6 +23,7 @@ from meetingbots.credentials.decide.facts import (
 )
 from meetingbots.credentials.decide.link import LinkFacts
 from meetingbots.credentials.decide.retry import FIXABLE_SECONDS, ZOOM_BACKOFF
+from meetingbots.credentials.decide.revocation import CLOCK_SKEW
 from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret
 from meetingbots.credentials.manifests.receiver_secret import too_long
 from meetingbots.credentials.manifests.token_secret import read_token_secret
@@ -37,8 +38,10 @@ from meetingbots.kube.secret_values import SecretValueError, value_of
 from meetingbots.models.credential import CredentialError, CredentialReason, ZoomCredential
 from meetingbots.runtime.app_owners import AppOwners
 from meetingbots.runtime.object_cache import Key, ObjectCache
+from meetingbots.zoom.environments import Environment
 from meetingbots.zoom.oauth import AppCredentials
 
+_BAD_ENVIRONMENT: Final = "Key environment of Secret {name} must be zoom.us or zoomgov.com."
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -205,14 +208,24 @@ async def read_app(kube: Kube, *, credential: ZoomCredential, accounts: AppOwner
         if problem:
             return Absent(message=f"The app cannot be used: {problem}", unfit=True)
         accounts.note(secret)
+        environment = _environment(secret)
+        if environment is None:
+            return Absent(message=f"The app cannot be used: {_BAD_ENVIRONMENT.format(name=name)}", unfit=True)
         client_id = value_of(secret, key="client_id").get_secret_value()
         if credential.spec.grant.access_token_url is not None:
-            return AppCredentials(client_id=client_id, client_secret=SecretStr(""))  # only the customer has it
-        return AppCredentials(client_id=client_id, client_secret=value_of(secret, key="client_secret"))
+            return AppCredentials(client_id, SecretStr(""), environment)  # only the customer has the secret
+        return AppCredentials(client_id, value_of(secret, key="client_secret"), environment)
     except NotFoundError:
         return Absent(message=f"The app's Secret {name} does not exist.")
     except SecretValueError as error:
         return Absent(message=f"The app cannot be read: {error}")
+
+
+def _environment(secret: Object) -> Environment | None:
+    """Return the Zoom environment of an app Secret; None for an unknown one."""
+    if "environment" not in (secret.get("data") or {}):
+        return Environment.ZOOM
+    return Environment.named(value_of(secret, key="environment").get_secret_value())
 
 
 async def read_secret(kube: Kube, *, credential: ZoomCredential) -> TokenSecret | SecretConflict | None:
@@ -225,19 +238,17 @@ async def read_secret(kube: Kube, *, credential: ZoomCredential) -> TokenSecret 
 
 
 def _recall(memory: CredentialMemory, facts: CredentialFacts) -> None:
-    """Take over failures that another process, or this one before its start, wrote to the status.
+    """Take over the failure that another process, or this one before its start, wrote to the status; once.
 
-    So a restart does not flood Zoom, and two processes do not contradict each other in the status. Failures that a
-    later success has ended are dropped.
+    So a restart does not flood Zoom. Later the status is not believed, because the receiver can write to it. Failures
+    that a later success has ended are dropped.
     """
     status = facts.credential.status
     error = status.last_error
-    known = memory.last_error.time if memory.last_error else None
-    ours = (known or _LONG_AGO, max((failure.failures for failure in memory.failures.values()), default=0))
-    time = error.time if error is not None and error.time != memory.ended_error else None
-    if error is not None and time is not None and (time, status.consecutive_failures) > ours:
+    if not memory.recalled and error is not None and error.time is not None and error.time <= facts.now + CLOCK_SKEW:
         memory.last_error = error
         memory.failures = _recalled(error, facts) if status.consecutive_failures else {}
+    memory.recalled = True
     tokens = facts.state.tokens
     refreshed = tokens.last_refresh if tokens and tokens.last_refresh else _LONG_AGO
     for kind in (RequestKind.GRANT, RequestKind.TOKENS):
@@ -265,7 +276,7 @@ def _recalled(error: CredentialError, facts: CredentialFacts) -> dict[RequestKin
         message=error.message,
         time=time,
         failures=status.consecutive_failures,
-        retry_at=planned or time + timedelta(seconds=wait),
+        retry_at=min(planned or time + timedelta(seconds=wait), facts.now + timedelta(seconds=ZOOM_BACKOFF.cap)),
     )
     return {kind: failure}
 

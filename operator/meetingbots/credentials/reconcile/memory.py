@@ -29,7 +29,7 @@ class CredentialMemory:
         ended_claim: an own claim that has ended although the end could not be written.
         proofs: what Zoom has said about the tokens in the Secret, by `proof_key`; None before the first reconciliation.
         user: the user that Zoom named since the status was last written.
-        ended_error: time of an error in the status that no longer matters, as its consent is concluded.
+        recalled: the failure in the status, from before the start of this process, has been taken over.
         concluded: consents that have been concluded and that the status does not show yet.
         writes: times of the last few writes of the status.
 
@@ -47,7 +47,7 @@ class CredentialMemory:
     ended_claim: str = ""
     proofs: dict[str, Proof] | None = None
     user: User | None = field(default=None, repr=False)
-    ended_error: datetime | None = None
+    recalled: bool = False
     concluded: tuple[HandledConsent, ...] = ()
     tried_request: str = ""
     checked_report: datetime | None = None

@@ -27,6 +27,7 @@ from meetingbots.kube.secret_values import SecretValueError, read_secret, value_
 from meetingbots.models import names
 from meetingbots.models.credential import AccessTokenURLGrant, GrantKind, ZoomCredential
 from meetingbots.runtime.settings import OperatorSettings
+from meetingbots.zoom.environments import Environment
 from meetingbots.zoom.errors import Cause, TransientError
 from meetingbots.zoom.oauth import AppCredentials, OAuthClient, TokenSet
 
@@ -66,7 +67,7 @@ class TokenURLExchange:
     any_user: bool = True
     attempt: str = ""
 
-    async def redeem(self, *, oauth: OAuthClient, app: AppCredentials, now: datetime) -> TokenSet:  # noqa: ARG002
+    async def redeem(self, *, oauth: OAuthClient, app: AppCredentials, now: datetime) -> TokenSet:  # noqa: ARG002 - oauth
         """Send the request. Raises `TransientError`: only Zoom itself can refuse a consent for good."""
         try:
             answer = await self.client.get(self.target, headers=self.headers)
@@ -85,7 +86,7 @@ class TokenURLExchange:
             expires_at=expires,
             token_type="bearer",  # noqa: S106 - a kind, not a token
             scopes=(),
-            api_url="",
+            api_url="" if app.environment is Environment.ZOOM else app.environment.api_url(),
         )
 
 
