@@ -92,11 +92,13 @@ def test_an_answer_counts_once(customer: Tenant, person: Person) -> None:
     assert person.outcome == "used-twice"
 
 
-def test_declining_is_no_harm_and_can_be_tried_again(customer: Tenant, person: Person) -> None:
+def test_declining_is_recorded_and_can_be_corrected(customer: Tenant, person: Person) -> None:
     person.open(invite(customer))
     person.press()
     person.decide(customer.user.id, accept=False)
     assert person.outcome == "refused"
+    customer.wait("recorded", lambda: "declined" in customer.condition("zoomcredentials", "alice").get("message", ""))
+    assert customer.condition("zoomcredentials", "alice")["reason"] == "WaitingForConsent"
     person.press()
     person.press()
     person.decide(customer.user.id)

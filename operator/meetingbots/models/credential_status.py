@@ -210,6 +210,10 @@ class CredentialStatus(Model):
         "are pending.",
         json_schema_extra=extension(list_type="atomic"),
     )
+    consent_declined_time: Time | None = Field(
+        default=None,
+        description="When the end user last declined on Zoom's consent page (grant connect). Absent after a consent.",
+    )
     handled_consents: list[HandledConsent] = Field(
         default_factory=list,
         max_length=MAX_CONSENTS,

@@ -210,6 +210,9 @@ def _awaited(facts: CredentialFacts) -> Readiness | None:
     if rejection is not None and rejection.reason == Reason.USER_MISMATCH:
         return _rejected(rejection, facts)
     text = "The end user has not consented yet: send them the link in status.connectURL."
+    declined = facts.credential.status.consent_declined_time
+    if declined is not None:
+        text = f"The end user declined at Zoom at {format_time(declined)}. The link in status.connectURL still works."
     handled = last_handled(facts.credential.status)
     if handled is not None and handled.reason not in (ACCEPTED, LINK_USED):
         text += f" The last consent failed: {handled.message}"

@@ -71,7 +71,7 @@ OWNERSHIP: Final[Mapping[StatusManager, OwnedFields]] = MappingProxyType(
         StatusManager.NOTIFIER: OwnedFields(fields=frozenset({"lastNotification"})),
         StatusManager.DEAUTHORIZATION: OwnedFields(fields=frozenset({"deauthorization"})),
         StatusManager.USER_REMOVAL: OwnedFields(fields=frozenset({"userRemoval"})),
-        StatusManager.CONSENTS: OwnedFields(fields=frozenset({"receivedConsents"})),
+        StatusManager.CONSENTS: OwnedFields(fields=frozenset({"receivedConsents", "consentDeclinedTime"})),
         StatusManager.WEBHOOKS: OwnedFields(
             fields=frozenset({"lastWebhookTime"}), conditions=frozenset({ConditionType.WEBHOOK_RECEIVING})
         ),

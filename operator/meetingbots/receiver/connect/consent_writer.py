@@ -18,7 +18,7 @@ from meetingbots.credentials.manifests.consent_secret import ConsentSecret, new_
 from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
 from meetingbots.kube.client import Kube
 from meetingbots.kube.conflict import retry_on_conflict
-from meetingbots.kube.errors import AlreadyExistsError
+from meetingbots.kube.errors import AlreadyExistsError, KubeError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models.credential import CredentialStatus, ReceivedConsent, ZoomCredential
 from meetingbots.models.credential_status import MAX_CONSENTS
@@ -27,6 +27,9 @@ from meetingbots.receiver.connect.directory import ConnectDirectory
 _log = logging.getLogger(__name__)
 _SHOWN: Final = timedelta(hours=1)
 """How long a page can show the outcome of its consent."""
+
+
+_DECLINE_INTERVAL: Final = timedelta(minutes=1)
 
 
 class ConsentResult(StrEnum):
@@ -62,6 +65,20 @@ class ConsentWriter:
         except AlreadyExistsError:
             _log.info("consent %s exists", name)
         return await self._add_to_status(name, content, credential=credential, now=now)
+
+    async def write_declined(self, credential: ZoomCredential, *, now: datetime) -> None:
+        """Record in the status that the user declined, at most once a minute. A later consent replaces the record."""
+        last = credential.status.consent_declined_time
+        if last is not None and timedelta() <= now - last < _DECLINE_INTERVAL:
+            return
+        status = CredentialStatus(
+            received_consents=credential.status.received_consents, consent_declined_time=now.replace(microsecond=0)
+        )
+        try:
+            target = StatusTarget.of(credential, unchanged=True)
+            await self._statuses.apply(target, status, manager=StatusManager.CONSENTS)
+        except KubeError as error:
+            _log.warning("%s/%s: declined consent not recorded: %s", credential.namespace, credential.name, error)
 
     async def _add_to_status(
         self, name: str, content: ConsentSecret, *, credential: ZoomCredential, now: datetime

@@ -36,6 +36,8 @@ from meetingbots.receiver.connect.visitor import (
 from meetingbots.zoom.authorize import authorize_url, pkce_challenge
 
 _log = logging.getLogger(__name__)
+_DECLINED: Final = "access_denied"
+"""OAuth's error code for a user who declines (RFC 6749, 4.1.2.1)."""
 _CONSENT_ROOT: Final = "../../"
 _CALLBACK_ROOT: Final = "../"
 _OUTCOME_ROOT: Final = "../../../"
@@ -132,6 +134,9 @@ class ConnectRoutes:
         if known is not None and known.metadata.uid == link.uid and is_received(known.status, consent):
             return self._already_used(known, consent, browser=browser)
         credential = waiting_for_consent(known, link)
+        if query_value(request, "error") == _DECLINED:
+            await self._consents.write_declined(credential, now=now)
+            raise ShowMessage(messages.REFUSED, credential=credential)
         content = ConsentSecret(
             code=authorization_code(request, state, credential=credential, now=now),
             code_verifier=state.verifier,

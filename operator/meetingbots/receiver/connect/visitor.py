@@ -119,12 +119,9 @@ class VisitorCheck:
 
 
 def authorization_code(request: web.Request, state: State, *, credential: ZoomCredential, now: datetime) -> SecretStr:
-    """Return the code that Zoom sent, unless the person declined or came back too late."""
-    error = query_value(request, "error")
-    if error:
-        raise ShowMessage(
-            messages.REFUSED if error == "access_denied" else messages.ZOOM_SAYS_NO, credential=credential
-        )
+    """Return the code that Zoom sent, unless Zoom refused or the person came back too late."""
+    if query_value(request, "error"):
+        raise ShowMessage(messages.ZOOM_SAYS_NO, credential=credential)
     if state.expires <= now:
         raise ShowMessage(messages.TOO_SLOW, credential=credential)
     code = query_value(request, "code")

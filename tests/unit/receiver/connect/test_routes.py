@@ -292,6 +292,59 @@ async def test_a_refusal_is_told_and_can_be_thought_over(harness: ConnectHarness
     assert harness.kube.count("create", SECRETS) == 0
 
 
+def declined(harness: ConnectHarness) -> str | None:
+    item = harness.kube.peek(CREDENTIALS, namespace="team", name="alice")
+    assert item is not None
+    found: str | None = item["status"].get("consentDeclinedTime")
+    return found
+
+
+async def decline(harness: ConnectHarness, **cookies: Any) -> Page:
+    page, browser = await harness.begin()
+    return await harness.open(harness.back(page, code="", error="access_denied"), cookies=browser | cookies)
+
+
+async def test_declining_is_recorded_in_the_status(harness: ConnectHarness) -> None:
+    assert (await decline(harness)).outcome == "refused"
+    assert declined(harness) == "2026-11-24T12:00:00Z"
+    harness.watch()
+    harness.clock[0] += timedelta(seconds=59)
+    await decline(harness)
+    assert harness.kube.count("apply") == 1, "not more than once a minute"
+    harness.clock[0] += timedelta(seconds=2)
+    await decline(harness)
+    assert declined(harness) == "2026-11-24T12:01:01Z"
+
+
+async def test_a_consent_ends_the_record_of_a_decline(harness: ConnectHarness) -> None:
+    await decline(harness)
+    _, _, name = await handed_over(harness)
+    assert declined(harness) is None
+    assert harness.consents == [name]
+
+
+async def test_declining_leaves_consents_that_wait(harness: ConnectHarness) -> None:
+    _, _, name = await handed_over(harness)
+    await decline(harness)
+    assert harness.consents == [name]
+
+
+async def test_declining_in_another_browser_is_not_recorded(harness: ConnectHarness) -> None:
+    page, _ = await harness.begin()
+    seen = await harness.open(harness.back(page, code="", error="access_denied"), cookies={})
+    assert seen.outcome == "other-browser"
+    assert declined(harness) is None
+
+
+async def test_a_decline_that_kubernetes_does_not_record_is_shown(harness: ConnectHarness) -> None:
+    async def refuse(call: Call) -> None:
+        if call.verb == "apply":
+            raise UnavailableError("away", status=503)
+
+    harness.kube.hook = refuse
+    assert (await decline(harness)).outcome == "refused"
+
+
 async def test_what_zoom_would_say_is_not_repeated(harness: ConnectHarness) -> None:
     page, cookies = await harness.begin()
     seen = await harness.open(harness.back(page, code="", error="%3Cscript%3Eboo"), cookies=cookies)
