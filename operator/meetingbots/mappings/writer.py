@@ -17,8 +17,8 @@ from meetingbots.kube.conflict import retry_on_conflict
 from meetingbots.kube.errors import ConflictError, ForbiddenError, NotFoundError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.mappings.decide.events import needs_live_label
-from meetingbots.mappings.decide.listing import Remove
-from meetingbots.mappings.manifests.mapping import mapping_patch, new_mapping, owner_uids, owners_patch
+from meetingbots.mappings.decide.listing import Compact, Remove
+from meetingbots.mappings.manifests.mapping import compact, mapping_patch, new_mapping, owner_uids, owners_patch
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
 from meetingbots.runtime.backoff import Backoff
 
@@ -27,7 +27,7 @@ _BACKOFF: Final = Backoff(first=0.005, cap=0.25, jitter=0.5)
 _MAX_TRIES: Final = 1000
 """Never reached within the patience of any caller."""
 
-Decide: TypeAlias = Callable[[MeetingMapping | None], MappingStatus | Remove | None]
+Decide: TypeAlias = Callable[[MeetingMapping | None], MappingStatus | Remove | Compact | None]
 """From the present mapping (None: it does not exist) to its new status, its removal, or None: no change."""
 
 
@@ -106,15 +106,16 @@ class _Write:
         mapping = None if item is None else MeetingMapping.from_object(item)
         change = self._decide(mapping)
         if item is None or mapping is None:
-            if change is None or isinstance(change, Remove):
+            if change is None or isinstance(change, Remove | Compact):
                 return False
             return await self._create(change, live=needs_live_label(None, change))
         if isinstance(change, Remove):
             await self._delete(item)
             return True
         uids = await self._live_uids(item)
-        if change is None:
-            return await self._patch(item, owners_patch(item, status=mapping.status, uids=uids))
+        if change is None or isinstance(change, Compact):
+            patch = owners_patch(item, status=mapping.status, uids=uids)
+            return await self._patch(item, compact(item, patch) if change is not None else patch)
         live = needs_live_label(mapping.status, change)
         return await self._patch(item, mapping_patch(item, status=change, uids=uids, live=live))
 
@@ -150,6 +151,7 @@ class _Write:
     async def _patch(self, item: Object, patch: Object) -> bool:
         if not patch:
             return False
+        patch = compact(item, patch)
         try:
             await self._kube.patch(
                 MAPPINGS,

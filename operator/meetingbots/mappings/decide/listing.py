@@ -32,7 +32,13 @@ class Remove:
     """Delete the mapping: it has no entries left."""
 
 
+@dataclass(frozen=True)
+class Compact:
+    """Keep the mapping and drop the API server's bookkeeping of it."""
+
+
 REMOVE: Final = Remove()
+COMPACT: Final = Compact()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""MeetingMapping objects: how one is made, and the smallest patch that brings a known one up to date.
+"""Builds MeetingMapping objects and the smallest patches that bring them up to date.
 
-People's part, `spec.credentials`, is never in a patch. What is found out goes into the status; ownerReferences let the
-garbage collector take a mapping along with its last credential, unless people wrote entries of their own.
+No patch contains the manual entries in `spec.credentials`. ownerReferences let the garbage collector delete a mapping
+with its last credential, unless it has manual entries.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from meetingbots.models.mapping import MappingStatus
 
 Object: TypeAlias = dict[str, Any]
 
+FIELD_MANAGER: Final = "meetingbots"
+"""How the API server names our writes: by the client's user agent."""
 CREDENTIAL_LABEL_PREFIX: Final = f"credential.{names.GROUP}/"
 _LONGEST_LABEL_NAME: Final = 63
 _HASH_LENGTH: Final = 16
@@ -23,11 +25,10 @@ _OUR_FIELDS: Final = frozenset(field.alias or name for name, field in MappingSta
 
 
 def credential_label(credential: str) -> str:
-    """The label key that every mapping with this credential among its found ones has (its value is empty).
+    """Return the label key of mappings with this credential in their status; the value is empty.
 
-    A credential's sync finds its own mappings by it among 100,000 in one list, without reading those of others, and
-    people do with `kubectl get mmap -l credential.meetingbots.dev/alice`. Names too long for a label are cut, with a
-    hash at their end.
+    One list with the label finds a credential's mappings among 100,000, for the operator as for manual:
+    `kubectl get mmap -l credential.meetingbots.dev/alice`. Names too long for a label are cut and end with a hash.
     """
     if len(credential) <= _LONGEST_LABEL_NAME:
         return CREDENTIAL_LABEL_PREFIX + credential
@@ -38,12 +39,12 @@ def credential_label(credential: str) -> str:
 def new_mapping(
     *, namespace: str, meeting_id: str, status: MappingStatus, uids: Mapping[str, str], live: bool
 ) -> Object:
-    """A mapping that does not exist yet. `uids` are those of the credentials, by name."""
+    """Return a new mapping. `uids` are those of the credentials, by name."""
     metadata: Object = {
         "name": meeting_id,
         "namespace": namespace,
         "labels": _labels({}, status=status, live=live),
-        "ownerReferences": _owners((), status=status, uids=uids, people=False),
+        "ownerReferences": _owners((), status=status, uids=uids, manual=False),
     }
     return {
         "apiVersion": names.API_VERSION,
@@ -55,37 +56,55 @@ def new_mapping(
 
 
 def mapping_patch(item: Object, *, status: MappingStatus, uids: Mapping[str, str], live: bool) -> Object:
-    """The merge patch that gives the mapping `item` this status; empty when it has it already.
+    """Return the merge patch that gives the mapping `item` this status; empty when it has it already.
 
-    It holds nothing but status, our labels and ownerReferences. `live` puts the label of running meetings on; nothing
-    here takes it off.
+    It contains only status, our labels and ownerReferences. `live` adds the label of running meetings; no patch here
+    removes it.
     """
     before = _part(item)
-    people = bool(item.get("spec", {}).get("credentials"))
+    manual = bool(item.get("spec", {}).get("credentials"))
     after: Object = {
         "metadata": {
             "labels": _labels(before["metadata"]["labels"], status=status, live=live),
-            "ownerReferences": _owners(before["metadata"]["ownerReferences"], status=status, uids=uids, people=people),
+            "ownerReferences": _owners(before["metadata"]["ownerReferences"], status=status, uids=uids, manual=manual),
         },
-        # What a newer version may have written besides stays.
+        # Fields of a newer version stay.
         "status": {key: value for key, value in before["status"].items() if key not in _OUR_FIELDS} | _written(status),
     }
     return merge_patch(before, after)
 
 
 def owners_patch(item: Object, *, status: MappingStatus, uids: Mapping[str, str]) -> Object:
-    """The merge patch that mends only the ownerReferences of a mapping whose `status` is as it should be.
+    """Return the merge patch that repairs only the ownerReferences; empty when they are right.
 
-    Empty when they are right: those of `uids` are known with these uids, and with people's entries there are none.
+    Right are the uids of `uids`, and no owners on a mapping with manual entries.
     """
     before = _part(item)["metadata"]["ownerReferences"]
-    people = bool(item.get("spec", {}).get("credentials"))
-    after = _owners(before, status=status, uids=uids, people=people)
+    manual = bool(item.get("spec", {}).get("credentials"))
+    after = _owners(before, status=status, uids=uids, manual=manual)
     return {} if after == before else {"metadata": {"ownerReferences": after}}
 
 
+def is_compactable(item: Object) -> bool:
+    """Return whether the API server keeps managedFields of a mapping that only this project writes.
+
+    They cost about 10 KB of its memory for each mapping. Once dropped, merge patches do not bring them back. Where
+    people or GitOps tools write, their field managers need them.
+    """
+    managers = [one.get("manager") for one in item["metadata"].get("managedFields") or ()]
+    is_ours = all(manager == FIELD_MANAGER for manager in managers)
+    return bool(managers) and is_ours and not item.get("spec", {}).get("credentials")
+
+
+def compact(item: Object, patch: Object) -> Object:
+    """Extend a patch so that it drops the managedFields, where that is allowed."""
+    if not is_compactable(item):
+        return patch
+    return {**patch, "metadata": {**patch.get("metadata", {}), "managedFields": [{}]}}
+
+
 def owner_uids(item: Object) -> dict[str, str]:
-    """The uids of the ZoomCredentials that own a mapping, by name."""
+    """Return the uids of the ZoomCredentials that own a mapping, by name."""
     owners = item["metadata"].get("ownerReferences") or ()
     return {one["name"]: one["uid"] for one in owners if _is_credential(one)}
 
@@ -108,7 +127,7 @@ def _part(item: Object) -> Object:
 def _labels(before: Mapping[str, str], *, status: MappingStatus, live: bool) -> dict[str, str]:
     labels = dict(before)
     if status.credentials:
-        # With nobody left the last ones' labels stay: a sync of theirs finds what is left, and clears it away.
+        # Without credentials the last labels stay, so that a sync of theirs finds and removes the mapping.
         labels = {key: value for key, value in labels.items() if not key.startswith(CREDENTIAL_LABEL_PREFIX)}
         labels |= {credential_label(one.name): "" for one in status.credentials}
     if live:
@@ -116,9 +135,9 @@ def _labels(before: Mapping[str, str], *, status: MappingStatus, live: bool) -> 
     return labels
 
 
-def _owners(before: Sequence[Object], *, status: MappingStatus, uids: Mapping[str, str], people: bool) -> list[Object]:
+def _owners(before: Sequence[Object], *, status: MappingStatus, uids: Mapping[str, str], manual: bool) -> list[Object]:
     foreign = [one for one in before if not _is_credential(one)]
-    if people:
+    if manual:
         return foreign
     if not status.credentials:
         return list(before)

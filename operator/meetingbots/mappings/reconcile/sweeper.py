@@ -17,9 +17,9 @@ from typing import Final, Protocol
 from meetingbots.credentials.decide.revocation import consent_end
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.resources import MAPPINGS
-from meetingbots.mappings.decide.listing import Remove
+from meetingbots.mappings.decide.listing import COMPACT, Compact, Remove
 from meetingbots.mappings.decide.retention import OwnerFacts, cleaned_up, in_doubt
-from meetingbots.mappings.manifests.mapping import credential_label, owners_patch
+from meetingbots.mappings.manifests.mapping import credential_label, is_compactable, owners_patch
 from meetingbots.mappings.reader import read_mapping
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.mappings.reconcile.fair_sample import FairSample
@@ -193,6 +193,8 @@ class MappingSweeper:
             return _MappingChange(mapping.namespace, mapping.name, decide, uids=uids)
         if in_doubt(mapping, owners=facts, now=now):
             doubtful.add(mapping.namespace, Key(mapping.namespace, mapping.name))
+        if is_compactable(item):
+            return _MappingChange(mapping.namespace, mapping.name, _compact, uids=uids)
         if not owners_patch(item, status=mapping.status, uids=uids):
             return None
         return _MappingChange(mapping.namespace, mapping.name, unchanged, uids=uids)
@@ -218,6 +220,10 @@ class _MappingChange:
     name: str
     decide: Decide
     uids: Mapping[str, str] = field(default_factory=dict)
+
+
+def _compact(_: MeetingMapping | None) -> Compact:
+    return COMPACT
 
 
 def _restore(status: MappingStatus) -> Decide:

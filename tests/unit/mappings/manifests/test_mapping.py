@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from meetingbots.mappings.manifests.mapping import credential_label, mapping_patch, new_mapping
+from meetingbots.mappings.manifests.mapping import compact, credential_label, is_compactable, mapping_patch, new_mapping
 from meetingbots.models.mapping import EventTimes, FoundCredential, MappingPhase, MappingStatus, Role, Source
 
 MEETING = "81234567890"
@@ -117,3 +117,22 @@ def test_labels_fit_whatever_the_name() -> None:
     assert len(labels) == 4
     assert all(len(label.partition("/")[2]) <= 63 for label in labels)
     assert "credential.meetingbots.dev/alice" in labels
+
+
+def managed(*managers: str, manual: tuple[str, ...] = ()) -> dict[str, Any]:
+    item = made("alice")
+    item["metadata"]["managedFields"] = [{"manager": manager, "operation": "Update"} for manager in managers]
+    item["spec"]["credentials"] = [{"name": name} for name in manual]
+    return item
+
+
+def test_the_bookkeeping_of_our_own_mappings_is_dropped_with_a_patch() -> None:
+    assert is_compactable(managed("meetingbots"))
+    patch = compact(managed("meetingbots"), {"metadata": {"labels": {"a": "b"}}, "status": {"phase": "Live"}})
+    assert patch == {"metadata": {"labels": {"a": "b"}, "managedFields": [{}]}, "status": {"phase": "Live"}}
+
+
+def test_field_managers_of_others_keep_theirs() -> None:
+    for item in (made("alice"), managed(), managed("meetingbots", "flux"), managed("meetingbots", manual=("dora",))):
+        assert not is_compactable(item)
+        assert compact(item, {"status": {}}) == {"status": {}}
