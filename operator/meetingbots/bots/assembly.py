@@ -13,6 +13,8 @@ from meetingbots.bots.reconcile.gather import BotGatherer
 from meetingbots.bots.reconcile.live_label import LiveLabelReconciler
 from meetingbots.bots.reconcile.meeting_lookup import MeetingLookup
 from meetingbots.bots.reconcile.meeting_reader import MeetingReader
+from meetingbots.bots.reconcile.memory import BotMemories
+from meetingbots.bots.reconcile.observer import BotObserver
 from meetingbots.bots.reconcile.on_behalf import OnBehalfUsers, WantedTokens
 from meetingbots.bots.reconcile.personal_links import PersonalLinks
 from meetingbots.bots.reconcile.pods import BotPods
@@ -20,7 +22,9 @@ from meetingbots.bots.reconcile.reconciler import BotReconciler
 from meetingbots.bots.reconcile.token_issuer import TokenIssuer
 from meetingbots.bots.reconcile.token_requests import TokenRequests
 from meetingbots.bots.rejoin.callers import Callers
+from meetingbots.bots.rejoin.endpoint import EndpointServices
 from meetingbots.bots.rejoin.pod_identity import PodIdentities
+from meetingbots.bots.rejoin.reports import ReportService
 from meetingbots.bots.rejoin.service import RejoinService
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.credentials.sessions.zoom_session import ZoomSessions
@@ -32,10 +36,10 @@ from meetingbots.runtime.object_cache import Key
 
 @dataclass(frozen=True, kw_only=True)
 class BotSlice:
-    """The controllers of bots and live mappings, and the service behind the token endpoint."""
+    """The controllers of bots and live mappings, and the services behind the token endpoint."""
 
     controllers: tuple[Controller[Key], ...]
-    rejoins: RejoinService
+    endpoint: EndpointServices
 
 
 def assemble(context: OperatorContext, *, access_tokens: AccessTokens, monotonic: Callable[[], float]) -> BotSlice:
@@ -60,30 +64,46 @@ def assemble(context: OperatorContext, *, access_tokens: AccessTokens, monotonic
     )
     pod_settings = _pod_settings(context)
     personal_links = PersonalLinks(sessions=sessions, credentials=credentials, monotonic=monotonic)
+    meetings = MeetingReader(kube=kube, personal_links=personal_links)
+    memories = BotMemories()
+    observer = BotObserver(recorder=context.recorder, metrics=context.metrics, bots=caches.bots)
     gatherer = BotGatherer(
         kube=kube,
         caches=caches,
-        meetings=MeetingReader(kube=kube, personal_links=personal_links),
+        meetings=meetings,
         on_behalf_users=OnBehalfUsers(credentials=credentials, wanted=wanted),
         pod_settings=pod_settings,
     )
     reconciler = BotReconciler(
         kube=kube,
         bots=caches.bots,
+        memories=memories,
         gatherer=gatherer,
         pods=BotPods(kube=kube, caches=caches, pod_settings=pod_settings, clock=clock, monotonic=monotonic),
         delivery=BotDelivery(kube=kube, caches=caches, issuer=issuer, clock=clock),
-        recorder=context.recorder,
-        metrics=context.metrics,
+        observer=observer,
         clock=clock,
     )
-    rejoins = RejoinService(
-        identities=PodIdentities(kube=kube, monotonic=monotonic),
-        callers=Callers(kube=kube, caches=caches, namespaces=context.settings.namespace),
+    identities = PodIdentities(kube=kube, monotonic=monotonic)
+    callers = Callers(kube=kube, caches=caches, namespaces=context.settings.namespace, identities=identities)
+    tokens = RejoinService(
+        callers=callers,
         issuer=issuer,
         kube=kube,
         recorder=context.recorder,
         metrics=context.metrics,
+        meetings=meetings,
+        clock=clock,
+        monotonic=monotonic,
+    )
+    reports = ReportService(
+        callers=callers,
+        kube=kube,
+        bots=caches.bots,
+        memories=memories,
+        meetings=meetings,
+        observer=observer,
+        clock=clock,
         monotonic=monotonic,
     )
     live_label = LiveLabelReconciler(kube=kube, caches=caches, clock=clock)
@@ -95,7 +115,7 @@ def assemble(context: OperatorContext, *, access_tokens: AccessTokens, monotonic
                 kind="MeetingMapping", queue=queues.meetings, reconcile=live_label.reconcile, workers=8, share=4
             ),
         ),
-        rejoins=rejoins,
+        endpoint=EndpointServices(tokens=tokens, reports=reports),
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from meetingbots.bots import assembly as bots_assembly
-from meetingbots.bots.rejoin.service import RejoinService
+from meetingbots.bots.rejoin.endpoint import EndpointServices
 from meetingbots.credentials import assembly as credentials_assembly
 from meetingbots.mappings import assembly as mappings_assembly
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
@@ -19,7 +19,7 @@ class Slices:
     """The tasks of all slices, and the service behind the token endpoint."""
 
     tasks: Tasks
-    rejoins: RejoinService
+    endpoint: EndpointServices
 
 
 def assemble(context: OperatorContext, *, recently_deleted: RecentlyDeletedMappings) -> Slices:
@@ -43,5 +43,5 @@ def assemble(context: OperatorContext, *, recently_deleted: RecentlyDeletedMappi
             background=mappings.background,
             finish=credentials.finish,
         ),
-        rejoins=bots.rejoins,
+        endpoint=bots.endpoint,
     )

@@ -10,8 +10,7 @@ from typing import Any
 
 import kopf
 
-from meetingbots.bots.rejoin.endpoint import serve_tokens
-from meetingbots.bots.rejoin.service import RejoinService
+from meetingbots.bots.rejoin.endpoint import EndpointServices, serve_tokens
 from meetingbots.kube.connection import Connection, find_cluster
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.process import handlers
@@ -44,7 +43,9 @@ async def run_operator(settings: OperatorSettings) -> int:
             serve_health(healthy=process.healthy, ready=process.ready, port=settings.health_port)
         )
         if settings.token_port:
-            await stack.enter_async_context(serve_tokens(rejoins=process.rejoins, port=settings.token_port))
+            await stack.enter_async_context(
+                serve_tokens(services=process.endpoint, port=settings.token_port, tls=settings.token_tls_dir)
+            )
         return await process.run()
 
 
@@ -59,7 +60,7 @@ class OperatorProcess:
         self._stop_kopf = asyncio.Event()
         self._started = asyncio.Event()
         self._kopf: asyncio.Task[None] | None = None
-        self._rejoins: RejoinService | None = None
+        self._endpoint: EndpointServices | None = None
         self._election = _election(context) if context.settings.leader_elect else None
         context.metrics.leading.set_function(self.leads)
 
@@ -77,9 +78,9 @@ class OperatorProcess:
             return self._election.stands_by
         return self._started.is_set() and self.healthy()
 
-    def rejoins(self) -> RejoinService | None:
-        """The service behind the token endpoint; None while this process stands by or shuts down."""
-        return self._rejoins if self._started.is_set() and not self._stop.is_set() else None
+    def endpoint(self) -> EndpointServices | None:
+        """The services behind the token endpoint; None while this process stands by or shuts down."""
+        return self._endpoint if self._started.is_set() and not self._stop.is_set() else None
 
     async def run(self) -> int:
         """Stand by, lead, shut down; return the exit code. The Lease is kept until all work has ended."""
@@ -115,7 +116,7 @@ class OperatorProcess:
     async def _lead(self, *reasons_to_end: asyncio.Task[Any]) -> int:
         """Start all work, wait for a reason to end, and end it: the workers first, then kopf."""
         slices = assemble(self._context, recently_deleted=self._recently_deleted)
-        self._rejoins = slices.rejoins
+        self._endpoint = slices.endpoint
         work = Work(slices.tasks, recorder=self._context.recorder, metrics=self._context.metrics)
         # Created before kopf: at its end kopf cancels all tasks that were created after it.
         working = asyncio.create_task(work.run(), name="work")

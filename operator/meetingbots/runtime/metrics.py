@@ -95,6 +95,9 @@ class Metrics:
         self.queue_depth = Gauge(
             "meetingbots_queue_depth", "Keys that are due and wait for a worker", ["kind"], registry=self.registry
         )
+        self.bots_failed = Counter(
+            "meetingbots_bots_failed", "MeetingBots that failed, by reason", ["reason"], registry=self.registry
+        )
         self.rejoin_tokens = Counter(
             "meetingbots_rejoin_tokens", "Answers of the token endpoint", ["result"], registry=self.registry
         )

@@ -156,6 +156,11 @@ class OperatorSettings(Settings):
         default="",
         description="base URL of the token endpoint as the bots' Pods see it, such as http://SERVICE.NAMESPACE:8082",
     )
+    token_tls_dir: Path | None = Field(
+        default=None,
+        description="directory with tls.crt and tls.key for the token endpoint, such as a mounted TLS Secret "
+        "(default: plain HTTP)",
+    )
     leader_elect: CliImplicitFlag[bool] = Field(
         default=False, description="work only while holding a Lease; further processes stand by"
     )

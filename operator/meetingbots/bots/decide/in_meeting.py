@@ -167,9 +167,12 @@ def with_progress(
 
 def reported(bot: MeetingBot, report: Report) -> BotStatus:
     """The status after a report about the bot's current Pod; the very same status if the report adds nothing."""
-    status = bot.status
-    seen = merge(status.in_meeting, [report])
-    if seen is status.in_meeting:
+    status, known = bot.status, bot.status.in_meeting
+    said = (report.state, report.source, report.code, report.message)
+    if known is not None and (known.state, known.source, known.code, known.message) == said:
+        return status
+    seen = merge(known, [report])
+    if seen is known:
         return status
     now, generation = report.at.replace(microsecond=0), bot.metadata.generation
     conditions = with_progress(status.conditions, seen, stage=Stage.CURRENT_POD, generation=generation, now=now)

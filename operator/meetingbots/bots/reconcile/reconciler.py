@@ -5,34 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Final
 
 from meetingbots.bots.decide import actions
 from meetingbots.bots.decide import status as bot_status
 from meetingbots.bots.decide.actions import BotPlan
 from meetingbots.bots.decide.facts import BotFacts
-from meetingbots.bots.decide.in_meeting import news
 from meetingbots.bots.decide.next_step import decide
-from meetingbots.bots.decide.schedule import attempt_due, start_deadline
+from meetingbots.bots.decide.schedule import start_deadline
 from meetingbots.bots.reconcile.delivery import BotDelivery
 from meetingbots.bots.reconcile.gather import BotGatherer
-from meetingbots.bots.reconcile.measures import measure
 from meetingbots.bots.reconcile.memory import BotMemories, BotMemory
+from meetingbots.bots.reconcile.observer import BotObserver
 from meetingbots.bots.reconcile.pods import BotPods
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import ConflictError, NotFoundError
-from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.merge_patch import merge_patch
 from meetingbots.kube.resources import BOTS
 from meetingbots.models.base import ModelError
-from meetingbots.models.bot import BotPhase, BotStatus, MeetingBot
-from meetingbots.runtime.metrics import Metrics
+from meetingbots.models.bot import BotStatus, MeetingBot
 from meetingbots.runtime.object_cache import Key, ObjectCache, key_of
 
 _log = logging.getLogger(__name__)
-_ALARMING = frozenset({"RecordingDenied", "Removed"})
-"""Reasons of Admitted and Recording that make a Warning."""
 _MAX_STEPS: Final = 12
 _FROZEN_AFTER: Final = timedelta(seconds=5)
 """A request that takes longer may mean that the process was frozen and lost its Lease."""
@@ -46,11 +40,11 @@ class BotReconciler:
         *,
         kube: Kube,
         bots: ObjectCache,
+        memories: BotMemories,
         gatherer: BotGatherer,
         pods: BotPods,
         delivery: BotDelivery,
-        recorder: EventRecorder,
-        metrics: Metrics,
+        observer: BotObserver,
         clock: Callable[[], datetime],
     ) -> None:
         self._kube = kube
@@ -58,12 +52,9 @@ class BotReconciler:
         self._gatherer = gatherer
         self._pods = pods
         self._delivery = delivery
-        self._recorder = recorder
-        self._metrics = metrics
+        self._observer = observer
         self._clock = clock
-        self._memories = BotMemories()
-        for phase in BotPhase:
-            metrics.bots.labels(phase).set_function(partial(self._count, phase))
+        self._memories = memories
 
     async def reconcile(self, key: Key) -> float | None:
         """Take steps until the bot has to wait; returns for how many seconds. None: until its next event."""
@@ -79,7 +70,7 @@ class BotReconciler:
                 await self._report_invalid(item, str(error))
                 return None
             facts = await self._gatherer.gather(bot, memory, now=self._clock())
-            self._observe(facts, memory)
+            self._observer.measure(facts, memory)
             plan = decide(facts)
             try:
                 if plan.action is not None:
@@ -146,8 +137,7 @@ class BotReconciler:
             resource_version=bot.metadata.resource_version,
         )
         self._bots.put(answer)
-        self._record_transition(item, bot.status, status)
-        measure(self._metrics, bot, status)
+        self._observer.written(item, bot, status)
         return True
 
     async def _create_pod(self, item: Object, facts: BotFacts, memory: BotMemory, name: str) -> None:
@@ -187,31 +177,3 @@ class BotReconciler:
             return None
         self._bots.put(item)
         return item
-
-    def _record_transition(self, item: Object, before: BotStatus, after: BotStatus) -> None:
-        """Record Events: when Ready changes its reason or the phase changes, and for news from the meeting."""
-        ready, was = bot_status.ready(after), bot_status.ready(before)
-        if ready is not None and (was is None or was.reason != ready.reason or before.phase != after.phase):
-            self._recorder.event(item, reason=ready.reason, note=ready.message, warning=ready.status == "False")
-        for condition in news(before, after):
-            warning = condition.reason in _ALARMING
-            self._recorder.event(item, reason=condition.reason, note=condition.message, warning=warning)
-
-    def _observe(self, facts: BotFacts, memory: BotMemory) -> None:
-        """Measure, once per attempt, the token's age at the start and the start's delay after joinAt."""
-        attempt, pod = memory.attempt, facts.pod
-        if attempt is None or pod is None or not pod.started or attempt.started_seen:
-            return
-        attempt.started_seen = True
-        if facts.bot.status.phase is BotPhase.RUNNING:
-            return  # An earlier process has measured it.
-        if facts.delivery is not None and facts.delivery.issued_at is not None:
-            age = (facts.now - facts.delivery.issued_at).total_seconds()
-            self._metrics.token_age_at_start.observe(max(0.0, age))
-        delay = (facts.now - attempt_due(facts.bot)).total_seconds()
-        self._metrics.join_delay.observe(max(0.0, delay))
-
-    def _count(self, phase: BotPhase) -> float:
-        return sum(
-            1 for key in self._bots if (self._bots.get(key) or {}).get("status", {}).get("phase", "Pending") == phase
-        )

@@ -13,7 +13,7 @@ from meetingbots.bots.decide.meeting import Problem
 from meetingbots.bots.decide.tokens import Candidates, Refusal, candidates, explain
 from meetingbots.bots.reconcile.credential_reader import CredentialReader
 from meetingbots.bots.reconcile.meeting_lookup import MeetingLookup
-from meetingbots.bots.reconcile.token_requests import TokenRequest, TokenRequests, TokenSet
+from meetingbots.bots.reconcile.token_requests import CredentialTokens, TokenRequest, TokenRequests
 from meetingbots.mappings.decide.lookup import lists
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind, TokenPolicy
 from meetingbots.models.mapping import MeetingMapping
@@ -176,7 +176,7 @@ class _Search:
         wanted = TokenKind.ON_BEHALF in bot.requested_tokens and bot.spec.token_policy is TokenPolicy.PREFERRED
         return reference.name if wanted else None
 
-    def add(self, name: str, answer: TokenSet, *, origin: str) -> bool:
+    def add(self, name: str, answer: CredentialTokens, *, origin: str) -> bool:
         """Add one credential's answer; whether the search is over."""
         self.origins.setdefault(name, origin)
         if answer.deliverable:

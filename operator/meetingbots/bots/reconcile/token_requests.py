@@ -45,7 +45,7 @@ class TokenRequest:
 
 
 @dataclass(frozen=True)
-class TokenSet:
+class CredentialTokens:
     """The tokens that one credential got. `deliverable` is False where the missing ones are worth another try.
 
     `untried`: without the on-behalf token the others were not requested; they may be available.
@@ -84,13 +84,13 @@ class TokenRequests:
         self._wanted = wanted
         self._clock = clock
 
-    async def send(self, request: TokenRequest, name: str) -> TokenSet:
+    async def send(self, request: TokenRequest, name: str) -> CredentialTokens:
         """Request the tokens with the credential `name`. Raises only `KubeError`."""
         key = Key(request.bot.namespace, name)
         try:
             session = await self._sessions.session(key)
         except NoAccessTokenError as error:
-            return TokenSet({}, (Refusal(name, BotReason.CREDENTIAL_NOT_READY, str(error), transient=True),))
+            return CredentialTokens({}, (Refusal(name, BotReason.CREDENTIAL_NOT_READY, str(error), transient=True),))
         kinds = await self._wanted.kinds(request.bot, key, meeting_account=session.access.account_id)
         batch = _Batch(request)
         others = [kind for kind in kinds if kind is not TokenKind.ON_BEHALF]
@@ -98,11 +98,11 @@ class TokenRequests:
             # Without this token the bot does not get in, and the others would expire unused.
             batch.add(TokenKind.ON_BEHALF, await self.on_behalf(request, name))
             if batch.misses_needed:
-                return TokenSet({}, tuple(batch.refusals), untried=bool(others))
+                return CredentialTokens({}, tuple(batch.refusals), untried=bool(others))
         answers = await asyncio.gather(*(self._one(request, key, session, kind) for kind in others))
         for kind, answer in zip(others, answers, strict=True):
             batch.add(kind, answer)
-        return batch.token_set(kinds)
+        return batch.result(kinds)
 
     async def prepare(self, bot: MeetingBot, name: str) -> None:
         """Load into memory what `send` needs before it calls Zoom, without waiting for a renewal."""
@@ -219,11 +219,11 @@ class _Batch:
         # The wait for a user outlasts the wait for Zoom.
         return refusal.transient and (not self.request.settle or refusal.reason is BotReason.USER_NOT_IN_MEETING)
 
-    def token_set(self, kinds: Sequence[TokenKind]) -> TokenSet:
+    def result(self, kinds: Sequence[TokenKind]) -> CredentialTokens:
         ordered = {kind: self.tokens[kind].token for kind in kinds if kind in self.tokens}
         issued_at = min((fresh.sent_at for fresh in self.tokens.values()), default=None)
         # Without any token of the meeting's own, another credential is tried.
         of_meeting = [kind for kind in kinds if kind is not TokenKind.ON_BEHALF]
         none_of_meeting = bool(of_meeting) and not any(kind in ordered for kind in of_meeting)
         deliverable = bool(ordered) and not self.misses_needed and not (none_of_meeting and not self.request.settle)
-        return TokenSet(ordered, tuple(self.refusals), issued_at=issued_at, deliverable=deliverable)
+        return CredentialTokens(ordered, tuple(self.refusals), issued_at=issued_at, deliverable=deliverable)

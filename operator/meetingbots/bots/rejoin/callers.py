@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.manifests import rejoin_access
 from meetingbots.bots.manifests.pod_status import belongs_to, pod_state
-from meetingbots.bots.rejoin.pod_identity import PodIdentity
-from meetingbots.bots.rejoin.rules import RejoinDenied
+from meetingbots.bots.rejoin.pod_identity import PodIdentities, PodIdentity
+from meetingbots.bots.rejoin.rules import RejoinDenied, TooOften, Unknown
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import BOTS, PODS, Resource
@@ -36,10 +38,17 @@ class Callers:
     `namespaces` are those that this operator serves; empty: all.
     """
 
-    def __init__(self, *, kube: Kube, caches: ObjectCaches, namespaces: Collection[str]) -> None:
+    def __init__(
+        self, *, kube: Kube, caches: ObjectCaches, namespaces: Collection[str], identities: PodIdentities
+    ) -> None:
         self._kube = kube
         self._caches = caches
         self._namespaces = namespaces
+        self._identities = identities
+
+    async def identify(self, token: SecretStr, *, peer: str) -> PodIdentity | Unknown | TooOften:
+        """The Pod of a ServiceAccount token that came from the address `peer`. Raises `KubeError`."""
+        return await self._identities.identify(token, peer=peer)
 
     async def find(self, identity: PodIdentity) -> Caller | RejoinDenied:
         """The caller, if the Pod belongs to a MeetingBot. Raises `KubeError`."""

@@ -12,10 +12,14 @@ from cachetools import TTLCache
 from pydantic import SecretStr
 
 from meetingbots.bots.manifests.rejoin_access import AUDIENCE
+from meetingbots.bots.rejoin.rate_limit import CallerLimit, RateLimiter
+from meetingbots.bots.rejoin.rules import TooOften, Unknown
 from meetingbots.kube.client import Kube
 from meetingbots.kube.resources import TOKEN_REVIEWS
 
 _KEPT_SECONDS: Final = 10.0
+_UNKNOWN_KEPT_SECONDS: Final = 60.0
+_FAILURES_PER_PEER: Final = CallerLimit(burst=10, seconds_each=6.0)
 _MAX_KEPT: Final = 1000
 _MAX_CONCURRENT: Final = 8
 _SERVICE_ACCOUNT: Final = "system:serviceaccount:"
@@ -33,23 +37,36 @@ class PodIdentity:
 
 
 class PodIdentities:
-    """Sends few TokenReviews at once, and keeps positive answers for some seconds, by the token's digest."""
+    """Sends few TokenReviews at once, and keeps their answers for some seconds, by the token's digest.
+
+    A peer that presents unknown tokens gets few TokenReviews, so that it cannot keep the API server or other Pods busy.
+    """
 
     def __init__(self, *, kube: Kube, monotonic: Callable[[], float]) -> None:
         self._kube = kube
         self._turns = asyncio.Semaphore(_MAX_CONCURRENT)
         self._known: TTLCache[bytes, PodIdentity] = TTLCache(_MAX_KEPT, ttl=_KEPT_SECONDS, timer=monotonic)
+        self._unknown: TTLCache[bytes, bool] = TTLCache(_MAX_KEPT, ttl=_UNKNOWN_KEPT_SECONDS, timer=monotonic)
+        self._failures = RateLimiter(_FAILURES_PER_PEER, monotonic=monotonic)
 
-    async def identify(self, token: SecretStr) -> PodIdentity | None:
-        """The Pod of a valid token; None for any other token. Raises `KubeError`."""
+    async def identify(self, token: SecretStr, *, peer: str) -> PodIdentity | Unknown | TooOften:
+        """The Pod of a valid token that came from the address `peer`. Raises `KubeError`."""
         digest = hashlib.sha256(token.get_secret_value().encode()).digest()
         known = self._known.get(digest)
         if known is not None:
             return known
+        if digest in self._unknown:
+            return Unknown()
+        wait = self._failures.wait(peer)
+        if wait > 0:
+            return TooOften(retry_after=wait)
         async with self._turns:
             found = await self._review(token)
-        if found is not None:
-            self._known[digest] = found
+        if found is None:
+            self._unknown[digest] = True
+            self._failures.take(peer)
+            return Unknown()
+        self._known[digest] = found
         return found
 
     async def _review(self, token: SecretStr) -> PodIdentity | None:

@@ -8,79 +8,75 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, TypeAlias
 
 from pydantic import SecretStr
 
 from meetingbots.bots.decide.leave import meeting_end
 from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.manifests.sdk_jwt import sdk_jwt
+from meetingbots.bots.reconcile.meeting_reader import MeetingReader
 from meetingbots.bots.reconcile.token_issuer import NotIssued, TokenIssuer
 from meetingbots.bots.reconcile.token_requests import TokenRequest
 from meetingbots.bots.rejoin.callers import Caller, Callers
-from meetingbots.bots.rejoin.pod_identity import PodIdentities, PodIdentity
-from meetingbots.bots.rejoin.rules import Denial, NoToken, RejoinAllowance, denial, take
+from meetingbots.bots.rejoin.pod_identity import PodIdentity
+from meetingbots.bots.rejoin.rate_limit import CallerLimit, RateLimiter
+from meetingbots.bots.rejoin.rules import Denial, NoToken, TooOften, Unknown, token_denial
 from meetingbots.kube.client import Kube
 from meetingbots.kube.event_recorder import EventRecorder
+from meetingbots.kube.secret_values import SecretValueError
 from meetingbots.mappings.reader import read_mapping
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind
 from meetingbots.models.metadata import NameReference
 from meetingbots.runtime.metrics import Metrics
 
 _log = logging.getLogger(__name__)
-_MANY_PODS: Final = 1000
+_LIMIT: Final = CallerLimit(burst=3, seconds_each=10.0)
+"""Per Pod."""
 
 
 @dataclass(frozen=True)
 class Granted:
-    """A new join token, for this answer only."""
+    """A new join token, for this answer only; `sdk_jwt` is set with spec.sdkSecretRef."""
 
     token: SecretStr = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """The presented token is no valid token of a Pod for this audience."""
-
-
-@dataclass(frozen=True)
-class TooOften:
-    """The Pod has requested too often, and may again after `retry_after` seconds."""
-
-    retry_after: float
+    sdk_jwt: SecretStr | None = field(default=None, repr=False)
 
 
 Outcome: TypeAlias = Granted | Unknown | TooOften | Denial
 
 
 class RejoinService:
-    """Issues join tokens. `monotonic` returns seconds, for the rate limit of each Pod."""
+    """Issues join tokens."""
 
     def __init__(
         self,
         *,
-        identities: PodIdentities,
         callers: Callers,
         issuer: TokenIssuer,
         kube: Kube,
         recorder: EventRecorder,
         metrics: Metrics,
+        meetings: MeetingReader,
+        clock: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
-        self._identities = identities
         self._callers = callers
         self._issuer = issuer
         self._kube = kube
         self._recorder = recorder
         self._metrics = metrics
-        self._monotonic = monotonic
-        self._allowances: dict[str, RejoinAllowance] = {}
+        self._meetings = meetings
+        self._clock = clock
+        self._limiter = RateLimiter(_LIMIT, monotonic=monotonic)
 
-    async def token(self, presented: SecretStr) -> Outcome:
-        """A recording token for the Pod whose ServiceAccount token is `presented`. Raises `KubeError`."""
-        pod = await self._identities.identify(presented)
-        outcome: Outcome = Unknown() if pod is None else await self._for_pod(pod)
+    async def token(self, presented: SecretStr, *, peer: str) -> Outcome:
+        """A recording token for the Pod of the ServiceAccount token `presented`. Raises `KubeError`."""
+        pod = await self._callers.identify(presented, peer=peer)
+        outcome: Outcome = await self._for_pod(pod) if isinstance(pod, PodIdentity) else pod
         self._metrics.rejoin_tokens.labels(type(outcome).__name__).inc()
-        if pod is not None:
+        if isinstance(pod, PodIdentity):
             reason = f" ({outcome.reason})" if isinstance(outcome, NoToken) else ""
             _log.info("token endpoint: Pod %s/%s: %s%s", pod.namespace, pod.name, type(outcome).__name__, reason)
         return outcome
@@ -89,34 +85,24 @@ class RejoinService:
         caller = await self._allowed_caller(pod)
         if not isinstance(caller, Caller):
             return caller
-        wait = self._take(pod.uid)
+        wait = self._limiter.take(pod.uid)
         if wait > 0:
             return TooOften(retry_after=wait)
         issued = await self._issue(caller.bot)
-        if isinstance(issued, NoToken):
-            return issued
         # The bot may have been suspended or deleted during the request to Zoom.
         caller = await self._allowed_caller(pod)
         if not isinstance(caller, Caller):
             return caller
-        note = f"Pod {pod.name} asked for a further join token and got one."
-        self._recorder.event(caller.item, reason="TokenIssuedAgain", note=note, action="Rejoin")
+        if isinstance(issued, Granted):
+            note = f"Pod {pod.name} requested a further join token and got one."
+            self._recorder.event(caller.item, reason="TokenIssuedAgain", note=note, action="Rejoin")
         return issued
 
     async def _allowed_caller(self, pod: PodIdentity) -> Caller | Denial:
         caller = await self._callers.find(pod)
         if not isinstance(caller, Caller):
             return caller
-        return denial(caller.bot, caller.pod, has_access=caller.has_access) or caller
-
-    def _take(self, uid: str) -> float:
-        """Count one request of a Pod; returns how many seconds it has to wait, or 0."""
-        now = self._monotonic()
-        taken = take(self._allowances.get(uid), now=now)
-        if len(self._allowances) >= _MANY_PODS:
-            self._allowances = {key: one for key, one in self._allowances.items() if not one.is_full(now=now)}
-        self._allowances[uid] = taken.allowance
-        return taken.wait
+        return token_denial(caller.bot, caller.pod, has_access=caller.has_access) or caller
 
     async def _issue(self, bot: MeetingBot) -> Granted | NoToken:
         meeting_id = bot.status.meeting_id or ""
@@ -126,9 +112,21 @@ class RejoinService:
         meeting = MeetingRef(meeting_id=meeting_id, kind=bot.spec.meeting.kind or MeetingKind.MEETING)
         request = TokenRequest(bot=_for_recording_only(bot), meeting=meeting, absent=False, settle=False)
         outcome = await self._issuer.issue(request, mapping=mapping)
+        jwt = await self._sdk_jwt(bot)
         if isinstance(outcome, NotIssued):
-            return NoToken(outcome.reason, outcome.message, outcome.retry_after if outcome.transient else None)
-        return Granted(outcome.tokens[TokenKind.LOCAL_RECORDING])
+            retry_after = outcome.retry_after if outcome.transient else None
+            return NoToken(outcome.reason, outcome.message, retry_after, sdk_jwt=jwt)
+        return Granted(outcome.tokens[TokenKind.LOCAL_RECORDING], sdk_jwt=jwt)
+
+    async def _sdk_jwt(self, bot: MeetingBot) -> SecretStr | None:
+        try:
+            app = await self._meetings.sdk_app(bot)
+        except SecretValueError as error:
+            _log.warning("token endpoint: MeetingBot %s/%s gets no SDK JWT: %s", bot.namespace, bot.name, error)
+            return None
+        if app is None:
+            return None
+        return sdk_jwt(app, now=self._clock(), max_duration_seconds=bot.spec.max_duration_seconds)
 
 
 def _for_recording_only(bot: MeetingBot) -> MeetingBot:

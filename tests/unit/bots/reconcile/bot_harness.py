@@ -16,7 +16,7 @@ import httpx
 from meetingbots.bots import assembly
 from meetingbots.bots.assembly import BotSlice
 from meetingbots.bots.reconcile.reconciler import BotReconciler
-from meetingbots.bots.rejoin.service import RejoinService
+from meetingbots.bots.rejoin.endpoint import EndpointServices
 from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTokens, NotReady
 from meetingbots.kube.client import Object
 from meetingbots.kube.event_recorder import EventRecorder
@@ -146,9 +146,9 @@ class Operator:
         return await self._reconcile("MeetingMapping", key)
 
     @property
-    def rejoins(self) -> RejoinService:
-        """The service behind the token endpoint."""
-        return self.slice.rejoins
+    def endpoint(self) -> EndpointServices:
+        """The services behind the token endpoint."""
+        return self.slice.endpoint
 
     @property
     def bots(self) -> BotReconciler:

@@ -1,15 +1,21 @@
-"""The token endpoint over HTTP: what each outcome is answered with."""
+"""The endpoint over HTTP: the answer to each outcome."""
 
 from __future__ import annotations
 
+import json
 import logging
+import ssl
+from pathlib import Path
 from typing import cast
 
 import aiohttp
 import pytest
-from meetingbots.bots.rejoin.endpoint import serve_tokens
-from meetingbots.bots.rejoin.rules import NoToken, NotYet, RejoinDenied
-from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService, TooOften, Unknown
+import trustme
+from meetingbots.bots.rejoin.endpoint import EndpointServices, serve_tokens
+from meetingbots.bots.rejoin.pod_identity import PodIdentity
+from meetingbots.bots.rejoin.reports import Accepted, BadReport, ReportOutcome, ReportService
+from meetingbots.bots.rejoin.rules import NoToken, NotYet, Outdated, RejoinDenied, TooOften, Unknown
+from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService
 from meetingbots.kube.errors import UnavailableError
 from pydantic import SecretStr
 
@@ -17,27 +23,52 @@ HEADERS = {"Authorization": "Bearer pods-own-token"}
 
 
 class Told:
-    """Answers with what it was told."""
+    """Both services, with a preset outcome."""
 
-    def __init__(self, outcome: Outcome | Exception) -> None:
+    def __init__(self, outcome: Outcome | ReportOutcome | Exception) -> None:
+        self.bodies: list[bytes] = []
         self.outcome = outcome
         self.presented: list[str] = []
 
-    async def token(self, presented: SecretStr) -> Outcome:
+    async def token(self, presented: SecretStr, *, peer: str) -> Outcome:
+        assert peer == "127.0.0.1"
         self.presented.append(presented.get_secret_value())
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        return self.outcome
+        return cast("Outcome", self.outcome)
+
+    async def identify(self, presented: SecretStr, *, peer: str) -> PodIdentity | Unknown | TooOften:
+        self.presented.append(presented.get_secret_value())
+        if isinstance(self.outcome, Unknown | TooOften):
+            return self.outcome
+        return PodIdentity("team", "pod", "uid")
+
+    async def report(self, pod: PodIdentity, body: bytes) -> ReportOutcome:
+        self.bodies.append(body)
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return cast("ReportOutcome", self.outcome)
+
+
+def services(told: Told | None) -> EndpointServices | None:
+    if told is None:
+        return None
+    return EndpointServices(tokens=cast("RejoinService", told), reports=cast("ReportService", told))
 
 
 async def ask(
-    told: Told | None, *, method: str = "POST", path: str = "/token", headers: dict[str, str] | None = None
+    told: Told | None,
+    *,
+    method: str = "POST",
+    path: str = "/token",
+    headers: dict[str, str] | None = None,
+    data: bytes | None = None,
 ) -> tuple[int, str, dict[str, str]]:
     async with (
-        serve_tokens(rejoins=lambda: cast("RejoinService | None", told), port=0, host="127.0.0.1") as port,
+        serve_tokens(services=lambda: services(told), port=0, host="127.0.0.1") as port,
         aiohttp.ClientSession() as session,
         session.request(
-            method, f"http://127.0.0.1:{port}{path}", headers=HEADERS if headers is None else headers
+            method, f"http://127.0.0.1:{port}{path}", headers=HEADERS if headers is None else headers, data=data
         ) as answer,
     ):
         return answer.status, await answer.text(), dict(answer.headers)
@@ -61,7 +92,7 @@ async def test_a_token_is_plain_text_and_not_cached(method: str) -> None:
         (NoToken("MeetingEnded", "The meeting has ended."), 404, "MeetingEnded: The meeting has ended.\n", None),
         (NoToken("RateLimited", "Zoom is busy.", 2.2), 404, "RateLimited: Zoom is busy.\n", "3"),
         (NoToken("ZoomUnavailable", "Away.", 0.0), 404, "ZoomUnavailable: Away.\n", "1"),
-        (TooOften(6.5), 429, "too often", "7"),
+        (TooOften(6.5), 429, "Too many requests", "7"),
         (NotYet("Only just started."), 503, "Only just started.\n", "1"),
         (UnavailableError("API server unreachable"), 503, "Kubernetes", "1"),
         (RuntimeError("with fresh-token in it"), 503, "Kubernetes", "1"),
@@ -102,3 +133,65 @@ async def test_other_paths_and_methods_are_rejected(caplog: pytest.LogCaptureFix
     assert (await ask(told, headers=huge))[0] == 400
     assert told.presented == []
     assert "xxxx" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "again"),
+    [
+        (Accepted(), 204, None),
+        (BadReport("state is missing."), 400, None),
+        (Unknown(), 401, None),
+        (RejoinDenied("Not this Pod."), 403, None),
+        (Outdated("An earlier Pod."), 409, None),
+        (TooOften(0.4), 429, "1"),
+        (UnavailableError("API server unreachable"), 503, "1"),
+    ],
+)
+async def test_every_outcome_of_a_report_has_its_status(
+    outcome: ReportOutcome | Exception, status: int, again: str | None
+) -> None:
+    told = Told(outcome)
+    got, _, headers = await ask(told, path="/report", data=b'{"state": "recording"}')
+    assert (got, headers.get("Retry-After")) == (status, again)
+    assert headers["Cache-Control"] == "no-store"
+    assert told.bodies == ([] if status in (401, 429) else [b'{"state": "recording"}'])
+
+
+async def test_a_report_has_at_most_4_kib_and_is_read_only_for_known_callers() -> None:
+    assert (await ask(Told(Accepted()), path="/report", data=b"x" * 4096))[0] == 204
+    assert (await ask(Told(Accepted()), path="/report", data=b"x" * 4097))[0] == 413
+    assert (await ask(Told(Unknown()), path="/report", data=b"x" * 100_000))[0] == 401
+    assert (await ask(Told(Accepted()), path="/report", method="GET"))[0] == 405
+
+
+async def test_a_new_join_as_json_has_the_names_of_the_variables() -> None:
+    headers = {**HEADERS, "Accept": "application/json"}
+    told = Told(Granted(SecretStr("fresh"), sdk_jwt=SecretStr("jwt")))
+    status, text, answered = await ask(told, headers=headers)
+    assert (status, json.loads(text)) == (
+        200,
+        {"ZOOM_JOIN_TOKEN": "fresh", "ZOOM_TOKEN_REASON": "", "ZOOM_SDK_JWT": "jwt"},
+    )
+    assert answered["Content-Type"].startswith("application/json")
+    told = Told(NoToken("NoMapping", "No credential.", sdk_jwt=SecretStr("jwt")))
+    assert json.loads((await ask(told, headers=headers))[1])["ZOOM_TOKEN_REASON"] == "NoMapping"
+    assert (await ask(Told(NoToken("MeetingEnded", "Over.")), headers=headers))[0] == 404
+
+
+async def test_tls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("tokens.example", "127.0.0.1")
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    issued.cert_chain_pems[0].write_to_path(str(certificate))
+    issued.private_key_pem.write_to_path(str(key))
+    trusted = ssl.create_default_context()
+    authority.configure_trust(trusted)
+    told = Told(Granted(SecretStr("fresh-token")))
+    async with (
+        serve_tokens(services=lambda: services(told), port=0, host="127.0.0.1", tls=tmp_path) as port,
+        aiohttp.ClientSession() as session,
+    ):
+        async with session.post(f"https://127.0.0.1:{port}/token", headers=HEADERS, ssl=trusted) as answer:
+            assert (answer.status, await answer.text()) == (200, "fresh-token")
+        with pytest.raises(aiohttp.ClientError):
+            await session.post(f"http://127.0.0.1:{port}/token", headers=HEADERS)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
-from meetingbots.bots.rejoin.pod_identity import identity
-from meetingbots.bots.rejoin.rules import NoToken, NotYet, RejoinDenied
-from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService, TooOften, Unknown
+from meetingbots.bots.rejoin.endpoint import EndpointServices
+from meetingbots.bots.rejoin.pod_identity import PodIdentity, identity
+from meetingbots.bots.rejoin.reports import ReportOutcome
+from meetingbots.bots.rejoin.rules import NoToken, NotYet, RejoinDenied, TooOften, Unknown
+from meetingbots.bots.rejoin.service import Granted, Outcome
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import ForbiddenError, KubeError
 from meetingbots.kube.resources import BOTS, MAPPINGS, PODS, TOKEN_REVIEWS, Resource
@@ -29,14 +32,21 @@ class RejoinHarness:
 
     harness: BotHarness
     operator: Operator
-    rejoins: RejoinService
+    services: EndpointServices
     review: dict[str, Any]
     reviewed: list[Object] = field(default_factory=list)
     refusal: KubeError | None = None
 
     async def ask(self, presented: SecretStr = PRESENTED) -> Outcome:
         self.operator.watch()
-        return await self.rejoins.token(presented)
+        return await self.services.tokens.token(presented, peer="10.0.0.1")
+
+    async def report(self, state: str, *, presented: SecretStr = PRESENTED, **content: Any) -> ReportOutcome:
+        self.operator.watch()
+        pod = await self.services.reports.identify(presented, peer="10.0.0.1")
+        if not isinstance(pod, PodIdentity):
+            return pod
+        return await self.services.reports.report(pod, json.dumps({"state": state, **content}).encode())
 
     async def given(self) -> str:
         outcome = await self.ask()
@@ -61,7 +71,7 @@ async def start_rejoins(
     told = status()
     [pod] = harness.cluster.all(PODS)
     told["user"]["extra"]["authentication.kubernetes.io/pod-uid"] = [pod["metadata"]["uid"]]
-    made = RejoinHarness(harness, operator, operator.rejoins, told)
+    made = RejoinHarness(harness, operator, operator.endpoint, told)
     create = harness.cluster.create
 
     async def create_or_review(
@@ -215,9 +225,9 @@ async def test_a_bot_that_must_leave_during_the_request_gets_nothing(monkeypatch
 async def test_objects_missing_in_the_caches_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     here = await start_rejoins(monkeypatch)
     fresh = here.harness.operator(token_url=BASE, token_port=8082)
-    assert isinstance(await fresh.rejoins.token(PRESENTED), Granted)
+    assert isinstance(await fresh.endpoint.tokens.token(PRESENTED, peer="10.0.0.1"), Granted)
     here.harness.cluster.remove(BOTS, namespace="team", name="standup")
-    assert isinstance(await fresh.rejoins.token(PRESENTED), RejoinDenied)
+    assert isinstance(await fresh.endpoint.tokens.token(PRESENTED, peer="10.0.0.1"), RejoinDenied)
 
 
 async def test_three_at_once_and_then_one_each_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
