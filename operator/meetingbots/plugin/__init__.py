@@ -1,0 +1,1 @@
+"""The kubectl plugin `kubectl meetingbots`. It reads with the caller's rights."""

@@ -1,0 +1,148 @@
+"""The kubectl plugin on the real API server: what it explains, creates and prints, and what it says without rights."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.api import core_path
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.kubelet import KubeletDouble
+from tests.stack.stack import Stack
+from tests.stack.tenant import Tenant
+from tests.zoomsim.client import SimClient
+
+
+class Plugin:
+    """Runs the plugin as kubectl does: as a program of its own, with a kubeconfig."""
+
+    def __init__(self, kubeconfig: Path, namespace: str) -> None:
+        self._environ = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+        self._namespace = namespace
+        self.code = 0
+        self.errors = ""
+
+    def __call__(self, *arguments: str) -> str:
+        program = Path(sys.executable).parent / "kubectl-meetingbots"
+        done = subprocess.run(
+            [program, *arguments, "--namespace", self._namespace],
+            env=self._environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        self.code, self.errors = done.returncode, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def plugin(cluster: ControlPlane, tenant: Tenant) -> Plugin:
+    return Plugin(cluster.kubeconfig(), tenant.namespace)
+
+
+def test_why_tells_the_story_of_a_bot_that_records(tenant: Tenant, plugin: Plugin, kubelet: KubeletDouble) -> None:
+    tenant.ready_credential()
+    meeting = tenant.meeting(emit=True)
+    tenant.wait("mapping", lambda: bool(tenant.get("meetingmappings", meeting.id)))
+    tenant.bot("notes", meeting.id)
+    tenant.wait_phase("notes", "Running")
+    answer = plugin("why", "notes")
+    assert plugin.code == 0, plugin.errors
+    assert "MeetingBot notes: Running" in answer
+    assert f"The meeting is {meeting.id}" in answer
+    assert "alice (Host, found by " in answer
+    assert "ZoomCredential alice is TokenValid" in answer
+    assert "The tokens (LocalRecording) were delivered to the Pod." in answer
+    lines = plugin("timeline", "notes").splitlines()
+    order = [next(n for n, line in enumerate(lines) if text in line) for text in ("created", "delivered", "started")]
+    assert order == sorted(order)
+    assert "can create join tokens" in plugin("why", str(meeting.id))
+
+
+def test_why_names_cause_and_remedy_of_a_bot_without_a_credential(
+    tenant: Tenant, plugin: Plugin, kubelet: KubeletDouble
+) -> None:
+    tenant.bot("notes", 89876543210, tokenPolicy="Required", startDeadlineSeconds=5)
+    tenant.wait_phase("notes", "Failed")
+    answer = json.loads(plugin("why", "notes", "--output", "json"))
+    assert plugin.code == 1
+    assert answer["well"] is False
+    assert "No MeetingMapping" in answer["cause"]
+    assert "credentialRef" in answer["remedy"]
+    assert "no webhook and no sync" in plugin("why", "89876543210")
+
+
+def test_why_and_connect_lead_to_a_consent(tenant: Tenant, plugin: Plugin) -> None:
+    tenant.app_secret()
+    tenant.credential("carol", grant={"connect": {}})
+    tenant.wait("a link", lambda: bool(tenant.status("zoomcredentials", "carol").get("connectURL")))
+    answer = plugin("why", "carol")
+    assert plugin.code == 1
+    assert "kubectl meetingbots connect carol" in answer
+    assert plugin("connect", "carol").strip() == tenant.status("zoomcredentials", "carol")["connectURL"]
+
+
+def test_send_makes_a_bot_once(tenant: Tenant, plugin: Plugin) -> None:
+    link, at = "https://zoom.us/j/81234567890?pwd=Secret.1", "2035-01-01T12:00:00+00:00"
+    printed = plugin("send", link, "--at", at, "--as", "alice", "--dry-run")
+    assert "credentialRef" in printed
+    assert tenant.cluster.api.get(f"/apis/meetingbots.dev/v1alpha1/namespaces/{tenant.namespace}/meetingbots")
+    created = plugin("send", link, "--at", at, "--as", "alice")
+    assert plugin.code == 0, plugin.errors
+    name = created.split("/")[1].split()[0]
+    tenant.wait_phase(name, "Scheduled")
+    plugin("send", link, "--at", at, "--as", "alice")
+    assert plugin.code == 1
+    plugin("send", "https://meet.example.com/j/81234567890")
+    assert plugin.code == 2
+    assert "not one of Zoom's" in plugin.errors
+
+
+def test_doctor_asks_the_receiver_as_zoom_does(tenant: Tenant, plugin: Plugin, stack: Stack, zoom: SimClient) -> None:
+    tenant.ready_credential()
+    url = stack.webhook_url(tenant.app.client_id).rpartition("/webhooks/")[0]
+    tenant.wait("the receiver knows the app", lambda: zoom.validate(tenant.app.client_id))
+    doctor = ("doctor", "--public-url", url, "--system-namespace", tenant.namespace)
+    assert "No Lease" in plugin(*doctor)
+    assert plugin.code == 1
+    lease = {"holderIdentity": "operator-1", "renewTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"}
+    leases = f"/apis/coordination.k8s.io/v1/namespaces/{tenant.namespace}/leases"
+    tenant.cluster.api.create(leases, {"metadata": {"name": "meetingbots-operator"}, "spec": lease})
+    report = plugin(*doctor)
+    assert plugin.code == 0, report
+    assert "Operator operator-1 works" in report
+    assert "answers Zoom's validation for app zoom-app" in report
+    tenant.app_secret(webhook_secret_token="another")
+    wrong = plugin(*doctor)
+    assert plugin.code == 2
+    assert "answered 401" in wrong
+
+
+def test_missing_rights_are_named(cluster: ControlPlane, tenant: Tenant, kubelet: KubeletDouble) -> None:
+    tenant.bot("notes", 89876543210)
+    tenant.wait("a Pod", lambda: bool(tenant.status("meetingbots", "notes").get("podName")))
+    kubeconfig = cluster.service_account_kubeconfig(tenant.namespace, "reader")
+    rules = [{"apiGroups": ["meetingbots.dev"], "resources": ["meetingbots"], "verbs": ["get"]}]
+    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{tenant.namespace}"
+    cluster.api.create(f"{rbac}/roles", {"metadata": {"name": "reader"}, "rules": rules})
+    binding = {
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+        "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": tenant.namespace}],
+    }
+    cluster.api.create(f"{rbac}/rolebindings", binding)
+    plugin = Plugin(kubeconfig, tenant.namespace)
+    answer = plugin("why", "notes")
+    assert "Traceback" not in plugin.errors
+    assert "Not readable with your rights: get pods." in answer
+    plugin("why", "nobody")
+    assert plugin.code == 2
+    assert "Nothing called nobody" in plugin.errors
+    assert cluster.api.get(core_path("namespaces", name=tenant.namespace))
