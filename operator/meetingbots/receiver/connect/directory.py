@@ -79,9 +79,12 @@ class ConnectDirectory:
             return _connecting(item)
         return None
 
-    async def read_keys(self) -> bool:
-        """Read the keys from the API server, at most once a second; return whether they changed. Raises `KubeError`."""
-        now, before = self._clock(), self.keyring
+    async def read_projection(self) -> bool:
+        """Read keys and apps from the API server, at most once a second; return whether it was read.
+
+        Raises `KubeError`.
+        """
+        now = self._clock()
         if self._read_at is not None and now - self._read_at < _KEY_READ_INTERVAL:
             return False
         self._read_at = now
@@ -90,7 +93,7 @@ class ConnectDirectory:
         except NotFoundError:
             item = None
         self.on_projection(self._system, RECEIVER_SECRET, item)
-        return self.keyring != before
+        return True
 
 
 def _connecting(item: Object | None) -> ZoomCredential | None:

@@ -110,6 +110,8 @@ class ConnectRoutes:
         link = await self._visitor.link(request)
         credential = await self._visitor.credential(link)
         app = self._directory.app(credential)
+        if app is None and await self._directory.read_projection():
+            app = self._directory.app(credential)
         key = self._directory.keyring.newest
         if app is None or not app.client_id or not self._settings.public_url or key is None:
             raise ShowMessage(messages.NOT_SET_UP, credential=credential)

@@ -73,7 +73,7 @@ class VisitorCheck:
         namespace, name = request.match_info["namespace"], request.match_info["credential"]
         token = query_value(request, "t")
         link = read_token(token, namespace=namespace, name=name, keyring=self._directory.keyring)
-        if link is None and await self._directory.read_keys():
+        if link is None and await self._directory.read_projection():
             link = read_token(token, namespace=namespace, name=name, keyring=self._directory.keyring)
         if link is None:
             raise ShowMessage(messages.INVALID)
@@ -93,7 +93,7 @@ class VisitorCheck:
         browser = self._cookie.read(request)
         text = query_value(request, "state")
         state = read_state(text, browser=browser, keyring=self._directory.keyring)
-        if state is StateFault.FORGED and await self._directory.read_keys():
+        if state is StateFault.FORGED and await self._directory.read_projection():
             state = read_state(text, browser=browser, keyring=self._directory.keyring)
         if state is StateFault.OTHER_BROWSER:
             raise ShowMessage(messages.OTHER_BROWSER)

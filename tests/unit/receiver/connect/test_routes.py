@@ -159,6 +159,15 @@ async def test_keys_are_read_when_a_link_names_one_that_is_not_known(harness: Co
     assert (await harness.open(harness.link(key=KEY))).status == 200, "links of the older key go on working"
 
 
+async def test_a_link_works_before_the_watch_shows_its_app(harness: ConnectHarness) -> None:
+    apps = dict(harness.apps)
+    harness.apps.clear()
+    harness.project()
+    harness.apps.update(apps)
+    harness.project(watched=False)
+    assert (await harness.open(harness.link())).status == 200
+
+
 async def test_what_is_missing_on_our_side_is_told(harness: ConnectHarness) -> None:
     harness.apps.clear()
     harness.project()
