@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from meetingbots.egress.client import EgressClient
 from meetingbots.kube.client import Kube
 from meetingbots.kube.event_recorder import EventRecorder
+from meetingbots.models.bot_status import BotPhase
 from meetingbots.runtime.app_owners import AppOwners
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache
@@ -17,6 +19,8 @@ from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.zoom.api import ZoomAPI, followed_api_url
 from meetingbots.zoom.oauth import OAuthClient
+
+_FINISHED: Final = frozenset(phase.value for phase in BotPhase if phase.finished)
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,16 @@ def meeting_of(bot: Object) -> str | None:
     return f"{bot['metadata']['namespace']}/{meeting}" if meeting else None
 
 
+def _is_finished(bot: Object) -> bool:
+    return bot.get("status", {}).get("phase") in _FINISHED
+
+
 @dataclass(frozen=True)
 class ObjectCaches:
     """The newest known objects of the watched kinds."""
 
     credentials: ObjectCache = field(default_factory=lambda: ObjectCache(index=account_of))
-    bots: ObjectCache = field(default_factory=lambda: ObjectCache(index=meeting_of))
+    bots: ObjectCache = field(default_factory=lambda: ObjectCache(index=meeting_of, rests=_is_finished))
     pods: ObjectCache = field(default_factory=ObjectCache)
     gone_pods: ObjectCache = field(default_factory=ObjectCache)
     """The last state of deleted Pods of current attempts, until it is written to the bot's status."""

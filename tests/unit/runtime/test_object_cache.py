@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -96,3 +97,42 @@ def test_it_can_change_while_its_keys_are_gone_through() -> None:
     for key in cache:
         cache.drop(key)
     assert len(cache) == 0
+
+
+def resting(name: str = "a", *, version: str = "1", phase: str = "Succeeded") -> Object:
+    return {**thing(name, version=version, meeting="m"), "status": {"phase": phase, "text": "x" * 10_000}}
+
+
+def by_phase(item: Object) -> bool:
+    return bool(item["status"]["phase"] == "Succeeded")
+
+
+def test_a_resting_object_is_kept_small_and_read_as_it_was() -> None:
+    cache = ObjectCache(index=by_meeting, rests=by_phase)
+    cache.put(resting(phase="Running", version="1"))
+    assert cache.put(resting(version="2"))
+    assert cache.get(A) == resting(version="2")
+    assert len(pickle.dumps(cache._objects[A])) < 1_000
+    assert cache.indexed("m") == (A,)
+    assert not cache.put(resting(version="2")), "the echo of our own write"
+    assert not cache.put(resting(version="1", phase="Running")), "an event that comes late"
+
+
+def test_a_resting_object_can_change_again_and_be_dropped() -> None:
+    cache = ObjectCache(index=by_meeting, rests=by_phase)
+    cache.put(resting(version="2"))
+    assert cache.put({**resting(version="3", phase="Running"), "meeting": "n"})
+    assert (cache.indexed("m"), cache.indexed("n")) == ((), (A,))
+    cache.put(resting(version="4"))
+    cache.drop(A, uid="another")
+    assert len(cache) == 1
+    cache.drop(A, uid="u1")
+    assert (len(cache), cache.indexed("m")) == (0, ())
+
+
+def test_managed_fields_are_not_kept() -> None:
+    cache = ObjectCache()
+    item = thing()
+    item["metadata"]["managedFields"] = [{"fieldsV1": {}}]
+    cache.put(item)
+    assert cache.get(A) == thing()
