@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
+from meetingbots.credentials.decide.level import effective_level
 from meetingbots.models.base import ModelError
-from meetingbots.models.credential import ZoomCredential
+from meetingbots.models.credential import Level, ZoomCredential
 from meetingbots.runtime.object_cache import Key, ObjectCache
 
 
@@ -26,3 +27,13 @@ class CredentialReader:
         """All credentials of a namespace."""
         found = (self.get(key) for key in self._cache if key.namespace == namespace)
         return [credential for credential in found if credential is not None]
+
+
+def speaks_for_account(credential: ZoomCredential) -> bool:
+    """Whether the credential acts for a whole account.
+
+    Before its first consent the granted scopes are unknown, and the spec counts: the bot may wait for the consent.
+    """
+    if not credential.status.granted_scopes:
+        return credential.spec.level is Level.ACCOUNT
+    return effective_level(credential) is Level.ACCOUNT

@@ -15,7 +15,7 @@ from typing import Final
 from cachetools import TTLCache
 
 from meetingbots.bots.decide.tokens import Refusal, refusal_of
-from meetingbots.bots.reconcile.credential_reader import CredentialReader
+from meetingbots.bots.reconcile.credential_reader import CredentialReader, speaks_for_account
 from meetingbots.credentials.sessions.access_tokens import needs_a_person
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSessions
 from meetingbots.kube.errors import KubeError
@@ -23,7 +23,7 @@ from meetingbots.mappings.decide.lookup import with_lookup
 from meetingbots.mappings.writer import MappingWriter
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
-from meetingbots.models.credential import Level, ZoomCredential
+from meetingbots.models.credential import ZoomCredential
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import Cause, ZoomError
 
@@ -88,7 +88,7 @@ class MeetingLookup:
         known = self._credentials.all(bot.namespace)
         for credential in sorted(known, key=lambda one: (needs_a_person(one), one.name)):
             allowed = selector is None or selector.matches(credential.metadata.labels)
-            usable = credential.spec.level is Level.ACCOUNT and not credential.spec.suspend
+            usable = speaks_for_account(credential) and not credential.spec.suspend
             if allowed and usable and credential.name not in tried:
                 accounts.setdefault(credential.status.account_id or credential.name, credential)
         return list(accounts.values())[:_MAX_ACCOUNTS]

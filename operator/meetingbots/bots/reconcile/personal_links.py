@@ -12,15 +12,16 @@ from typing import Final
 
 from cachetools import TTLCache
 
-from meetingbots.bots.reconcile.credential_reader import CredentialReader
+from meetingbots.bots.reconcile.credential_reader import CredentialReader, speaks_for_account
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSessions
 from meetingbots.models.bot import MeetingBot
-from meetingbots.models.credential import Level
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import ZoomError
 from meetingbots.zoom.links import MeetingLink
 
 _KEPT_SECONDS: Final = 600.0
+_MISS_KEPT_SECONDS: Final = 120.0
+"""How old the known links may be while none of them fits."""
 _MAX_USERS: Final = 10_000
 _MAX_CREDENTIALS: Final = 50
 
@@ -31,6 +32,7 @@ class _PersonalRoom:
 
     vanity_url: str
     meeting_id: str | None
+    read_at: float
 
 
 class PersonalLinks:
@@ -41,14 +43,29 @@ class PersonalLinks:
     ) -> None:
         self._sessions = sessions
         self._credentials = credentials
+        self._monotonic = monotonic
         self._rooms: TTLCache[Key, _PersonalRoom] = TTLCache(_MAX_USERS, ttl=_KEPT_SECONDS, timer=monotonic)
 
     async def meeting_id(self, bot: MeetingBot, link: MeetingLink) -> str | None:
         """The ID; None if it belongs to no known user, or to more than one. Raises `KubeError`."""
-        rooms = [await self._room(key) for key in self._candidates(bot)]
-        own = [room for room in rooms if room is not None and link.is_personal_link_of(room.vanity_url)]
-        found = {room.meeting_id for room in own if room.meeting_id}
+        keys = self._candidates(bot)
+        found = await self._find(keys, link)
+        outdated = [key for key in keys if self._is_older(key, _MISS_KEPT_SECONDS)]
+        if not found and outdated:
+            # A user may have changed the link meanwhile.
+            for key in outdated:
+                del self._rooms[key]
+            found = await self._find(keys, link)
         return found.pop() if len(found) == 1 else None
+
+    async def _find(self, keys: list[Key], link: MeetingLink) -> set[str]:
+        rooms = [await self._room(key) for key in keys]
+        own = [room for room in rooms if room is not None and link.is_personal_link_of(room.vanity_url)]
+        return {room.meeting_id for room in own if room.meeting_id}
+
+    def _is_older(self, key: Key, seconds: float) -> bool:
+        known = self._rooms.get(key)
+        return known is not None and self._monotonic() - known.read_at >= seconds
 
     async def _room(self, key: Key) -> _PersonalRoom | None:
         known = self._rooms.get(key)
@@ -59,7 +76,9 @@ class PersonalLinks:
             user = await session.call(lambda api, token: api.me(token))
         except (NoAccessTokenError, ZoomError):
             return None  # The bot's next reconciliation asks again.
-        room = self._rooms[key] = _PersonalRoom(vanity_url=user.vanity_url, meeting_id=user.pmi)
+        room = self._rooms[key] = _PersonalRoom(
+            vanity_url=user.vanity_url, meeting_id=user.pmi, read_at=self._monotonic()
+        )
         return room
 
     def _candidates(self, bot: MeetingBot) -> list[Key]:
@@ -67,7 +86,7 @@ class PersonalLinks:
         found = [
             Key(bot.namespace, credential.name)
             for credential in self._credentials.all(bot.namespace)
-            if credential.spec.level is Level.USER
+            if not speaks_for_account(credential)
             and (reference is None or reference.name == credential.name)
             and (selector is None or selector.matches(credential.metadata.labels))
         ]

@@ -12,12 +12,11 @@ from pydantic import SecretStr
 
 from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.tokens import Refusal, refusal_of
-from meetingbots.bots.reconcile.credential_reader import CredentialReader
+from meetingbots.bots.reconcile.credential_reader import CredentialReader, speaks_for_account
 from meetingbots.bots.reconcile.on_behalf import WantedTokens, on_behalf_key
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSession, ZoomSessions
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind, TokenPolicy
-from meetingbots.models.credential import Level
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.api import JoinTokenKind
 from meetingbots.zoom.errors import Cause, ZoomError
@@ -173,7 +172,7 @@ class TokenRequests:
     async def _zak(self, meeting: MeetingRef, key: Key, session: ZoomSession) -> FreshToken:
         """The ZAK of the credential's user; an account-level credential gets that of the meeting's host."""
         credential, user = self._credentials.get(key), "me"
-        if credential is not None and credential.spec.level is Level.ACCOUNT:
+        if credential is not None and speaks_for_account(credential):
             found = await _at_right_path(
                 meeting.kind,
                 lambda webinar: session.call(

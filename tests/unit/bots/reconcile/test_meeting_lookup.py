@@ -1,5 +1,6 @@
 """Meetings that no mapping knows: who is asked about them, what is remembered, and what is written down."""
 
+import copy
 from typing import Any
 
 import httpx
@@ -242,3 +243,14 @@ async def test_a_revoked_access_token_is_replaced_and_the_meeting_asked_for_agai
     assert operator.tokens.thrown_away == ["acme"]
     assert asked(harness) == [("acme", "meeting"), ("acme", "meeting"), ("acme", "token")]
     assert mapping(harness) == [("acme", "Host", "Lookup")]
+
+
+@pytest.mark.parametrize(("scope", "asks"), [("meeting:read:meeting", False), ("meeting:read:meeting:admin", True)])
+async def test_an_account_level_credential_needs_an_admin_scope(scope: str, asks: bool) -> None:
+    harness, operator = start()
+    credential(harness, "acme")
+    item = copy.deepcopy(harness.cluster.all(CREDENTIALS)[0])
+    item["status"]["grantedScopes"] = [scope]
+    harness.cluster.put(CREDENTIALS, item)
+    await harness.live(operator)
+    assert bool(asked(harness)) is asks

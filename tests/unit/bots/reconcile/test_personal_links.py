@@ -118,3 +118,13 @@ async def test_zooms_own_hosts_and_letter_case_do_not_matter(link: str, vanity: 
     harness.zoom.tokens.always["alice"] = user("alice", vanity=vanity)
     await harness.live(operator)
     assert harness.bot().status.meeting_id == str(PERSONAL)
+
+
+async def test_a_changed_personal_link_is_known_within_three_minutes() -> None:
+    harness, operator = start("https://acme.zoom.us/my/new-name", startDeadlineSeconds=3600)
+    await harness.live(operator, until=harness.troubled)
+    harness.zoom.tokens.always["alice"] = user("alice", vanity="https://acme.zoom.us/my/new-name")
+    for _ in range(9):
+        harness.clock.forward(20)
+        await operator.look()
+    assert harness.bot().status.meeting_id == str(PERSONAL)
