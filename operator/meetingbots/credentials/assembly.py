@@ -21,7 +21,7 @@ from meetingbots.credentials.reconcile.reconciler import CredentialReconciler, D
 from meetingbots.credentials.reconcile.rotation import Rotation, TokenClients
 from meetingbots.credentials.reconcile.token_store import TokenStore
 from meetingbots.credentials.reconcile.token_url_grant import TokenURLs
-from meetingbots.credentials.reconcile.webhook_health import SilenceReporter
+from meetingbots.credentials.reconcile.webhook_health import WebhookHealthReporter
 from meetingbots.credentials.sessions.access_tokens import WAIT_SECONDS, AccessTokens
 from meetingbots.credentials.sessions.zoom_session import ZoomSessions
 from meetingbots.credentials.status_writer import CredentialStatusWriter
@@ -145,10 +145,13 @@ def credential_reconciler(
     )
     reporting = Reporting(
         status=status,
-        silence=SilenceReporter(credentials=cache, status=status, public_url=settings.public_url, clock=context.clock),
+        webhooks=WebhookHealthReporter(
+            credentials=cache, status=status, recorder=context.recorder, clock=context.clock
+        ),
         recorder=context.recorder,
         metrics=context.metrics,
         access_tokens=tokens,
+        public_url=settings.public_url,
     )
     return CredentialReconciler(
         credentials=cache,

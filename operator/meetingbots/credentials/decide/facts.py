@@ -43,9 +43,10 @@ class RequestKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AppFound:
-    """The app Secret is complete."""
+    """The app Secret has what tokens need; `signs_webhooks`: it also has the webhook secret."""
 
     client_id: str
+    signs_webhooks: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

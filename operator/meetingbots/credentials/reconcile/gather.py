@@ -86,6 +86,14 @@ class Gathered:
     grant: GrantExchange | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class AppSecret:
+    """The content of an app Secret; `signs_webhooks`: it has the secret that signs Zoom's webhooks."""
+
+    credentials: AppCredentials
+    signs_webhooks: bool
+
+
 class CredentialGatherer:
     """Gathers facts. `instance` names this process in claims."""
 
@@ -106,7 +114,9 @@ class CredentialGatherer:
         secret = await read_secret(kube, credential=credential)
         facts = CredentialFacts(
             credential=credential,
-            app=app if isinstance(app, Absent) else AppFound(client_id=app.client_id),
+            app=app
+            if isinstance(app, Absent)
+            else AppFound(client_id=app.credentials.client_id, signs_webhooks=app.signs_webhooks),
             grant=_grant_facts(grant),
             secret=None,
             now=self._clock.utc(),
@@ -117,7 +127,7 @@ class CredentialGatherer:
             key=key,
             item=item,
             facts=facts,
-            app=None if isinstance(app, Absent) else app,
+            app=None if isinstance(app, Absent) else app.credentials,
             grant=None if isinstance(grant, (Absent, GrantAwaited, GrantUnserved)) else grant,
         )
         return self._with(gathered, secret)
@@ -199,8 +209,8 @@ def _age(item: Object) -> tuple[str, str]:
     return (metadata.get("creationTimestamp", ""), metadata["name"])
 
 
-async def read_app(kube: Kube, *, credential: ZoomCredential, accounts: AppOwners) -> AppCredentials | Absent:
-    """Return the app's id and secret, or what is missing; note the owner's account. Raises `KubeError`."""
+async def read_app(kube: Kube, *, credential: ZoomCredential, accounts: AppOwners) -> AppSecret | Absent:
+    """Return the content of the app Secret, or what is missing; note the owner's account. Raises `KubeError`."""
     name = credential.spec.app_secret_ref.name
     try:
         secret = await kube.get(SECRETS, namespace=credential.namespace, name=name)
@@ -213,8 +223,13 @@ async def read_app(kube: Kube, *, credential: ZoomCredential, accounts: AppOwner
             return Absent(message=f"The app cannot be used: {_BAD_ENVIRONMENT.format(name=name)}", unfit=True)
         client_id = value_of(secret, key="client_id").get_secret_value()
         if credential.spec.grant.access_token_url is not None:
-            return AppCredentials(client_id, SecretStr(""), environment)  # only the customer has the secret
-        return AppCredentials(client_id, value_of(secret, key="client_secret"), environment)
+            client_secret = SecretStr("")  # only the customer has it
+        else:
+            client_secret = value_of(secret, key="client_secret")
+        return AppSecret(
+            credentials=AppCredentials(client_id, client_secret, environment),
+            signs_webhooks=bool((secret.get("data") or {}).get("webhook_secret_token")),
+        )
     except NotFoundError:
         return Absent(message=f"The app's Secret {name} does not exist.")
     except SecretValueError as error:

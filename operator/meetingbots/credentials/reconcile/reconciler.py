@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from meetingbots.credentials.decide.actions import ConcludeConsents, RotateLinkKey
+from meetingbots.credentials.decide.facts import AppFound, CredentialFacts
 from meetingbots.credentials.decide.plan import CredentialPlan, decide
 from meetingbots.credentials.decide.status_fields import StatusManager, differs
+from meetingbots.credentials.decide.webhook_health import WebhookApp
 from meetingbots.credentials.reconcile.actions import CredentialActions
 from meetingbots.credentials.reconcile.gather import CredentialGatherer, Gathered, ProcessClock
 from meetingbots.credentials.reconcile.memory import CredentialMemories
-from meetingbots.credentials.reconcile.webhook_health import SilenceReporter
+from meetingbots.credentials.reconcile.webhook_health import WebhookHealthReporter
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
 from meetingbots.kube.event_recorder import EventRecorder
@@ -32,13 +34,17 @@ _UNSAVED_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Reporting:
-    """Where results go: the status, WebhookReceiving, Events, metrics and the holders of access tokens."""
+    """Where results go: the status, WebhookReceiving, Events, metrics and access tokens.
+
+    `public_url` is the base of the address for webhooks that messages name.
+    """
 
     status: CredentialStatusWriter
-    silence: SilenceReporter
+    webhooks: WebhookHealthReporter
     recorder: EventRecorder
     metrics: Metrics
     access_tokens: AccessTokens
+    public_url: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +95,7 @@ class CredentialReconciler:
         requeue_after = await self._report(gathered, plan)
         facts = gathered.facts
         self._reporting.access_tokens.settled(key, credential=facts.credential, state=facts.state, proof=facts.proof)
-        await self._reporting.silence.report(key, client_id=facts.client_id)
+        await self._reporting.webhooks.report(key, self._webhook_app(facts))
         self._queues.syncs.add(key)
         return requeue_after
 
@@ -135,6 +141,14 @@ class CredentialReconciler:
         memory.user, memory.concluded = None, ()
         return requeue_after
 
+    def _webhook_app(self, facts: CredentialFacts) -> WebhookApp:
+        signed = not isinstance(facts.app, AppFound) or facts.app.signs_webhooks
+        return WebhookApp(
+            client_id=facts.client_id,
+            public_url=self._reporting.public_url,
+            secret_name="" if signed else facts.credential.spec.app_secret_ref.name,
+        )
+
     def _measure(self, gathered: Gathered, plan: CredentialPlan) -> None:
         key, tokens = gathered.key, gathered.facts.state.tokens
         metrics = self._reporting.metrics
@@ -168,6 +182,7 @@ class CredentialReconciler:
             with contextlib.suppress(KeyError):
                 gauge.remove(key.namespace, key.name)
         self._reporting.access_tokens.forget(key)
+        self._reporting.webhooks.forget(key)
         self._queues.syncs.add(key)
         self._memories.forget(key)
         return None

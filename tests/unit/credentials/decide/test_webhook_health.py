@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from meetingbots.credentials.decide.webhook_health import LONGEST_SILENCE, silence, webhook_url
+from meetingbots.credentials.decide.webhook_health import LONGEST_SILENCE, WebhookApp, webhook_health, webhook_url
 from meetingbots.models.conditions import Condition, ConditionStatus, find
 from meetingbots.models.credential import ZoomCredential
 
@@ -12,6 +12,7 @@ from tests.unit.credentials.decide.credential_cases import credential
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 PUBLIC = "https://bots.example.test/zoom/"
+APP = WebhookApp(client_id="client-one", public_url=PUBLIC)
 
 
 def heard(before: timedelta | None, *, created: timedelta | None = None, **status: Any) -> ZoomCredential:
@@ -23,7 +24,7 @@ def heard(before: timedelta | None, *, created: timedelta | None = None, **statu
 
 
 def told(known: ZoomCredential, *, client_id: str = "client-one", now: datetime = NOW) -> Condition | None:
-    conditions = silence(known, client_id=client_id, public_url=PUBLIC, now=now)
+    conditions = webhook_health(known, WebhookApp(client_id=client_id, public_url=PUBLIC), now=now)
     return None if conditions is None else find(conditions, "WebhookReceiving")
 
 
@@ -41,7 +42,38 @@ def told(known: ZoomCredential, *, client_id: str = "client-one", now: datetime 
 def test_silence_longer_than_zooms_validation(
     before: timedelta | None, created: timedelta | None, silent: bool
 ) -> None:
-    assert (told(heard(before, created=created)) is not None) is silent
+    condition = told(heard(before, created=created))
+    assert (condition is not None and condition.status is ConditionStatus.FALSE) is silent
+
+
+def shown(status: str, reason: str) -> dict[str, str]:
+    return {
+        "type": "WebhookReceiving",
+        "status": status,
+        "reason": reason,
+        "message": "as the receiver wrote it",
+        "lastTransitionTime": "2026-11-24T11:00:00Z",
+    }
+
+
+def test_it_is_unknown_from_the_first_minute() -> None:
+    condition = told(heard(None, created=timedelta(seconds=1)))
+    assert condition is not None
+    assert (condition.status, condition.reason) == (ConditionStatus.UNKNOWN, "NothingReceived")
+    assert "https://bots.example.test/zoom/webhooks/client-one " in condition.message
+    unsigned = WebhookApp(client_id="client-one", public_url=PUBLIC, secret_name="zoom-app")
+    conditions = webhook_health(heard(None, created=timedelta(seconds=1)), unsigned, now=NOW)
+    assert conditions is not None
+    assert "Secret zoom-app has no key webhook_secret_token" in conditions[-1].message
+
+
+@pytest.mark.parametrize("before", [None, timedelta(days=5)])
+@pytest.mark.parametrize(("status", "reason"), [("True", "Receiving"), ("False", "SignatureInvalid")])
+def test_the_receivers_condition_is_not_replaced_by_unknown(status: str, reason: str, before: timedelta | None) -> None:
+    known = heard(before, created=timedelta(hours=1), conditions=[shown(status, reason)])
+    condition = told(known)
+    silent = before is not None and reason == "Receiving"
+    assert (condition is not None) is silent, "only silence replaces True, and nothing replaces SignatureInvalid"
 
 
 def test_the_message_has_the_address_to_set() -> None:
@@ -56,7 +88,7 @@ def test_the_message_has_the_address_to_set() -> None:
 
 
 def test_it_is_told_once_and_again_when_the_address_changes() -> None:
-    conditions = silence(heard(timedelta(days=5)), client_id="client-one", public_url=PUBLIC, now=NOW)
+    conditions = webhook_health(heard(timedelta(days=5)), APP, now=NOW)
     assert conditions is not None
     known = heard(timedelta(days=5), conditions=[one.to_dict() for one in conditions])
     later = NOW + timedelta(hours=1)
@@ -74,9 +106,7 @@ def test_other_conditions_stay() -> None:
         "message": "",
         "lastTransitionTime": "2026-11-24T11:00:00Z",
     }
-    conditions = silence(
-        heard(timedelta(days=5), conditions=[ready]), client_id="client-one", public_url=PUBLIC, now=NOW
-    )
+    conditions = webhook_health(heard(timedelta(days=5), conditions=[ready]), APP, now=NOW)
     assert conditions is not None
     assert [one.type for one in conditions] == ["Ready", "WebhookReceiving"]
 

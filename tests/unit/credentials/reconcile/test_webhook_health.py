@@ -86,3 +86,30 @@ async def test_a_word_that_came_in_between_is_not_overwritten(bench: Bench) -> N
     bench.kube.hook = a_webhook_comes
     await bench.operator().look()
     assert condition(bench) == {}
+
+
+async def test_a_new_credential_has_the_condition_at_once(bench: Bench) -> None:
+    operator = bench.operator()
+    await operator.look()
+    assert (condition(bench)["status"], condition(bench)["reason"]) == ("Unknown", "NothingReceived")
+    assert "/webhooks/client " in condition(bench)["message"]
+    writes = bench.kube.count("patch", CREDENTIALS)
+    await operator.look()
+    assert bench.kube.count("patch", CREDENTIALS) == writes
+
+
+async def test_invalid_signatures_are_recorded_as_an_event(bench: Bench) -> None:
+    operator = bench.operator()
+    await operator.look()
+    item = bench.kube.peek(CREDENTIALS, namespace=KEY.namespace, name=KEY.name)
+    assert item is not None
+    for one in item["status"]["conditions"]:
+        if one["type"] == "WebhookReceiving":
+            one |= {"status": "False", "reason": "SignatureInvalid", "message": "No secret verifies the signature."}
+    bench.kube.put(CREDENTIALS, item)
+    for _ in range(2):
+        await operator.look()
+    waiting = operator.services.recorder._waiting
+    reasons = [waiting.get_nowait()["reason"] for _ in range(waiting.qsize())]
+    assert reasons.count("WebhookSignatureInvalid") == 1
+    assert condition(bench)["reason"] == "SignatureInvalid"
