@@ -36,9 +36,9 @@ class ChromiumMissingError(Exception):
 
 def find() -> Path:
     """Where the browser is: what CHROMIUM says, else on the path, else where macOS has it."""
-    told = os.environ.get("CHROMIUM")
-    if told:
-        return Path(told)
+    configured = os.environ.get("CHROMIUM")
+    if configured:
+        return Path(configured)
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is not None:
         return Path(found)

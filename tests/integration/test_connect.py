@@ -31,7 +31,7 @@ def customer(tenant: Tenant, stack: Stack) -> Tenant:
     return tenant
 
 
-def told(customer: Tenant, person: Person, outcome: str, *, seconds: float = 20.0) -> None:
+def shows(customer: Tenant, person: Person, outcome: str, *, seconds: float = 20.0) -> None:
     """Reload the page until it says so."""
 
     def says() -> bool:
@@ -55,7 +55,7 @@ def test_from_the_link_to_ready(customer: Tenant, person: Person, stack: Stack) 
     person.press()
     assert customer.app.name in person.page.text if person.page else False
     person.decide(customer.user.id)
-    told(customer, person, "connected")
+    shows(customer, person, "connected")
     assert person.page is not None
     assert customer.user.email in person.page.text
     assert "code=" not in str(person.page.url), "the code does not stay in the address"
@@ -79,7 +79,7 @@ def test_another_browser_cannot_finish(customer: Tenant, person: Person) -> None
         assert thief.outcome == "other-browser"
     assert consents(customer) == []
     person.open(back)
-    told(customer, person, "connected")
+    shows(customer, person, "connected")
 
 
 def test_an_answer_counts_once(customer: Tenant, person: Person) -> None:
@@ -87,7 +87,7 @@ def test_an_answer_counts_once(customer: Tenant, person: Person) -> None:
     person.press()
     back = person.answer(customer.user.id).headers["Location"]
     person.open(back)
-    told(customer, person, "connected")
+    shows(customer, person, "connected")
     assert person.open(back).status_code == 409
     assert person.outcome == "used-twice"
 
@@ -102,7 +102,7 @@ def test_declining_is_recorded_and_can_be_corrected(customer: Tenant, person: Pe
     person.press()
     person.press()
     person.decide(customer.user.id)
-    told(customer, person, "connected")
+    shows(customer, person, "connected")
 
 
 def test_another_user_than_expected_is_refused(customer: Tenant, person: Person, zoom: SimClient) -> None:
@@ -112,14 +112,14 @@ def test_another_user_than_expected_is_refused(customer: Tenant, person: Person,
     assert customer.user.email.upper() in person.page.text
     person.press()
     person.decide(stranger.id)
-    told(customer, person, "other-user")
+    shows(customer, person, "other-user")
     ready = customer.wait_reason("zoomcredentials", "alice", "UserMismatch")
     assert "stranger" not in ready["message"]
     assert not customer.secret_values("alice-zoom-token"), "a stranger's tokens are not kept"
     person.press()
     person.press()
     person.decide(customer.user.id)
-    told(customer, person, "connected")
+    shows(customer, person, "connected")
     customer.wait_ready("zoomcredentials", "alice")
 
 
@@ -127,7 +127,7 @@ def test_another_account_than_expected_is_refused(customer: Tenant, person: Pers
     person.open(invite(customer, expectedAccountId="another-account"))
     person.press()
     person.decide(customer.user.id)
-    told(customer, person, "other-user")
+    shows(customer, person, "other-user")
     customer.wait_reason("zoomcredentials", "alice", "UserMismatch")
 
 
@@ -136,7 +136,7 @@ def test_the_user_must_come_again_and_must_be_the_same(customer: Tenant, person:
     person.open(first)
     person.press()
     person.decide(customer.user.id)
-    told(customer, person, "connected")
+    shows(customer, person, "connected")
     zoom.revoke(client_id=customer.app.client_id, user=customer.user.id)
     customer.cluster.api.patch(
         f"{GROUP}/namespaces/{customer.namespace}/zoomcredentials/alice",
@@ -151,12 +151,12 @@ def test_the_user_must_come_again_and_must_be_the_same(customer: Tenant, person:
     person.open(again)
     person.press()
     person.decide(other.id)
-    told(customer, person, "other-user")
+    shows(customer, person, "other-user")
     customer.wait_reason("zoomcredentials", "alice", "UserMismatch")
     person.press()
     person.press()
     person.decide(customer.user.id)
-    told(customer, person, "connected")
+    shows(customer, person, "connected")
     customer.wait_ready("zoomcredentials", "alice")
 
 
@@ -165,10 +165,10 @@ def test_an_app_that_zoom_refuses_is_told_and_mended_in_time(customer: Tenant, p
     person.open(invite(customer))
     person.press()
     person.decide(customer.user.id)
-    told(customer, person, "waiting-for-app")
+    shows(customer, person, "waiting-for-app")
     customer.wait_reason("zoomcredentials", "alice", "AppInvalid")
     customer.app_secret()
-    told(customer, person, "connected", seconds=60)
+    shows(customer, person, "connected", seconds=60)
 
 
 def test_zoom_away_is_told_and_tried_on(customer: Tenant, person: Person, zoom: SimClient) -> None:
@@ -176,8 +176,8 @@ def test_zoom_away_is_told_and_tried_on(customer: Tenant, person: Person, zoom: 
     person.press()
     zoom.fault("oauth.token", "html", status=503, count=2, client_id=customer.app.client_id)
     person.decide(customer.user.id)
-    told(customer, person, "waiting-for-zoom")
-    told(customer, person, "connected", seconds=40)
+    shows(customer, person, "waiting-for-zoom")
+    shows(customer, person, "connected", seconds=40)
 
 
 def test_without_its_app_it_says_so(tenant: Tenant, person: Person) -> None:
@@ -215,7 +215,7 @@ def test_no_code_state_or_link_is_logged(customer: Tenant, person: Person, stack
     person.press()
     back = person.answer(customer.user.id).headers["Location"]
     person.open(back)
-    told(customer, person, "connected")
+    shows(customer, person, "connected")
     logs = stack.operator.text() + stack.receiver.text()
     code, state = re.search(r"code=([^&]+)", back), re.search(r"state=([^&]+)", back)
     assert code is not None

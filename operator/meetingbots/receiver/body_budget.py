@@ -1,4 +1,4 @@
-"""Bounds the memory of request bodies whose signature is not verified yet."""
+"""Bounds the memory of request bodies before their signature is verified."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class EventWriter:
         known = self._directory.by_app(apps=apps, account_id=event.account_id)
         concerns = _concerns_of(known, event, who)
         users = [user_id for user_id in (who.host_id, who.former_host_id) if user_id]
-        # Without a named host only a mapping can tell whose meeting it is: any credential of the account suffices.
+        # Without a named host, only a mapping relates the meeting to a credential: any of the account suffices.
         found = any(one.claims for one in concerns) if users else bool(known)
         if found and self._current():
             return concerns

@@ -85,7 +85,7 @@ class RejectionReporter:
             await self.write_due()
 
     async def write_due(self) -> None:
-        """Write all reports whose grace period is over. A report that Kubernetes refuses is tried again."""
+        """Write all reports after their grace period. A report that Kubernetes refuses is tried again."""
         now = self._clock()
         for app, suspicion in list(self._suspicions.items()):
             if now - suspicion.since < GRACE:

@@ -24,7 +24,7 @@ DEADLINE = 1.0
 
 @pytest.fixture
 async def empty() -> AsyncIterator[ReceiverHarness]:
-    """A receiver that knows nobody."""
+    """A receiver without apps and credentials."""
     kube, directory, metrics, clock, ready = FakeKube(), AppDirectory(), Metrics(), [NOW], [True]
     current = [True]
 

@@ -86,7 +86,7 @@ class ReceiverHarness:
         self._project()
 
     def has_credential(self, item: dict[str, Any], *, watched: bool = True) -> None:
-        """A ZoomCredential exists; not `watched`: the watch has not told of it yet."""
+        """A ZoomCredential exists; not `watched`: the watch does not show it yet."""
         stored = self.kube.put(CREDENTIALS, item)
         if watched:
             self.directory.on_credential(stored["metadata"]["namespace"], stored["metadata"]["name"], stored)

@@ -17,11 +17,11 @@ from tests.unit.receiver.receiver_harness import credential
 APP = Key("team", "zoom-app")
 
 
-def told(directory: AppDirectory, item: dict[str, Any]) -> None:
+def watch(directory: AppDirectory, item: dict[str, Any]) -> None:
     directory.on_credential(item["metadata"]["namespace"], item["metadata"]["name"], item)
 
 
-def projected(directory: AppDirectory, **apps: dict[str, str]) -> None:
+def project(directory: AppDirectory, **apps: dict[str, str]) -> None:
     data = {key.replace("__", "."): base64.b64encode(json.dumps(app).encode()).decode() for key, app in apps.items()}
     directory.on_projection("system", "meetingbots-receiver", {"metadata": {}, "data": data})
 
@@ -32,21 +32,21 @@ def names(directory: AppDirectory, *, account: str = "A1", app: Key = APP) -> li
 
 def test_credentials_are_found_by_app_and_account() -> None:
     directory = AppDirectory()
-    told(directory, credential("alice"))
-    told(directory, credential("bob", account="A2"))
-    told(directory, credential("carol", app="another"))
-    told(directory, credential("dora", namespace="elsewhere"))
+    watch(directory, credential("alice"))
+    watch(directory, credential("bob", account="A2"))
+    watch(directory, credential("carol", app="another"))
+    watch(directory, credential("dora", namespace="elsewhere"))
     assert names(directory) == ["alice"]
     assert names(directory, account="A2") == ["bob"]
 
 
 def test_a_changed_credential_is_found_under_what_it_is_now() -> None:
     directory = AppDirectory()
-    told(directory, credential("alice", account=""))
+    watch(directory, credential("alice", account=""))
     assert names(directory, account="") == []
-    told(directory, credential("alice"))
+    watch(directory, credential("alice"))
     assert names(directory) == ["alice"]
-    told(directory, credential("alice", account="A2"))
+    watch(directory, credential("alice", account="A2"))
     assert (names(directory), names(directory, account="A2")) == ([], ["alice"])
     directory.on_credential("team", "alice", None)
     directory.on_credential("team", "alice", None)
@@ -56,7 +56,7 @@ def test_a_changed_credential_is_found_under_what_it_is_now() -> None:
 
 def test_apps_are_found_by_client_id_one_door_for_each_secret() -> None:
     directory = AppDirectory()
-    projected(
+    project(
         directory,
         team__app={"client_id": "c", "webhook_secret_token": "s"},
         two__app={"client_id": "c", "webhook_secret_token": "s ", "previous_webhook_secret_token": "old"},
@@ -86,7 +86,7 @@ def planted(client_id: str, *, namespace: str, count: int) -> dict[str, dict[str
 def test_a_namespace_has_a_bounded_number_of_secrets_for_a_client_id() -> None:
     directory = AppDirectory()
     team = {"team__app": {"client_id": "c", "webhook_secret_token": "s", "previous_webhook_secret_token": "old"}}
-    projected(directory, **planted("c", namespace="evil", count=500), **team)
+    project(directory, **planted("c", namespace="evil", count=500), **team)
     secrets = [key.secret.get_secret_value() for key in directory.keys("c")]
     assert len(secrets) == KEYS_PER_NAMESPACE + 2
     assert {"s", "old"} <= set(secrets)
@@ -98,7 +98,7 @@ def test_many_namespaces_do_not_displace_anothers_secrets() -> None:
     for number in range(40):
         evil |= planted("c", namespace=f"evil-{number}", count=9)
     team = {"zteam__app": {"client_id": "c", "webhook_secret_token": "s"}}
-    projected(directory, **evil, **team)
+    project(directory, **evil, **team)
     secrets = [key.secret.get_secret_value() for key in directory.keys("c")]
     assert len(secrets) == KEYS_PER_CLIENT_ID
     assert "s" in secrets
@@ -108,7 +108,7 @@ def test_an_equal_secret_counts_for_all_its_apps_also_beyond_the_limit() -> None
     directory = AppDirectory()
     apps = planted("c", namespace="many", count=20)
     shared = {f"ns-{number}__app": {"client_id": "c", "webhook_secret_token": "s"} for number in range(300)}
-    projected(directory, **apps, **shared)
+    project(directory, **apps, **shared)
     found = {key.secret.get_secret_value(): key.apps for key in directory.keys("c")}
     assert len(found["s"]) == 300
 
@@ -116,7 +116,7 @@ def test_an_equal_secret_counts_for_all_its_apps_also_beyond_the_limit() -> None
 def test_a_namespace_has_one_lane_however_many_client_ids_it_uses() -> None:
     directory = AppDirectory()
     app = {"webhook_secret_token": "s"}
-    projected(
+    project(
         directory,
         evil__a={"client_id": "a", **app},
         evil__b={"client_id": "b", **app},
@@ -130,22 +130,22 @@ def test_a_namespace_has_one_lane_however_many_client_ids_it_uses() -> None:
 def test_only_apps_of_the_namespaces_served_count() -> None:
     directory = AppDirectory(namespaces=["team"])
     app = {"client_id": "c", "webhook_secret_token": "s"}
-    projected(directory, team__app=app, two__app=app)
+    project(directory, team__app=app, two__app=app)
     assert [key.apps for key in directory.keys("c")] == [{Key("team", "app")}]
 
 
 def test_an_app_that_is_referred_to_and_not_readable() -> None:
     directory = AppDirectory()
     assert not directory.may_be_unreadable("c")
-    told(directory, credential("alice"))
-    told(directory, credential("bob"))
+    watch(directory, credential("alice"))
+    watch(directory, credential("bob"))
     assert directory.may_be_unreadable("c")
-    projected(directory, **{"team__zoom-app": {"unreadable": "why", "client_id": "c"}})
+    project(directory, **{"team__zoom-app": {"unreadable": "why", "client_id": "c"}})
     assert directory.may_be_unreadable("c")
     assert not directory.may_be_unreadable("d")
-    projected(directory, **{"team__zoom-app": {"client_id": "c", "webhook_secret_token": "s"}})
+    project(directory, **{"team__zoom-app": {"client_id": "c", "webhook_secret_token": "s"}})
     assert not directory.may_be_unreadable("d")
-    projected(directory)
+    project(directory)
     directory.on_credential("team", "alice", None)
     assert directory.may_be_unreadable("c")
     directory.on_credential("team", "bob", None)
@@ -160,14 +160,14 @@ def test_a_credential_nobody_consented_to_yet(status: dict[str, Any] | None) -> 
 
 def test_all_credentials_of_an_app() -> None:
     directory = AppDirectory()
-    told(directory, credential("alice"))
-    told(directory, credential("bob", account="A2"))
-    told(directory, credential("carol", app="another"))
+    watch(directory, credential("alice"))
+    watch(directory, credential("bob", account="A2"))
+    watch(directory, credential("carol", app="another"))
     assert sorted(directory.credentials_of({APP})) == [Key("team", "alice"), Key("team", "bob")]
 
 
 def test_secrets_are_in_no_repr() -> None:
     assert "s3cret" not in repr(SecretStr("s3cret"))
     directory = AppDirectory()
-    projected(directory, team__app={"client_id": "c", "webhook_secret_token": "s3cret"})
+    project(directory, team__app={"client_id": "c", "webhook_secret_token": "s3cret"})
     assert "s3cret" not in repr(directory.keys("c"))

@@ -154,11 +154,11 @@ def deauthorized(*, ts: float = 10, **changes: Any) -> dict[str, Any]:
     return {"event": "app_deauthorized", "event_ts": milliseconds(ts), "payload": payload | changes}
 
 
-async def test_a_deauthorization_is_told_in_the_status(harness: ReceiverHarness) -> None:
+async def test_a_deauthorization_is_written_to_the_status(harness: ReceiverHarness) -> None:
     harness.has_credential(credential("bob", user="U2"))
     assert (await harness.post(deauthorized())).status == 204
-    told = status_of(harness)["deauthorization"]
-    assert told == {"time": "2026-11-24T12:00:10Z", "userDataRetention": False}
+    written = status_of(harness)["deauthorization"]
+    assert written == {"time": "2026-11-24T12:00:10Z", "userDataRetention": False}
     assert "deauthorization" not in status_of(harness, "bob")
     assert "confidential" not in str(status_of(harness))
     assert harness.counted("app_deauthorized", "written") == 1
@@ -188,7 +188,7 @@ async def test_a_deauthorization_that_is_older_than_the_consent_or_known(
     assert bool(harness.writes) is written
 
 
-async def test_a_deauthorization_reaches_a_credential_that_the_watch_has_not_told_of(empty: ReceiverHarness) -> None:
+async def test_a_deauthorization_reaches_a_credential_that_the_watch_does_not_show(empty: ReceiverHarness) -> None:
     empty.has_app()
     empty.has_credential(credential("alice"), watched=False)
     assert (await empty.post(deauthorized())).status == 204
@@ -233,13 +233,13 @@ async def test_another_user_who_goes(harness: ReceiverHarness) -> None:
 
 async def test_a_repeated_event_gives_the_mapping_to_the_credential_that_lives(harness: ReceiverHarness) -> None:
     await harness.post(event("meeting.started", id=MEETING))
-    anew = credential("alice")
-    anew["metadata"]["uid"] = "uid-anew"
-    harness.has_credential(anew)
+    recreated = credential("alice")
+    recreated["metadata"]["uid"] = "uid-new"
+    harness.has_credential(recreated)
     assert (await harness.post(event("meeting.started", id=MEETING))).status == 204
     item = harness.mapping()
     assert item is not None
-    assert [one["uid"] for one in item["metadata"]["ownerReferences"]] == ["uid-anew"]
+    assert [one["uid"] for one in item["metadata"]["ownerReferences"]] == ["uid-new"]
 
 
 @pytest.mark.parametrize(("ts", "back"), [(11, True), (10, False), (5, False)])

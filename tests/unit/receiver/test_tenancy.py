@@ -1,4 +1,4 @@
-"""Whom an event may touch: forgers, namesakes and guesses reach nobody but themselves."""
+"""Whom an event may touch: forgers, namesakes and guesses reach only their own objects."""
 
 from __future__ import annotations
 

@@ -231,7 +231,7 @@ async def test_a_timestamp_may_be_a_little_off(harness: ReceiverHarness, age: fl
     assert (await harness.post(event("meeting.created"), age=age)).status == 204
 
 
-# Whose app.
+# The app.
 
 
 async def test_no_such_app(harness: ReceiverHarness) -> None:
@@ -394,7 +394,7 @@ async def test_a_body_that_does_not_come_to_its_end(harness: ReceiverHarness) ->
     assert harness.counted("unknown", "late") == 1
 
 
-async def test_a_defect_is_told_without_its_text(harness: ReceiverHarness, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_is_logged_without_its_text(harness: ReceiverHarness, caplog: pytest.LogCaptureFixture) -> None:
     quoted = "-".join(["some", "body"])
 
     async def fail(call: Call) -> None:

@@ -23,7 +23,7 @@ def status(harness: ReceiverHarness) -> dict[str, Any]:
 
 
 def watched(harness: ReceiverHarness) -> None:
-    """The watch tells what is written."""
+    """The watch shows what is written."""
     harness.directory.on_credential("team", "alice", harness.kube.peek(CREDENTIALS, namespace="team", name="alice"))
 
 
@@ -37,7 +37,7 @@ async def nothing_waits(harness: ReceiverHarness) -> bool:
     return False
 
 
-async def test_an_event_is_told_in_the_status(harness: ReceiverHarness) -> None:
+async def test_an_event_is_reported_in_the_status(harness: ReceiverHarness) -> None:
     await harness.post(event("meeting.created"))
     await harness.reception.write_next()
     (condition,) = status(harness)["conditions"]
@@ -47,7 +47,7 @@ async def test_an_event_is_told_in_the_status(harness: ReceiverHarness) -> None:
     assert status(harness)["userId"] == "U1"
 
 
-async def test_url_validation_is_told_to_all_credentials_of_the_app(harness: ReceiverHarness) -> None:
+async def test_url_validation_is_reported_to_all_credentials_of_the_app(harness: ReceiverHarness) -> None:
     harness.has_credential(credential("bob", user="U2", account="A2"))
     harness.has_credential(credential("carol", app="another-app"))
     await harness.post({"event": "endpoint.url_validation", "event_ts": 1, "payload": {"plainToken": "abc"}})

@@ -106,11 +106,11 @@ class ConnectHarness:
             self.watch()
 
     def watch(self) -> None:
-        """The watch tells how the credential is now."""
+        """The watch shows the current credential."""
         self.directory.on_credential("team", "alice", self.kube.peek(CREDENTIALS, namespace="team", name="alice"))
 
     def change_status(self, **fields: Any) -> None:
-        """Someone wrote the status; the watch tells it."""
+        """Another writer changes the status; the watch shows it."""
         item = self.kube.peek(CREDENTIALS, namespace="team", name="alice")
         assert item is not None
         item["status"] |= fields

@@ -142,7 +142,7 @@ async def test_a_link_of_a_credential_that_changed_its_grant_or_went(harness: Co
     assert (await harness.open(harness.link())).outcome == "gone"
 
 
-async def test_a_link_works_before_the_watch_has_told_of_it(harness: ConnectHarness) -> None:
+async def test_a_link_works_before_the_watch_shows_it(harness: ConnectHarness) -> None:
     harness.has_credential(epoch="f" * 16, watched=False)
     assert (await harness.open(harness.link(epoch="f" * 16))).status == 200
 
@@ -168,7 +168,7 @@ async def test_a_link_works_before_the_watch_shows_its_app(harness: ConnectHarne
     assert (await harness.open(harness.link())).status == 200
 
 
-async def test_what_is_missing_on_our_side_is_told(harness: ConnectHarness) -> None:
+async def test_what_is_missing_on_our_side_is_shown(harness: ConnectHarness) -> None:
     harness.apps.clear()
     harness.project()
     seen = await harness.open(harness.link())
@@ -466,10 +466,12 @@ async def test_consents_that_were_dealt_with_an_hour_ago_are_forgotten(harness: 
         ("SomethingNew", "", "", "interrupted"),
     ],
 )
-async def test_every_end_is_told(harness: ConnectHarness, reason: str, code: str, message: str, outcome: str) -> None:
+async def test_every_outcome_is_shown(
+    harness: ConnectHarness, reason: str, code: str, message: str, outcome: str
+) -> None:
     waiting, cookies, name = await handed_over(harness)
-    told = {"secretName": name, "time": "2026-11-24T12:00:01Z", "reason": reason, "code": code, "message": message}
-    harness.change_status(handledConsents=[told])
+    handled = {"secretName": name, "time": "2026-11-24T12:00:01Z", "reason": reason, "code": code, "message": message}
+    harness.change_status(handledConsents=[handled])
     place = outcome_place(harness, waiting)
     seen = await harness.open(place.replace("outcome.json", "outcome"), cookies=cookies)
     assert seen.outcome == outcome
@@ -482,8 +484,8 @@ async def test_every_end_is_told(harness: ConnectHarness, reason: str, code: str
 async def test_a_mismatch_says_who_was_expected(harness: ConnectHarness) -> None:
     harness.has_credential(connect={"expectedEmail": "alice@example.com"})
     waiting, cookies, name = await handed_over(harness)
-    told = {"secretName": name, "time": "2026-11-24T12:00:01Z", "reason": "UserMismatch"}
-    harness.change_status(handledConsents=[told])
+    handled = {"secretName": name, "time": "2026-11-24T12:00:01Z", "reason": "UserMismatch"}
+    harness.change_status(handledConsents=[handled])
     seen = await harness.open(outcome_place(harness, waiting).replace("outcome.json", "outcome"), cookies=cookies)
     assert "alice@example.com" in seen.text
 
@@ -532,7 +534,7 @@ async def test_the_page_waits_while_it_is_open(
     assert "<script>" not in seen.text
 
 
-async def test_an_outcome_is_told_to_its_browser_only(harness: ConnectHarness) -> None:
+async def test_an_outcome_is_shown_to_its_browser_only(harness: ConnectHarness) -> None:
     waiting, cookies, _ = await handed_over(harness)
     place = outcome_place(harness, waiting)
     _, others = await harness.begin()
@@ -611,8 +613,8 @@ async def test_hostile_values_stay_text(harness: ConnectHarness) -> None:
     waiting = await harness.open(harness.back(page), cookies=cookies)
     harness.watch()
     name = consent_name(page.query["state"])
-    told = {"secretName": name, "time": "2026-11-24T12:00:01Z", "reason": "Accepted", "message": HOSTILE}
-    harness.change_status(handledConsents=[told])
+    handled = {"secretName": name, "time": "2026-11-24T12:00:01Z", "reason": "Accepted", "message": HOSTILE}
+    harness.change_status(handledConsents=[handled])
     place = "/" + waiting.headers["Location"].removeprefix("../")
     done = await harness.open(place, cookies=cookies)
     for seen in (page, done):
