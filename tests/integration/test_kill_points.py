@@ -69,7 +69,9 @@ class Ground:
     def credential(self, name: str) -> None:
         self.tenant.credential(name, meetingSync={"enabled": False})
 
-    def work(self, name: str, *, call: int = 0, moment: Moment = "before") -> tuple[int | None, tuple[str, ...]]:
+    def work(
+        self, name: str, *, call: int = 0, moment: Moment = "before", ahead: float = 0.0
+    ) -> tuple[int | None, tuple[str, ...]]:
         outcome = run(
             Order(
                 kubeconfig=self.cluster.kubeconfig(),
@@ -79,6 +81,7 @@ class Ground:
                 trace=self.folder / name,
                 call=call,
                 moment=moment,
+                ahead=ahead,
             )
         )
         return outcome.exit_code, outcome.calls
@@ -115,9 +118,13 @@ SCENARIOS: Final = (
 )
 
 
-def kill_everywhere(ground: Ground, scenario: Scenario) -> list[Case]:
-    """One credential for each point, whose operator dies there."""
-    short = scenario.name.replace(" ", "-")
+def kill_everywhere(
+    ground: Ground, scenario: Scenario, *, ahead: float = 0.0, critical_only: bool = False
+) -> list[Case]:
+    """One credential for each point, whose operator dies there. `critical_only`: from the claim until the store."""
+    short = (
+        f"{scenario.name.replace(' ', '-')}{f'-{ahead:+.0f}'.replace('+', 'p').replace('--', '-m') if ahead else ''}"
+    )
     user = ground.new_user(f"{short}-whole")
     scenario.prepare(ground, f"{short}-whole", user)
     exit_code, calls = ground.work(f"{short}-whole")
@@ -126,11 +133,13 @@ def kill_everywhere(ground: Ground, scenario: Scenario) -> list[Case]:
     stored = next(number for number, call in enumerate(calls, 1) if number > asked and call == "patch Secret")
     cases = []
     for number, at in enumerate(calls, 1):
+        if critical_only and not asked - 1 <= number <= stored:
+            continue
         for moment in get_args(Moment):
             name = f"{short}-{number}-{moment}"
             user = ground.new_user(name)
             scenario.prepare(ground, name, user)
-            exit_code, seen = ground.work(name, call=number, moment=moment)
+            exit_code, seen = ground.work(name, call=number, moment=moment, ahead=ahead)
             assert exit_code == -9, (name, exit_code, seen)
             assert seen == calls[:number], "each run does the same, in the same order"
             cases.append(
@@ -154,8 +163,25 @@ def _order(moment: Moment) -> int:
 
 @pytest.mark.timeout(600)
 def test_killed_before_and_after_every_call(own_cluster: ControlPlane, zoom: SimClient, tmp_path: Path) -> None:
-    ground, of_others = Ground(own_cluster, zoom, tmp_path), zoom.records().refresh_uses.keys()
+    ground, of_others = Ground(own_cluster, zoom, tmp_path), set(zoom.records().refresh_uses)
     cases = [case for scenario in SCENARIOS for case in kill_everywhere(ground, scenario)]
+    judge(ground, cases, of_others=of_others)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("ahead", [45.0, -45.0], ids=["fast", "slow"])
+def test_killed_in_the_critical_window_by_another_clock(
+    own_cluster: ControlPlane, zoom: SimClient, tmp_path: Path, ahead: float
+) -> None:
+    """The process that goes on has another clock than the one that claimed the refresh."""
+    ground, of_others = Ground(own_cluster, zoom, tmp_path), set(zoom.records().refresh_uses)
+    cases = kill_everywhere(ground, Scenario("renewal", renewal), ahead=ahead, critical_only=True)
+    judge(ground, cases, of_others=of_others)
+
+
+def judge(ground: Ground, cases: list[Case], *, of_others: set[str]) -> None:
+    """Let the real operator go on: only a lost answer of Zoom loses a consent, and no token is spent twice else."""
+    own_cluster, zoom, tmp_path = ground.cluster, ground.zoom, ground.folder
     with Stack(own_cluster, zoom_url=zoom.base_url, system="meetingbots-system", folder=tmp_path / "stack"):
         for case in cases:
             ground.tenant.wait(

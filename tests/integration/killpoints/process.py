@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,7 +35,10 @@ _MOST_LOOKS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What the process is to do, and at which call (from 1; 0: never) it dies. It notes its calls in `trace`."""
+    """What the process does, and at which call (from 1; 0: never) it dies. It writes its calls to `trace`.
+
+    `ahead` is by how many seconds its clock is fast.
+    """
 
     kubeconfig: Path
     zoom_url: str
@@ -44,6 +47,7 @@ class Order:
     trace: Path
     call: int = 0
     moment: Moment = "before"
+    ahead: float = 0.0
 
 
 def run(order: Order) -> Outcome:
@@ -93,7 +97,7 @@ def _services(order: Order, *, kube: Kube, http: httpx.AsyncClient) -> OperatorC
         return ZoomAPI(http, api_url=url)
 
     def clock() -> datetime:
-        return datetime.now(UTC)
+        return datetime.now(UTC) + timedelta(seconds=order.ahead)
 
     monotonic = asyncio.get_running_loop().time
     return OperatorContext(
