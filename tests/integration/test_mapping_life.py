@@ -73,7 +73,7 @@ def test_webinars_are_mapped_alike(tenant: Tenant, zoom: SimClient) -> None:
         tenant.wait(phase, lambda phase=phase: tenant.status("meetingmappings", webinar.id).get("phase") == phase)  # type: ignore[misc]
 
 
-def test_two_apps_of_one_namespace_are_both_told(tenant: Tenant, zoom: SimClient, stack: Stack) -> None:
+def test_two_apps_of_one_namespace_both_report(tenant: Tenant, zoom: SimClient, stack: Stack) -> None:
     tenant.ready_credential()
     other = zoom.add_app(App(owner_account_id=tenant.account.id, client_id=f"second-{tenant.namespace}"))
     zoom.change_app(other.client_id, webhook_url=stack.webhook_url(other.client_id))
@@ -90,7 +90,7 @@ def test_two_apps_of_one_namespace_are_both_told(tenant: Tenant, zoom: SimClient
     tenant.wait("both", lambda: roles(tenant, meeting.id) == {"alice": "Host", "zoe": "Host"})
 
 
-def test_a_user_who_is_deactivated_leaves_the_mappings_and_is_told(tenant: Tenant, zoom: SimClient) -> None:
+def test_a_deactivated_user_leaves_the_mappings_and_is_reported(tenant: Tenant, zoom: SimClient) -> None:
     tenant.ready_credential()
     meeting = tenant.meeting(started=False, emit=True)
     tenant.wait("mapped", lambda: roles(tenant, meeting.id) == {"alice": "Host"})
@@ -106,7 +106,7 @@ def test_a_user_who_is_deactivated_leaves_the_mappings_and_is_told(tenant: Tenan
     assert not tenant.get("meetingmappings", meeting.id)
 
 
-def test_a_deauthorization_is_told_and_takes_the_mappings_along(tenant: Tenant, zoom: SimClient) -> None:
+def test_a_deauthorization_is_reported_and_removes_the_mappings(tenant: Tenant, zoom: SimClient) -> None:
     tenant.ready_credential()
     bob = second_credential(tenant, zoom)
     meeting = tenant.meeting(started=False, emit=True, alternative_hosts=(bob.email,))
@@ -169,9 +169,7 @@ def test_an_accounts_meetings_are_read_where_asked_for(tenant: Tenant, zoom: Sim
     tenant.wait("removed", lambda: not tenant.get("meetingmappings", gone.id))
 
 
-def test_silence_is_told_with_the_address_and_ends_with_zooms_validation(
-    tenant: Tenant, zoom: SimClient, stack: Stack
-) -> None:
+def test_missing_webhooks_are_reported_until_zooms_validation(tenant: Tenant, zoom: SimClient, stack: Stack) -> None:
     tenant.ready_credential()
 
     def receiving() -> dict[str, Any]:

@@ -171,7 +171,7 @@ async def test_one_that_exists_but_is_not_there_is_given_up_in_time(kube: FakeKu
 @pytest.mark.parametrize(
     "error", [UnavailableError("away", status=503), ForbiddenError("exceeded quota", status=403), NotFoundError("kind")]
 )
-async def test_what_the_server_refuses_is_told(kube: FakeKube, write: Write, error: KubeError) -> None:
+async def test_a_refused_write_is_raised(kube: FakeKube, write: Write, error: KubeError) -> None:
     async def refuse(call: Call) -> None:
         if call.verb == "create":
             raise error

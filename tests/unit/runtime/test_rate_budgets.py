@@ -68,7 +68,7 @@ def test_the_platform_sets_a_lower_bound_for_shares() -> None:
     assert RateBudgets(credentials=credentials, min_share=0.005).allowance("acme").share == 0.01
 
 
-def test_an_account_that_no_status_tells_is_granted_what_its_askers_grant() -> None:
+def test_an_account_without_a_status_has_the_allowance_of_its_askers() -> None:
     credentials = cache(credential("new", plan="Free", sharePercent=30))
     found = RateBudgets(credentials=credentials)
     assert found.allowance("acme") == AccountAllowance(plan=RatePlan.PRO, share=0.5)
@@ -82,7 +82,7 @@ def test_an_account_that_no_status_tells_is_granted_what_its_askers_grant() -> N
     assert found.allowance("acme") == AccountAllowance(plan=RatePlan.PRO, share=0.5)
 
 
-def test_a_credential_that_is_gone_grants_nothing_any_more() -> None:
+def test_a_deleted_credential_grants_nothing() -> None:
     credentials = cache(credential("new", plan="Free", sharePercent=30))
     found = RateBudgets(credentials=credentials)
     found.note(Key("team", "new"), account="?app")

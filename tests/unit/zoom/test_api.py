@@ -126,9 +126,7 @@ async def test_a_page_is_one_request(api: ZoomAPI, zoom: ScriptedZoom) -> None:
         {"meetings": {"id": 1}},
     ],
 )
-async def test_a_list_that_goes_wrong_is_not_taken_for_whole(
-    api: ZoomAPI, zoom: ScriptedZoom, second: dict[str, Any]
-) -> None:
+async def test_a_broken_list_is_an_error(api: ZoomAPI, zoom: ScriptedZoom, second: dict[str, Any]) -> None:
     zoom.says(answer({"next_page_token": "p2", "meetings": []}), answer(second))
     with pytest.raises(TransientError):
         _ = [page async for page in api.meeting_pages(TOKEN)]

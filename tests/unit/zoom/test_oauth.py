@@ -68,7 +68,7 @@ async def test_a_spent_refresh_token_is_asked_for_once_only(oauth: OAuthClient, 
 
 
 @pytest.mark.parametrize("broken", [httpx.Response(503), httpx.ReadTimeout("x"), httpx.Response(200, text="<html>")])
-async def test_a_lost_answer_is_told_and_not_tried_again(
+async def test_a_lost_answer_is_an_error_and_not_retried(
     oauth: OAuthClient, zoom: ScriptedZoom, broken: httpx.Response | Exception
 ) -> None:
     zoom.says(broken)

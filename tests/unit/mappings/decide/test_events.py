@@ -42,7 +42,7 @@ def test_a_created_meeting_is_mapped_to_its_host() -> None:
     )
 
 
-def test_the_assistant_who_planned_it_comes_after_the_host() -> None:
+def test_operators_follow_the_host() -> None:
     status = outcome([told("created", 1, "bob", operators=("alice",))])
     assert [(one.name, one.role) for one in status.credentials] == [("bob", Role.HOST), ("alice", Role.OPERATOR)]
 
@@ -56,7 +56,7 @@ def test_an_unknown_meeting_that_starts_is_mapped_and_live() -> None:
 @pytest.mark.parametrize(
     ("meeting_type", "planned"), [(0, None), (1, None), (2, at(5)), (3, at(5)), (4, None), (8, at(5))]
 )
-def test_a_run_tells_by_its_type_that_the_meeting_was_planned(meeting_type: int, planned: int | None) -> None:
+def test_the_type_of_an_instance_shows_a_planned_meeting(meeting_type: int, planned: int | None) -> None:
     status = outcome([told("started", 5, "alice", uuid="a==", meeting_type=meeting_type)])
     assert status.event_times.schedule == planned
 
@@ -93,7 +93,7 @@ def test_the_end_counts_only_for_the_running_uuid() -> None:
     assert (ended.phase, ended.end_time) == (MappingPhase.ENDED, moment(20))
 
 
-def test_a_start_that_comes_after_its_end_does_not_make_the_meeting_live() -> None:
+def test_a_start_after_its_end_does_not_make_the_meeting_live() -> None:
     status = outcome([told("ended", 9, "alice", uuid="a"), told("started", 1, "alice", uuid="a")])
     assert (status.phase, status.start_time, status.end_time) == (MappingPhase.ENDED, moment(1), moment(9))
 
@@ -151,7 +151,7 @@ def names(status: MappingStatus, role: Role) -> list[str]:
     return [one.name for one in status.credentials if one.role is role]
 
 
-def test_alternative_hosts_come_after_the_host_and_before_the_planner() -> None:
+def test_alternative_hosts_follow_the_host_and_precede_operators() -> None:
     status = outcome([told("created", 1, "bob", operators=("alice",), alternatives=("carol",))])
     assert [(one.name, one.role.value) for one in status.credentials] == [
         ("bob", "Host"),
@@ -297,7 +297,7 @@ def test_guests_without_a_key_are_irrelevant() -> None:
     assert not is_relevant(meeting_event("participant_joined", 1, uuid="a"))
 
 
-def test_two_apps_tell_of_one_meeting_and_neither_is_lost_by_a_moment() -> None:
+def test_two_apps_report_one_meeting_milliseconds_apart() -> None:
     first = told("created", 1, "alice")
     second = of_app(first, "second-app", later=-0.004, name="zoe")
     for order in ([first, second], [second, first]):
@@ -308,7 +308,7 @@ def test_two_apps_tell_of_one_meeting_and_neither_is_lost_by_a_moment() -> None:
     assert names(outcome([gone, second], moved), Role.HOST) == ["bob"]
 
 
-def test_what_a_look_up_proved_at_zoom_stays() -> None:
+def test_entries_of_lookups_stay() -> None:
     proved = FoundCredential(name="olga", role=Role.HOST, source=Source.LOOKUP)
     status = outcome([told("started", 1, "alice", uuid="a")], MappingStatus(credentials=[proved]))
     assert names(status, Role.HOST) == ["alice", "olga"]
@@ -331,7 +331,7 @@ def test_the_times_of_too_many_apps_are_cut_to_the_newest() -> None:
     assert "app-5" not in kept
 
 
-def test_a_personal_id_is_taken_and_given_up() -> None:
+def test_a_personal_id_moves_to_another_user() -> None:
     taken = apply_personal_id(None, event_ts=at(1), concern=concern("alice"), taken=True)
     assert taken is not None
     assert taken.credentials == [FoundCredential(name="alice", role=Role.HOST, source=Source.PMI)]
@@ -349,7 +349,7 @@ def test_giving_a_personal_id_up_leaves_entries_of_other_sources() -> None:
     assert apply_personal_id(known, event_ts=at(2), concern=concern("alice"), taken=False) is None
 
 
-def test_the_live_label_goes_on_for_runs_and_unseen_ends_and_not_again_once_taken_off() -> None:
+def test_the_live_label_is_needed_for_instances_and_missed_ends_only() -> None:
     live = outcome([told("started", 1, "alice", uuid="a")])
     ended = outcome([told("ended", 2, "alice", uuid="a")], live)
     assert needs_live_label(None, live)

@@ -54,7 +54,7 @@ def test_a_listed_meeting_is_mapped_and_then_unchanged() -> None:
     assert with_listed(found, reader=reader(moment(1000)), found=ListedMeeting(Source.SYNC)) is None
 
 
-def test_what_a_webhook_found_becomes_the_lists_to_remove() -> None:
+def test_a_list_takes_over_the_entry_of_a_webhook() -> None:
     before = status(entry(source=Source.WEBHOOK), existence=at(1), roles=at(1))
     found = with_listed(before, reader=reader(moment(10)), found=ListedMeeting(Source.SYNC))
     assert found is not None
@@ -69,11 +69,11 @@ def test_what_a_webhook_found_becomes_the_lists_to_remove() -> None:
         pytest.param(status(entry(role=Role.OPERATOR), roles=at(20)), id="handed over and still its planner"),
     ],
 )
-def test_what_was_told_after_the_start_stands(before: MappingStatus) -> None:
+def test_events_after_the_start_of_a_sync_stand(before: MappingStatus) -> None:
     assert with_listed(before, reader=reader(moment(10)), found=ListedMeeting(Source.SYNC)) is None
 
 
-def test_a_meeting_whose_recovery_was_missed_is_back() -> None:
+def test_a_listed_meeting_is_restored_without_its_recovery_event() -> None:
     before = status(entry(), phase=MappingPhase.DELETED, existence=at(5), roles=at(5))
     found = with_listed(before, reader=reader(moment(10)), found=ListedMeeting(Source.SYNC))
     assert found is not None
@@ -109,7 +109,7 @@ def test_what_stays_though_it_is_not_listed(known: MeetingMapping) -> None:
     assert without_unlisted(known, reader=reader(moment(10))) is None
 
 
-def test_a_second_apps_word_is_not_this_ones() -> None:
+def test_the_times_of_another_app_do_not_count() -> None:
     apps = [AppTimes(name="second-app", roles=at(20))]
     before = status(entry("zoe"), roles=at(20), apps=apps)
     found = with_listed(before, reader=reader(moment(10)), found=ListedMeeting(Source.SYNC))

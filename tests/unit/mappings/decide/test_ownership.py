@@ -57,7 +57,7 @@ def test_a_strangers_meeting_is_nobodys() -> None:
     assert about([], host_id="U1") is None
 
 
-def test_the_account_comes_after_the_host_and_speaks_for_strangers() -> None:
+def test_account_credentials_follow_the_host_and_act_for_other_hosts() -> None:
     found = about([ACCOUNT, *PEOPLE], host_id="U1")
     assert found is not None
     assert found.hosts == ("alice", "alice-too", "all")
@@ -75,7 +75,7 @@ def test_the_operator_beside_the_host() -> None:
     assert same.operators == ()
 
 
-def test_who_gave_the_meeting_away_is_told() -> None:
+def test_the_former_host_is_affected() -> None:
     found = about(PEOPLE, host_id="U3", former_host_id="U1")
     assert found is not None
     assert found.hosts == ()

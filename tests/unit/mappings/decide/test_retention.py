@@ -41,7 +41,7 @@ def test_a_day_later_what_is_over_may_go(known: MappingStatus, over: bool) -> No
     assert not is_expired(mapping(known, people=("dora",)), now=moment(0) + DAY)
 
 
-def test_entries_of_credentials_that_are_gone_go_and_the_mapping_with_the_last() -> None:
+def test_entries_of_deleted_credentials_are_removed_and_the_mapping_with_the_last() -> None:
     both = mapping(status(entry(), entry("bob"), roles=at(0)))
     left = cleaned_up(both, owners=OwnerFacts(gone=frozenset({"alice"})), now=moment(5))
     assert isinstance(left, MappingStatus)
@@ -50,7 +50,7 @@ def test_entries_of_credentials_that_are_gone_go_and_the_mapping_with_the_last()
     assert cleaned_up(both, owners=OwnerFacts(gone=frozenset({"carol"})), now=moment(5)) is None
 
 
-def test_who_is_gone_is_not_present_either() -> None:
+def test_a_deleted_credential_is_not_present() -> None:
     known = status(entry(), entry("bob"), phase=MappingPhase.LIVE, uuid="a", live=at(0))
     known.presence.append(Presence(name="alice", present=True, event_time=at(1), uuid="a"))
     left = cleaned_up(mapping(known), owners=OwnerFacts(gone=frozenset({"alice"})), now=moment(5))
@@ -72,7 +72,7 @@ def test_peoples_own_mappings_stay() -> None:
     )
 
 
-def test_a_run_whose_end_was_lost_is_over_after_two_days() -> None:
+def test_an_instance_without_an_end_event_ends_after_two_days() -> None:
     scheduled = status(entry(), phase=MappingPhase.LIVE, uuid="a", live=at(0), existence=at(0), start_time=moment(0))
     now = moment(0) + 2 * DAY
     assert cleaned_up(mapping(scheduled), owners=OwnerFacts(), now=now - timedelta(seconds=1)) is None
@@ -132,7 +132,7 @@ HOUR = timedelta(hours=1)
         (status(entry("bob", source=Source.WEBHOOK), existence=at(0)), set()),
     ],
 )
-def test_what_webhooks_told_and_a_list_that_was_read_since_has_not(known: MappingStatus, names: set[str]) -> None:
+def test_meetings_of_webhooks_that_a_newer_list_lacks(known: MappingStatus, names: set[str]) -> None:
     assert unlisted(mapping(known), owners=OwnerFacts(read={"alice": moment(0) + HOUR})) == names
 
 

@@ -80,14 +80,14 @@ def test_a_patch_touches_only_what_is_ours() -> None:
     }
 
 
-def test_the_live_label_is_never_taken_off_here() -> None:
+def test_a_patch_never_removes_the_live_label() -> None:
     patch = mapping_patch(
         made("alice", live=True), status=status("alice", phase=MappingPhase.ENDED), uids={}, live=False
     )
     assert patch == {"status": {"phase": "Ended"}}
 
 
-def test_a_field_that_ends_is_taken_out() -> None:
+def test_a_removed_field_is_null_in_the_patch() -> None:
     item = made("alice")
     item["status"] |= {"endTime": "2026-11-24T12:00:00Z", "ofANewerVersion": 1}
     patch = mapping_patch(item, status=status("alice"), uids=UIDS, live=False)
@@ -102,7 +102,7 @@ def test_owners_known_from_before_stay_and_others_owners_too() -> None:
     assert patch["metadata"]["ownerReferences"] == [foreign, owner("alice", "uid-alice"), owner("bob", "uid-bob")]
 
 
-def test_a_credential_made_anew_becomes_the_owner() -> None:
+def test_a_recreated_credential_becomes_the_owner() -> None:
     patch = mapping_patch(made("alice"), status=status("alice"), uids={"alice": "uid-new"}, live=False)
     assert patch == {"metadata": {"ownerReferences": [owner("alice", "uid-new")]}}
 

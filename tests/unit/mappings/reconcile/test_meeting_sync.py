@@ -477,7 +477,7 @@ async def test_the_hosts_own_credential_shares_the_mapping_with_the_accounts(acc
     assert account.entries(ids([1])[0]) == [entry("Sync"), entry("Sync", "all")]
 
 
-async def test_the_dates_of_a_series_are_one_meeting_and_the_first_to_come_is_its_time(ground: Ground) -> None:
+async def test_a_series_has_one_mapping_with_the_time_of_its_next_occurrence(ground: Ground) -> None:
     (name,) = ids([7])
     days = ("2026-12-09", "2026-12-02", "2026-12-16")
 

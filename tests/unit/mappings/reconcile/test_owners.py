@@ -94,7 +94,7 @@ async def test_what_the_garbage_collector_takes_during_a_sync_is_made_again() ->
     assert uids(ground.kube, PMI) == ["uid-anew"]
 
 
-async def test_a_process_whose_watch_is_behind_does_not_give_it_back_to_the_dead() -> None:
+async def test_a_process_with_an_outdated_watch_does_not_restore_a_deleted_owner() -> None:
     ground = Ground(kube=FakeKube(), zoom=Zoom(), credential=credential())
     made_anew(ground)
     await ground.sync()
@@ -103,7 +103,7 @@ async def test_a_process_whose_watch_is_behind_does_not_give_it_back_to_the_dead
     assert uids(ground.kube, PMI) == ["uid-anew"]
 
 
-async def test_the_sweep_mends_owners(bench: Bench) -> None:
+async def test_the_sweep_repairs_owners(bench: Bench) -> None:
     _, tidy = await seen(bench)
     owned(bench)
     owned(bench, "82222222222", people=("dora",))
@@ -156,7 +156,7 @@ async def test_a_meeting_that_was_removed_otherwise_is_not_put_back(bench: Bench
     assert uids(bench.kube) is None
 
 
-async def test_what_was_written_meanwhile_stands(bench: Bench) -> None:
+async def test_a_mapping_that_was_written_in_between_is_not_restored(bench: Bench) -> None:
     operator, _ = await seen(bench)
     owned(bench, phase="Live", uuid="run-1")
     tidy = sweeper_with_deleted(operator, bench)
@@ -184,7 +184,7 @@ async def test_the_removal_of_a_credentials_entries_ends_when_it_is_back(bench: 
     assert bench.kube.peek(MAPPINGS, namespace="team", name=MEETING) is not None
 
 
-def test_what_is_gone_is_remembered_for_two_minutes() -> None:
+def test_deleted_mappings_are_kept_for_two_minutes() -> None:
     now = [0.0]
     gone = RecentlyDeletedMappings(clock=lambda: now[0])
     item = {"metadata": {"namespace": "team", "name": MEETING, "ownerReferences": [OLD]}}

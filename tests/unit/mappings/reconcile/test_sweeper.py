@@ -106,7 +106,7 @@ def deauthorized() -> dict[str, Any]:
     }
 
 
-async def test_a_credential_that_is_gone_takes_its_entries_along(bench: Bench) -> None:
+async def test_the_entries_of_a_deleted_credential_are_removed(bench: Bench) -> None:
     operator, tidy = await seen(bench)
     put(bench, "81111111111")
     put(bench, "82222222222", entry(), entry("bob"))
@@ -145,7 +145,7 @@ async def test_a_consent_that_ended_takes_its_entries_along_once(bench: Bench, w
     assert bench.kube.count("list", MAPPINGS) == lists
 
 
-async def test_the_word_of_an_older_consents_end_takes_nothing(bench: Bench) -> None:
+async def test_the_end_of_an_older_consent_removes_nothing(bench: Bench) -> None:
     operator, tidy = await seen(bench)
     put(bench)
     say(bench, operator, deauthorization={"time": format_time(START - timedelta(seconds=5))})
@@ -195,7 +195,7 @@ async def test_while_a_user_is_not_active_nothing_is_read_though_tokens_are_rene
     assert (bench.condition("MeetingsSynced") or {})["reason"] == "CredentialNotReady"
 
 
-async def test_when_the_user_is_active_again_the_meetings_are_read_anew(bench: Bench) -> None:
+async def test_meetings_are_read_when_the_user_is_active_again(bench: Bench) -> None:
     operator, tidy = await removed(bench)
     await tidy.reconcile(KEY)
     zoom_says(bench, "active")
@@ -207,7 +207,7 @@ async def test_when_the_user_is_active_again_the_meetings_are_read_anew(bench: B
     assert bench.ready
 
 
-async def test_that_a_user_went_is_told_at_once_and_ends_with_the_word_that_it_is_back(bench: Bench) -> None:
+async def test_a_removed_user_is_reported_at_once_until_it_is_active_again(bench: Bench) -> None:
     operator, tidy = await removed(bench)
     await operator.look()
     condition = bench.condition()
@@ -238,7 +238,7 @@ async def test_on_demand_there_is_a_token_to_ask_zoom_with(bench: Bench) -> None
     assert "userRemoval" not in bench.status
 
 
-async def test_a_token_that_died_with_its_user_tells_the_credential(bench: Bench) -> None:
+async def test_a_rejected_token_of_a_removed_user_is_invalidated(bench: Bench) -> None:
     operator, tidy = await removed(bench)
     bench.zoom.revoke_access()
     bench.zoom.users.clear()
@@ -248,7 +248,7 @@ async def test_a_token_that_died_with_its_user_tells_the_credential(bench: Bench
     assert not bench.ready
 
 
-async def test_the_sweep_clears_away_what_has_had_its_time(bench: Bench) -> None:
+async def test_the_sweep_removes_expired_mappings(bench: Bench) -> None:
     _, tidy = await seen(bench)
     day = timedelta(days=1)
     put(bench, "81111111111", phase="Deleted", ago=day)
@@ -351,6 +351,24 @@ async def test_an_idle_meeting_that_is_still_there_is_asked_for_once_a_month(ben
     assert entries(bench) == ["alice"]
 
 
+async def test_an_access_token_that_zoom_rejects_is_renewed_and_the_question_repeated(bench: Bench) -> None:
+    operator, tidy = await seen(bench)
+    put(bench, ago=MONTH)
+    rejected = bench.state.tokens
+    assert rejected is not None
+    with zoom_knows(bench, httpx.Response(401, json={"code": 124, "message": "Invalid access token."})):
+        await tidy.reconcile(SWEEP)
+    assert entries(bench) == ["alice"]
+    bench.clock.forward(10)
+    await operator.look()
+    renewed = bench.state.tokens
+    assert renewed is not None
+    assert renewed.access_token != rejected.access_token
+    with zoom_knows(bench, NO_MEETING):
+        await tidy.reconcile(SWEEP)
+    assert entries(bench) is None
+
+
 async def test_what_a_sync_reads_is_not_asked_for(bench: Bench) -> None:
     bench.put_credential(meetingSync={"enabled": True})
     _, tidy = await seen(bench)
@@ -370,7 +388,7 @@ async def read_at(bench: Bench, after: timedelta) -> MappingSweeper:
     return tidying(operator)
 
 
-async def test_a_meeting_to_come_that_the_list_does_not_have_is_asked_for(bench: Bench) -> None:
+async def test_zoom_is_asked_about_a_future_meeting_that_the_list_lacks(bench: Bench) -> None:
     tidy = await read_at(bench, timedelta(hours=2))
     put(bench, startTime=format_time(START + timedelta(days=5)))
     with zoom_knows(bench, A_MEETING) as asked:

@@ -46,7 +46,7 @@ async def test_meetings_are_read_after_the_first_consent_and_a_day_later(bench: 
     assert bench.zoom.asked.count(LIST) == 2
 
 
-async def test_failure_is_told_retried_and_no_matter_of_ready(bench: Bench) -> None:
+async def test_a_failure_is_reported_retried_and_does_not_change_ready(bench: Bench) -> None:
     put(bench)
 
     async def away(path: str) -> httpx.Response | None:
@@ -97,7 +97,7 @@ async def test_request_acts_once_per_value(bench: Bench) -> None:
     assert bench.zoom.asked.count(LIST) == 3
 
 
-async def test_disabled_and_suspended_are_told_and_resumed(bench: Bench) -> None:
+async def test_disabled_and_suspended_syncs_are_reported_and_resumed(bench: Bench) -> None:
     put(bench, meetingSync={"enabled": False})
     operator = bench.operator()
     await operator.look()
@@ -203,7 +203,7 @@ async def test_account_level_is_read_only_where_asked_for(bench: Bench) -> None:
     assert (bench.condition("MeetingsSynced") or {})["reason"] == "SyncDisabled"
 
 
-async def test_progress_is_told_while_an_account_is_walked(bench: Bench) -> None:
+async def test_progress_is_reported_while_an_account_is_read(bench: Bench) -> None:
     bench.zoom.scopes = ACCOUNT_SCOPES
     put(bench, level="Account")
     zoom_of_an_account(bench, users=5, seconds_each=1.5)

@@ -247,7 +247,7 @@ def test_retry_after_in_each_form(headers: dict[str, str], expected: float | dat
         ({}, "You have reached the maximum per-second rate limit for this API.", False),
     ],
 )
-def test_daily_limits_are_told_apart(headers: dict[str, str], message: str, daily: bool) -> None:
+def test_daily_limits_are_recognised(headers: dict[str, str], message: str, daily: bool) -> None:
     body = json.dumps(rest(429, message)).encode()
     assert classify(ZoomResponse(status=429, headers=headers, body=body), call=calls.MEETING).daily is daily
 

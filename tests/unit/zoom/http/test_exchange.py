@@ -264,7 +264,7 @@ class RecordingPermit:
         self.reported.append(rate)
 
 
-async def test_the_limiter_is_asked_before_and_told_after(http: httpx.AsyncClient, zoom: ScriptedZoom) -> None:
+async def test_the_limiter_admits_each_call_and_gets_its_report(http: httpx.AsyncClient, zoom: ScriptedZoom) -> None:
     limiter = RecordingLimiter()
     exchange = Exchange(http, deadline=5, account="acme", limiter=limiter)
     headers = {"X-RateLimit-Category": "Heavy", "X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "29"}
@@ -285,7 +285,7 @@ async def test_the_limiter_is_asked_before_and_told_after(http: httpx.AsyncClien
     ]
 
 
-async def test_a_turn_ends_also_where_no_answer_comes(http: httpx.AsyncClient, zoom: ScriptedZoom) -> None:
+async def test_a_permit_ends_without_an_answer(http: httpx.AsyncClient, zoom: ScriptedZoom) -> None:
     limiter = RecordingLimiter()
     exchange = Exchange(http, deadline=5, account="acme", limiter=limiter)
     zoom.says(httpx.ConnectError("no route"))
@@ -294,7 +294,7 @@ async def test_a_turn_ends_also_where_no_answer_comes(http: httpx.AsyncClient, z
     assert limiter.reported == [None]
 
 
-async def test_an_answer_that_speaks_of_the_day_is_told_as_such(http: httpx.AsyncClient, zoom: ScriptedZoom) -> None:
+async def test_a_report_about_the_daily_limit_is_recognised(http: httpx.AsyncClient, zoom: ScriptedZoom) -> None:
     limiter = RecordingLimiter()
     exchange = Exchange(http, deadline=5, account="acme", limiter=limiter)
     headers = {"X-RateLimit-Type": "Daily-limit", "X-RateLimit-Limit": "6000", "X-RateLimit-Remaining": "5999"}

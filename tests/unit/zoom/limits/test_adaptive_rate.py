@@ -19,7 +19,7 @@ def test_it_begins_with_what_is_granted() -> None:
     assert AdaptiveRate(category=Category.LIGHT).pace(BUSINESS, now=0.0) == Pace(40, 1.0)
 
 
-def test_a_lower_limit_than_the_credential_says_is_heeded_and_a_higher_one_is_not() -> None:
+def test_a_lower_limit_of_zoom_counts_and_a_higher_one_does_not() -> None:
     state = AdaptiveRate(category=Category.LIGHT)
     told(state, limit=30)
     assert state.pace(BUSINESS, now=0.0).calls == 15
@@ -49,7 +49,7 @@ def test_a_429_pauses_and_then_goes_on_more_slowly_until_it_has_recovered() -> N
     assert state.pace(BUSINESS, now=120.0).calls >= 4
 
 
-def test_zoom_says_how_long_to_wait_in_seconds_or_as_a_moment() -> None:
+def test_zooms_pause_is_in_seconds_or_a_time() -> None:
     state = AdaptiveRate(category=Category.LIGHT)
     told(state, limited=True, retry_after=7.0)
     assert state.paused_until == 7.0
@@ -59,7 +59,7 @@ def test_zoom_says_how_long_to_wait_in_seconds_or_as_a_moment() -> None:
     assert state.paused_until == 20.0
 
 
-def test_a_daily_limit_holds_until_zoom_says_or_until_midnight() -> None:
+def test_a_daily_limit_holds_until_zooms_time_or_midnight() -> None:
     state = AdaptiveRate(category=Category.LIGHT)
     assert state.spent(BUSINESS, utc=NOON) is None
     told(state, limited=True, daily=True, retry_after=NOON + timedelta(hours=3))

@@ -122,7 +122,7 @@ def test_a_steady_line_of_any_length_costs_at_most_a_twentieth(there: float, bac
     virtual_time.run(main())
 
 
-def test_accounts_and_categories_have_turnstiles_of_their_own() -> None:
+def test_each_account_and_category_has_its_own_gate() -> None:
     async def main() -> None:
         limiter = new_limiter(plan=RatePlan.FREE)
         begin = asyncio.get_running_loop().time()
@@ -168,7 +168,7 @@ def test_the_urgent_go_first_and_among_equals_the_first() -> None:
     virtual_time.run(main())
 
 
-def test_who_stops_waiting_gives_the_turn_on() -> None:
+def test_a_cancelled_wait_passes_its_permit_on() -> None:
     async def main() -> None:
         limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         first = await take(limiter)
@@ -186,7 +186,7 @@ def test_who_stops_waiting_gives_the_turn_on() -> None:
     virtual_time.run(main())
 
 
-def test_who_is_cancelled_in_the_moment_of_the_turn_gives_it_on_too() -> None:
+def test_a_wait_that_is_cancelled_with_its_permit_passes_it_on() -> None:
     async def main() -> None:
         limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         first = await take(limiter)
@@ -203,7 +203,7 @@ def test_who_is_cancelled_in_the_moment_of_the_turn_gives_it_on_too() -> None:
     virtual_time.run(main())
 
 
-def test_a_turn_that_would_come_too_late_is_refused_at_once_with_the_time_to_come_again() -> None:
+def test_a_call_that_would_wait_too_long_fails_at_once_with_the_time_to_retry() -> None:
     async def main() -> None:
         limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         begin = asyncio.get_running_loop().time()
@@ -222,7 +222,7 @@ def test_a_turn_that_would_come_too_late_is_refused_at_once_with_the_time_to_com
     virtual_time.run(main())
 
 
-def test_who_waited_for_too_long_is_told_so() -> None:
+def test_a_wait_beyond_the_patience_fails() -> None:
     async def main() -> None:
         limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         never_answered = await take(limiter)
@@ -271,7 +271,7 @@ def test_who_waits_when_the_pause_gets_too_long_is_sent_away_at_once() -> None:
     virtual_time.run(main())
 
 
-def test_a_used_up_day_is_told_at_once_until_it_is_over() -> None:
+def test_calls_fail_at_once_until_a_used_up_day_is_over() -> None:
     async def main() -> None:
         limiter = new_limiter(plan=RatePlan.FREE, share=0.25)
         first = await take(limiter)

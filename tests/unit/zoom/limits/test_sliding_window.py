@@ -42,7 +42,7 @@ def used_after(window: Window, now: float, *, trip: float) -> float:
     return free - now - trip
 
 
-def test_the_time_that_every_call_surely_travels_is_taken_off_once_it_is_known() -> None:
+def test_the_shortest_round_trip_is_subtracted_once_it_is_known() -> None:
     window = Window()
     assert used_after(window, 0.0, trip=0.2) == pytest.approx(1.0)
     for number in range(31):
@@ -60,7 +60,7 @@ def test_a_slow_burst_proves_nothing() -> None:
     assert window.used(1.49) == 100
 
 
-def test_a_line_that_became_longer_is_believed_after_some_minutes() -> None:
+def test_a_longer_round_trip_counts_after_some_minutes() -> None:
     trips = RoundTrips()
     trips.add(0.0, seconds=0.01)
     for number in range(1, 700):
@@ -70,7 +70,7 @@ def test_a_line_that_became_longer_is_believed_after_some_minutes() -> None:
     assert trips.minimum(700.0) == pytest.approx(0.08)
 
 
-def test_calls_without_an_answer_say_nothing_of_the_line() -> None:
+def test_calls_without_an_answer_do_not_count_as_round_trips() -> None:
     window = Window()
     for number in range(40):
         window.begin()
