@@ -54,6 +54,13 @@ class Problem:
     recoverable: bool = False
 
 
+def template_problem(message: str, *, by_default: bool) -> Problem:
+    """A template that cannot become a Pod. `by_default`: the operator's default template alone is invalid, too."""
+    if by_default:
+        message = f"The operator's default template is invalid, which only the platform's team can change: {message}"
+    return Problem(BotReason.TEMPLATE_INVALID, message, recoverable=by_default)
+
+
 def meeting_link(bot: MeetingBot, *, url: SecretStr | None) -> MeetingLink | Problem:
     """The parsed link or ID of the bot's meeting; `url` is the value of its urlSecretKeyRef, if it has one."""
     meeting = bot.spec.meeting

@@ -133,6 +133,21 @@ def bot_pod(bot: MeetingBot, *, name: str, meeting: MeetingRef, settings: PodSet
     return {**pod, "metadata": without_nulls(pod["metadata"]), "spec": without_nulls(pod["spec"])}
 
 
+def with_default_template_only(bot: MeetingBot) -> MeetingBot:
+    """The bot with nothing of its own in its Pod, to tell whether the operator's default template is at fault."""
+    own = {"spec": {"containers": [{"name": names.BOT_CONTAINER, "image": "sample"}]}}
+    return bot.model_copy(update={"spec": bot.spec.model_copy(update={"template": own, "token_endpoint": False})})
+
+
+def default_is_invalid(bot: MeetingBot, meeting: MeetingRef, settings: PodSettings, now: datetime) -> bool:
+    """Whether no Pod can be built from the default template alone."""
+    try:
+        bot_pod(with_default_template_only(bot), name=bot.name, meeting=meeting, settings=settings, now=now)
+    except TemplateError:
+        return True
+    return False
+
+
 def _pod_spec(
     template: dict[str, Any], bot: MeetingBot, *, name: str, meeting: MeetingRef, settings: PodSettings
 ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from meetingbots.bots.decide.facts import BotFacts, Delivery
 from meetingbots.bots.decide.gate import waited_before
 from meetingbots.bots.decide.in_meeting import merge, sightings
 from meetingbots.bots.decide.leave import meeting_end
-from meetingbots.bots.decide.meeting import MeetingRef, Problem
+from meetingbots.bots.decide.meeting import MeetingRef, Problem, template_problem
 from meetingbots.bots.decide.pod_ends import ended_from_outside
 from meetingbots.bots.decide.pod_names import attempt_of, join_secret_name, pod_name
 from meetingbots.bots.decide.pod_state import PodState
@@ -20,7 +20,14 @@ from meetingbots.bots.decide.schedule import join_time, lead_time
 from meetingbots.bots.decide.token_report import delivery_message, token_status
 from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.bots.manifests.join_secret import is_of_attempt, read_delivery, read_values
-from meetingbots.bots.manifests.pod import PodSettings, accepted_hash, bot_pod, is_foreign_hash, spec_hash
+from meetingbots.bots.manifests.pod import (
+    PodSettings,
+    accepted_hash,
+    bot_pod,
+    default_is_invalid,
+    is_foreign_hash,
+    spec_hash,
+)
 from meetingbots.bots.manifests.pod_status import belongs_to, pod_state
 from meetingbots.bots.manifests.template import TemplateError
 from meetingbots.bots.reconcile.meeting_reader import MeetingReader
@@ -157,7 +164,7 @@ class BotGatherer:
             bot_pod(bot, name=pod_name(bot, attempt=1), meeting=meeting, settings=settings, now=now)
         except TemplateError as error:
             memory.expect_template(wanted)
-            memory.template = Problem(BotReason.TEMPLATE_INVALID, str(error))
+            memory.template = template_problem(str(error), by_default=default_is_invalid(bot, meeting, settings, now))
         return wanted
 
     async def _pod(

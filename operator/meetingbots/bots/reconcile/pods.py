@@ -11,9 +11,9 @@ from typing import Any, Final
 from cachetools import TTLCache
 
 from meetingbots.bots.decide.facts import BotFacts
-from meetingbots.bots.decide.meeting import MeetingRef, Problem
+from meetingbots.bots.decide.meeting import MeetingRef, Problem, template_problem
 from meetingbots.bots.decide.pod_names import pod_name
-from meetingbots.bots.manifests.pod import PodSettings, bot_pod, pod_shape
+from meetingbots.bots.manifests.pod import PodSettings, bot_pod, pod_shape, with_default_template_only
 from meetingbots.bots.manifests.pod_status import belongs_to
 from meetingbots.bots.reconcile.memory import BotMemory
 from meetingbots.kube.client import Kube
@@ -83,12 +83,12 @@ class BotPods:
             return None
         except (InvalidError, ForbiddenError) as error:
             attempt.fresh = fresh
-            _remember_refusal(memory, error, now=facts.now)
+            await self._refused(facts, memory, error)
             return None
         except UnavailableError as error:
             if not _webhook_fails(error):
                 raise
-            _remember_refusal(memory, error, now=facts.now)
+            await self._refused(facts, memory, error)
             return None
         attempt.pod_seen, attempt.pod_looked_at = True, facts.now
         self._caches.pods.put(answer)
@@ -108,11 +108,11 @@ class BotPods:
             pass
         except (InvalidError, ForbiddenError) as error:
             if _NO_DRY_RUN not in str(error):
-                _remember_refusal(memory, error, now=facts.now)
+                await self._refused(facts, memory, error)
         except UnavailableError as error:
             if not _webhook_fails(error):
                 raise
-            _remember_refusal(memory, error, now=facts.now)
+            await self._refused(facts, memory, error)
         if memory.refused is None:
             memory.checked_hash = facts.pod_hash
         if memory.refused is None and memory.template is None:
@@ -137,6 +137,31 @@ class BotPods:
         attempt.touched_at = self._clock()
         self._caches.pods.put(answer)
 
+    async def _refused(self, facts: BotFacts, memory: BotMemory, error: KubeError) -> None:
+        """Remember a refusal, with the template that is at fault."""
+        if _is_about_this_pod(error):
+            problem = template_problem(str(error), by_default=await self._default_is_refused(facts))
+            memory.refuse_template(problem, now=facts.now, seconds=_TEMPLATE_REFUSED_SECONDS)
+            return
+        quota = isinstance(error, ForbiddenError) and error.quota_exceeded
+        reason = BotReason.QUOTA_EXCEEDED if quota else BotReason.CONFIG_ERROR
+        memory.refuse(Problem(reason, str(error), recoverable=True), now=facts.now, seconds=_REFUSED_SECONDS)
+
+    async def _default_is_refused(self, facts: BotFacts) -> bool:
+        """Whether Kubernetes refuses a Pod of the operator's default template alone, too."""
+        settings, bot = self._pod_settings(), with_default_template_only(facts.bot)
+        if not settings.template or not isinstance(facts.meeting, MeetingRef):
+            return False
+        name = pod_name(bot, attempt=1)
+        pod = bot_pod(bot, name=name, meeting=facts.meeting, settings=settings, now=facts.now)
+        try:
+            await self._kube.create(PODS, namespace=bot.namespace, body=pod, dry_run=True, strict=True)
+        except AlreadyExistsError:
+            return False
+        except KubeError as error:
+            return _is_about_this_pod(error) and _NO_DRY_RUN not in str(error)
+        return False
+
     async def _adopt(self, facts: BotFacts, memory: BotMemory, name: str) -> None:
         """Take the existing Pod, if it is the bot's: the answer of a create was lost, or another process created it."""
         pod = await self._kube.get(PODS, namespace=facts.bot.namespace, name=name)
@@ -160,14 +185,9 @@ class BotPods:
         )
 
 
-def _remember_refusal(memory: BotMemory, error: KubeError, *, now: datetime) -> None:
-    if isinstance(error, UnavailableError) or (isinstance(error, ForbiddenError) and not _forbids_this_pod(error)):
-        quota = isinstance(error, ForbiddenError) and error.quota_exceeded
-        reason = BotReason.QUOTA_EXCEEDED if quota else BotReason.CONFIG_ERROR
-        memory.refuse(Problem(reason, str(error), recoverable=True), now=now, seconds=_REFUSED_SECONDS)
-    else:
-        problem = Problem(BotReason.TEMPLATE_INVALID, str(error))
-        memory.refuse_template(problem, now=now, seconds=_TEMPLATE_REFUSED_SECONDS)
+def _is_about_this_pod(error: KubeError) -> bool:
+    """Whether the API server rejects the Pod's content, rather than for a quota, a missing right or an outage."""
+    return isinstance(error, InvalidError) or (isinstance(error, ForbiddenError) and _forbids_this_pod(error))
 
 
 def _forbids_this_pod(error: ForbiddenError) -> bool:
