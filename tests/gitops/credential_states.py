@@ -24,6 +24,7 @@ from tests.gitops.outcomes import (
     FOR_A_PERSON,
     MAY_HEAL,
     OVER,
+    REFRESH_BLOCKED,
     REFUSED_CHANGE,
     TO_MEND,
     WELL,
@@ -59,7 +60,7 @@ def states() -> Iterator[State]:
     for name, given, reason, outcome in (
         ("well", facts(), Reason.TOKEN_VALID, WELL),
         ("well while Zoom is away", facts(failures={RequestKind.TOKENS: failure()}), Reason.TOKEN_VALID, WELL),
-        ("well though the app is gone", facts(app=Absent(message="no app")), Reason.TOKEN_VALID, WELL),
+        ("well though the app is gone", facts(app=Absent(message="no app")), Reason.TOKEN_VALID, REFRESH_BLOCKED),
         ("suspended", facts(credential=credential(suspend=True)), Reason.SUSPENDED, FOR_A_PERSON),
         ("waits for its user", _awaited(), Reason.WAITING_FOR_CONSENT, FOR_A_PERSON),
         ("first asks Zoom", facts(TokenState()), Reason.ZOOM_UNAVAILABLE, MAY_HEAL),

@@ -21,6 +21,8 @@ class Outcome:
 
 
 WELL: Final = Outcome("Current", "Current", "Healthy")
+REFRESH_BLOCKED: Final = Outcome("InProgress", "Current", "Healthy")
+"""The access token is valid, but it cannot be refreshed."""
 FOR_A_PERSON: Final = Outcome("InProgress", "Current", "Suspended")
 """It waits for a person, as it is meant to: nothing is wrong, and nothing else may have to wait for it."""
 MAY_HEAL: Final = Outcome("InProgress", "InProgress", "Progressing")

@@ -8,13 +8,21 @@ from typing import Final
 
 from meetingbots.credentials.decide.advice import advice
 from meetingbots.credentials.decide.consents import ACCEPTED, handled_consents
-from meetingbots.credentials.decide.facts import REQUEST_LIMIT, CredentialFacts, GrantFound, GrantUnserved, RequestKind
+from meetingbots.credentials.decide.facts import (
+    REQUEST_LIMIT,
+    Absent,
+    CredentialFacts,
+    GrantFound,
+    GrantUnserved,
+    RequestKind,
+)
 from meetingbots.credentials.decide.link import ShownLink, shown_link
 from meetingbots.credentials.decide.proof import proven_scope
 from meetingbots.credentials.decide.ready import Readiness, needs_consent, ready
 from meetingbots.credentials.decide.scopes import scope_report
 from meetingbots.credentials.decide.status_fields import OWNERSHIP, StatusManager
 from meetingbots.credentials.decide.token_state import TokenState
+from meetingbots.models.base import format_time
 from meetingbots.models.conditions import Condition, ConditionType, set_condition
 from meetingbots.models.credential import CredentialReason, CredentialStatus
 
@@ -104,7 +112,7 @@ def conditions_of(facts: CredentialFacts, readiness: Readiness, *, problem: str 
     reason, message = readiness.reason, f"{readiness.message} {problem}".strip()
     wanted = {
         ConditionType.READY: (readiness.ready, reason, message),
-        ConditionType.RECONCILING: (True, reason, message) if moving else None,
+        ConditionType.RECONCILING: (True, reason, message) if moving else _blocked_refresh(facts, readiness),
         ConditionType.STALLED: (True, reason, message) if readiness.stalled else None,
         ConditionType.GRANT_REJECTED: (True, rejected.reason, rejected.message) if rejected else None,
     }
@@ -122,6 +130,23 @@ def conditions_of(facts: CredentialFacts, readiness: Readiness, *, problem: str 
             now=facts.now,
         )
     return conditions
+
+
+def _blocked_refresh(facts: CredentialFacts, readiness: Readiness) -> tuple[bool, CredentialReason, str] | None:
+    """Return the condition Reconciling while a valid access token cannot be refreshed; None if it can."""
+    tokens = facts.state.tokens
+    if not readiness.ready or tokens is None or tokens.expires_at is None:
+        return None
+    failure = facts.failures.get(RequestKind.TOKENS)
+    if failure is not None and failure.definite:
+        reason, cause = failure.reason, f"{failure.message} {advice(failure.reason, facts)}"
+    elif isinstance(facts.app, Absent):
+        reason = CredentialReason.APP_INVALID if facts.app.unfit else CredentialReason.APP_SECRET_MISSING
+        cause = facts.app.message
+    else:
+        return None
+    until = format_time(tokens.expires_at)
+    return (True, reason, f"The access token cannot be refreshed: {cause} Ready turns False at {until}.")
 
 
 def _cut(text: str, limit: int) -> str | None:

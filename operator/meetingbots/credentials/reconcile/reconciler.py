@@ -22,9 +22,9 @@ from meetingbots.credentials.status_writer import CredentialStatusWriter, Status
 from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.models.base import ModelError
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find
-from meetingbots.models.credential import TokenDeletionPolicy, ZoomCredential
+from meetingbots.models.credential import CredentialStatus, TokenDeletionPolicy, ZoomCredential
 from meetingbots.runtime.metrics import Metrics
-from meetingbots.runtime.object_cache import Key, ObjectCache
+from meetingbots.runtime.object_cache import Key, Object, ObjectCache
 from meetingbots.runtime.work_queue import WorkQueue
 
 _MAX_ACTIONS: Final = 8
@@ -134,12 +134,22 @@ class CredentialReconciler:
             target = StatusTarget.of(gathered.facts.credential)
             if not await self._reporting.status.apply(target, plan.status, manager=StatusManager.TOKENS):
                 return requeue_after
-            before, after = (find(one.conditions, ConditionType.READY) for one in (present, plan.status))
-            if after is not None and (before is None or before.reason != after.reason):
-                warning = after.status is not ConditionStatus.TRUE
-                self._reporting.recorder.event(gathered.item, reason=after.reason, note=after.message, warning=warning)
+            self._record_events(gathered.item, before=present, after=plan.status)
         memory.user, memory.concluded = None, ()
         return requeue_after
+
+    def _record_events(self, item: Object, *, before: CredentialStatus, after: CredentialStatus) -> None:
+        """Record an Event when the reason of Ready changes, and when a valid token can no longer be refreshed."""
+        ready = find(after.conditions, ConditionType.READY)
+        known = find(before.conditions, ConditionType.READY)
+        if ready is None:
+            return
+        valid = ready.status is ConditionStatus.TRUE
+        if known is None or known.reason != ready.reason:
+            self._reporting.recorder.event(item, reason=ready.reason, note=ready.message, warning=not valid)
+        blocked, known = (find(one.conditions, ConditionType.RECONCILING) for one in (after, before))
+        if valid and blocked is not None and (known is None or known.reason != blocked.reason):
+            self._reporting.recorder.event(item, reason=blocked.reason, note=blocked.message, warning=True)
 
     def _webhook_app(self, facts: CredentialFacts) -> WebhookApp:
         signed = not isinstance(facts.app, AppFound) or facts.app.signs_webhooks

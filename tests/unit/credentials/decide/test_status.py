@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from meetingbots.credentials.decide.facts import CredentialFacts, GrantFound, GrantUnserved, RequestKind
+import pytest
+from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantFound, GrantUnserved, RequestKind
 from meetingbots.credentials.decide.proof import Proof
 from meetingbots.credentials.decide.status import status_of
 from meetingbots.credentials.decide.status_fields import StatusManager, owned_part
@@ -101,3 +102,24 @@ def test_what_is_too_long_for_the_status_is_cut() -> None:
     status = told(facts(healthy(tokens=tokens(scope=scopes), user_id="u" * 200), credential=credential(status={})))
     assert len(status["grantedScopes"]) == 512
     assert max(map(len, status["grantedScopes"])) == 256
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (facts(failures={RequestKind.TOKENS: failure(Reason.APP_INVALID)}), "AppInvalid"),
+        (facts(failures={RequestKind.TOKENS: failure(Reason.SCOPES_MISSING)}), "ScopesMissing"),
+        (facts(app=Absent(message="The app's Secret zoom-app does not exist.")), "AppSecretMissing"),
+        (facts(app=Absent(message="Too long.", unfit=True)), "AppInvalid"),
+    ],
+)
+def test_a_refused_refresh_is_reported_while_the_token_lives(given: CredentialFacts, reason: str) -> None:
+    status = told(given)
+    assert types(status) == {"Ready": "TokenValid", "Reconciling": reason}
+    [message] = [one["message"] for one in status["conditions"] if one["type"] == "Reconciling"]
+    assert "cannot be refreshed" in message
+    assert message.endswith("Ready turns False at 2026-11-24T12:50:00Z.")
+
+
+def test_a_failure_that_may_pass_is_not_reported_as_a_refusal() -> None:
+    assert types(told(facts(failures={RequestKind.TOKENS: failure()}))) == {"Ready": "TokenValid"}
