@@ -14,10 +14,10 @@ LIVE = "meetingbots.dev/live"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
 
-def ready_meeting(tenant: Tenant) -> Any:
+def ready_meeting(tenant: Tenant, **fields: Any) -> Any:
     """A running meeting of which the receiver was told."""
     tenant.ready_credential()
-    meeting = tenant.meeting(emit=True)
+    meeting = tenant.meeting(emit=True, **fields)
     tenant.wait("the meeting is live", lambda: LIVE in labels(tenant, meeting.id))
     return meeting
 

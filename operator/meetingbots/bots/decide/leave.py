@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from meetingbots.bots.decide.facts import BotFacts
 from meetingbots.bots.decide.in_meeting import is_inside
@@ -17,6 +17,7 @@ from meetingbots.bots.decide.schedule import gate_deadline, shifted
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingEndPolicy
 from meetingbots.models.mapping import MappingPhase, MeetingMapping
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SLACK_SECONDS = 5.0
 """Time beyond its grace period after which a Pod's end counts as overdue."""
 
@@ -36,9 +37,12 @@ def meeting_end(bot: MeetingBot, mapping: MeetingMapping | None) -> datetime | N
     """
     if mapping is None or mapping.status.phase not in (MappingPhase.ENDED, MappingPhase.DELETED):
         return None
-    end = mapping.status.end_time
+    end, event_time = mapping.status.end_time, mapping.status.event_times.live
     # In whole seconds, as Kubernetes stores them: an end within the second of joinAt counts.
-    return end if end is not None and end >= bot.join_at.replace(microsecond=0) else None
+    if end is None or end < bot.join_at.replace(microsecond=0):
+        return None
+    precise = _EPOCH + timedelta(milliseconds=event_time or 0)
+    return precise if precise.replace(microsecond=0) == end else end
 
 
 def run_end(facts: BotFacts) -> datetime | None:
@@ -53,7 +57,16 @@ def run_end(facts: BotFacts) -> datetime | None:
     began = facts.bot.status.start_time
     if began is None and facts.pod is not None and facts.pod.bot is not None:
         began = facts.pod.bot.started_at
-    return ended if began is not None and began <= ended else max(ended, gate_deadline(facts))
+    return ended if began is not None and _was_in(facts, began, ended) else max(ended, gate_deadline(facts))
+
+
+def _was_in(facts: BotFacts, began: datetime, ended: datetime) -> bool:
+    """Whether a bot that first started at `began` was in the run that ended at `ended`.
+
+    Container starts are in whole seconds. Within the second of the end, the delivery of the tokens decides.
+    """
+    delivered = facts.delivery.delivered_at if facts.delivery is not None else began
+    return began < ended.replace(microsecond=0) or (began <= ended and delivered <= ended)
 
 
 def is_run_over(facts: BotFacts) -> bool:

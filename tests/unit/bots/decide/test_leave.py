@@ -249,3 +249,29 @@ def test_a_finished_bots_pod_that_does_not_end_is_reported_once() -> None:
     assert "has not" in ready(plan).message
     again = decide(facts(bot(status=plan.status.to_dict()), after=90, pod=stuck))
     assert again.status == bot(status=plan.status.to_dict()).status.model_copy(update={"observed_generation": 1})
+
+
+@pytest.mark.parametrize(("delivered", "is_in"), [(1.2, True), (1.6, False)])
+def test_within_the_second_of_the_end_the_delivery_decides_whether_the_bot_was_in_the_run(
+    delivered: float, is_in: bool
+) -> None:
+    given = in_meeting(leaveAfterMeetingEndSeconds=0)
+    plan = decide(
+        facts(
+            given,
+            after=3,
+            pod=pod(running(1)),
+            delivery=delivery(after=delivered),
+            secret_gone=True,
+            meeting_ended_at=at(1.4),
+        )
+    )
+    assert plan.action == (DELETES_POD if is_in else None)
+
+
+def test_the_end_of_a_meeting_is_as_exact_as_its_event() -> None:
+    status = {"phase": "Ended", "uuid": "run-1", "endTime": at(5).isoformat()}
+    for live, end in ((at(5.4), at(5.4)), (at(9), at(5)), (None, at(5))):
+        times = {"eventTimes": {"live": round(live.timestamp() * 1000)}} if live else {}
+        item = {"metadata": {"name": MEETING}, "spec": {"meetingId": MEETING}, "status": {**status, **times}}
+        assert meeting_end(bot(), MeetingMapping.from_object(item)) == end
