@@ -175,6 +175,9 @@ def _in_the_meeting() -> Iterator[State]:
     asks = delivery(reason="NoMapping", message="No mapping.")
     yield _state("runs without a token", _running(delivery=asks), phase, WELL)
     yield _state("edited while it runs", _running(spec={"displayName": "Other"}), phase, WELL)
+    for state in InMeetingState:
+        seen = InMeeting(state=state, source=InMeetingSource.BOT, since=at(30))
+        yield _state(f"{state} by its own report", _running(in_meeting=seen), phase, WELL)
     hangs = pod(running(), deleted_at=10, grace=5)
     yield _state("its Pod does not end", _running(pod=hangs), phase, MAY_HEAL, reason="InfrastructureLost")
 

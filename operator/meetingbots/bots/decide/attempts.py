@@ -176,7 +176,13 @@ def withdrawn(facts: BotFacts, message: str) -> BotPlan:
     attempt = _attempt(facts, facts.pod, reason=WITHDRAWN, message=message)
     attempts = max(0, facts.bot.status.attempts - 1)
     status = bot_status.going_well(
-        facts, BotPhase.PENDING, message, last_attempt=attempt, attempts=attempts, waiting_since=None
+        facts,
+        BotPhase.PENDING,
+        message,
+        last_attempt=attempt,
+        attempts=attempts,
+        waiting_since=None,
+        pod_name=bot_status.known_pod(facts),
     )
     return _commit(status)
 

@@ -150,5 +150,6 @@ def _expired(facts: BotFacts, deadline: datetime) -> BotPlan:
 def missed(facts: BotFacts, cause: str) -> BotPlan:
     """The bot did not start before its deadline."""
     message = f"The bot did not start within {facts.bot.spec.start_deadline_seconds} s. {cause}".strip()
-    new_status = bot_status.failed(facts, BotReason.START_DEADLINE_EXCEEDED, message)
+    pod = facts.bot.status.pod_name if bot_status.accounted(facts.bot.status) else bot_status.known_pod(facts)
+    new_status = bot_status.failed(facts, BotReason.START_DEADLINE_EXCEEDED, message, pod_name=pod)
     return BotPlan(status=new_status, action=Commit())

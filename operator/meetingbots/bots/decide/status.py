@@ -40,6 +40,12 @@ def accounted(status: BotStatus) -> bool:
     return status.last_attempt is not None and status.last_attempt.pod_name == status.pod_name
 
 
+def known_pod(facts: BotFacts) -> str | None:
+    """``status.podName`` at the end of an attempt: None if its Pod was never created."""
+    never_created = facts.pod is None and not facts.pod_seen and facts.delivery is None
+    return None if never_created and facts.previous_pod is None else facts.bot.status.pod_name
+
+
 def joined(status: BotStatus) -> bool:
     """Whether the status says that the current attempt joined; from then on the spec is fixed."""
     return status.spec_hash is not None and not accounted(status)

@@ -1,11 +1,13 @@
 """A staged Pod that its node holds up, and the Pods of a finished bot."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from meetingbots.bots.decide.actions import DeletePod, TouchPod
+from meetingbots.bots.decide.meeting import Problem
 from meetingbots.bots.decide.next_step import decide
-from meetingbots.models.bot import BotPhase
+from meetingbots.models.bot import BotPhase, BotReason
 from meetingbots.models.conditions import find
 
 from tests.unit.bots.bot_builders import CREATING, POD, WAITS, at, ended, facts, pod, staged
@@ -119,3 +121,22 @@ def test_a_pod_that_is_being_deleted_is_not_deleted_again() -> None:
     status = {"phase": "Succeeded", "completionTime": at(100).isoformat()}
     made = pod(ended(0), phase="Succeeded", deleted_at=3700)
     assert decide(facts(staged(status=status), after=3701, pod=made, kept_pods=(made,))).action is None
+
+
+REFUSED = Problem(BotReason.TEMPLATE_INVALID, "Kubernetes refuses the Pod.")
+
+
+def test_the_status_names_no_pod_that_was_never_created() -> None:
+    missed = decide(facts(staged(), after=601, refused=replace(REFUSED, recoverable=True))).status
+    assert (missed.phase, missed.pod_name) == (BotPhase.FAILED, None)
+    withdrawn = decide(facts(staged(), template=REFUSED)).status
+    assert withdrawn.last_attempt is not None
+    assert (withdrawn.phase, withdrawn.pod_name, withdrawn.last_attempt.pod_name) == (BotPhase.PENDING, None, POD)
+    following = decide(facts(staged(status=withdrawn.to_dict() | {"podName": None}), after=2)).status
+    assert (following.pod_name, following.attempts) == ("standup-abcde-2", 1)
+
+
+def test_the_status_names_a_pod_that_was_created() -> None:
+    image = pod({"waiting": {"reason": "ImagePullBackOff"}})
+    assert decide(facts(staged(), after=601, pod=image)).status.pod_name == POD
+    assert decide(facts(staged(suspend=True), pod=image)).status.pod_name == POD
