@@ -127,7 +127,7 @@ class ReceiverProcess:
             directory=self._apps,
             lookup=LiveLookup(kube=self._kube, everywhere=not self._settings.namespace),
             mappings=MappingWriter(kube=self._kube, clock=self._monotonic, patience=DEADLINE_SECONDS),
-            revocations=RevocationWriter(statuses=self._statuses),
+            revocations=RevocationWriter(statuses=self._statuses, clock=_now),
             current=self._current,
         )
         return WebhookHandler(

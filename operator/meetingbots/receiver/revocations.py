@@ -5,7 +5,8 @@ The receiver may write no more than that. The operator then removes the credenti
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Final
 
 from meetingbots.credentials.decide.revocation import CLOCK_SKEW
@@ -25,10 +26,11 @@ _REMOVALS: Final = {
 
 
 class RevocationWriter:
-    """Writes such an event to the statuses of the credentials that it concerns."""
+    """Writes such an event to the statuses of the credentials that it concerns. `clock` returns the time in UTC."""
 
-    def __init__(self, *, statuses: CredentialStatusWriter) -> None:
+    def __init__(self, *, statuses: CredentialStatusWriter, clock: Callable[[], datetime]) -> None:
         self._statuses = statuses
+        self._clock = clock
 
     def is_removal(self, event: UserEvent) -> bool:
         """Whether the event removes a user."""
@@ -50,31 +52,37 @@ class RevocationWriter:
 
     async def withdraw(self, credential: KnownCredential, event: UserEvent) -> bool:
         """Remove an older removal from the status; return whether there was one. Raises `KubeError`."""
-        if credential.removed is None or event.time.replace(microsecond=0) <= credential.removed:
+        if credential.removed is None or not self._is_news(event.time, known=credential.removed):
             return False
         await self._statuses.clear_user_removal(_target(credential))
         return True
 
     async def _write_deauthorization(self, credential: KnownCredential, event: AppDeauthorized) -> bool:
-        time = event.deauthorization_time or event.time
+        time = self._limited(event.deauthorization_time or event.time)
         if credential.renewed is not None and time.replace(microsecond=0) < credential.renewed - CLOCK_SKEW:
             return False
-        if not _is_newer(time, than=credential.deauthorized):
+        if not self._is_news(time, known=credential.deauthorized):
             return False
         deauthorization = Deauthorization(time=time, user_data_retention=event.user_data_retention)
         status = CredentialStatus(deauthorization=deauthorization)
         return await self._statuses.apply(_target(credential), status, manager=StatusManager.DEAUTHORIZATION)
 
     async def _write_removal(self, credential: KnownCredential, event: UserEvent) -> bool:
-        if not _is_newer(event.time, than=credential.removed):
+        time = self._limited(event.time, tolerance=CLOCK_SKEW)
+        if not self._is_news(time, known=credential.removed):
             return False
-        status = CredentialStatus(user_removal=UserRemoval(time=event.time, kind=_REMOVALS[event.action]))
+        status = CredentialStatus(user_removal=UserRemoval(time=time, kind=_REMOVALS[event.action]))
         return await self._statuses.apply(_target(credential), status, manager=StatusManager.USER_REMOVAL)
+
+    def _limited(self, time: datetime, *, tolerance: timedelta = timedelta(0)) -> datetime:
+        """Return now for a time in the future, which would end every later consent too."""
+        now = self._clock()
+        return time if time <= now + tolerance else now
+
+    def _is_news(self, time: datetime, *, known: datetime | None) -> bool:
+        """Whether the event is newer than the known one. A known time in the future is not Zoom's, and is replaced."""
+        return known is None or known > self._clock() + CLOCK_SKEW or time.replace(microsecond=0) > known
 
 
 def _target(credential: KnownCredential) -> StatusTarget:
     return StatusTarget(key=Key(credential.namespace, credential.name), uid=credential.uid)
-
-
-def _is_newer(time: datetime, *, than: datetime | None) -> bool:
-    return than is None or time.replace(microsecond=0) > than

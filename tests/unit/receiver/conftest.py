@@ -41,7 +41,7 @@ async def empty() -> AsyncIterator[ReceiverHarness]:
         events=EventWriter(
             directory=directory,
             lookup=LiveLookup(kube=kube, everywhere=True),
-            revocations=RevocationWriter(statuses=CredentialStatusWriter(kube=kube)),
+            revocations=RevocationWriter(statuses=statuses, clock=lambda: clock[0]),
             mappings=MappingWriter(kube=kube, clock=seconds),
             current=lambda: current[0],
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -142,12 +143,12 @@ async def test_one_app_in_two_secrets_of_a_namespace_is_one_write(harness: Recei
 # The end of a consent.
 
 
-def deauthorized(*, ts: float = 10, **changes: Any) -> dict[str, Any]:
+def deauthorized(*, ts: float = -10, **changes: Any) -> dict[str, Any]:
     payload = {
         "account_id": "A1",
         "user_id": "U1",
         "client_id": CLIENT,
-        "deauthorization_time": format_time(NOW.replace(second=int(ts))),
+        "deauthorization_time": format_time(NOW + timedelta(seconds=ts)),
         "signature": "confidential",
         "user_data_retention": "false",
     }
@@ -158,7 +159,7 @@ async def test_a_deauthorization_is_written_to_the_status(harness: ReceiverHarne
     harness.has_credential(credential("bob", user="U2"))
     assert (await harness.post(deauthorized())).status == 204
     written = status_of(harness)["deauthorization"]
-    assert written == {"time": "2026-11-24T12:00:10Z", "userDataRetention": False}
+    assert written == {"time": "2026-11-24T11:59:50Z", "userDataRetention": False}
     assert "deauthorization" not in status_of(harness, "bob")
     assert "confidential" not in str(status_of(harness))
     assert harness.counted("app_deauthorized", "written") == 1
@@ -173,11 +174,13 @@ async def test_a_deauthorization_of_someone_else(harness: ReceiverHarness, chang
 @pytest.mark.parametrize(
     ("known", "written"),
     [
-        ({"lastRefreshTime": "2026-11-24T12:05:11Z"}, False),
+        ({"lastRefreshTime": "2026-11-24T12:04:51Z"}, False),
         # Zoom's clock and ours may differ by five minutes: the operator asks Zoom.
-        ({"lastRefreshTime": "2026-11-24T12:05:10Z"}, True),
-        ({"deauthorization": {"time": "2026-11-24T12:00:10Z"}}, False),
+        ({"lastRefreshTime": "2026-11-24T12:04:50Z"}, True),
+        ({"deauthorization": {"time": "2026-11-24T11:59:50Z"}}, False),
         ({"deauthorization": {"time": "2026-11-24T11:00:00Z"}}, True),
+        # Nothing that Zoom said: someone wrote it to outdate what Zoom says.
+        ({"deauthorization": {"time": "2027-09-20T12:00:00Z"}}, True),
     ],
 )
 async def test_a_deauthorization_that_is_older_than_the_consent_or_known(
@@ -186,6 +189,30 @@ async def test_a_deauthorization_that_is_older_than_the_consent_or_known(
     harness.has_credential(credential("alice", **known))
     assert (await harness.post(deauthorized())).status == 204
     assert bool(harness.writes) is written
+
+
+@pytest.mark.parametrize("days", [300, 0.5])
+@pytest.mark.parametrize("field", ["deauthorization_time", "event_ts"])
+async def test_a_deauthorization_in_the_future_counts_from_now(
+    harness: ReceiverHarness, days: float, field: str
+) -> None:
+    body = deauthorized()
+    if field == "event_ts":
+        del body["payload"]["deauthorization_time"]
+        body["event_ts"] = milliseconds(min(days, 0.9) * 86_400)
+    else:
+        body["payload"]["deauthorization_time"] = format_time(NOW + timedelta(days=days))
+    assert (await harness.post(body)).status == 204
+    assert status_of(harness)["deauthorization"]["time"] == format_time(NOW)
+
+
+async def test_a_removal_in_the_future_counts_from_now_and_can_be_withdrawn(harness: ReceiverHarness) -> None:
+    await harness.post(event("user.deactivated", ts=43_200, id="U1"))
+    assert status_of(harness)["userRemoval"]["time"] == format_time(NOW)
+    item = harness.kube.peek(CREDENTIALS, namespace="team", name="alice")
+    harness.directory.on_credential("team", "alice", item)
+    await harness.post(event("user.activated", ts=1, id="U1"))
+    assert "userRemoval" not in status_of(harness)
 
 
 async def test_a_deauthorization_reaches_a_credential_that_the_watch_does_not_show(empty: ReceiverHarness) -> None:

@@ -172,7 +172,7 @@ class Cluster:
             directory=self.directory,
             lookup=LiveLookup(kube=self.kube, everywhere=True),
             mappings=MappingWriter(kube=self.kube, clock=lambda: 0.0),
-            revocations=RevocationWriter(statuses=CredentialStatusWriter(kube=self.kube)),
+            revocations=RevocationWriter(statuses=CredentialStatusWriter(kube=self.kube), clock=lambda: NOW),
         )
         for body in arriving:
             await events.write(parse_event(json.dumps(body).encode()), client_id=CLIENT, apps=[APP])
