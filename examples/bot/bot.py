@@ -12,12 +12,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 TRY_AGAIN = 75  # EX_TEMPFAIL: the operator creates a new Pod with new tokens
 USER_NOT_IN_MEETING = 501
 CONNECT_SECONDS = 15.0
 POLL_SECONDS = 0.5
 STATES_INSIDE = ("recording", "waiting_room", "asks_host")
+REPORTS = {"recording": "recording", "waiting_room": "waiting_room", "asks_host": "asking_host", "removed": "removed"}
+REPORT_TRIES = 3
 
 
 class Leave(Exception):  # noqa: N818 - it is a request, not an error
@@ -37,6 +40,7 @@ def main() -> int:
     except Leave:
         if visit.get("id"):
             ask(base, "POST", f"participants/{visit['id']}/leave", {})
+            report("left")
         return say("Asked to stop: left the meeting", 0)
     except OSError as error:
         return say(f"Zoom cannot be reached: {type(error).__name__}", 1)
@@ -47,6 +51,7 @@ def what_to_present() -> dict[str, str]:
     kinds = ("join_token", "obf_token", "zak", "live_streaming_token", "local_archiving_token")
     given = {key: os.environ.get(f"ZOOM_{key.upper()}", "") for key in ("meeting_id", "display_name", *kinds)}
     given["passcode"] = os.environ.get("ZOOM_MEETING_PASSCODE", "")
+    given["customer_key"] = os.environ.get("ZOOM_CUSTOMER_KEY", "")
     if not given["join_token"]:
         say(f"No recording token: {os.environ.get('ZOOM_TOKEN_REASON') or 'no reason was given'}", 0)
     say(f"Joining meeting {given['meeting_id']} as {given['display_name'] or 'a bot without a name'}", 0)
@@ -60,12 +65,15 @@ def stay(base: str, visit: dict[str, object]) -> int:
     while visit["state"] in STATES_INSIDE:
         if visit["state"] != before:
             before = str(visit["state"])
+            report(REPORTS[before])
             say("Recording" if before == "recording" else f"Not recording yet: {visit['reason']}", 0)
         if time.monotonic() >= until:
             ask(base, "POST", f"participants/{visit['id']}/leave", {})
+            report("left")
             return say("Stayed for BOT_STAY_SECONDS: left the meeting", 0)
         time.sleep(POLL_SECONDS)
         visit = ask(base, "GET", f"participants/{visit['id']}")
+    report(REPORTS.get(str(visit["state"]), "left"), message=str(visit["reason"]))
     if visit["state"] == "removed":
         return say(f"Removed from the meeting: {visit['reason']}", TRY_AGAIN)
     return say(f"Over: {visit['reason']}", 0 if visit["state"] in ("ended", "left") else 1)
@@ -93,6 +101,25 @@ def ask(base: str, method: str, path: str, content: dict[str, str] | None = None
             if time.monotonic() >= until:
                 raise
             time.sleep(0.5)
+
+
+def report(state: str, *, message: str = "") -> None:
+    """Tell the operator how far the bot is. It joins and records without that, so a failure is only printed."""
+    url = os.environ.get("ZOOM_REPORT_URL", "")
+    if not url:
+        return
+    token = Path(os.environ["ZOOM_TOKEN_URL_TOKEN_FILE"]).read_text()
+    body = json.dumps({"state": state, "code": 0, "message": message}).encode()
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    for left in reversed(range(REPORT_TRIES)):
+        try:
+            urllib.request.urlopen(urllib.request.Request(url, data=body, headers=headers), timeout=5).close()
+        except OSError as error:
+            if left and (not isinstance(error, urllib.error.HTTPError) or error.code in (429, 503)):
+                time.sleep(1)
+                continue
+            say(f"The report {state} failed: {error}", 0)
+        return
 
 
 def say(what: str, code: int) -> int:

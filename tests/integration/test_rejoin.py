@@ -134,3 +134,41 @@ def test_a_template_with_a_volume_of_that_name_is_told(tenant: Tenant) -> None:
     spec = {"meeting": {"id": "81234567890"}, "tokens": [], "tokenEndpoint": True, "template": bad}
     tenant.apply("MeetingBot", "clash", spec)
     assert "meetingbots-token" in tenant.wait_reason("meetingbots", "clash", "TemplateInvalid")["message"]
+
+
+def report(url: str, token: str, body: bytes) -> int:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310 - loopback
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_a_bots_reports_reach_its_status(tenant: Tenant, seen: dict[str, str]) -> None:
+    url = seen["ZOOM_REPORT_URL"]
+    assert report(url, own_token(seen), b'{"state": "waiting_room"}') == 204
+    assert tenant.status("meetingbots", "notes")["inMeeting"]["state"] == "waiting_room"
+    assert report(url, own_token(seen), b'{"state": "recording", "code": 0, "message": "started"}') == 204
+    told = tenant.status("meetingbots", "notes")
+    assert (told["inMeeting"]["state"], told["inMeeting"]["source"]) == ("recording", "Bot")
+    conditions = {one["type"]: one["status"] for one in told["conditions"]}
+    assert (conditions["Admitted"], conditions["Recording"]) == ("True", "True")
+    version = tenant.get("meetingbots", "notes")["metadata"]["resourceVersion"]
+    assert report(url, own_token(seen), b'{"state": "recording", "code": 0, "message": "started"}') == 204
+    assert tenant.get("meetingbots", "notes")["metadata"]["resourceVersion"] == version, "a repetition writes nothing"
+    assert report(url, own_token(seen), b'{"state": "dancing"}') == 400
+    assert report(url, own_token(seen), b"x" * 4097) == 413
+    assert report(url, "no-token", b'{"state": "left"}') == 401
+
+
+def test_a_pod_that_is_no_bots_reports_nothing(tenant: Tenant, seen: dict[str, str]) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "stranger", "labels": {"meetingbots.dev/bot": "notes"}},
+        "spec": {"containers": [{"name": "bot", "image": "test/sleep"}]},
+    }
+    tenant.cluster.api.create(core_path("pods", namespace=tenant.namespace), pod)
+    assert report(seen["ZOOM_REPORT_URL"], pod_token(tenant, "stranger"), b'{"state": "left"}') == 403

@@ -1,12 +1,16 @@
 """The example bot as a process against the simulator: its exit codes, its words, and what it must not say."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -176,3 +180,37 @@ def test_waits_a_few_seconds_for_the_simulator(zoom: SimClient, start: Callable[
     with serving_in_thread(port=port):
         code, lines = bot.ended()
     assert (code, lines[-1]) == (1, "Not let in: the meeting does not exist (code 8)")
+
+
+class Reports(BaseHTTPRequestHandler):
+    """Stands in for the operator's endpoint, and fails the first report once."""
+
+    seen: ClassVar[list[tuple[str | None, str]]] = []
+
+    def do_POST(self) -> None:
+        """Store a report."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.seen.append((self.headers["Authorization"], json.loads(body)["state"]))
+        self.send_response(503 if len(self.seen) == 1 else 204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+        """Print nothing."""
+
+
+def test_the_bot_reports_its_progress(zoom: SimClient, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("pods-own-token")
+    Reports.seen.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Reports) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/report"
+        bot = Bot(zoom, ZOOM_REPORT_URL=url, ZOOM_TOKEN_URL_TOKEN_FILE=str(token), BOT_STAY_SECONDS="1")
+        code, _ = bot.ended()
+        server.shutdown()
+    assert code == 0
+    states = [state for _, state in Reports.seen]
+    assert states[0] == states[1], "a report that fails with 503 is sent again"
+    assert states[-1] == "left"
+    assert set(states) <= {"waiting_room", "asking_host", "recording", "left"}
+    assert {authorization for authorization, _ in Reports.seen} == {"Bearer pods-own-token"}
