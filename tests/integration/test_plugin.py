@@ -109,7 +109,8 @@ def test_doctor_asks_the_receiver_as_zoom_does(tenant: Tenant, plugin: Plugin, s
     tenant.ready_credential()
     url = stack.webhook_url(tenant.app.client_id).rpartition("/webhooks/")[0]
     tenant.wait("the receiver knows the app", lambda: zoom.validate(tenant.app.client_id))
-    doctor = ("doctor", "--public-url", url, "--system-namespace", tenant.namespace)
+    oauth = f"{zoom.base_url}/oauth"
+    doctor = ("doctor", "--public-url", url, "--system-namespace", tenant.namespace, "--zoom-oauth-url", oauth)
     assert "No Lease" in plugin(*doctor)
     assert plugin.code == 1
     lease = {"holderIdentity": "operator-1", "renewTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"}
@@ -119,10 +120,11 @@ def test_doctor_asks_the_receiver_as_zoom_does(tenant: Tenant, plugin: Plugin, s
     assert plugin.code == 0, report
     assert "Operator operator-1 works" in report
     assert "answers Zoom's validation for app zoom-app" in report
-    tenant.app_secret(webhook_secret_token="another")
+    assert "Zoom accepts the client ID and secret of app zoom-app" in report
+    tenant.app_secret(client_secret="wrong")
     wrong = plugin(*doctor)
     assert plugin.code == 2
-    assert "answered 401" in wrong
+    assert "Zoom rejects app zoom-app" in wrong
 
 
 def test_missing_rights_are_named(cluster: ControlPlane, tenant: Tenant, kubelet: KubeletDouble) -> None:

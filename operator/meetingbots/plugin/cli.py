@@ -18,10 +18,12 @@ from meetingbots.kube.errors import AlreadyExistsError, KubeError
 from meetingbots.kube.resources import BOTS
 from meetingbots.plugin import doctor, why_bot, why_credential
 from meetingbots.plugin.answer import Answer
-from meetingbots.plugin.doctor import Check, Colour
+from meetingbots.plugin.checks import Check, Colour
+from meetingbots.plugin.doctor_apps import Places
 from meetingbots.plugin.reader import Reader, open_reader
 from meetingbots.plugin.send import Wish, manifest
 from meetingbots.plugin.timeline import timeline
+from meetingbots.zoom.environments import DEFAULT_OAUTH_URL
 from meetingbots.zoom.links import InvalidLink, parse_meeting
 
 OK: Final = 0
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     checks = commands.add_parser("doctor", parents=[common], help="check the installation")
     checks.add_argument("--system-namespace", default="meetingbots-system", help="namespace of the operator")
     checks.add_argument("--public-url", default="", help="the receiver's URL; default: from a connect link")
+    checks.add_argument("--zoom-oauth-url", default=DEFAULT_OAUTH_URL, help="base of Zoom's OAuth endpoints")
     return parser
 
 
@@ -169,12 +172,8 @@ async def _send(reader: Reader, wanted: argparse.Namespace) -> int:
 
 async def _doctor(reader: Reader, wanted: argparse.Namespace) -> int:
     checks: list[Check] = []
-    async for check in doctor.examine(
-        reader,
-        system=wanted.system_namespace,
-        public_url=wanted.public_url.rstrip("/"),
-        clock=_now,
-    ):
+    places = Places(public_url=wanted.public_url.rstrip("/"), oauth_url=wanted.zoom_oauth_url)
+    async for check in doctor.examine(reader, system=wanted.system_namespace, places=places, clock=_now):
         checks.append(check)
         if wanted.output == "text":
             print(f"{check.colour:6}  {check.text}{f' {check.remedy}' if check.remedy else ''}", flush=True)

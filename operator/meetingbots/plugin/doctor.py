@@ -2,51 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from meetingbots.kube.errors import KubeError
-from meetingbots.kube.resources import LEASES, SECRETS
-from meetingbots.kube.secret_values import SecretValueError, value_of
+from meetingbots.kube.resources import LEASES
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find
 from meetingbots.models.credential import ZoomCredential
+from meetingbots.plugin.checks import Check, Colour
+from meetingbots.plugin.doctor_apps import Places, check_app
 from meetingbots.plugin.reader import Reader
-from meetingbots.zoom.webhooks.signature import encrypted_token, sign
 
 LEASE_NAME: Final = "meetingbots-operator"
 _STALE_SECONDS: Final = 30
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
-_PROBE: Final = "kubectl-meetingbots"
-
-
-class Colour(StrEnum):
-    """How a check ended. The exit code of `doctor` is 0, 1 or 2 by the worst."""
-
-    GREEN = "green"
-    YELLOW = "yellow"
-    RED = "red"
-
-
-@dataclass(frozen=True)
-class Check:
-    """The result of one check, with what to do unless it is green."""
-
-    colour: Colour
-    text: str
-    remedy: str = ""
 
 
 async def examine(
-    reader: Reader, *, system: str, public_url: str, clock: Callable[[], datetime]
+    reader: Reader, *, system: str, places: Places, clock: Callable[[], datetime]
 ) -> AsyncIterator[Check]:
-    """Run all checks. `system` is the operator's namespace, `public_url` the receiver's (empty: from a link)."""
+    """Run all checks. `system` is the operator's namespace; without a public URL, a connect link gives it."""
     yield await _lease(reader, system=system, now=clock())
     try:
         credentials = await reader.credentials()
@@ -55,9 +32,12 @@ async def examine(
         return
     for credential in credentials:
         yield _credential(credential)
-    url = public_url or next((_origin(one) for one in credentials if one.status.connect_url), "")
+    if not places.public_url:
+        origins = (_origin(one) for one in credentials if one.status.connect_url)
+        places = replace(places, public_url=next(origins, ""))
     for app in sorted({one.spec.app_secret_ref.name for one in credentials}):
-        yield await _webhook(reader, app=app, public_url=url, clock=clock)
+        async for check in check_app(reader, app=app, places=places, clock=clock):
+            yield check
     for what in reader.unread:
         yield Check(
             Colour.YELLOW, f"Not checked, because you may not {what}.", "Ask for the right, or ask the platform team."
@@ -96,54 +76,6 @@ def _credential(credential: ZoomCredential) -> Check:
         missing = ", ".join(credential.status.missing_scopes)
         return Check(Colour.YELLOW, f"ZoomCredential {credential.name} lacks scopes: {missing}.", remedy)
     return Check(Colour.GREEN, f"ZoomCredential {credential.name} is Ready.")
-
-
-async def _webhook(reader: Reader, *, app: str, public_url: str, clock: Callable[[], datetime]) -> Check:
-    """Ask the receiver through its public URL what Zoom asks it: a signed validation."""
-    if not public_url:
-        return Check(
-            Colour.YELLOW, f"The receiver was not asked about app {app}: its URL is unknown.", "Give --public-url."
-        )
-    secret = await reader.get(SECRETS, app)
-    if secret is None:
-        return Check(
-            Colour.YELLOW, f"App Secret {app} cannot be read, so the receiver was not asked.", "Read it, or create it."
-        )
-    try:
-        client_id = value_of(secret, key="client_id").get_secret_value()
-        signing = value_of(secret, key="webhook_secret_token")
-    except SecretValueError as error:
-        return Check(Colour.RED, str(error), "Correct the app's Secret.")
-    body = json.dumps({"event": "endpoint.url_validation", "payload": {"plainToken": _PROBE}}).encode()
-    timestamp = str(int(clock().timestamp()))
-    headers = {
-        "content-type": "application/json",
-        "x-zm-request-timestamp": timestamp,
-        "x-zm-signature": sign(signing, timestamp=timestamp, body=body),
-    }
-    url = f"{public_url}/webhooks/{client_id}"
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True) as session,
-            session.post(url, data=body, headers=headers, allow_redirects=False) as response,
-        ):
-            status, answer = response.status, await response.read()
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return Check(
-            Colour.RED, f"{url} cannot be reached: {error}", "Check DNS, certificate, Ingress and the receiver."
-        )
-    if status == 200 and encrypted_token(signing, plain_token=_PROBE).encode() in answer:
-        return Check(Colour.GREEN, f"The receiver answers Zoom's validation for app {app}.")
-    return Check(
-        Colour.RED, f"{url} answered {status} to Zoom's validation.", _MEANINGS.get(status, "Check the Ingress.")
-    )
-
-
-_MEANINGS: Final = {
-    401: "The receiver knows another webhook_secret_token: wait half a minute, or correct the app's Secret.",
-    404: "No ZoomCredential uses this app, or the Ingress leads elsewhere.",
-    503: "The receiver is starting, or the clocks differ by more than five minutes.",
-}
 
 
 def _origin(credential: ZoomCredential) -> str:
