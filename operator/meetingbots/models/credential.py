@@ -173,8 +173,7 @@ class CredentialSpec(Model):
     rate_limit: RateLimit = Field(
         default_factory=RateLimit,
         description="The Zoom account's rate limit and the operator's share of it. If several credentials belong to "
-        "one "
-        "account, the lowest values apply.",
+        "one account, the lowest values of a namespace apply, and the highest of all namespaces.",
         json_schema_extra={"default": {}},
     )
     suspend: bool = Field(
