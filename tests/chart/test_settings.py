@@ -67,6 +67,7 @@ def test_operator_with_everything(helm: Helm, monkeypatch: pytest.MonkeyPatch, t
     assert got.namespaces == ("team-a", "team-b")
     assert got.allowed_token_url_hosts == ("tokens.example", "private:other.example:8443")
     assert got.allowed_notify_url_hosts == ("notify.example",)
+    assert got.min_share_percent == 20
     assert (got.bot_image, got.public_url) == ("registry.example/bot:1", "https://bots.example")
     assert (got.zoom_api_url, got.zoom_oauth_url) == (
         "http://zoomsim.zoom:8080/v2",

@@ -16,6 +16,7 @@
       (dict "name" "MEETINGBOTS_HEALTH_PORT" "value" "8081")
       (dict "name" "MEETINGBOTS_LEADER_ELECT" "value" "true")
       (dict "name" "MEETINGBOTS_BOT_IMAGE" "value" $values.bot.image)
+      (dict "name" "MEETINGBOTS_MIN_SHARE_PERCENT" "value" (toString $values.minSharePercent))
       (dict "name" "MEETINGBOTS_ALLOWED_TOKEN_URL_HOSTS" "value" (join "," $values.allowedTokenUrlHosts))
       (dict "name" "MEETINGBOTS_ALLOWED_NOTIFY_URL_HOSTS" "value" (join "," $values.allowedNotifyUrlHosts))) -}}
 {{- if $values.bot.template -}}
