@@ -22,7 +22,7 @@ _ADDRESS: Final = re.compile(
     rf"|(?<![\w@./-])(?:[a-z0-9-]+\.)*(?:{_DOMAINS})(?::[0-9]+)?(?:{_SPACED_PATH}|/){_REST}",
     re.IGNORECASE,
 )
-_PUNCTUATION: Final = ".,;:!?*"
+_PUNCTUATION: Final = ".,;:!?"
 _SEPARATORS: Final = "\\s\u2010-\u2015-"
 _ID: Final = rf"[0-9](?:[{_SEPARATORS}]?[0-9]){{8,10}}"
 _LONE_ID: Final = re.compile(
@@ -46,7 +46,13 @@ def clean(text: str) -> str:
 
 def addresses(text: str) -> list[str]:
     """Return the links of cleaned text, without the punctuation, brackets and words around them."""
-    return list(dict.fromkeys(found[0].rstrip(_PUNCTUATION) for found in _ADDRESS.finditer(text)))
+    return list(dict.fromkeys(_trimmed(found) for found in _ADDRESS.finditer(text)))
+
+
+def _trimmed(found: re.Match[str]) -> str:
+    """Return the link without trailing punctuation; asterisks are part of a passcode unless they precede the link."""
+    is_bold = found.string[: found.start()].endswith("*")
+    return found[0].rstrip(f"{_PUNCTUATION}*" if is_bold else _PUNCTUATION)
 
 
 def lone_id(text: str) -> str | None:

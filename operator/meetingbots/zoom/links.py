@@ -18,6 +18,9 @@ _MAX_LENGTH: Final = 4096
 _ANY_HOST: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}")
 _SEPARATORS: Final = re.compile("[\\s\u2010-\u2015-]")
 _VANITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_QUOTED_AND: Final = re.compile(r"%26(?=(?:pwd|tk)(?:=|%3d))", re.IGNORECASE)
+_AFTER_VALUE: Final = re.compile(r"[,;:!?]")
+"""Punctuation that Zoom quotes in a value: what follows is text behind the link."""
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 _REMEDY: Final = "open it in a browser and copy the link that Zoom shows, or give the meeting ID"
 
@@ -205,8 +208,9 @@ def _of_path(path: str) -> MeetingLink:
 def _query(text: str) -> dict[str, str]:
     """Read a query. A plus stays a plus: encrypted passcodes may hold it, and no passcode holds a blank."""
     found: dict[str, str] = {}
-    for pair in text.split("&"):
-        key, _, value = pair.partition("=")
+    for pair in _QUOTED_AND.sub("&", text).split("&"):
+        key, _, value = (pair if "=" in pair else unquote(pair)).partition("=")
+        value = _AFTER_VALUE.split(value, maxsplit=1)[0]
         if value:
             found.setdefault(unquote(key), unquote(value))
     return found

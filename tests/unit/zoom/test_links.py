@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import string
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -106,6 +107,13 @@ PASTED = f"https://zoom.us/j/{ID}?pwd=MySecret.1"
         f"\ufeff{PASTED}\u200b",
         f"{PASTED}\uff08\u5bc6\u7801\uff1a123456\uff09",
         f"{PASTED}\u3002",
+        f"{PASTED},,81234567890#",
+        f"{PASTED};Passcode:123456",
+        f"{PASTED}!Passcode=123456",
+        f"*{PASTED}*",
+        f"https://zoom.us/j/{ID}?pwd%3DMySecret.1",
+        f"https://zoom.us/j/{ID}?tk=T.x%26pwd=MySecret.1",
+        f"https://zoom.us/j/{ID}?tk=T.x%26pwd%3DMySecret.1",
         f"{PASTED}\u2014Passcode: 123456",
         f"{PASTED}\U0001f389",
         f"{PASTED}#success",
@@ -241,6 +249,11 @@ def test_redirects_that_lead_elsewhere_are_refused(text: str) -> None:
 )
 def test_whose_personal_link_it_is(text: str, vanity_url: str, same: bool) -> None:
     assert parse_meeting(text).is_personal_link_of(vanity_url) is same
+
+
+@pytest.mark.parametrize("passcode", ["abc*", "a@b_c-d*", "a%2Cb", "a%3Fb%2E"])
+def test_characters_of_passcodes_stay(passcode: str) -> None:
+    assert parse_meeting(f"https://zoom.us/j/{ID}?pwd={passcode}").passcode == SecretStr(unquote(passcode))
 
 
 def test_the_join_url_is_canonical() -> None:
