@@ -67,11 +67,12 @@ def assemble(context: OperatorContext, *, access_tokens: AccessTokens, monotonic
     meetings = MeetingReader(kube=kube, personal_links=personal_links)
     memories = BotMemories()
     observer = BotObserver(recorder=context.recorder, metrics=context.metrics, bots=caches.bots)
+    on_behalf_users = OnBehalfUsers(credentials=credentials, wanted=wanted)
     gatherer = BotGatherer(
         kube=kube,
         caches=caches,
         meetings=meetings,
-        on_behalf_users=OnBehalfUsers(credentials=credentials, wanted=wanted),
+        on_behalf_users=on_behalf_users,
         pod_settings=pod_settings,
     )
     reconciler = BotReconciler(
@@ -90,8 +91,8 @@ def assemble(context: OperatorContext, *, access_tokens: AccessTokens, monotonic
         callers=callers,
         issuer=issuer,
         kube=kube,
-        recorder=context.recorder,
-        metrics=context.metrics,
+        observer=observer,
+        on_behalf_users=on_behalf_users,
         meetings=meetings,
         clock=clock,
         monotonic=monotonic,

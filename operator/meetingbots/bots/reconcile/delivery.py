@@ -24,7 +24,7 @@ from meetingbots.bots.manifests.pod_status import pod_state
 from meetingbots.bots.manifests.sdk_jwt import sdk_jwt
 from meetingbots.bots.reconcile.memory import BotMemory
 from meetingbots.bots.reconcile.token_issuer import Issued, NotIssued, TokenIssuer
-from meetingbots.bots.reconcile.token_requests import TokenRequest
+from meetingbots.bots.reconcile.token_requests import BotTokenRequest
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from meetingbots.kube.resources import BOTS, PODS, SECRETS
@@ -86,7 +86,7 @@ class BotDelivery:
         if old and facts.bot.requested_tokens:
             await self._read_mapping(facts.bot, memory, meeting.meeting_id)
         bot = serving(facts.bot, facts.on_behalf_users)
-        request = TokenRequest(bot=bot, meeting=meeting, absent=absent, settle=settle)
+        request = BotTokenRequest(bot=bot, meeting=meeting, absent=absent, settle=settle)
         outcome = await self._issuer.issue(request, mapping=memory.mapping_of(meeting.meeting_id))
         if isinstance(outcome, NotIssued):
             self._remember_failure(memory, name, outcome, settled=settle)

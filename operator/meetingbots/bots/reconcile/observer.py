@@ -66,6 +66,15 @@ class BotObserver:
             self._metrics.token_age_at_start.observe(_seconds(facts.delivery.issued_at, started_at))
         self._metrics.join_delay.observe(_seconds(attempt_due(facts.bot), started_at))
 
+    def token_issued_again(self, item: Object, pod: str) -> None:
+        """Record an Event for a further join token."""
+        note = f"Pod {pod} requested a further join token and got one."
+        self._recorder.event(item, reason="TokenIssuedAgain", note=note, action="Rejoin")
+
+    def answered(self, result: str) -> None:
+        """Count an answer of the token endpoint."""
+        self._metrics.rejoin_tokens.labels(result).inc()
+
     def _count(self, phase: BotPhase) -> float:
         return sum(
             1 for key in self._bots if (self._bots.get(key) or {}).get("status", {}).get("phase", "Pending") == phase

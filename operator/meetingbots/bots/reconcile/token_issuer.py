@@ -13,7 +13,7 @@ from meetingbots.bots.decide.meeting import Problem
 from meetingbots.bots.decide.tokens import Candidates, Refusal, candidates, explain
 from meetingbots.bots.reconcile.credential_reader import CredentialReader
 from meetingbots.bots.reconcile.meeting_lookup import MeetingLookup
-from meetingbots.bots.reconcile.token_requests import CredentialTokens, TokenRequest, TokenRequests
+from meetingbots.bots.reconcile.token_requests import BotTokenRequest, CredentialTokens, TokenRequests
 from meetingbots.mappings.decide.lookup import lists
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind, TokenPolicy
 from meetingbots.models.mapping import MeetingMapping
@@ -71,7 +71,7 @@ class TokenIssuer:
         self._clock = clock
         self._started_at = clock()
 
-    async def issue(self, request: TokenRequest, *, mapping: MeetingMapping | None) -> Issued | NotIssued:
+    async def issue(self, request: BotTokenRequest, *, mapping: MeetingMapping | None) -> Issued | NotIssued:
         """Try the candidates in order. Refusals by Zoom or a credential are results, not errors. Raises `KubeError`."""
         if not request.bot.requested_tokens:
             return Issued(tokens={}, issued_at=None, credential=None)
@@ -150,7 +150,7 @@ class TokenIssuer:
 class _Search:
     """One search for a bot's tokens."""
 
-    request: TokenRequest
+    request: BotTokenRequest
     mapping: MeetingMapping | None
     trail: list[Refusal] = field(default_factory=list)
     origins: dict[str, str] = field(default_factory=dict)

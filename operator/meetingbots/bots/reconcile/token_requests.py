@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class TokenRequest:
+class BotTokenRequest:
     """What a bot asks for.
 
     `absent`: its on-behalf user is not in the meeting, so no on-behalf token is requested. `settle`: the wait for
@@ -83,7 +83,7 @@ class TokenRequests:
         self._wanted = wanted
         self._clock = clock
 
-    async def send(self, request: TokenRequest, name: str) -> CredentialTokens:
+    async def send(self, request: BotTokenRequest, name: str) -> CredentialTokens:
         """Request the tokens with the credential `name`. Raises only `KubeError`."""
         key = Key(request.bot.namespace, name)
         try:
@@ -113,7 +113,7 @@ class TokenRequests:
         if TokenKind.ON_BEHALF in kinds and on_behalf is not None:
             await self._access_tokens.prefetch(on_behalf)
 
-    async def on_behalf(self, request: TokenRequest, name: str) -> FreshToken | Refusal:
+    async def on_behalf(self, request: BotTokenRequest, name: str) -> FreshToken | Refusal:
         """Request the on-behalf token, with the spec's own credential for it, or else with `name`.
 
         While Zoom says that a user is not in the meeting, the next one of onBehalf.credentialRefs is tried.
@@ -130,7 +130,7 @@ class TokenRequests:
             answer = await self._on_behalf(request, Key(bot.namespace, reference.name))
         return answer
 
-    async def _on_behalf(self, request: TokenRequest, key: Key) -> FreshToken | Refusal:
+    async def _on_behalf(self, request: BotTokenRequest, key: Key) -> FreshToken | Refusal:
         kind = TokenKind.ON_BEHALF
         try:
             session = await self._sessions.session(key)
@@ -139,7 +139,7 @@ class TokenRequests:
         return await self._one(request, key, session, kind)
 
     async def _one(
-        self, request: TokenRequest, key: Key, session: ZoomSession, kind: TokenKind
+        self, request: BotTokenRequest, key: Key, session: ZoomSession, kind: TokenKind
     ) -> FreshToken | Refusal:
         try:
             match kind:
@@ -154,7 +154,7 @@ class TokenRequests:
         except ZoomError as error:
             return refusal_of(key.name, kind, error, now=self._clock())
 
-    async def _join_token(self, request: TokenRequest, session: ZoomSession, kind: JoinTokenKind) -> FreshToken:
+    async def _join_token(self, request: BotTokenRequest, session: ZoomSession, kind: JoinTokenKind) -> FreshToken:
         answer = await _at_right_path(
             request.meeting.kind,
             lambda webinar: session.call(
@@ -198,7 +198,7 @@ async def _at_right_path(kind: MeetingKind, ask: Callable[[bool], Awaitable[T]])
 class _Batch:
     """The tokens and refusals of one request."""
 
-    request: TokenRequest
+    request: BotTokenRequest
     tokens: dict[TokenKind, FreshToken] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
 

@@ -1,8 +1,8 @@
 """The HTTP endpoint for running bots, which present the Pod's own token.
 
 ``POST`` or ``GET /token`` returns a join token: as plain text, or as JSON (``Accept: application/json``) with the names
-of the environment variables ZOOM_JOIN_TOKEN, ZOOM_SDK_JWT and ZOOM_TOKEN_REASON. ``POST /report`` takes the bot's
-progress: JSON with `state`, `code` and `message`.
+of the environment variables ZOOM_JOIN_TOKEN, ZOOM_OBF_TOKEN, ZOOM_SDK_JWT and ZOOM_TOKEN_REASON. ``POST /report`` takes
+the bot's progress: JSON with `state`, `code` and `message`.
 
 | answer | when |
 | --- | --- |
@@ -40,7 +40,7 @@ from meetingbots.bots.manifests.environment import SDK_JWT, TOKEN_REASON, TOKEN_
 from meetingbots.bots.manifests.rejoin_access import PATH, REPORT_PATH
 from meetingbots.bots.rejoin.pod_identity import PodIdentity
 from meetingbots.bots.rejoin.reports import MAX_BODY_BYTES, Accepted, BadReport, ReportOutcome, ReportService
-from meetingbots.bots.rejoin.rules import NoToken, NotYet, Outdated, RejoinDenied, TooOften, Unknown
+from meetingbots.bots.rejoin.rules import Extras, NoToken, NotYet, Outdated, RejoinDenied, TooOften, Unknown
 from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService
 from meetingbots.kube.errors import KubeError
 from meetingbots.models.bot import TokenKind
@@ -125,7 +125,7 @@ class _Endpoint:
         as_json = "application/json" in request.headers.get("Accept", "")
 
         async def answer(services: EndpointServices, presented: SecretStr) -> web.Response:
-            outcome = await services.tokens.token(presented, peer=request.remote or "")
+            outcome = await services.tokens.token(presented, peer=request.remote or "", with_extras=as_json)
             return (_as_json(outcome) if as_json else None) or _response(outcome)
 
         return await self._answer(request, answer)
@@ -170,13 +170,14 @@ class _Endpoint:
 def _as_json(outcome: Outcome) -> web.Response | None:
     """The values of a new join, by the names of their variables; None for an outcome without any."""
     match outcome:
-        case Granted(token, sdk_jwt):
+        case Granted(token, extras):
             found = {TOKEN_VARIABLES[TokenKind.LOCAL_RECORDING]: token.get_secret_value(), TOKEN_REASON: ""}
-        case NoToken(reason, _, _, sdk_jwt) if sdk_jwt is not None:
+        case NoToken(reason, _, _, extras) if extras != Extras():
             found = {TOKEN_VARIABLES[TokenKind.LOCAL_RECORDING]: "", TOKEN_REASON: reason}
         case _:
             return None
-    found[SDK_JWT] = sdk_jwt.get_secret_value() if sdk_jwt is not None else ""
+    for name, value in ((SDK_JWT, extras.sdk_jwt), (TOKEN_VARIABLES[TokenKind.ON_BEHALF], extras.on_behalf)):
+        found[name] = value.get_secret_value() if value is not None else ""
     return _plain(200, json.dumps(found), content_type="application/json")
 
 

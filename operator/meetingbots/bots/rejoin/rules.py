@@ -47,16 +47,21 @@ class NotYet:
 
 
 @dataclass(frozen=True)
-class NoToken:
-    """There is no token: a CamelCase reason and a sentence. `retry_after` is set where waiting may help.
+class Extras:
+    """What a bot needs for a join besides the recording token, as far as its spec asks for it."""
 
-    `sdk_jwt` is set where the bot may join without a token.
-    """
+    sdk_jwt: SecretStr | None = field(default=None, repr=False)
+    on_behalf: SecretStr | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class NoToken:
+    """There is no recording token: a CamelCase reason and a sentence. `retry_after` is set where waiting may help."""
 
     reason: str
     message: str
     retry_after: float | None = None
-    sdk_jwt: SecretStr | None = field(default=None, repr=False)
+    extras: Extras = field(default_factory=Extras)
 
 
 @dataclass(frozen=True)

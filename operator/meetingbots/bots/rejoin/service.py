@@ -15,21 +15,23 @@ from pydantic import SecretStr
 
 from meetingbots.bots.decide.leave import meeting_end
 from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.tokens import serving
 from meetingbots.bots.manifests.sdk_jwt import sdk_jwt
 from meetingbots.bots.reconcile.meeting_reader import MeetingReader
-from meetingbots.bots.reconcile.token_issuer import NotIssued, TokenIssuer
-from meetingbots.bots.reconcile.token_requests import TokenRequest
+from meetingbots.bots.reconcile.observer import BotObserver
+from meetingbots.bots.reconcile.on_behalf import OnBehalfUsers
+from meetingbots.bots.reconcile.token_issuer import Issued, NotIssued, TokenIssuer
+from meetingbots.bots.reconcile.token_requests import BotTokenRequest
 from meetingbots.bots.rejoin.callers import Caller, Callers
 from meetingbots.bots.rejoin.pod_identity import PodIdentity
 from meetingbots.bots.rejoin.rate_limit import CallerLimit, RateLimiter
-from meetingbots.bots.rejoin.rules import Denial, NoToken, TooOften, Unknown, token_denial
+from meetingbots.bots.rejoin.rules import Denial, Extras, NoToken, TooOften, Unknown, token_denial
 from meetingbots.kube.client import Kube
-from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.secret_values import SecretValueError
 from meetingbots.mappings.reader import read_mapping
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind
+from meetingbots.models.mapping import MeetingMapping
 from meetingbots.models.metadata import NameReference
-from meetingbots.runtime.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 _LIMIT: Final = CallerLimit(burst=3, seconds_each=10.0)
@@ -38,10 +40,10 @@ _LIMIT: Final = CallerLimit(burst=3, seconds_each=10.0)
 
 @dataclass(frozen=True)
 class Granted:
-    """A new join token, for this answer only; `sdk_jwt` is set with spec.sdkSecretRef."""
+    """A new join token, for this answer only. `extras` may have more that the bot needs for a join."""
 
     token: SecretStr = field(repr=False)
-    sdk_jwt: SecretStr | None = field(default=None, repr=False)
+    extras: Extras = field(default_factory=Extras)
 
 
 Outcome: TypeAlias = Granted | Unknown | TooOften | Denial
@@ -56,8 +58,8 @@ class RejoinService:
         callers: Callers,
         issuer: TokenIssuer,
         kube: Kube,
-        recorder: EventRecorder,
-        metrics: Metrics,
+        observer: BotObserver,
+        on_behalf_users: OnBehalfUsers,
         meetings: MeetingReader,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -65,37 +67,36 @@ class RejoinService:
         self._callers = callers
         self._issuer = issuer
         self._kube = kube
-        self._recorder = recorder
-        self._metrics = metrics
+        self._observer = observer
+        self._on_behalf_users = on_behalf_users
         self._meetings = meetings
         self._clock = clock
         self._limiter = RateLimiter(_LIMIT, monotonic=monotonic)
 
-    async def token(self, presented: SecretStr, *, peer: str) -> Outcome:
+    async def token(self, presented: SecretStr, *, peer: str, with_extras: bool) -> Outcome:
         """A recording token for the Pod of the ServiceAccount token `presented`. Raises `KubeError`."""
         pod = await self._callers.identify(presented, peer=peer)
-        outcome: Outcome = await self._for_pod(pod) if isinstance(pod, PodIdentity) else pod
-        self._metrics.rejoin_tokens.labels(type(outcome).__name__).inc()
+        outcome: Outcome = await self._for_pod(pod, with_extras) if isinstance(pod, PodIdentity) else pod
+        self._observer.answered(type(outcome).__name__)
         if isinstance(pod, PodIdentity):
             reason = f" ({outcome.reason})" if isinstance(outcome, NoToken) else ""
             _log.info("token endpoint: Pod %s/%s: %s%s", pod.namespace, pod.name, type(outcome).__name__, reason)
         return outcome
 
-    async def _for_pod(self, pod: PodIdentity) -> Outcome:
+    async def _for_pod(self, pod: PodIdentity, with_extras: bool) -> Outcome:
         caller = await self._allowed_caller(pod)
         if not isinstance(caller, Caller):
             return caller
         wait = self._limiter.take(pod.uid)
         if wait > 0:
             return TooOften(retry_after=wait)
-        issued = await self._issue(caller.bot)
+        issued = await self._issue(caller.bot, with_extras)
         # The bot may have been suspended or deleted during the request to Zoom.
         caller = await self._allowed_caller(pod)
         if not isinstance(caller, Caller):
             return caller
         if isinstance(issued, Granted):
-            note = f"Pod {pod.name} requested a further join token and got one."
-            self._recorder.event(caller.item, reason="TokenIssuedAgain", note=note, action="Rejoin")
+            self._observer.token_issued_again(caller.item, pod.name)
         return issued
 
     async def _allowed_caller(self, pod: PodIdentity) -> Caller | Denial:
@@ -104,19 +105,37 @@ class RejoinService:
             return caller
         return token_denial(caller.bot, caller.pod, has_access=caller.has_access) or caller
 
-    async def _issue(self, bot: MeetingBot) -> Granted | NoToken:
+    async def _issue(self, bot: MeetingBot, with_extras: bool) -> Granted | NoToken:
         meeting_id = bot.status.meeting_id or ""
         mapping = await read_mapping(self._kube, namespace=bot.namespace, meeting_id=meeting_id)
         if meeting_end(bot, mapping) is not None:
             return NoToken(BotReason.MEETING_ENDED, "The meeting has ended.")
         meeting = MeetingRef(meeting_id=meeting_id, kind=bot.spec.meeting.kind or MeetingKind.MEETING)
-        request = TokenRequest(bot=_for_recording_only(bot), meeting=meeting, absent=False, settle=False)
+        request = BotTokenRequest(
+            bot=_for_one_token(bot, TokenKind.LOCAL_RECORDING), meeting=meeting, absent=False, settle=False
+        )
         outcome = await self._issuer.issue(request, mapping=mapping)
-        jwt = await self._sdk_jwt(bot)
+        extras = Extras()
+        if with_extras:
+            on_behalf = await self._on_behalf(bot, meeting, mapping)
+            extras = Extras(sdk_jwt=await self._sdk_jwt(bot), on_behalf=on_behalf)
         if isinstance(outcome, NotIssued):
             retry_after = outcome.retry_after if outcome.transient else None
-            return NoToken(outcome.reason, outcome.message, retry_after, sdk_jwt=jwt)
-        return Granted(outcome.tokens[TokenKind.LOCAL_RECORDING], sdk_jwt=jwt)
+            return NoToken(outcome.reason, outcome.message, retry_after, extras)
+        return Granted(outcome.tokens[TokenKind.LOCAL_RECORDING], extras)
+
+    async def _on_behalf(
+        self, bot: MeetingBot, meeting: MeetingRef, mapping: MeetingMapping | None
+    ) -> SecretStr | None:
+        """The on-behalf token of a user who is in the meeting now, who may be another one than before."""
+        if TokenKind.ON_BEHALF not in bot.requested_tokens:
+            return None
+        served = serving(bot, await self._on_behalf_users.find(bot, mapping))
+        request = BotTokenRequest(
+            bot=_for_one_token(served, TokenKind.ON_BEHALF), meeting=meeting, absent=False, settle=True
+        )
+        outcome = await self._issuer.issue(request, mapping=mapping)
+        return outcome.tokens.get(TokenKind.ON_BEHALF) if isinstance(outcome, Issued) else None
 
     async def _sdk_jwt(self, bot: MeetingBot) -> SecretStr | None:
         try:
@@ -129,9 +148,9 @@ class RejoinService:
         return sdk_jwt(app, now=self._clock(), max_duration_seconds=bot.spec.max_duration_seconds)
 
 
-def _for_recording_only(bot: MeetingBot) -> MeetingBot:
-    """The bot with LocalRecording as its only token, and with the credential of its last token as the first choice."""
-    changes: dict[str, object] = {"tokens": (TokenKind.LOCAL_RECORDING,)}
+def _for_one_token(bot: MeetingBot, kind: TokenKind) -> MeetingBot:
+    """The bot with `kind` as its only token, and with the credential of its last token as the first choice."""
+    changes: dict[str, object] = {"tokens": (kind,)}
     if bot.status.credential_name is not None:
         changes["credential_ref"] = NameReference(name=bot.status.credential_name)
     return bot.model_copy(update={"spec": bot.spec.model_copy(update=changes)})

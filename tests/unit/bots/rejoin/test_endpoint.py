@@ -14,7 +14,7 @@ import trustme
 from meetingbots.bots.rejoin.endpoint import EndpointServices, serve_tokens
 from meetingbots.bots.rejoin.pod_identity import PodIdentity
 from meetingbots.bots.rejoin.reports import Accepted, BadReport, ReportOutcome, ReportService
-from meetingbots.bots.rejoin.rules import NoToken, NotYet, Outdated, RejoinDenied, TooOften, Unknown
+from meetingbots.bots.rejoin.rules import Extras, NoToken, NotYet, Outdated, RejoinDenied, TooOften, Unknown
 from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService
 from meetingbots.kube.errors import UnavailableError
 from pydantic import SecretStr
@@ -30,7 +30,7 @@ class Told:
         self.outcome = outcome
         self.presented: list[str] = []
 
-    async def token(self, presented: SecretStr, *, peer: str) -> Outcome:
+    async def token(self, presented: SecretStr, *, peer: str, with_extras: bool) -> Outcome:
         assert peer == "127.0.0.1"
         self.presented.append(presented.get_secret_value())
         if isinstance(self.outcome, Exception):
@@ -166,14 +166,14 @@ async def test_a_report_has_at_most_4_kib_and_is_read_only_for_known_callers() -
 
 async def test_a_new_join_as_json_has_the_names_of_the_variables() -> None:
     headers = {**HEADERS, "Accept": "application/json"}
-    told = Told(Granted(SecretStr("fresh"), sdk_jwt=SecretStr("jwt")))
+    told = Told(Granted(SecretStr("fresh"), Extras(sdk_jwt=SecretStr("jwt"), on_behalf=SecretStr("obf"))))
     status, text, answered = await ask(told, headers=headers)
     assert (status, json.loads(text)) == (
         200,
-        {"ZOOM_JOIN_TOKEN": "fresh", "ZOOM_TOKEN_REASON": "", "ZOOM_SDK_JWT": "jwt"},
+        {"ZOOM_JOIN_TOKEN": "fresh", "ZOOM_TOKEN_REASON": "", "ZOOM_SDK_JWT": "jwt", "ZOOM_OBF_TOKEN": "obf"},
     )
     assert answered["Content-Type"].startswith("application/json")
-    told = Told(NoToken("NoMapping", "No credential.", sdk_jwt=SecretStr("jwt")))
+    told = Told(NoToken("NoMapping", "No credential.", extras=Extras(sdk_jwt=SecretStr("jwt"))))
     assert json.loads((await ask(told, headers=headers))[1])["ZOOM_TOKEN_REASON"] == "NoMapping"
     assert (await ask(Told(NoToken("MeetingEnded", "Over.")), headers=headers))[0] == 404
 

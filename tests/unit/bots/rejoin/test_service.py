@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +40,7 @@ class RejoinHarness:
 
     async def ask(self, presented: SecretStr = PRESENTED) -> Outcome:
         self.operator.watch()
-        return await self.services.tokens.token(presented, peer="10.0.0.1")
+        return await self.services.tokens.token(presented, peer="10.0.0.1", with_extras=False)
 
     async def report(self, state: str, *, presented: SecretStr = PRESENTED, **content: Any) -> ReportOutcome:
         self.operator.watch()
@@ -61,9 +62,14 @@ def status(**changes: Any) -> dict[str, Any]:
 
 
 async def start_rejoins(
-    monkeypatch: pytest.MonkeyPatch, *, settings: dict[str, Any] | None = None, **spec: Any
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    settings: dict[str, Any] | None = None,
+    prepare: Callable[[BotHarness], None] = lambda _: None,
+    **spec: Any,
 ) -> RejoinHarness:
     harness = BotHarness()
+    prepare(harness)
     harness.put_bot(**{"tokenEndpoint": True, **spec})
     harness.put_mapping()
     operator = harness.operator(token_url=BASE, token_port=8082, **(settings or {}))
@@ -225,9 +231,9 @@ async def test_a_bot_that_must_leave_during_the_request_gets_nothing(monkeypatch
 async def test_objects_missing_in_the_caches_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     here = await start_rejoins(monkeypatch)
     fresh = here.harness.operator(token_url=BASE, token_port=8082)
-    assert isinstance(await fresh.endpoint.tokens.token(PRESENTED, peer="10.0.0.1"), Granted)
+    assert isinstance(await fresh.endpoint.tokens.token(PRESENTED, peer="10.0.0.1", with_extras=False), Granted)
     here.harness.cluster.remove(BOTS, namespace="team", name="standup")
-    assert isinstance(await fresh.endpoint.tokens.token(PRESENTED, peer="10.0.0.1"), RejoinDenied)
+    assert isinstance(await fresh.endpoint.tokens.token(PRESENTED, peer="10.0.0.1", with_extras=False), RejoinDenied)
 
 
 async def test_three_at_once_and_then_one_each_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,3 +282,22 @@ def test_the_namespace_is_that_of_the_service_account() -> None:
     found = identity(status())
     assert found is not None
     assert (found.namespace, found.name, found.uid) == ("team", POD, "set later")
+
+
+async def test_the_extras_are_a_fresh_sdk_jwt_and_the_on_behalf_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(harness: BotHarness) -> None:
+        harness.put_secret("zoom-sdk", client_id="made-up-id", client_secret="a-made-up-client-secret-of-32-chars")
+
+    spec: dict[str, Any] = {"tokens": ["LocalRecording", "OnBehalf"], "onBehalf": {"credentialRefs": [{"name": "bob"}]}}
+    here = await start_rejoins(monkeypatch, prepare=prepare, sdkSecretRef={"name": "zoom-sdk"}, **spec)
+    here.operator.watch()
+    asked = len(here.harness.zoom.tokens.asked)
+    outcome = await here.services.tokens.token(PRESENTED, peer="p", with_extras=True)
+    assert isinstance(outcome, Granted)
+    assert outcome.extras.sdk_jwt is not None
+    assert outcome.extras.on_behalf is not None
+    assert [who for _, who, path in here.harness.zoom.tokens.asked[asked:] if "onbehalf" in path] == ["bob"]
+    assert "made-up" not in repr(outcome)
+    plain = await here.ask()
+    assert isinstance(plain, Granted)
+    assert plain.extras.sdk_jwt is plain.extras.on_behalf is None
