@@ -197,6 +197,7 @@ def receiver_projection(context: OperatorContext) -> ReceiverProjection:
         queue=context.queues.receiver,
         settings=context.settings,
         clock=context.clock,
+        recorder=context.recorder,
     )
 
 

@@ -6,12 +6,14 @@ read. Before an entry is removed, the credentials are listed from the API server
 A new webhook secret must reach the receiver soon: it answers an unknown signature with 401, and Zoom never repeats that
 event. Secrets are not watched, so each app Secret is polled: at most 20 reads a second, each app every 20 seconds for
 up to 400 apps.
+
+All namespaces share one Secret of at most 1 MiB, so each has a bounded share of it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -28,6 +30,7 @@ from meetingbots.credentials.manifests.receiver_secret import (
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.conflict import retry_on_conflict
 from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models import names
 from meetingbots.runtime.object_cache import Key, ObjectCache
@@ -41,6 +44,12 @@ _READS_PER_SECOND: Final = 20.0
 _VERIFY_AFTER: Final = timedelta(minutes=10)
 """How long a written entry is not read again: somebody else may have changed it."""
 _SWEEP_SECONDS: Final = 30.0
+_NAMESPACE_BYTES: Final = 64 * 1024
+"""The share of one namespace: keys and values of its entries, about 100 apps of usual size."""
+
+
+class _ShareExceededError(Exception):
+    """The entry does not fit into its namespace's share."""
 
 
 class ReceiverProjection:
@@ -54,8 +63,11 @@ class ReceiverProjection:
         queue: WorkQueue[Key],
         settings: OperatorSettings,
         clock: Callable[[], datetime],
+        recorder: EventRecorder,
     ) -> None:
         self._kube = kube
+        self._recorder = recorder
+        self._excluded: set[AppName] = set()
         self._credentials = credentials
         self._queue = queue
         self._system = settings.system_namespace
@@ -71,6 +83,7 @@ class ReceiverProjection:
         name = AppName(key.namespace, key.name)
         if not await self._referenced(key):
             self._written.pop(name, None)
+            self._excluded.discard(name)
             self._referrer.pop(key, None)
             await self._write(name, None)
             return None
@@ -86,8 +99,29 @@ class ReceiverProjection:
         if known == value and now - since < _VERIFY_AFTER:
             return
         self._written.pop(name, None)
-        await self._write(name, value)
+        try:
+            await self._write(name, value)
+        except _ShareExceededError:
+            await self._exclude(name)
+            return
+        self._excluded.discard(name)
         self._written[name] = (value, now)
+
+    async def _exclude(self, name: AppName) -> None:
+        """Remove an entry that does not fit, and report it once on a credential that refers to the app."""
+        await self._write(name, None)
+        if name in self._excluded:
+            return
+        self._excluded.add(name)
+        text = (
+            f"Namespace {name.namespace} refers to too many app Secrets: the receiver does not learn about Secret "
+            f"{name.name} and rejects its webhooks. Use fewer app Secrets, or delete unused credentials."
+        )
+        _log.warning("%s", text)
+        referrer = self._referrer.get(Key(name.namespace, name.name))
+        item = self._credentials.get(referrer) if referrer is not None else None
+        if item is not None:
+            self._recorder.event(item, reason="ReceiverShareExceeded", note=text, warning=True)
 
     def _serves(self, namespace: str) -> bool:
         return not self._namespaces or namespace in self._namespaces
@@ -128,8 +162,11 @@ class ReceiverProjection:
             await kube.create(SECRETS, namespace=system, body=new_projection_secret(namespace=system, data=data))
             return
         self._requeue_strays(secret)
-        if (secret.get("data") or {}).get(key) == value:
+        data = secret.get("data") or {}
+        if data.get(key) == value:
             return
+        if value is not None and _share(data, name.namespace, without=key) + len(key) + len(value) > _NAMESPACE_BYTES:
+            raise _ShareExceededError
         await kube.patch(
             SECRETS,
             namespace=system,
@@ -150,6 +187,12 @@ class ReceiverProjection:
         for name in parse_projection(secret):
             if name not in used and self._serves(name.namespace):
                 self._queue.add(Key(name.namespace, name.name), after=_SWEEP_SECONDS)
+
+
+def _share(data: Mapping[str, str], namespace: str, *, without: str) -> int:
+    """Return the size of a namespace's entries. A namespace's name has no dot, so the keys' prefixes are distinct."""
+    entries = ((key, value) for key, value in data.items() if key.startswith(f"{namespace}.") and key != without)
+    return sum(len(key) + len(value) for key, value in entries)
 
 
 def _refers(item: Object | None, key: Key) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from tests.unit.fake_kube import Call
 
 APP = Key("team", "zoom-app")
 NAME = AppName("team", "zoom-app")
+LONG = "x" * 200
 
 
 @pytest.fixture
@@ -209,3 +211,31 @@ async def test_one_app_cannot_fill_the_secret_of_all(bench: Bench) -> None:
     assert app.why == "Key webhook_secret_token of Secret zoom-app is longer than 512 characters."
     secret = bench.kube.peek(SECRETS, namespace="system", name=RECEIVER_SECRET)
     assert len(str(secret)) < 2000
+
+
+async def test_a_namespace_has_a_bounded_share_of_the_secret(bench: Bench) -> None:
+    """1,886 credentials without a single app Secret filled the receiver's Secret for everybody."""
+    bench.put_credential()
+    template = bench.kube.peek(CREDENTIALS, namespace="team", name="alice")
+    assert template is not None
+    made = bench.operator().services
+    made.caches.credentials.put(template)
+    reconciler = receiver_projection(made)
+    await reconciler.reconcile(APP)
+    for number in range(250):
+        item = copy.deepcopy(template)
+        item["metadata"] |= {"namespace": "hostile", "name": f"c-{number}", "uid": f"uid-{number}"}
+        item["spec"]["appSecretRef"]["name"] = f"missing-{number}-{LONG}"
+        made.caches.credentials.put(item)
+        await reconciler.reconcile(Key("hostile", f"missing-{number}-{LONG}"))
+    secret = bench.kube.peek(SECRETS, namespace="system", name=RECEIVER_SECRET)
+    assert secret is not None
+    assert sum(len(key) + len(value) for key, value in secret["data"].items()) < 70_000
+    assert isinstance(projection(bench)[NAME], ProjectedApp)
+    waiting = made.recorder._waiting
+    reasons = {waiting.get_nowait()["reason"] for _ in range(waiting.qsize())}
+    assert reasons == {"ReceiverShareExceeded"}
+    made.caches.credentials.drop(Key("hostile", "c-0"))
+    await reconciler.reconcile(Key("hostile", f"missing-0-{LONG}"))
+    await reconciler.reconcile(Key("hostile", f"missing-249-{LONG}"))
+    assert AppName("hostile", f"missing-249-{LONG}") in projection(bench), "room that is free again is used"
