@@ -16,13 +16,15 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from meetingbots.receiver.body_budget import Reservation
-from meetingbots.receiver.fair_gate import FairGate
+from meetingbots.receiver.fair_gate import LARGE_BYTES, FairGate
 from meetingbots.receiver.refusal import RequestRefusal
 from meetingbots.receiver.webhook_keys import WebhookKey
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.webhooks.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, timestamp_age, verify
 
 BODY_LIMIT: Final = 1024 * 1024
+READ_BYTES: Final = 128 * 1024
+"""Bytes to read in one turn."""
 TURN_BYTES: Final = 1024 * 1024
 """Bytes to hash in one turn: one key for the largest body, many keys for a small one."""
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
@@ -66,25 +68,28 @@ def read_headers(request: web.Request, *, now: datetime) -> SignedHeaders:
     return SignedHeaders(signature=signature, timestamp=timestamp, age=age)
 
 
-async def read_body(request: web.Request, reservation: Reservation) -> bytes:
-    """Read the raw bytes. Raises `RequestRefusal` as soon as a limit is exceeded."""
-    body = bytearray()
-    try:
-        async for piece in request.content.iter_any():
-            reservation.grow(len(piece))
-            body += piece
-            if len(body) > BODY_LIMIT:
-                raise _too_large()
-    except web.RequestPayloadError:
-        raise RequestRefusal(400, "malformed", "the body is broken") from None
-    return bytes(body)
-
-
 class SignatureCheck:
-    """Verifies signatures in turns that are short and fair to all apps."""
+    """Reads bodies and verifies signatures in turns that are short and fair to all apps."""
 
     def __init__(self, *, gate: FairGate) -> None:
         self._gate = gate
+
+    async def read_body(self, request: web.Request, reservation: Reservation) -> bytes:
+        """Read the raw bytes; a large body in turns. Raises `RequestRefusal` as soon as a limit is exceeded."""
+        body = bytearray()
+        turns = 0
+        try:
+            async for piece in request.content.iter_any():
+                reservation.grow(len(piece))
+                body += piece
+                if len(body) > BODY_LIMIT:
+                    raise _too_large()
+                if len(body) // READ_BYTES > turns:
+                    turns = len(body) // READ_BYTES
+                    await self._gate.turn(reservation.lane, size=LARGE_BYTES + 1)
+        except web.RequestPayloadError:
+            raise RequestRefusal(400, "malformed", "the body is broken") from None
+        return bytes(body)
 
     async def verify(
         self, body: bytes, headers: SignedHeaders, *, keys: Sequence[WebhookKey], lane: str, now: datetime

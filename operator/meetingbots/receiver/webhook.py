@@ -31,7 +31,6 @@ from meetingbots.receiver.verification import (
     SignatureCheck,
     SignedHeaders,
     VerifiedBody,
-    read_body,
     read_headers,
     unsigned,
 )
@@ -142,7 +141,7 @@ class WebhookHandler:
         keys, lane = self._keys(client_id), self._directory.lane(client_id)
         headers = read_headers(request, now=self._clock())
         async with self._budget.reserve(lane) as reservation:
-            body = await read_body(request, reservation)
+            body = await self._signatures.read_body(request, reservation)
             verified = await self._signatures.verify(body, headers, keys=keys, lane=lane, now=self._clock())
             if verified is None:
                 await self._note_rejected(body, headers, client_id=client_id)

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
-from meetingbots.receiver.fair_gate import ROUND_BYTES, ROUND_TURNS, FairGate
+from meetingbots.receiver.fair_gate import LARGE_BYTES, ROUND_BYTES, ROUND_TURNS, FairGate
 from meetingbots.receiver.lane_slots import LaneSlots
 
 
@@ -38,9 +39,41 @@ async def test_the_event_loop_serves_everything_else_between_two_rounds() -> Non
             await asyncio.sleep(0)
 
     task = asyncio.create_task(other())
-    await asyncio.gather(*(gate.turn("a", size=ROUND_BYTES) for _ in range(50)))
+    await asyncio.gather(*(gate.turn("a", size=LARGE_BYTES) for _ in range(50 * ROUND_BYTES // LARGE_BYTES)))
     assert passed >= 50
     task.cancel()
+
+
+async def test_large_bodies_get_a_quarter_of_the_time() -> None:
+    gate, loop, busy = FairGate(), asyncio.get_running_loop(), 0.0
+    started = loop.time()
+
+    async def process() -> None:
+        nonlocal busy
+        await gate.turn("flood", size=LARGE_BYTES + 1)
+        before = time.perf_counter()
+        while time.perf_counter() - before < 0.005:
+            pass
+        busy += time.perf_counter() - before
+
+    await asyncio.gather(*(process() for _ in range(20)))
+    assert busy / (loop.time() - started) < 0.4
+
+
+async def test_a_small_body_does_not_wait_while_large_ones_rest() -> None:
+    gate, order = FairGate(), list[str]()
+
+    async def process(name: str, size: int) -> None:
+        await gate.turn(name, size=size)
+        order.append(name)
+        if size > LARGE_BYTES:
+            time.sleep(0.02)  # noqa: ASYNC251 - work that blocks the event loop
+
+    large = [asyncio.create_task(process("large", LARGE_BYTES + 1)) for _ in range(3)]
+    await asyncio.sleep(0.03)
+    await asyncio.wait_for(process("small", 10), 0.05)
+    assert order == ["large", "small"]
+    await asyncio.gather(*large)
 
 
 async def test_small_requests_share_a_round() -> None:
