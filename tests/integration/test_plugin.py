@@ -18,6 +18,9 @@ from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
 
+# What the console script kubectl-meetingbots runs.
+_PROGRAM = "from meetingbots.plugin.cli import main; raise SystemExit(main())"
+
 
 class Plugin:
     """Runs the plugin as kubectl does: as a program of its own, with a kubeconfig."""
@@ -29,9 +32,8 @@ class Plugin:
         self.errors = ""
 
     def __call__(self, *arguments: str) -> str:
-        program = Path(sys.executable).parent / "kubectl-meetingbots"
         done = subprocess.run(
-            [program, *arguments, "--namespace", self._namespace],
+            [sys.executable, "-c", _PROGRAM, *arguments, "--namespace", self._namespace],
             env=self._environ,
             capture_output=True,
             text=True,
