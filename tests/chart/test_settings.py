@@ -132,6 +132,18 @@ def test_the_token_endpoint_is_off_and_can_be_reached_when_it_is_on(
     assert service["spec"]["selector"].items() <= pod.items()
 
 
+def test_the_token_endpoint_may_have_tls(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = helm.template({"tokenEndpoint": {"enabled": True, "tls": {"secretName": "token-tls"}}})
+    found = container(objects, "operator")
+    got = settings(found, OperatorSettings, monkeypatch)
+    assert isinstance(got, OperatorSettings)
+    assert got.token_url == "https://x-meetingbots-operator-tokens.system.svc:8082"
+    [mount] = [one for one in found["volumeMounts"] if Path(one["mountPath"]) == got.token_tls_dir]
+    volumes = only(objects, "Deployment", ending="-operator")["spec"]["template"]["spec"]["volumes"]
+    assert {"name": mount["name"], "secret": {"secretName": "token-tls"}} in volumes
+    assert "token-tls" not in str(container(objects, "receiver"))
+
+
 def test_receiver(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
     found = container(helm.template(files=[EVERYTHING]), "receiver")
     got = settings(found, ReceiverSettings, monkeypatch)

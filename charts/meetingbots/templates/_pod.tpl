@@ -25,7 +25,10 @@
 {{- if $values.tokenEndpoint.enabled -}}
 {{- $env = concat $env (list
       (dict "name" "MEETINGBOTS_TOKEN_PORT" "value" "8082")
-      (dict "name" "MEETINGBOTS_TOKEN_URL" "value" (printf "http://%s-operator-tokens.%s.svc:8082" (include "meetingbots.fullname" .root) (include "meetingbots.namespace" .root)))) -}}
+      (dict "name" "MEETINGBOTS_TOKEN_URL" "value" (printf "%s://%s-operator-tokens.%s.svc:8082" (ternary "https" "http" (ne $values.tokenEndpoint.tls.secretName "")) (include "meetingbots.fullname" .root) (include "meetingbots.namespace" .root)))) -}}
+{{- if $values.tokenEndpoint.tls.secretName -}}
+{{- $env = append $env (dict "name" "MEETINGBOTS_TOKEN_TLS_DIR" "value" "/etc/meetingbots/token-tls") -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if eq .component "receiver" -}}
@@ -37,6 +40,11 @@
 {{- $all := list -}}
 {{- range $env }}{{ if not (has .name $replaced) }}{{ $all = append $all . }}{{ end }}{{ end -}}
 {{- toYaml (concat $all $extra) -}}
+{{- end -}}
+
+{{/* Not empty where a component serves the token endpoint with TLS. */}}
+{{- define "meetingbots.tokenTls" -}}
+{{- if and (eq .component "operator") .root.Values.tokenEndpoint.enabled .root.Values.tokenEndpoint.tls.secretName }}yes{{ end -}}
 {{- end -}}
 
 {{/* The namespaces to serve, as flags. */}}
@@ -123,6 +131,10 @@ volumes:
   - name: bot-template
     configMap: {name: {{ include "meetingbots.fullname" .root }}-bot-template}
 {{- end }}
+{{- if include "meetingbots.tokenTls" . }}
+  - name: token-tls
+    secret: {secretName: {{ .root.Values.tokenEndpoint.tls.secretName }}}
+{{- end }}
 {{- with $own.extraVolumes }}
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -146,6 +158,9 @@ volumeMounts:
   - {name: tmp, mountPath: /tmp}
 {{- if and .root.Values.bot.template (eq .component "operator") }}
   - {name: bot-template, mountPath: /etc/meetingbots/bot, readOnly: true}
+{{- end }}
+{{- if include "meetingbots.tokenTls" . }}
+  - {name: token-tls, mountPath: /etc/meetingbots/token-tls, readOnly: true}
 {{- end }}
 {{- with $own.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
