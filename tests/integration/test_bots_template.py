@@ -103,3 +103,19 @@ def test_the_clusters_default_template(own_cluster: ControlPlane, zoom: SimClien
         tenant.wait_phase("later", "Running")
         pod = tenant.core("pods", tenant.status("meetingbots", "later")["podName"])
         assert pod["metadata"]["labels"]["team"] == "others"
+
+
+def test_null_removes_a_default_and_environment_has_host_and_link(tenant: Tenant, kubelet: KubeletDouble) -> None:
+    """The API server keeps an explicit null in a template."""
+    template = {"name": "bot", "image": "test/sleep", "securityContext": {"allowPrivilegeEscalation": None}}
+    bot(tenant, "open", template, securityContext={"runAsUser": None}, terminationGracePeriodSeconds=3)
+    tenant.wait_phase("open", "Running")
+    name = tenant.status("meetingbots", "open")["podName"]
+    pod = tenant.core("pods", name)
+    assert "runAsUser" not in pod["spec"]["securityContext"]
+    assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+    assert "allowPrivilegeEscalation" not in pod["spec"]["containers"][0]["securityContext"]
+    environment = kubelet.record(tenant.namespace, name).environment["bot"]
+    assert environment["ZOOM_HOST"] == "zoom.us"
+    assert environment["ZOOM_MEETING_URL"] == f"https://zoom.us/j/{MEETING['id']}"
+    assert environment["ZOOM_CUSTOMER_KEY"] == tenant.get("meetingbots", "open")["metadata"]["uid"].replace("-", "")
