@@ -217,7 +217,8 @@ def _may_spend(facts: CredentialFacts, kind: RequestKind, moment: datetime) -> d
 
 def _not_before(facts: CredentialFacts, kind: RequestKind, moment: datetime) -> datetime:
     failure = facts.failures.get(kind)
-    if failure is None or (facts.forced and kind is not RequestKind.IDENTITY):
+    clock_set_back = failure is not None and facts.now < failure.time.replace(microsecond=0)
+    if failure is None or clock_set_back or (facts.forced and kind is not RequestKind.IDENTITY):
         return moment
     return max(moment, failure.retry_at)
 
