@@ -19,7 +19,7 @@ def parse_template(content: bytes) -> dict[str, Any]:
         raise TemplateFileError(f"is larger than {_MOST_BYTES} bytes")
     try:
         found = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         raise TemplateFileError(f"is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
     if found is None:

@@ -163,3 +163,36 @@ def test_flush_waits_for_the_one_that_is_being_posted() -> None:
         task.cancel()
 
     run(main())
+
+
+def test_a_namespace_whose_events_hang_does_not_delay_those_of_another() -> None:
+    class Hanging(Posted):
+        async def create(
+            self,
+            resource: Resource,
+            *,
+            namespace: str | None,
+            body: Object,
+            dry_run: bool = False,
+            strict: bool = False,
+        ) -> Object:
+            await asyncio.sleep(30.0 if namespace == "hostile" else 0.1)
+            return await super().create(resource, namespace=namespace, body=body)
+
+    async def main() -> list[tuple[str, str]]:
+        kube = Hanging()
+        recorder = new_recorder(kube)
+        task = asyncio.create_task(recorder.run())
+        for number in range(20_000):
+            recorder.event(_in("hostile"), reason=f"R{number}", note="x")
+        for number in range(3):
+            recorder.event(_in("good"), reason=f"R{number}", note="x")
+        await asyncio.sleep(1.0)
+        task.cancel()
+        return [(event["metadata"]["namespace"], event["reason"]) for event in kube.events]
+
+    assert run(main()) == [("good", "R0"), ("good", "R1"), ("good", "R2")]
+
+
+def _in(namespace: str) -> Object:
+    return {**BOT, "metadata": {**BOT["metadata"], "namespace": namespace}}

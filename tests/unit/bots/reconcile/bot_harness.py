@@ -37,6 +37,7 @@ from pydantic import SecretStr
 
 from tests.unit.bots.bot_builders import MEETING, NOW, UID, bot_object
 from tests.unit.bots.reconcile.bot_cluster import Clock, Cluster, Kubelet
+from tests.unit.recorded_events import take_events
 
 KEY = Key("team", "standup")
 
@@ -165,8 +166,7 @@ class Operator:
 
     def events(self) -> list[Object]:
         """The Events recorded since the last call."""
-        waiting = self.services.recorder._waiting
-        return [waiting.get_nowait() for _ in range(waiting.qsize())]
+        return take_events(self.services.recorder)
 
 
 def _statuses(pod: Object) -> list[Object]:

@@ -11,6 +11,7 @@ from meetingbots.models.base import format_time
 from meetingbots.runtime.object_cache import Key
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, SECRET_NAME, START, Bench
+from tests.unit.recorded_events import take_events
 
 
 @pytest.fixture
@@ -224,8 +225,7 @@ async def test_transitions_of_ready_are_events_and_nothing_else_is(bench: Bench)
     await operator.look()
     bench.clock.forward(2300)
     await operator.look()
-    waiting = operator.services.recorder._waiting
-    events = [waiting.get_nowait() for _ in range(waiting.qsize())]
+    events = take_events(operator.services.recorder)
     assert [(event["type"], event["reason"]) for event in events] == [
         ("Warning", "ReauthorizationRequired"),
         ("Normal", "TokenValid"),

@@ -13,6 +13,7 @@ from meetingbots.receiver.webhook_reporter import WebhookReporter
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, START, Bench
 from tests.unit.fake_kube import Call
+from tests.unit.recorded_events import take_events
 
 
 @pytest.fixture
@@ -109,7 +110,6 @@ async def test_invalid_signatures_are_recorded_as_an_event(bench: Bench) -> None
     bench.kube.put(CREDENTIALS, item)
     for _ in range(2):
         await operator.look()
-    waiting = operator.services.recorder._waiting
-    reasons = [waiting.get_nowait()["reason"] for _ in range(waiting.qsize())]
+    reasons = [event["reason"] for event in take_events(operator.services.recorder)]
     assert reasons.count("WebhookSignatureInvalid") == 1
     assert condition(bench)["reason"] == "SignatureInvalid"
