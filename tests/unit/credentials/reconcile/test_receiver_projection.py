@@ -22,6 +22,7 @@ from meetingbots.runtime.object_cache import Key
 
 from tests.unit.credentials.reconcile.credential_harness import Bench
 from tests.unit.fake_kube import Call
+from tests.unit.recorded_events import take_events
 
 APP = Key("team", "zoom-app")
 NAME = AppName("team", "zoom-app")
@@ -232,8 +233,7 @@ async def test_a_namespace_has_a_bounded_share_of_the_secret(bench: Bench) -> No
     assert secret is not None
     assert sum(len(key) + len(value) for key, value in secret["data"].items()) < 70_000
     assert isinstance(projection(bench)[NAME], ProjectedApp)
-    waiting = made.recorder._waiting
-    reasons = {waiting.get_nowait()["reason"] for _ in range(waiting.qsize())}
+    reasons = {event["reason"] for event in take_events(made.recorder)}
     assert reasons == {"ReceiverShareExceeded"}
     made.caches.credentials.drop(Key("hostile", "c-0"))
     await reconciler.reconcile(Key("hostile", f"missing-0-{LONG}"))
