@@ -54,7 +54,8 @@ def _taken_away(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
     if facts.bot.spec.suspend:
         return withdrawn(facts, LEFT_SUSPENDED)
     run_ended, requested_at = run_end(facts), pod.end_requested_at or facts.now
-    if run_ended is not None and requested_at >= run_ended and pod.started:
+    # Kubernetes stores the time of a deletion in whole seconds.
+    if run_ended is not None and requested_at >= bot_status.whole_seconds(run_ended) and pod.started:
         return left_after_end(facts)
     cause = leave(facts, pod)
     if cause is not None and requested_at >= cause.at:

@@ -275,3 +275,10 @@ def test_the_end_of_a_meeting_is_as_exact_as_its_event() -> None:
         times = {"eventTimes": {"live": round(live.timestamp() * 1000)}} if live else {}
         item = {"metadata": {"name": MEETING}, "spec": {"meetingId": MEETING}, "status": {**status, **times}}
         assert meeting_end(bot(), MeetingMapping.from_object(item)) == end
+
+
+def test_a_bot_that_leaves_within_the_second_of_the_end_has_succeeded() -> None:
+    left = pod(ended(0, end=3), phase="Failed", deleted_at=2)
+    given = in_meeting(leaveAfterMeetingEndSeconds=0)
+    plan = decide(facts(given, after=4, pod=left, delivery=delivery(), secret_gone=True, meeting_ended_at=at(2.9)))
+    assert (plan.status.phase, ready(plan).reason) == (BotPhase.SUCCEEDED, "MeetingEnded")
