@@ -17,7 +17,7 @@ from typing import Final
 
 COMMAND: Final = "make demo CLUSTER=embedded"
 FILE: Final = Path(__file__).resolve().parents[2] / "docs" / "screenshots" / "demo.svg"
-COLUMNS: Final = 132
+COLUMNS: Final = 146
 ROWS: Final = 34
 _LINE: Final = 18
 _CHARACTER: Final = 7.83  # width at 13 px in most monospaced fonts
