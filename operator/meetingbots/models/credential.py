@@ -51,7 +51,7 @@ __all__ = [
     "GrantKind",
     "HandledConsent",
     "Level",
-    "MeetingSync",
+    "MeetingSyncSettings",
     "MeetingsStatus",
     "Notification",
     "RateLimit",
@@ -101,7 +101,7 @@ class ZoomPlan(StrEnum):
     BUSINESS = "Business"
 
 
-class MeetingSync(Model):
+class MeetingSyncSettings(Model):
     """Whether and how often the meetings are read from Zoom, in addition to webhooks."""
 
     enabled: bool | None = Field(
@@ -165,8 +165,8 @@ class CredentialSpec(Model):
         description="When the access token is refreshed: Continuous (always valid) or OnDemand (when a bot or a sync "
         "needs it, and at least every 30 days). Default: Continuous.",
     )
-    meeting_sync: MeetingSync = Field(
-        default_factory=MeetingSync,
+    meeting_sync: MeetingSyncSettings = Field(
+        default_factory=MeetingSyncSettings,
         description="Whether and how often the operator reads the meetings from Zoom, in addition to webhooks.",
         json_schema_extra={"default": {}},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -15,34 +15,30 @@ from meetingbots.credentials.decide.facts import (
     Absent,
     AppFound,
     CredentialFacts,
-    Failure,
     GrantAwaited,
     GrantFound,
     GrantUnserved,
-    RequestKind,
 )
 from meetingbots.credentials.decide.link import LinkFacts
-from meetingbots.credentials.decide.retry import FIXABLE_SECONDS, ZOOM_BACKOFF
-from meetingbots.credentials.decide.revocation import CLOCK_SKEW
 from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret
 from meetingbots.credentials.manifests.receiver_secret import too_long
 from meetingbots.credentials.manifests.token_secret import read_token_secret
 from meetingbots.credentials.reconcile.grants import GrantExchange, read_grant
 from meetingbots.credentials.reconcile.link_keys import LinkKeys
 from meetingbots.credentials.reconcile.memory import CredentialMemories, CredentialMemory
+from meetingbots.credentials.reconcile.recall import recall_failures
 from meetingbots.credentials.reconcile.token_url_grant import TokenURLs
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.kube.secret_values import SecretValueError, value_of
-from meetingbots.models.credential import CredentialError, CredentialReason, ZoomCredential
+from meetingbots.models.credential import ZoomCredential
 from meetingbots.runtime.app_owners import AppOwners
 from meetingbots.runtime.object_cache import Key, ObjectCache
 from meetingbots.zoom.environments import Environment
 from meetingbots.zoom.oauth import AppCredentials
 
 _BAD_ENVIRONMENT: Final = "Key environment of Secret {name} must be zoom.us or zoomgov.com."
-_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +142,7 @@ class CredentialGatherer:
         memory = self._memories.of(gathered.key)
         claim = secret.state.claim if isinstance(secret, TokenSecret) else None
         facts = replace(gathered.facts, secret=secret, now=self._clock.utc())
-        _recall(memory, facts)
+        recall_failures(memory, facts)
         memory.keep_proofs(facts.state, facts.credential.status)
         facts = replace(
             facts,
@@ -250,54 +246,3 @@ async def read_secret(kube: Kube, *, credential: ZoomCredential) -> TokenSecret 
     except NotFoundError:
         return None
     return read_token_secret(item, credential=credential)
-
-
-def _recall(memory: CredentialMemory, facts: CredentialFacts) -> None:
-    """Take over the failure that another process, or this one before its start, wrote to the status; once.
-
-    So a restart does not flood Zoom. Later the status is not believed, because the receiver can write to it. Failures
-    that a later success has ended are dropped.
-    """
-    status = facts.credential.status
-    error = status.last_error
-    if not memory.recalled and error is not None and error.time is not None and error.time <= facts.now + CLOCK_SKEW:
-        memory.last_error = error
-        memory.failures = _recalled(error, facts) if status.consecutive_failures else {}
-    memory.recalled = True
-    tokens = facts.state.tokens
-    refreshed = tokens.last_refresh if tokens and tokens.last_refresh else _LONG_AGO
-    for kind in (RequestKind.GRANT, RequestKind.TOKENS):
-        failure = memory.failures.get(kind)
-        if failure is not None and failure.time.replace(microsecond=0) < refreshed:
-            del memory.failures[kind]
-    if facts.state.user_id and status.user_id == facts.state.user_id:
-        memory.failures.pop(RequestKind.IDENTITY, None)
-
-
-def _recalled(error: CredentialError, facts: CredentialFacts) -> dict[RequestKind, Failure]:
-    try:
-        reason = CredentialReason(error.reason)
-    except ValueError:
-        return {}
-    status, time = facts.credential.status, error.time or facts.now
-    definite = reason is not CredentialReason.ZOOM_UNAVAILABLE
-    kind = _kind(facts)
-    wait = FIXABLE_SECONDS if definite else ZOOM_BACKOFF.delay(status.consecutive_failures)
-    planned = None if definite or kind is RequestKind.IDENTITY else status.next_refresh_time
-    failure = Failure(
-        reason=reason,
-        definite=definite,
-        code=error.code,
-        message=error.message,
-        time=time,
-        failures=status.consecutive_failures,
-        retry_at=min(planned or time + timedelta(seconds=wait), facts.now + timedelta(seconds=ZOOM_BACKOFF.cap)),
-    )
-    return {kind: failure}
-
-
-def _kind(facts: CredentialFacts) -> RequestKind:
-    """Return which request the failure in the status was about, as far as the token Secret shows."""
-    if facts.state.tokens is None or facts.changed_grant:
-        return RequestKind.GRANT
-    return RequestKind.TOKENS if facts.state.user_id else RequestKind.IDENTITY
