@@ -1,13 +1,26 @@
 """The client of the control routes for bots."""
 
-from tests.zoomsim.client_orders import OrderClient
+from tests.zoomsim.client_orders import OrderClient, OrderRefused
 from tests.zoomsim.join import JoinRequest
+from tests.zoomsim.scenario import Consented
 from tests.zoomsim.visits import Participant
 from tests.zoomsim.world import HostAnswer
 
 
 class BotClient(OrderClient):
     """Lets bots join and leave, and the host answer them."""
+
+    def join_token(self, *, client_id: str, user: str, meeting_id: int, bypass_waiting_room: bool = True) -> str:
+        """Get a local-recording join token as an app of the user does, with a new consent."""
+        consent = self._order("POST", "consents", {"client_id": client_id, "user": user}, gives=Consented)
+        answer = self._http.get(
+            f"/v2/meetings/{meeting_id}/jointoken/local_recording",
+            params={"bypass_waiting_room": "true" if bypass_waiting_room else "false"},
+            headers={"Authorization": f"Bearer {consent.access_token}"},
+        )
+        if answer.status_code != 200:
+            raise OrderRefused(answer.text)
+        return str(answer.json()["token"])
 
     def join(self, request: JoinRequest) -> Participant:
         """Try to join as a bot."""
