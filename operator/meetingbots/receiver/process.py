@@ -32,6 +32,7 @@ from meetingbots.runtime import gc_tuning
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.probes import serve_metrics
 from meetingbots.runtime.settings import ReceiverSettings
+from meetingbots.runtime.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
 _MAX_SILENCE: Final = 90.0
@@ -103,8 +104,9 @@ class ReceiverProcess:
     async def run(self) -> int:
         """Serve until `stop` is set or a background task dies; return the exit code."""
         self._tasks = [asyncio.create_task(watch.run(), name="watch") for watch in self._watches]
-        self._tasks.append(asyncio.create_task(self._reporter.run(), name="webhook reporter"))
-        self._tasks.append(asyncio.create_task(self._rejections.run(), name="rejection reporter"))
+        supervisor = Supervisor(metrics=self._metrics, ending=self._stop.is_set)
+        for name, run in (("webhook-reporter", self._reporter.run), ("rejection-reporter", self._rejections.run)):
+            self._tasks.append(asyncio.create_task(supervisor.keep(name, run), name=name))
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         app = application(
             webhook=self._webhook_handler().handle,

@@ -91,7 +91,12 @@ class RejectionReporter:
             if now - suspicion.since < GRACE:
                 continue
             due = [key for key in self._directory.credentials_of([app]) if self._is_due(key, suspicion)]
-            written = [await self._write(key, now=now) for key in due[:_BATCH]]
+            try:
+                written = [await self._write(key, now=now) for key in due[:_BATCH]]
+            except Exception:
+                # A report that fails with a defect must not block those behind it.
+                self._suspicions.pop(app, None)
+                raise
             if len(due) <= _BATCH and all(written):
                 self._suspicions.pop(app, None)
 
