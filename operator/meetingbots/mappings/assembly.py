@@ -11,7 +11,7 @@ from meetingbots.credentials.sessions.zoom_session import ZoomSessions
 from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.mappings.reconcile.manual_entries import ManualEntries
-from meetingbots.mappings.reconcile.meeting_sync import MeetingSync
+from meetingbots.mappings.reconcile.meeting_sync import MeetingSyncRun
 from meetingbots.mappings.reconcile.stale_check import StaleMeetingCheck
 from meetingbots.mappings.reconcile.sweeper import MappingSweeper, Reactivation, SweeperClients
 from meetingbots.mappings.reconcile.sync_reconciler import MeetingSyncReconciler, PersonalMeetingIds
@@ -77,7 +77,7 @@ def sync_reconciler(
 ) -> MeetingSyncReconciler:
     """The reconciler that reads credentials' meetings."""
     kube, credentials = context.kube, context.caches.credentials
-    sync = MeetingSync(kube=kube, writer=writer, credentials=credentials, open_session=ports.sessions.session)
+    sync = MeetingSyncRun(kube=kube, writer=writer, credentials=credentials, open_session=ports.sessions.session)
     return MeetingSyncReconciler(
         credentials=credentials,
         sync=sync,

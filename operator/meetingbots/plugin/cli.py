@@ -20,7 +20,7 @@ from meetingbots.plugin import doctor, why_bot, why_credential
 from meetingbots.plugin.answer import Answer
 from meetingbots.plugin.checks import Check, Colour
 from meetingbots.plugin.doctor_apps import Places
-from meetingbots.plugin.reader import Reader, open_reader
+from meetingbots.plugin.reader import ClusterReader, open_reader
 from meetingbots.plugin.send import Wish, manifest
 from meetingbots.plugin.timeline import timeline
 from meetingbots.zoom.environments import DEFAULT_OAUTH_URL
@@ -89,7 +89,7 @@ async def _run(wanted: argparse.Namespace) -> int:
                 return await _doctor(reader, wanted)
 
 
-async def _why(reader: Reader, wanted: argparse.Namespace) -> int:
+async def _why(reader: ClusterReader, wanted: argparse.Namespace) -> int:
     answer = await _answer(reader, wanted.subject)
     if answer is None:
         rights = f" Not readable with your rights: {', '.join(reader.unread)}." if reader.unread else ""
@@ -99,7 +99,7 @@ async def _why(reader: Reader, wanted: argparse.Namespace) -> int:
     return OK if answer.well else WRONG
 
 
-async def _answer(reader: Reader, subject: str) -> Answer | None:
+async def _answer(reader: ClusterReader, subject: str) -> Answer | None:
     bot = await reader.bot_story(subject) if _is_name(subject) else None
     if bot is not None:
         return why_bot.explain(bot)
@@ -117,7 +117,7 @@ def _is_name(subject: str) -> bool:
     return not set(subject) & set("/:? ")
 
 
-async def _timeline(reader: Reader, wanted: argparse.Namespace) -> int:
+async def _timeline(reader: ClusterReader, wanted: argparse.Namespace) -> int:
     shown: set[str] = set()
     while True:
         story = await reader.bot_story(wanted.bot)
@@ -137,7 +137,7 @@ async def _timeline(reader: Reader, wanted: argparse.Namespace) -> int:
         await asyncio.sleep(_WATCH_SECONDS)
 
 
-async def _connect(reader: Reader, wanted: argparse.Namespace) -> int:
+async def _connect(reader: ClusterReader, wanted: argparse.Namespace) -> int:
     printed = False
     while True:
         story = await reader.credential_story(wanted.credential)
@@ -155,7 +155,7 @@ async def _connect(reader: Reader, wanted: argparse.Namespace) -> int:
         await asyncio.sleep(_WATCH_SECONDS)
 
 
-async def _send(reader: Reader, wanted: argparse.Namespace) -> int:
+async def _send(reader: ClusterReader, wanted: argparse.Namespace) -> int:
     wish = Wish(link=wanted.link, at=wanted.at, credential=wanted.credential, name=wanted.name)
     bot: dict[str, Any] = manifest(wish, namespace=reader.namespace, now=_now())
     if wanted.dry_run:
@@ -170,7 +170,7 @@ async def _send(reader: Reader, wanted: argparse.Namespace) -> int:
     return OK
 
 
-async def _doctor(reader: Reader, wanted: argparse.Namespace) -> int:
+async def _doctor(reader: ClusterReader, wanted: argparse.Namespace) -> int:
     checks: list[Check] = []
     places = Places(public_url=wanted.public_url.rstrip("/"), oauth_url=wanted.zoom_oauth_url)
     async for check in doctor.examine(reader, system=wanted.system_namespace, places=places, clock=_now):

@@ -14,14 +14,14 @@ from meetingbots.models.conditions import ConditionStatus, ConditionType, find
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.plugin.checks import Check, Colour
 from meetingbots.plugin.doctor_apps import Places, check_app
-from meetingbots.plugin.reader import Reader
+from meetingbots.plugin.reader import ClusterReader
 
 LEASE_NAME: Final = "meetingbots-operator"
 _STALE_SECONDS: Final = 30
 
 
 async def examine(
-    reader: Reader, *, system: str, places: Places, clock: Callable[[], datetime]
+    reader: ClusterReader, *, system: str, places: Places, clock: Callable[[], datetime]
 ) -> AsyncIterator[Check]:
     """Run all checks. `system` is the operator's namespace; without a public URL, a connect link gives it."""
     yield await _lease(reader, system=system, now=clock())
@@ -44,7 +44,7 @@ async def examine(
         )
 
 
-async def _lease(reader: Reader, *, system: str, now: datetime) -> Check:
+async def _lease(reader: ClusterReader, *, system: str, now: datetime) -> Check:
     try:
         found = await reader.get(LEASES, LEASE_NAME, namespace=system)
     except KubeError as error:

@@ -15,7 +15,7 @@ from meetingbots.kube.client import Object
 from meetingbots.kube.resources import SECRETS
 from meetingbots.kube.secret_values import SecretValueError, value_of
 from meetingbots.plugin.checks import Check, Colour
-from meetingbots.plugin.reader import Reader
+from meetingbots.plugin.reader import ClusterReader
 from meetingbots.zoom.environments import DEFAULT_OAUTH_URL, Environment
 from meetingbots.zoom.errors import Cause, ZoomError
 from meetingbots.zoom.http.transport import new_http_client
@@ -39,7 +39,9 @@ class Places:
     oauth_url: str = DEFAULT_OAUTH_URL
 
 
-async def check_app(reader: Reader, *, app: str, places: Places, clock: Callable[[], datetime]) -> AsyncIterator[Check]:
+async def check_app(
+    reader: ClusterReader, *, app: str, places: Places, clock: Callable[[], datetime]
+) -> AsyncIterator[Check]:
     """Check the app of that Secret. Raises `KubeError`."""
     secret = await reader.get(SECRETS, app)
     if secret is None:

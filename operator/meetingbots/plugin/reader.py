@@ -28,12 +28,12 @@ _POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/name
 
 
 @asynccontextmanager
-async def open_reader(*, context: str | None, namespace: str | None) -> AsyncIterator[Reader]:
+async def open_reader(*, context: str | None, namespace: str | None) -> AsyncIterator[ClusterReader]:
     """A reader of the namespace (default: that of the kubeconfig's context). Raises `ClusterAccessError`."""
     connection = await find_cluster(context=context)
     async with connection.session() as session:
         kube = Kube(session=session, server=connection.server)
-        yield Reader(kube=kube, namespace=namespace or _default_namespace(context))
+        yield ClusterReader(kube=kube, namespace=namespace or _default_namespace(context))
 
 
 def _default_namespace(context: str | None) -> str:
@@ -48,7 +48,7 @@ def _default_namespace(context: str | None) -> str:
 
 
 @dataclass
-class Reader:
+class ClusterReader:
     """Reads one namespace. `unread` collects what the caller may not read."""
 
     kube: Kube

@@ -57,7 +57,7 @@ class SyncResult:
     """IDs of the account's users that Zoom refused to list."""
 
 
-class MeetingSync:
+class MeetingSyncRun:
     """Runs syncs. `open_session` opens a Zoom session for a credential."""
 
     def __init__(

@@ -25,7 +25,7 @@ from meetingbots.mappings.decide.sync_schedule import (
     retry_after,
 )
 from meetingbots.mappings.decide.sync_status import SyncStatus, completed, failed, in_progress, not_ready
-from meetingbots.mappings.reconcile.meeting_sync import MeetingSync, SyncResult
+from meetingbots.mappings.reconcile.meeting_sync import MeetingSyncRun, SyncResult
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import SyncProgress, ZoomCredential
 from meetingbots.runtime.object_cache import Key, ObjectCache
@@ -49,7 +49,7 @@ class MeetingSyncReconciler:
         self,
         *,
         credentials: ObjectCache,
-        sync: MeetingSync,
+        sync: MeetingSyncRun,
         status_writer: CredentialStatusWriter,
         clock: Callable[[], datetime],
         personal_ids: PersonalMeetingIds,

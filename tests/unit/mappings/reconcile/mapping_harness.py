@@ -8,7 +8,7 @@ from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.credentials.sessions.zoom_session import ZoomSessions
 from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
-from meetingbots.mappings.reconcile.meeting_sync import MeetingSync
+from meetingbots.mappings.reconcile.meeting_sync import MeetingSyncRun
 from meetingbots.mappings.reconcile.stale_check import StaleMeetingCheck
 from meetingbots.mappings.reconcile.sweeper import MappingSweeper, Reactivation, SweeperClients
 from meetingbots.mappings.reconcile.sync_reconciler import MeetingSyncReconciler, PersonalMeetingIds
@@ -39,7 +39,7 @@ def sync_of(
     credentials = context.caches.credentials
     return MeetingSyncReconciler(
         credentials=credentials,
-        sync=MeetingSync(
+        sync=MeetingSyncRun(
             kube=context.kube,
             writer=writer_of(context),
             credentials=credentials,

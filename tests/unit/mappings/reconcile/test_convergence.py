@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTokens
 from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
-from meetingbots.mappings.reconcile.meeting_sync import MeetingSync
+from meetingbots.mappings.reconcile.meeting_sync import MeetingSyncRun
 from meetingbots.mappings.writer import MappingWriter
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import SyncProgress, ZoomCredential
@@ -183,7 +183,7 @@ class Cluster:
         for name in OURS.values():
             item = self.kube.peek(CREDENTIALS, namespace="team", name=name)
             assert item is not None
-            sync = MeetingSync(
+            sync = MeetingSyncRun(
                 kube=services.kube,
                 writer=writer_of(services),
                 credentials=services.caches.credentials,

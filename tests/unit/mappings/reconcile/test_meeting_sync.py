@@ -10,7 +10,7 @@ import pytest
 from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTokens
 from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import MAPPINGS
-from meetingbots.mappings.reconcile.meeting_sync import MeetingSync, SyncResult
+from meetingbots.mappings.reconcile.meeting_sync import MeetingSyncRun, SyncResult
 from meetingbots.models.credential import SyncProgress, ZoomCredential
 from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
 from meetingbots.runtime.metrics import Metrics
@@ -150,7 +150,7 @@ class Ground:
             async def progress(made: SyncProgress) -> None:
                 self.progress.append(made)
 
-            sync = MeetingSync(
+            sync = MeetingSyncRun(
                 kube=services.kube,
                 writer=writer_of(services),
                 credentials=services.caches.credentials,
