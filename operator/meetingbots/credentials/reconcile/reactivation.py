@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from meetingbots.credentials.decide.revocation import CLOCK_SKEW
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSessions
 from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
 from meetingbots.kube.errors import ConflictError
@@ -52,7 +53,7 @@ class UserReactivation:
         if removal is None or removal.time is None:
             return None
         passed = now - removal.time
-        if passed < _FIRST_CHECK:
+        if -CLOCK_SKEW <= passed < _FIRST_CHECK:
             return (_FIRST_CHECK - passed).total_seconds()
         if await self._is_active(key):
             await self._withdraw(key)
