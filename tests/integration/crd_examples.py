@@ -243,12 +243,12 @@ REFUSED_BOTS = (
     Example(
         name="passcode-with-link",
         text=bot("meeting: {url: 'https://x.test', passcode: x}"),
-        refused="passcode and passcodeSecretKeyRef go with id only",
+        refused="passcode and passcodeSecretKeyRef need id",
     ),
     Example(
         name="passcode-in-a-secret-with-link-in-a-secret",
         text=bot("meeting: {urlSecretKeyRef: {name: m, key: url}, passcodeSecretKeyRef: {name: m, key: p}}"),
-        refused="passcode and passcodeSecretKeyRef go with id only",
+        refused="passcode and passcodeSecretKeyRef need id",
     ),
     Example(
         name="name-too-long",
@@ -291,6 +291,11 @@ REFUSED_BOTS = (
         name="exit-code-out-of-range",
         text=bot(f"{LINK}, retry: {{neverOnExitCodes: [256]}}"),
         refused="should be less than or equal to 255",
+    ),
+    Example(
+        name="on-behalf-user-twice",
+        text=bot(f"{LINK}, onBehalf: {{credentialRef: {{name: bob}}, credentialRefs: [{{name: carol}}]}}"),
+        refused="at most one of credentialRef, credentialRefs and credentialSelector can be set in onBehalf",
     ),
     Example(name="negative-lead", text=bot(f"{LINK}, leadSeconds: -1"), refused="greater than or equal to 0"),
     Example(name="unknown-field", text=bot(f"{LINK}, joinat: x"), refused='unknown field "spec.joinat"'),

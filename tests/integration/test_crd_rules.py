@@ -137,10 +137,12 @@ def test_defaults_of_a_bot(cluster: ControlPlane, namespace: str) -> None:
         "tokenDelivery": "AtStart",
         "leadSeconds": 120,
         "startDeadlineSeconds": 600,
+        "admissionDeadlineSeconds": 1200,
         "maxDurationSeconds": 14400,
         "meetingEndPolicy": "Leave",
         "leaveAfterMeetingEndSeconds": 60,
         "retry": {"limit": 2, "backoffSeconds": 5, "neverOnExitCodes": []},
+        "podRetentionSeconds": 3600,
         "suspend": False,
         "tokenEndpoint": False,
     }
@@ -224,6 +226,7 @@ def test_columns_of_bots(cluster: ControlPlane, namespace: str) -> None:
     status = {
         "conditions": [condition("TokenIssued", "True", "Issued"), condition("Ready", "True", "Running")],
         "phase": "Running",
+        "inMeeting": {"state": "recording", "source": "Bot", "since": "2026-11-24T12:00:30Z"},
         "meetingId": "81234567890",
         "scheduledTime": "2999-01-01T00:00:00Z",
         "podName": "standup-1a2b3-0",
@@ -239,6 +242,7 @@ def test_columns_of_bots(cluster: ControlPlane, namespace: str) -> None:
         "MEETING": "81234567890",
         "JOIN AT": "2999-01-01T00:00:00Z",
         "TOKEN": "True",
+        "IN MEETING": "recording",
         "POD": "standup-1a2b3-0",
         "REASON": "Running",
     }
@@ -307,8 +311,8 @@ def test_the_category_lists_all_three(cluster: ControlPlane, namespace: str) -> 
 @pytest.mark.parametrize(
     ("field", "told"),
     [
-        ("zcred.spec.tokenDeletionPolicy", "it is used again when the credential comes back"),
-        ("zcred.status.connectURL", "Link at which the end user gives the consent"),
+        ("zcred.spec.tokenDeletionPolicy", "a re-created credential uses it again"),
+        ("zcred.status.connectURL", "Link at which the end user consents"),
         ("mmap.spec.credentials.name", "Name of the object"),
         ("mbot.spec.leadSeconds", "Seconds before joinAt at which the Pod is created"),
         ("mbot.spec.tokens", "LocalRecording, OnBehalf or ZAK (not both)"),

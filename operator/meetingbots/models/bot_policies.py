@@ -48,8 +48,8 @@ class OnBehalf(Model):
         description="ZoomCredential of the user whose presence in the meeting admits the bot. Default: the meeting's "
         "own credential.",
     )
-    credential_refs: tuple[NameReference, ...] = Field(
-        default=(),
+    credential_refs: tuple[NameReference, ...] | None = Field(
+        default=None,
         max_length=64,
         description="ZoomCredentials of several such users: that of a present user serves. Default: none.",
         json_schema_extra=extension(list_type="atomic"),

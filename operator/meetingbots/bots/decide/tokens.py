@@ -175,7 +175,7 @@ def on_behalf_names(bot: MeetingBot, credentials: Sequence[ZoomCredential]) -> t
     if on_behalf.credential_ref is not None:
         return (on_behalf.credential_ref.name,)
     if on_behalf.credential_selector is None:
-        return tuple(dict.fromkeys(reference.name for reference in on_behalf.credential_refs))
+        return tuple(dict.fromkeys(reference.name for reference in on_behalf.credential_refs or ()))
     selector = on_behalf.credential_selector
     return tuple(sorted(one.name for one in credentials if selector.matches(one.metadata.labels)))
 

@@ -139,7 +139,7 @@ class BotGatherer:
     async def _absent_credentials(self, bot: MeetingBot) -> tuple[str, ...]:
         """The ZoomCredentials that the spec names and that do not exist."""
         on_behalf = bot.spec.on_behalf
-        references = (bot.spec.credential_ref, on_behalf.credential_ref, *on_behalf.credential_refs)
+        references = (bot.spec.credential_ref, on_behalf.credential_ref, *(on_behalf.credential_refs or ()))
         named = dict.fromkeys(reference.name for reference in references if reference is not None)
         return tuple([name for name in named if not await self._exists(Key(bot.namespace, name))])
 

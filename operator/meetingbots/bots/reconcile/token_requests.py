@@ -124,7 +124,7 @@ class TokenRequests:
             message = f"{kind}: the user of this credential is not in the meeting"
             return Refusal(first.name, BotReason.USER_NOT_IN_MEETING, message, transient=False, kind=kind)
         answer = await self._on_behalf(request, first)
-        for reference in bot.spec.on_behalf.credential_refs:
+        for reference in bot.spec.on_behalf.credential_refs or ():
             if not isinstance(answer, Refusal) or answer.reason is not BotReason.USER_NOT_IN_MEETING:
                 break
             answer = await self._on_behalf(request, Key(bot.namespace, reference.name))
