@@ -155,3 +155,23 @@ def test_the_receiver_cannot_read_a_token_or_app_secret(tenant: Tenant, cluster:
     path = cluster.service_account_kubeconfig("meetingbots-system", "receiver")
     answer = cluster.kubectl("--kubeconfig", str(path), "get", "secret", name, "-n", tenant.namespace, check=False)
     assert "forbidden" in answer.lower()
+
+
+def test_a_wrong_webhook_secret_shows_within_a_minute(tenant: Tenant, stack: Stack) -> None:
+    tenant.ready_credential()
+    tenant.app_secret(webhook_secret_token="mistyped")
+    url = stack.webhook_url(tenant.app.client_id)
+
+    def shows(status: str, reason: str) -> bool:
+        condition = tenant.condition("zoomcredentials", "alice", "WebhookReceiving")
+        return (condition.get("status"), condition.get("reason")) == (status, reason)
+
+    def answered(status: int) -> bool:
+        body = event("meeting.started", tenant, object={"id": "91234567890", "uuid": "run", "host_id": tenant.user.id})
+        return post(url, body, secret=tenant.app.webhook_secret_token).status_code == status
+
+    tenant.wait("rejected", lambda: answered(401))
+    tenant.wait("reported", lambda: shows("False", "SignatureInvalid"), seconds=60)
+    tenant.app_secret()
+    tenant.wait("accepted", lambda: answered(204))
+    tenant.wait("receiving", lambda: shows("True", "Receiving"))
