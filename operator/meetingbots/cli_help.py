@@ -18,6 +18,7 @@ _PLACEHOLDERS: Final = {
     "hosts": "HOST[,HOST...]",
     "image": "IMAGE",
     "file": "FILE",
+    "dir": "FOLDER",
     "name": "NAME",
     "percent": "PERCENT",
 }

@@ -151,7 +151,7 @@ async def test_both_writers_of_the_status_leave_each_others_part_alone(bench: Be
     operator = bench.operator()
     await operator.look()
     kinds = {item["type"] for item in bench.status["conditions"]}
-    assert kinds == {"Ready", "MeetingsSynced"}
+    assert kinds == {"Ready", "MeetingsSynced", "WebhookReceiving"}
     bench.clock.forward(2300)
     await operator.look()
     assert {item["type"] for item in bench.status["conditions"]} == kinds
