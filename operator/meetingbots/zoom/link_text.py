@@ -29,16 +29,27 @@ _LONE_ID: Final = re.compile(
     rf"(?:[^0-9\n]*\bID\s*:?\s*)?({_ID})(?![0-9])(?:[^0-9A-Za-z].*)?", re.IGNORECASE | re.DOTALL
 )
 _PASSCODE_WORDS: Final = (
-    r"\bpass(?:code|word|wort)|\bkenncode|\bcode d'acc\u00e8s|\bc\u00f3digo de acceso"
-    r"|\u5bc6\u7801|\u30d1\u30b9\u30b3\u30fc\u30c9"
+    r"\b(?:pass(?:code|word|wort)|kenncode|kennwort|code d['\u2019]acc\u00e8s|code secret|mot de passe"
+    r"|c\u00f3digo de acceso|contrase\u00f1a|senha(?: de acesso)?|codice d['\u2019]accesso"
+    r"|toegangscode|kod dost\u0119pu|l\u00f6senord"
+    r"|\u043a\u043e\u0434 \u0434\u043e\u0441\u0442\u0443\u043f\u0430|\u043f\u0430\u0440\u043e\u043b\u044c)\b"
+    r"|\u5bc6[\u7801\u78bc]|\u30d1\u30b9(?:\u30b3\u30fc\u30c9|\u30ef\u30fc\u30c9)|\uc554\ud638"
 )
-"""Words of Zoom's invitations: English, German, French, Spanish, Chinese, Japanese."""
-_PASSCODE: Final = re.compile(rf"(?:{_PASSCODE_WORDS})\s*[:=\uff1a]?\s*([^{_END}]{{1,64}})", re.IGNORECASE)
+"""Words of invitations in English, German, French, Spanish, Portuguese, Italian, Dutch, Polish, Swedish, Russian,
+Chinese, Japanese and Korean."""
+_MARKUP: Final = r"(?:[*_]+(?=[\s:\uff1a]))?(?:<[^<>]{0,99}>|[\s`\"'])*"
+_PASSCODE: Final = re.compile(
+    rf"(?:{_PASSCODE_WORDS}){_MARKUP}(?:[:=\uff1a]{_MARKUP}|(?:(?:is|ist|est|es)\s)?(?=[^{_END}]*[0-9]))"
+    rf"([^{_END}]{{1,64}})",
+    re.IGNORECASE,
+)
+"""Without a colon, only a value with a digit is a passcode: "the passcode follows" names none."""
 
 
 def clean(text: str) -> str:
-    """Remove invisible characters, HTML entities and a percent-encoding of the whole link."""
+    """Remove invisible characters, HTML entities, JSON's escaped ampersand and a percent-encoding of the whole link."""
     text = text.translate(_INVISIBLE)
+    text = text.replace(r"\u0026", "&")  # JSON
     for _ in range(3):  # text may be escaped several times
         text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     return _QUOTED_LINK.sub(lambda link: unquote(link[0]), text).strip()
@@ -50,9 +61,9 @@ def addresses(text: str) -> list[str]:
 
 
 def _trimmed(found: re.Match[str]) -> str:
-    """Return the link without trailing punctuation; asterisks are part of a passcode unless they precede the link."""
-    is_bold = found.string[: found.start()].endswith("*")
-    return found[0].rstrip(f"{_PUNCTUATION}*" if is_bold else _PUNCTUATION)
+    """Return the link without trailing punctuation; ``*`` and ``_`` belong to it unless they precede it."""
+    before = found.string[: found.start()][-1:]
+    return found[0].rstrip(_PUNCTUATION + before if before in ("*", "_") else _PUNCTUATION)
 
 
 def lone_id(text: str) -> str | None:

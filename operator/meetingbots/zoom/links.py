@@ -133,7 +133,7 @@ def _meeting_in(text: str) -> MeetingLink:
         raise refusals[0]
     if len({(one.meeting_id, one.vanity) for one in found}) > 1:
         raise InvalidLink("the text has the links of several meetings; give one of them")
-    return found[0]
+    return max(found, key=lambda one: (one.passcode is not None) + (one.registrant_token is not None))
 
 
 def _without_link(text: str) -> MeetingLink:
@@ -196,7 +196,7 @@ def _of_path(path: str) -> MeetingLink:
             return MeetingLink(meeting_id=None, vanity=name)
         case ["my", *_]:
             raise InvalidLink("this personal link (/my/...) has no name that Zoom could know")
-        case ["wc", "join", number] | ["wc", number, "join" | "start"]:
+        case ["wc", "join", number] | ["wc", number, "join" | "start"] | ["wc", number] | ["launch", "jc", number]:
             return MeetingLink(meeting_id=parse_meeting_id(number))
         case ["meeting" | "webinar", "register", *_]:
             raise InvalidLink("this is a registration page; give the link of the confirmation, or the meeting ID")

@@ -56,6 +56,8 @@ def link(
         (f"https://zoom.us/wc/join/{ID}?pwd=p", link(pwd="p", kind=None)),
         (f"https://app.zoom.us/wc/{ID}/join?pwd=p", link(pwd="p", kind=None, host="app.zoom.us")),
         (f"https://zoom.us/wc/{ID}/start", link(kind=None)),
+        (f"https://app.zoom.us/wc/{ID}", link(kind=None, host="app.zoom.us")),
+        (f"https://acme.zoom.us/launch/jc/{ID}", link(kind=None, host="acme.zoom.us")),
         (
             "https://acme.zoom.us/my/alice.b?pwd=p",
             link(None, vanity="alice.b", pwd="p", kind=None, host="acme.zoom.us"),
@@ -128,6 +130,8 @@ PASTED = f"https://zoom.us/j/{ID}?pwd=MySecret.1"
         f"https://zoom.us/j/{ID}?from=x&amp;amp;pwd&#61;MySecret.1",
         f"https://zoom.us/j/{ID}?pwd&#x3D;MySecret.1&quot;",
         "https://zoom.us/j/812 3456 7890?pwd=MySecret.1 (Passcode: 123456)",
+        f"_https://zoom.us/j/{ID}?pwd=MySecret.1_",
+        f"https://zoom.us/j/{ID}?from=x\\u0026pwd=MySecret.1",
     ],
 )
 def test_pasted_text_is_cut_to_the_link(text: str) -> None:
@@ -145,6 +149,19 @@ def test_pasted_text_is_cut_to_the_link(text: str) -> None:
         ("812\u20133456\u20137890", None),
         (f"https://acme.zoom.com.cn/j/{ID} \u5bc6\u7801\uff1a123456", "123456"),
         (f"https://zoom.us/j/{ID} 123456", None),
+        (f"https://zoom.us/j/{ID} Contrase\u00f1a: 123456", "123456"),
+        (f"https://zoom.us/j/{ID} Code d\u2019acc\u00e8s : 123456", "123456"),
+        (f"https://zoom.us/j/{ID} Senha de acesso: 123456", "123456"),
+        (f"https://zoom.us/j/{ID} \u041f\u0430\u0440\u043e\u043b\u044c: 123456", "123456"),
+        (f"https://zoom.us/j/{ID} \u5bc6\u78bc\uff1a123456", "123456"),
+        (f"https://zoom.us/j/{ID} *Passcode:* 123456", "123456"),
+        (f"https://zoom.us/j/{ID} **Passcode**: `123456`", "123456"),
+        (f"https://zoom.us/j/{ID} <b>Passcode:</b> 123456", "123456"),
+        (f"https://zoom.us/j/{ID} passcode is 123456", "123456"),
+        (f"https://zoom.us/j/{ID} Passcode: *abc", "*abc"),
+        (f"https://zoom.us/j/{ID} The passcode will follow", None),
+        (f"https://zoom.us/j/{ID} (no password needed)", None),
+        (f"https://zoom.us/j/{ID} [Join](https://zoom.us/j/{ID}?pwd=abc)", "abc"),
     ],
 )
 def test_a_passcode_beside_a_link_without_one(text: str, passcode: str | None) -> None:
