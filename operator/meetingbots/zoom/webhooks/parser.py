@@ -26,7 +26,7 @@ from meetingbots.zoom.webhooks.events import (
     UserEvent,
 )
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){0,4}")
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+){0,4}")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UUID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _CUSTOMER_KEY: Final = re.compile(r"[0-9a-f]{32}")
@@ -146,9 +146,12 @@ def _meeting(name: str, *, payload: Mapping[str, object], event_ts: int) -> Even
 def _participant(person: Mapping[str, object]) -> Participant | None:
     if not person:
         return None
+    number = int_of(person.get("user_id"))
     return Participant(
         user_id=_valid(person, "id", _ID) or _valid(person, "participant_user_id", _ID),
-        session_id=_valid(person, "participant_uuid", _UUID) or _valid(person, "user_id", _UUID) or "",
+        session_id=_valid(person, "participant_uuid", _UUID)
+        or _valid(person, "user_id", _UUID)
+        or ("" if number is None else str(number)),
         customer_key=_valid(person, "customer_key", _CUSTOMER_KEY) or "",
     )
 

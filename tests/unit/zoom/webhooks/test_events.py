@@ -101,6 +101,7 @@ KEY = "0123456789abcdef" * 2
         ({"id": "alice", "user_id": "16778240"}, ("alice", "16778240", "")),
         ({"id": "", "participant_user_id": "alice", "user_id": "16778240"}, ("alice", "16778240", "")),
         ({"id": "", "user_id": "16778240"}, (None, "16778240", "")),
+        ({"id": "alice", "user_id": 16778240}, ("alice", "16778240", "")),
         ({"id": None, "user_id": "1", "participant_uuid": "A/b+c=="}, (None, "A/b+c==", "")),
         ({"user_id": "1", "customer_key": KEY}, (None, "1", KEY)),
         ({"user_id": "1", "customer_key": "a person's own key"}, (None, "1", "")),
@@ -250,7 +251,9 @@ def test_url_validation() -> None:
     assert "hush4242" not in repr(event)
 
 
-@pytest.mark.parametrize("name", ["meeting.sharing_started", "user.signed_in", "recording.completed", "zoomroom.alert"])
+@pytest.mark.parametrize(
+    "name", ["meeting.sharing_started", "user.signed_in", "recording.completed", "Number_x.port-done"]
+)
 def test_events_without_effect(name: str) -> None:
     event = parse_event(body(name, {"account_id": "acme", "object": {"id": "anything at all"}}))
     assert type(event) is Event
