@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from meetingbots.bots.decide.facts import BotFacts
-from meetingbots.bots.decide.in_meeting import is_inside
+from meetingbots.bots.decide.in_meeting import is_inside, is_out
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.schedule import gate_deadline, shifted
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingEndPolicy
+from meetingbots.models.conditions import ConditionStatus, ConditionType, find
 from meetingbots.models.mapping import MappingPhase, MeetingMapping
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -100,7 +101,17 @@ def _is_known_outside(facts: BotFacts, *, since: datetime) -> bool:
     began = min(since, delivered).replace(microsecond=0)
     if seen is None or seen.since < began or is_inside(seen.state):
         return False
-    return seen.admitted_time is None or seen.admitted_time < began
+    if seen.admitted_time is None:
+        return True
+    # admittedTime is the first of all Pods; the condition says whether this Pod was in the meeting before it left.
+    admitted = find(facts.bot.status.conditions, ConditionType.ADMITTED)
+    was_in = (
+        is_out(seen.state)
+        and admitted is not None
+        and admitted.status is ConditionStatus.TRUE
+        and began <= admitted.last_transition_time < seen.since
+    )
+    return seen.admitted_time < began and not was_in
 
 
 def is_due(facts: BotFacts, pod: PodState) -> bool:

@@ -174,6 +174,23 @@ def test_the_deadline_of_admission_counts_only_where_admission_is_known(known: I
     assert look(known, after=5000).action is None
 
 
+def admitted_since(seconds: float) -> dict[str, Any]:
+    """Condition Admitted, True since then."""
+    since = at(seconds).isoformat()
+    return {"type": "Admitted", "status": "True", "reason": "Admitted", "message": "", "lastTransitionTime": since}
+
+
+def test_a_replaced_bot_that_was_in_the_meeting_may_end_its_work_after_it_left() -> None:
+    known = seen(bots(State.RECORDING, -60), bots(State.LEFT, 3000))
+    assert look(known, after=3001, status={"conditions": [admitted_since(10)]}).action is None
+
+
+@pytest.mark.parametrize("conditions", [[], [admitted_since(-60)], [admitted_since(3000)]])
+def test_a_replaced_bot_that_left_without_admission_was_not_admitted(conditions: list[dict[str, Any]]) -> None:
+    known = seen(bots(State.RECORDING, -60), bots(State.LEFT, 3000))
+    assert look(known, after=3001, status={"conditions": conditions}).action == DeletePod(POD, f"uid-of-{POD}")
+
+
 def test_the_deadline_of_admission_is_the_authors() -> None:
     known = seen(zoom(State.WAITING_ROOM, 2))
     assert look(known, after=31, admissionDeadlineSeconds=30).action == DeletePod(POD, f"uid-of-{POD}")
