@@ -23,6 +23,7 @@ from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, T
 from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
 
 _STILL_ACTS = {"suspend", "meetingEndPolicy", "leaveAfterMeetingEndSeconds", "ttlSecondsAfterFinished"}
+_TOO_DEEP = "too-deep"
 
 
 def fixed_spec_hash(bot: MeetingBot) -> str:
@@ -30,7 +31,10 @@ def fixed_spec_hash(bot: MeetingBot) -> str:
 
     It leaves out defaults, so that a field that a later version adds is not an edit.
     """
-    spec = bot.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
+    try:
+        spec = bot.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
+    except ValueError:  # pydantic serializes 255 levels; no bot joins with a template that deep
+        return _TOO_DEEP
     fixed = {key: value for key, value in spec.items() if key not in _STILL_ACTS}
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
 

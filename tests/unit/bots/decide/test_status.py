@@ -154,6 +154,16 @@ def test_edits_that_still_act_are_not_reported_as_ignored(edit: dict[str, Any]) 
     assert types(bot_status.spec_change(given, given.bot.status)) == set()
 
 
+@pytest.mark.parametrize("levels", [200, 300, 1100])
+def test_a_template_of_any_depth_is_an_ignored_edit_of_a_running_bot(levels: int) -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(levels):
+        nested = {"more": nested}
+    joined = {"specHash": bot_status.fixed_spec_hash(bot())}
+    given = facts(bot(status=joined, template={"spec": nested}))
+    assert "SpecChangeIgnored" in types(bot_status.spec_change(given, given.bot.status))
+
+
 def test_other_edits_are_reported_as_ignored_until_they_are_taken_back() -> None:
     joined = {"specHash": bot_status.fixed_spec_hash(bot())}
     given = facts(bot(status=joined, generation=2, displayName="Other"))
