@@ -128,7 +128,8 @@ class RejoinService:
         self, bot: MeetingBot, meeting: MeetingRef, mapping: MeetingMapping | None
     ) -> SecretStr | None:
         """The on-behalf token of a user who is in the meeting now, who may be another one than before."""
-        if TokenKind.ON_BEHALF not in bot.requested_tokens:
+        delivered = bot.status.token.kinds if bot.status.token is not None else ()
+        if TokenKind.ON_BEHALF not in (*bot.requested_tokens, *delivered):
             return None
         served = serving(bot, await self._on_behalf_users.find(bot, mapping))
         request = BotTokenRequest(
