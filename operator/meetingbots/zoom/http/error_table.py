@@ -133,6 +133,13 @@ _OAUTH: Final = (
     _transient(
         Cause.UNAVAILABLE, "Zoom reports an unexpected error", family=Family.OAUTH, codes="4700", maybe_done=True
     ),
+    _transient(
+        Cause.UNAVAILABLE,
+        "Zoom reports an unexpected error",
+        family=Family.OAUTH,
+        words=r"^(exception message|internal (server )?error)\W*$",
+        maybe_done=True,
+    ),
     _permanent(Cause.APP_INVALID, _CLIENT, family=Family.OAUTH, codes="4702 4704"),
     _permanent(Cause.APP_INVALID, _APP_TYPE, family=_GRANTS, codes="4705"),
     _permanent(Cause.APP_DISABLED, "the Zoom app is disabled", family=Family.OAUTH, codes="4717"),

@@ -66,6 +66,10 @@ NO_REAL_ANSWER = [
         passing(call, 400, CATCH_ALL, Cause.UNAVAILABLE, maybe_done=True, code="4700")
         for call in (calls.REFRESH, calls.REDEEM_CODE, calls.ACCOUNT_TOKEN, calls.CHECK_APP, calls.REVOKE)
     ),
+    *(
+        passing(call, 400, oauth("invalid_request", "Exception message"), Cause.UNAVAILABLE, maybe_done=True)
+        for call in (calls.REFRESH, calls.REDEEM_CODE, calls.ACCOUNT_TOKEN)
+    ),
     passing(calls.REFRESH, 401, oauth("invalid_grant", "(4,700)"), Cause.UNAVAILABLE, maybe_done=True),
     passing(calls.REFRESH, 400, {"code": 4700, "message": "?"}, Cause.UNAVAILABLE, maybe_done=True),
     passing(calls.REFRESH, 429, b"", Cause.RATE_LIMITED),
