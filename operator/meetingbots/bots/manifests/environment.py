@@ -68,7 +68,7 @@ def variables(bot: MeetingBot, meeting: MeetingRef, *, secret_name: str) -> list
 
 def without_reserved(env: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The template's own `env` entries."""
-    return [item for item in env if item.get("name") not in RESERVED]
+    return [item for item in env if str(item.get("name")) not in RESERVED]
 
 
 def secret_values(

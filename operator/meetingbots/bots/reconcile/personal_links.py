@@ -54,7 +54,7 @@ class PersonalLinks:
         if not found and outdated:
             # A user may have changed the link meanwhile.
             for key in outdated:
-                del self._rooms[key]
+                self._rooms.pop(key, None)
             found = await self._find(keys, link)
         return found.pop() if len(found) == 1 else None
 

@@ -4,7 +4,7 @@ import pytest
 from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod, pod_shape
 
-from tests.unit.bots.bot_builders import IMAGE, NOW, at, bot
+from tests.unit.bots.bot_builders import IMAGE, MEETING, NOW, POD, at, bot
 
 
 def shape(name: str = "standup-abcde-1", *, meeting: str = "81234567890", **spec: Any) -> str:
@@ -35,3 +35,10 @@ def test_name_meeting_display_name_and_times_do_not_change_the_shape() -> None:
 def test_everything_else_changes_the_shape(template: dict[str, Any]) -> None:
     assert shape(template=template) != shape()
     assert shape(template=template) == shape("other-fghij-3", template=template)
+
+
+@pytest.mark.parametrize("name", [{"a": "b"}, ["a"], None])
+def test_a_shape_exists_whatever_a_default_template_names_a_variable(name: Any) -> None:
+    default = {"spec": {"containers": [{"name": "bot", "env": [{"name": name, "value": "x"}]}]}}
+    settings = PodSettings(template=default)
+    assert pod_shape(bot_pod(bot(), name=POD, meeting=MeetingRef(MEETING), settings=settings, now=NOW))
