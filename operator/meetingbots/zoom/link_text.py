@@ -40,7 +40,7 @@ Chinese, Japanese and Korean."""
 _MARKUP: Final = r"(?:[*_]+(?=[\s:\uff1a]))?(?:<[^<>]{0,99}>|[\s`\"'])*"
 _PASSCODE: Final = re.compile(
     rf"(?:{_PASSCODE_WORDS}){_MARKUP}(?:[:=\uff1a]{_MARKUP}|(?:(?:is|ist|est|es)\s)?(?=[^{_END}]*[0-9]))"
-    rf"([^{_END}]{{1,64}})",
+    rf"(?![a-z]+://)([^{_END}]{{1,64}})",
     re.IGNORECASE,
 )
 """Without a colon, only a value with a digit is a passcode: "the passcode follows" names none."""

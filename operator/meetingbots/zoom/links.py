@@ -22,6 +22,7 @@ _QUOTED_AND: Final = re.compile(r"%26(?=(?:pwd|tk)(?:=|%3d))", re.IGNORECASE)
 _AFTER_VALUE: Final = re.compile(r"[,;:!?]")
 """Punctuation that Zoom quotes in a value: what follows is text behind the link."""
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f\\]")
+_UNFIT_IN_SECRETS: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _REMEDY: Final = "open it in a browser and copy the link that Zoom shows, or give the meeting ID"
 
 
@@ -97,9 +98,8 @@ def parse_meeting(text: str) -> MeetingLink:
     if not text:
         raise InvalidLink("the meeting link is empty")
     meeting = _meeting_in(text)
-    beside = written_passcode(text)
-    if meeting.passcode is None and beside is not None:
-        return replace(meeting, passcode=SecretStr(beside))
+    if meeting.passcode is None:
+        return replace(meeting, passcode=_secret({"pwd": written_passcode(text) or ""}, "pwd"))
     return meeting
 
 
@@ -218,7 +218,7 @@ def _query(text: str) -> dict[str, str]:
 
 def _secret(query: dict[str, str], key: str) -> SecretStr | None:
     value = query.get(key, "").strip()
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+    if _UNFIT_IN_SECRETS.search(value):
         raise InvalidLink(f"the link's {key} holds characters that cannot be in it")
     return SecretStr(value) if value else None
 

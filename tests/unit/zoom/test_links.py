@@ -161,6 +161,7 @@ def test_pasted_text_is_cut_to_the_link(text: str) -> None:
         (f"https://zoom.us/j/{ID} Passcode: *abc", "*abc"),
         (f"https://zoom.us/j/{ID} The passcode will follow", None),
         (f"https://zoom.us/j/{ID} (no password needed)", None),
+        (f"Passcode:\nhttps://zoom.us/j/{ID}", None),
         (f"https://zoom.us/j/{ID} [Join](https://zoom.us/j/{ID}?pwd=abc)", "abc"),
     ],
 )
@@ -331,6 +332,8 @@ SECRET = "hush4242"
         (f"pwd={SECRET}/j/{ID}", "not one of Zoom's"),
         (f"https://zoom.us./j/{ID}", "not one of Zoom's"),
         (f"https:///j/{ID}", "not one of Zoom's"),
+        (f"{ID} Passcode: 12\x0034", "characters that cannot be in it"),
+        (f"{ID} Passcode: 12\ud83d", "characters that cannot be in it"),
     ],
 )
 def test_refused_texts_and_the_reason(text: str, says: str) -> None:
