@@ -64,7 +64,8 @@ def test_a_bot_goes_from_apply_to_succeeded(
         or (call.resource == "meetingmappings" and call.verb == "get")
         or (call.resource == "secrets" and call.verb == "create" and not call.name)
     ]
-    assert len(mine) <= 8, [f"{call.verb} {call.resource} {call.name}" for call in mine]
+    # Eight for the bot, and one patch of the status for each change that Zoom reports of it in the meeting.
+    assert len(mine) <= 8 + 3, "\n".join(f"{call.verb} {call.resource} {call.name}" for call in mine)
 
 
 def test_the_environment_is_complete_and_only_secret_where_it_must_be(tenant: Tenant, kubelet: KubeletDouble) -> None:
