@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,6 +30,14 @@ _MAX_NOTED: Final = 100_000
 _PAUSE_SECONDS: Final = 1.0
 
 
+@dataclass(frozen=True)
+class _Note:
+    """When a verified request arrived, and whether the status said SignatureInvalid then."""
+
+    time: datetime
+    rejected: bool
+
+
 class WebhookReporter:
     """Notes which credentials received a webhook, and writes it when the status does not say so yet."""
 
@@ -44,7 +53,7 @@ class WebhookReporter:
         self._directory = directory
         self._clock = clock
         self._sleep = sleep
-        self._noted: TTLCache[Key, datetime] = TTLCache(
+        self._noted: TTLCache[Key, _Note] = TTLCache(
             _MAX_NOTED, ttl=_RETRY.total_seconds(), timer=lambda: clock().timestamp()
         )
         self._queue: dict[Key, None] = {}
@@ -57,7 +66,7 @@ class WebhookReporter:
             known = self._directory.webhook_status(key)
             if known is None or not self._is_due(key, known, now):
                 continue
-            self._noted[key] = now
+            self._noted[key] = _Note(time=now, rejected=known.rejected)
             self._queue[key] = None
             self._not_empty.set()
 
@@ -80,7 +89,8 @@ class WebhookReporter:
         known = self._directory.webhook_status(key)
         if known is None:
             return True
-        status = _status(known, now=self._noted.get(key, self._clock()))
+        note = self._noted.get(key)
+        status = _status(known, now=note.time if note is not None else self._clock())
         try:
             await self._statuses.apply(StatusTarget(key=key, uid=known.uid), status, manager=StatusManager.WEBHOOKS)
         except ConflictError:
@@ -92,7 +102,9 @@ class WebhookReporter:
         return True
 
     def _is_due(self, key: Key, known: WebhookStatus, now: datetime) -> bool:
-        if key in self._noted:
+        note = self._noted.get(key)
+        # A note from before the status turned SignatureInvalid must not delay the recovery.
+        if note is not None and (note.rejected or not known.rejected):
             return False
         # Another replica may have written it.
         return known.since is None or known.last is None or now - known.last >= _INTERVAL

@@ -103,6 +103,28 @@ async def test_what_turned_false_turns_true_at_once(harness: ReceiverHarness) ->
     assert (written["status"], written["lastTransitionTime"]) == ("True", format_time(NOW))
 
 
+async def test_a_recent_note_does_not_delay_the_recovery_from_an_invalid_signature(harness: ReceiverHarness) -> None:
+    harness.reception.note([ALICE])
+    await harness.reception.write_next()
+    condition = {
+        "type": "WebhookReceiving",
+        "status": "False",
+        "reason": "SignatureInvalid",
+        "message": "",
+        "lastTransitionTime": format_time(NOW + timedelta(seconds=25)),
+    }
+    harness.has_credential(credential("alice", conditions=[condition], lastWebhookTime=format_time(NOW)))
+    harness.clock[0] = NOW + timedelta(seconds=30)
+    harness.reception.note([ALICE])
+    harness.reception.note([ALICE])
+    async with asyncio.timeout(5):
+        await harness.reception.write_next()
+    assert await nothing_waits(harness), "one write until the watch shows it"
+    (written,) = status(harness)["conditions"]
+    assert (written["status"], written["reason"]) == ("True", "Receiving")
+    assert status(harness)["lastWebhookTime"] == format_time(NOW + timedelta(seconds=30))
+
+
 async def test_a_note_that_could_not_be_written_is_tried_again(harness: ReceiverHarness) -> None:
     async def refuse(call: Call) -> None:
         if call.verb == "apply":
