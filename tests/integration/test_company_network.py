@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.api import core_path
 from tests.cluster.controlplane import ControlPlane
 from tests.proxy.authority import ZOOM_HOSTS, Authority
 from tests.proxy.forward_proxy import ForwardProxy, running_proxy
@@ -54,8 +55,14 @@ def company(tmp_path: Path) -> Iterator[CompanyNetwork]:
     network.stop()
 
 
-def test_zoom_is_reached_through_the_proxy_only(cluster: ControlPlane, namespace: str, company: CompanyNetwork) -> None:
-    """The API server needs no entry in NO_PROXY, because only calls to Zoom use the proxy."""
+def test_zoom_is_reached_through_the_proxy_only(own_cluster: ControlPlane, company: CompanyNetwork) -> None:
+    """The API server needs no entry in NO_PROXY, because only calls to Zoom use the proxy.
+
+    The session's operator serves all namespaces of the session's cluster and knows another Zoom, so this test has a
+    cluster of its own.
+    """
+    namespace = "company"
+    own_cluster.api.create(core_path("namespaces"), {"metadata": {"name": namespace}})
     environment = {
         "HTTPS_PROXY": company.proxy.url,
         "SSL_CERT_FILE": str(company.authority.ca_file),
@@ -65,10 +72,10 @@ def test_zoom_is_reached_through_the_proxy_only(cluster: ControlPlane, namespace
     with (
         SimClient(company.zoom_url) as zoom,
         Stack(
-            cluster, zoom_url=company.zoom_url, system=namespace, served=(namespace,), environment=environment
+            own_cluster, zoom_url=company.zoom_url, system=namespace, served=(namespace,), environment=environment
         ) as stack,
     ):
-        tenant = Tenant(cluster, zoom, namespace)
+        tenant = Tenant(own_cluster, zoom, namespace)
         tenant.ready_credential()
         assert tenant.status("zoomcredentials", "alice")["email"] == tenant.user.email
         assert set(company.proxy.tunnels) == {"zoom.us:443", "api.zoom.us:443"}
