@@ -30,6 +30,11 @@ def second_credential(tenant: Tenant, zoom: SimClient, name: str = "bob", *, app
     return user
 
 
+def sync_reason(tenant: Tenant, name: str) -> str | None:
+    """Reason of the condition MeetingsSynced; None without one."""
+    return tenant.condition("zoomcredentials", name, "MeetingsSynced").get("reason")
+
+
 def ask_for_sync(tenant: Tenant, name: str) -> None:
     """What people do with `kubectl annotate`."""
     annotations = {"meetingbots.dev/sync-requested-at": str(time.time())}
@@ -156,7 +161,7 @@ def test_an_accounts_meetings_are_read_where_asked_for(tenant: Tenant, zoom: Sim
     )
     tenant.wait(
         "synced",
-        lambda: tenant.condition("zoomcredentials", "all", "MeetingsSynced").get("reason") == "Synced",
+        lambda: sync_reason(tenant, "all") == "Synced",
     )
     for meeting in meetings:
         assert roles(tenant, meeting.id) == {"all": "Host"}
@@ -212,6 +217,8 @@ def test_peoples_entries_are_neither_rewritten_nor_fought_over(
     tenant: Tenant, cluster: ControlPlane, zoom: SimClient, flags: tuple[str, ...]
 ) -> None:
     tenant.ready_credential()
+    # The first read of the meetings creates mappings, also between the two requests of a client-side apply.
+    tenant.wait("first read", lambda: sync_reason(tenant, "alice") == "Synced")
     meeting = tenant.meeting(started=False)
     text = manifest(tenant, meeting.id, "dora", "alice", labels={"team": "blue"})
     cluster.kubectl("apply", *flags, "-f", "-", stdin=text)
@@ -264,6 +271,7 @@ def test_an_applied_mapping_may_be_pruned_and_the_next_event_finds_it_again(
     tenant: Tenant, cluster: ControlPlane, zoom: SimClient
 ) -> None:
     tenant.ready_credential()
+    tenant.wait("first read", lambda: sync_reason(tenant, "alice") == "Synced")
     meeting = tenant.meeting(started=False)
     cluster.kubectl("apply", "-f", "-", stdin=manifest(tenant, meeting.id, "dora"))
     cluster.kubectl("delete", "-f", "-", stdin=manifest(tenant, meeting.id, "dora"))

@@ -19,6 +19,7 @@ class ForwardProxy:
     port: int = 0
     tunnels: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    _handlers: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -27,6 +28,9 @@ class ForwardProxy:
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection: one CONNECT request, then bytes in both directions."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._handlers.add(task)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
@@ -42,8 +46,17 @@ class ForwardProxy:
             await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
         except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # a client that goes away or sends no request ends its own connection only
+        except asyncio.CancelledError:
+            writer.transport.abort()  # by `end`
         finally:
+            self._handlers.discard(task)
             await _close(writer)
+
+    async def end(self) -> None:
+        """Close the connections that are open."""
+        for task in self._handlers:
+            task.cancel()
+        await asyncio.gather(*self._handlers, return_exceptions=True)
 
     def _logged_in(self, head: bytes) -> bool:
         lines = [line.partition(b":") for line in head.split(b"\r\n")]
@@ -66,13 +79,18 @@ async def running_proxy(routes: Mapping[str, int], *, login: str = "") -> AsyncI
         yield proxy
     finally:
         server.close()
+        await proxy.end()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(_HEAD_BYTES):
-            writer.write(data)
-            await writer.drain()
+    try:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(_HEAD_BYTES):
+                writer.write(data)
+                await writer.drain()
+    except asyncio.CancelledError:
+        writer.transport.abort()
+        raise
     await _close(writer)
 
 

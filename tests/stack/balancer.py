@@ -42,6 +42,7 @@ class _Balancer:
         self._turn = itertools.cycle(range(len(ports)))
         self._ports = ports
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = False
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -52,7 +53,7 @@ class _Balancer:
                 await self._forward(reader, writer)
         finally:
             self._tasks.discard(task)
-            writer.close()
+            _close(writer, at_once=self._ending)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there = await self._connect()
@@ -66,7 +67,7 @@ class _Balancer:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            forth.close()
+            _close(forth, at_once=self._ending)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         first = next(self._turn)
@@ -76,9 +77,18 @@ class _Balancer:
         return None
 
     async def end(self) -> None:
+        """Close the connections that are open, also those with unsent bytes."""
+        self._ending = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _close(writer: asyncio.StreamWriter, *, at_once: bool) -> None:
+    if at_once:
+        writer.transport.abort()
+    else:
+        writer.close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
