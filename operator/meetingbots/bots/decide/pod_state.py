@@ -129,8 +129,13 @@ class PodState:
 
     @property
     def stumbles(self) -> bool:
-        """Whether a container waits for a failure of the kubelet that passes at its next look at the Pod."""
-        return self.phase == "Pending" and any(is_transient(one.waiting_message) for one in self.containers)
+        """Whether a container waits for a failure of the kubelet that passes at its next look at the Pod.
+
+        A failed image pull is none: it names the registry's answer, such as a refused connection.
+        """
+        return self.phase == "Pending" and any(
+            one.waiting_reason in _CONFIG_REASONS and is_transient(one.waiting_message) for one in self.containers
+        )
 
     def trouble(self, *, secret: str, now: datetime) -> Trouble | None:
         """What keeps the Pod from starting, apart from its Secret."""

@@ -172,6 +172,10 @@ def test_staging_is_reported_with_what_is_in_the_way() -> None:
     for made, reason in (
         (pod({"waiting": {"reason": "ImagePullBackOff"}}), "ImagePullFailed"),
         (
+            pod({"waiting": {"reason": "ImagePullBackOff", "message": "dial tcp 10.0.0.9:443: connection refused"}}),
+            "ImagePullFailed",
+        ),
+        (
             pod({"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "own" not found'}}),
             "ConfigError",
         ),
