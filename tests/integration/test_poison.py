@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from meetingbots.kube.json_codec import decode
+from meetingbots.kube.bounded_json import decode
 
 from tests.cluster.api import core_path, wait_until
 from tests.cluster.controlplane import ControlPlane

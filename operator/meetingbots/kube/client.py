@@ -12,9 +12,8 @@ from typing import Any, TypeAlias
 import aiohttp
 import orjson
 
-from meetingbots.kube.bounded_response import lines
+from meetingbots.kube.bounded_json import decode, lines
 from meetingbots.kube.errors import InvalidError, KubeError, UnavailableError, from_status
-from meetingbots.kube.json_codec import decode
 from meetingbots.kube.resources import Resource
 
 Object: TypeAlias = dict[str, Any]
@@ -268,3 +267,17 @@ async def _changes(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
 
 def _describe(error: BaseException) -> str:
     return f"API server unreachable: {type(error).__name__}"
+
+
+def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The patch that turns `before` into `after`: null for removed keys, whole lists, empty when both are equal."""
+    patch: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        known = before.get(key)
+        if isinstance(value, Mapping) and isinstance(known, Mapping):
+            inner = merge_patch(known, value)
+            if inner:
+                patch[key] = inner
+        elif key not in before or value != known:
+            patch[key] = value
+    return patch

@@ -23,7 +23,7 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
 from yarl import URL
 
-from meetingbots.kube.bounded_response import BoundedResponse
+from meetingbots.kube.bounded_json import BoundedResponse
 
 _MAX_CONNECTIONS = 64
 _RENEW_SECONDS = 60.0

@@ -13,8 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 from meetingbots.kube.client import Kube, Object
-from meetingbots.kube.conflict import retry_on_conflict
-from meetingbots.kube.errors import ConflictError, ForbiddenError, NotFoundError
+from meetingbots.kube.errors import ConflictError, ForbiddenError, NotFoundError, retry_on_conflict
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.mappings.decide.events import needs_live_label
 from meetingbots.mappings.decide.listing import Compact, Remove

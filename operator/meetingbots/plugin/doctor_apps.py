@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from meetingbots.kube.client import Object
 from meetingbots.kube.resources import SECRETS
-from meetingbots.kube.secret_values import SecretValueError, value_of
+from meetingbots.kube.secrets import SecretValueError, value_of
 from meetingbots.plugin.checks import Check, Colour
 from meetingbots.plugin.reader import ClusterReader
 from meetingbots.zoom.environments import DEFAULT_OAUTH_URL, Environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
-from meetingbots.kube.secret_values import SecretValueError, value_of
+from meetingbots.kube.secrets import SecretValueError, value_of
 from meetingbots.runtime.object_cache import Key, key_of
 
 _KEY = "account_id"

@@ -9,7 +9,7 @@ import statistics
 import time
 from dataclasses import dataclass
 
-from meetingbots.kube.merge_patch import merge_patch
+from meetingbots.kube.client import merge_patch
 
 from tests.bench.burst.usage import usage
 from tests.bench.burst.wire import MERGE, Object, RefusedError

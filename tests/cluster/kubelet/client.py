@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import aiohttp
 import yaml
-from meetingbots.kube.json_codec import decode
+from meetingbots.kube.bounded_json import decode
 
 Object = dict[str, Any]
 LINE_BYTES = 4 * 1024 * 1024

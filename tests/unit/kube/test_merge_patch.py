@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetingbots.kube.merge_patch import merge_patch
+from meetingbots.kube.client import merge_patch
 
 JSON_VALUES = st.recursive(
     st.integers() | st.text(max_size=3) | st.floats(allow_nan=False),

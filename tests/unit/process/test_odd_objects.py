@@ -10,7 +10,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meetingbots.kube.json_codec import decode
+from meetingbots.kube.bounded_json import decode
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.models.base import ModelError
 from meetingbots.models.kinds import BOT, CREDENTIAL, KINDS, MAPPING, CustomResourceKind

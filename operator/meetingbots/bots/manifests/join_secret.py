@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from meetingbots.bots.decide.facts import Delivery
 from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.bots.manifests.environment import FROM_SECRET, TOKEN_REASON
-from meetingbots.kube.secret_codec import decode_text, encode_data
+from meetingbots.kube.secrets import decode_text, encode_data
 from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot, TokenKind
 

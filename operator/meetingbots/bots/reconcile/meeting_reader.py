@@ -12,7 +12,7 @@ from meetingbots.bots.manifests.template import is_text
 from meetingbots.bots.reconcile.memory import BotMemory
 from meetingbots.bots.reconcile.personal_links import PersonalLinks
 from meetingbots.kube.client import Kube
-from meetingbots.kube.secret_values import SecretValueError, read_secret, secret_value, value_of
+from meetingbots.kube.secrets import SecretValueError, read_secret, secret_value, value_of
 from meetingbots.models.bot import BotReason, MeetingBot
 from meetingbots.models.metadata import SecretKeyReference
 

@@ -18,9 +18,8 @@ from meetingbots.bots.reconcile.gather import BotGatherer
 from meetingbots.bots.reconcile.memory import BotMemories, BotMemory
 from meetingbots.bots.reconcile.observer import BotObserver
 from meetingbots.bots.reconcile.pods import BotPods
-from meetingbots.kube.client import Kube, Object
+from meetingbots.kube.client import Kube, Object, merge_patch
 from meetingbots.kube.errors import ConflictError, NotFoundError
-from meetingbots.kube.merge_patch import merge_patch
 from meetingbots.kube.resources import BOTS
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotStatus, MeetingBot

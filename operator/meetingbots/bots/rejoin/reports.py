@@ -24,10 +24,8 @@ from meetingbots.bots.rejoin.callers import Caller, Callers
 from meetingbots.bots.rejoin.pod_identity import PodIdentity
 from meetingbots.bots.rejoin.rate_limit import CallerLimit, RateLimiter
 from meetingbots.bots.rejoin.rules import Outdated, RejoinDenied, TooOften, Unknown, report_denial
-from meetingbots.kube.client import Kube, Object
-from meetingbots.kube.conflict import retry_on_conflict
-from meetingbots.kube.errors import ConflictError
-from meetingbots.kube.merge_patch import merge_patch
+from meetingbots.kube.client import Kube, Object, merge_patch
+from meetingbots.kube.errors import ConflictError, retry_on_conflict
 from meetingbots.kube.resources import BOTS
 from meetingbots.models.bot import BotStatus, InMeetingSource, InMeetingState
 from meetingbots.runtime.object_cache import ObjectCache, key_of

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from meetingbots.credentials.manifests.token_secret import credential_label
-from meetingbots.kube.secret_codec import decode_text, encode_data
+from meetingbots.kube.secrets import decode_text, encode_data
 from meetingbots.models import names
 from meetingbots.models.credential import ZoomCredential
 

@@ -17,7 +17,7 @@ import orjson
 from pydantic import SecretStr
 
 from meetingbots.credentials.manifests.signing_keys import Keyring, keyring_text, parse_keyring
-from meetingbots.kube.secret_codec import decode_text, encode
+from meetingbots.kube.secrets import decode_text, encode
 from meetingbots.models import names
 from meetingbots.zoom.environments import Environment
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret, wanted_owners
 from meetingbots.credentials.decide.token_state import Candidate, Claim, Rejection, Tokens, TokenState
-from meetingbots.kube.secret_codec import decode_text, encode_data
+from meetingbots.kube.secrets import decode_text, encode_data
 from meetingbots.models import names
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import CredentialReason, ZoomCredential

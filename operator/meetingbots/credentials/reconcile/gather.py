@@ -31,7 +31,7 @@ from meetingbots.credentials.reconcile.token_url_grant import TokenURLs
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
-from meetingbots.kube.secret_values import SecretValueError, value_of
+from meetingbots.kube.secrets import SecretValueError, value_of
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.runtime.app_owners import AppOwners
 from meetingbots.runtime.object_cache import Key, ObjectCache

@@ -19,7 +19,7 @@ from meetingbots.credentials.reconcile.token_url_grant import TokenURLs
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
-from meetingbots.kube.secret_values import SecretValueError, read_secret, secret_value, value_of
+from meetingbots.kube.secrets import SecretValueError, read_secret, secret_value, value_of
 from meetingbots.models.credential import AuthorizationCodeGrant, GrantKind, ZoomCredential
 from meetingbots.zoom.oauth import AppCredentials, OAuthClient, TokenSet
 

@@ -21,8 +21,7 @@ from meetingbots.credentials.manifests.receiver_secret import (
 )
 from meetingbots.credentials.manifests.signing_keys import Keyring, renewal_due, renewed
 from meetingbots.kube.client import Kube
-from meetingbots.kube.conflict import retry_on_conflict
-from meetingbots.kube.errors import KubeError, NotFoundError
+from meetingbots.kube.errors import KubeError, NotFoundError, retry_on_conflict
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models import names
 

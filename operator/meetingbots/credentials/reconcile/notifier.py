@@ -30,7 +30,7 @@ from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import SECRETS
-from meetingbots.kube.secret_values import SecretValueError, value_of
+from meetingbots.kube.secrets import SecretValueError, value_of
 from meetingbots.models import names
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import CredentialStatus, Notification, ZoomCredential

@@ -28,8 +28,7 @@ from meetingbots.credentials.manifests.receiver_secret import (
     parse_projection,
 )
 from meetingbots.kube.client import Kube, Object
-from meetingbots.kube.conflict import retry_on_conflict
-from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.errors import NotFoundError, retry_on_conflict
 from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models import names

@@ -21,13 +21,13 @@ from meetingbots.credentials.manifests.token_secret import (
     read_token_secret,
 )
 from meetingbots.kube.client import Kube, Object
-from meetingbots.kube.conflict import retry_on_conflict
 from meetingbots.kube.errors import (
     AlreadyExistsError,
     ConflictError,
     KubeError,
     NotFoundError,
     UnavailableError,
+    retry_on_conflict,
 )
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models.credential import ZoomCredential

@@ -23,7 +23,7 @@ from meetingbots.egress.allow_list import AllowedHosts, Target
 from meetingbots.egress.client import EgressClient
 from meetingbots.egress.errors import AddressNotAllowedError, EgressError
 from meetingbots.kube.client import Kube, Object
-from meetingbots.kube.secret_values import SecretValueError, read_secret, value_of
+from meetingbots.kube.secrets import SecretValueError, read_secret, value_of
 from meetingbots.models import names
 from meetingbots.models.credential import AccessTokenURLGrant, GrantKind, ZoomCredential
 from meetingbots.runtime.settings import OperatorSettings

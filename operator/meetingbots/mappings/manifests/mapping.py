@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from meetingbots.kube.merge_patch import merge_patch
+from meetingbots.kube.client import merge_patch
 from meetingbots.models import names
 from meetingbots.models.mapping import MappingStatus
 

@@ -17,8 +17,7 @@ from meetingbots.credentials.manifests.connect_link import link_in
 from meetingbots.credentials.manifests.consent_secret import ConsentSecret, new_consent_secret
 from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
 from meetingbots.kube.client import Kube
-from meetingbots.kube.conflict import retry_on_conflict
-from meetingbots.kube.errors import AlreadyExistsError, KubeError
+from meetingbots.kube.errors import AlreadyExistsError, KubeError, retry_on_conflict
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models.credential import CredentialStatus, ReceivedConsent, ZoomCredential
 from meetingbots.models.credential_status import MAX_CONSENTS

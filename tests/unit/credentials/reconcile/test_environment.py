@@ -14,7 +14,7 @@ from meetingbots.credentials.manifests.receiver_secret import (
     entry_value,
     parse_projection,
 )
-from meetingbots.kube.secret_codec import encode_data
+from meetingbots.kube.secrets import encode_data
 from meetingbots.zoom.environments import Environment
 
 from tests.unit.credentials.reconcile.credential_harness import Bench
