@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -234,26 +235,24 @@ def test_a_meeting_that_cannot_be_joined_is_told(tenant: Tenant, meeting: dict[s
     assert not tenant.pods()
 
 
-def test_a_bad_template_is_told_and_a_better_one_runs(tenant: Tenant, kubelet: KubeletDouble) -> None:
-    meeting = tenant.meeting()
-    bad = {"spec": {"containers": [{"name": "robot", "image": "test/sleep"}]}}
-    tenant.apply("MeetingBot", "notes", {"meeting": {"id": str(meeting.id)}, "tokens": [], "template": bad})
-    assert "container named bot" in tenant.wait_reason("meetingbots", "notes", "TemplateInvalid")["message"]
-    unknown = {"spec": {"containers": [{"name": "bot", "image": "test/sleep"}], "hostname": "-bad-"}}
-    tenant.apply("MeetingBot", "notes", {"meeting": {"id": str(meeting.id)}, "tokens": [], "template": unknown})
-    tenant.wait(
-        "the API server's words",
-        lambda: "hostname" in tenant.condition("meetingbots", "notes").get("message", ""),
-    )
-    assert tenant.condition("meetingbots", "notes")["reason"] == "TemplateInvalid"
-    typo = {"spec": {"containers": [{"name": "bot", "image": "test/sleep", "imagePullPolcy": "Never"}]}}
-    tenant.apply("MeetingBot", "notes", {"meeting": {"id": str(meeting.id)}, "tokens": [], "template": typo})
-    tenant.wait(
-        "the typo named",
-        lambda: "imagePullPolcy" in tenant.condition("meetingbots", "notes").get("message", ""),
-    )
+def test_a_bad_template_is_reported_and_a_better_one_runs(tenant: Tenant, kubelet: KubeletDouble) -> None:
+    meeting = {"id": str(tenant.meeting().id)}
+
+    def reported(words: str, template: dict[str, Any]) -> None:
+        tenant.apply("MeetingBot", "notes", {"meeting": meeting, "tokens": [], "template": template})
+
+        def is_refused() -> bool:
+            ready = tenant.condition("meetingbots", "notes")
+            return ready.get("reason") == "TemplateInvalid" and words in ready["message"]
+
+        tenant.wait(f"TemplateInvalid that names {words}", is_refused)
+
+    container = {"name": "bot", "image": "test/sleep"}
+    reported("container named bot", {"spec": {"containers": [{**container, "name": "robot"}]}})
+    reported("hostname", {"spec": {"containers": [container], "hostname": "-bad-"}})
+    reported("imagePullPolcy", {"spec": {"containers": [{**container, "imagePullPolcy": "Never"}]}})
     assert not tenant.pods()
-    tenant.bot("notes", meeting.id, image="test/sleep", tokens=[])
+    tenant.bot("notes", int(meeting["id"]), image="test/sleep", tokens=[])
     tenant.wait_phase("notes", "Running")
 
 

@@ -13,6 +13,7 @@ from meetingbots.bots.decide import status as bot_status
 from meetingbots.bots.decide.actions import BotPlan, Commit
 from meetingbots.bots.decide.facts import BotFacts
 from meetingbots.bots.decide.leave import is_run_over, leave, run_end
+from meetingbots.bots.decide.meeting import Problem
 from meetingbots.bots.decide.output import telling_line
 from meetingbots.bots.decide.pod_ends import TRY_AGAIN_EXIT_CODE, Outcome, PodEnd, ended_from_outside, pod_end
 from meetingbots.bots.decide.pod_state import PodState
@@ -174,18 +175,25 @@ def lost(facts: BotFacts, message: str) -> BotPlan:
 
 def withdrawn(facts: BotFacts, message: str) -> BotPlan:
     """The attempt ends because its author changed something: uncounted, and the next one need not wait."""
-    attempt = _attempt(facts, facts.pod, reason=WITHDRAWN, message=message)
-    attempts = max(0, facts.bot.status.attempts - 1)
-    status = bot_status.going_well(
-        facts,
-        BotPhase.PENDING,
-        message,
-        last_attempt=attempt,
-        attempts=attempts,
-        waiting_since=None,
-        pod_name=bot_status.known_pod(facts),
+    return _commit(bot_status.going_well(facts, BotPhase.PENDING, message, **_withdrawal(facts, message)))
+
+
+def blocked(facts: BotFacts, problem: Problem) -> BotPlan:
+    """The attempt ends, uncounted, because of the meeting or the template."""
+    changes = _withdrawal(facts, problem.message)
+    status = bot_status.in_trouble(
+        facts, BotPhase.PENDING, problem.reason, problem.message, recoverable=problem.recoverable, **changes
     )
     return _commit(status)
+
+
+def _withdrawal(facts: BotFacts, message: str) -> dict[str, Any]:
+    return {
+        "last_attempt": _attempt(facts, facts.pod, reason=WITHDRAWN, message=message),
+        "attempts": max(0, facts.bot.status.attempts - 1),
+        "waiting_since": None,
+        "pod_name": bot_status.known_pod(facts),
+    }
 
 
 def resumed(facts: BotFacts) -> BotPlan:

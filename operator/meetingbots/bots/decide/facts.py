@@ -77,7 +77,7 @@ class BotFacts:
     checked: bool
     """A dry run accepted the Pod that the template describes now."""
     doubtful: bool
-    """Kubernetes has refused a Pod of this template before."""
+    """The status reports an invalid template, or Kubernetes has refused this one before."""
     refused: Problem | None
     """Why Kubernetes refused the last create of a Pod or Secret."""
     delivery: Delivery | None

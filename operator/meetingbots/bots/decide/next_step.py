@@ -105,7 +105,7 @@ def _withdrawal(facts: BotFacts, pod: PodState | None) -> BotPlan | None:
         return bot_attempts.withdrawn(facts, "The bot was moved to a later time.")
     problem = facts.meeting if isinstance(facts.meeting, Problem) else facts.template
     if problem is not None:
-        return bot_attempts.withdrawn(facts, problem.message)
+        return bot_attempts.blocked(facts, problem)
     if pod is not None and pod.spec_hash != facts.pod_hash:
         return bot_attempts.withdrawn(facts, "The spec was changed before the bot joined.")
     return None

@@ -70,7 +70,10 @@ def _preparing(facts: BotFacts, pod_name: str) -> str:
 
 
 def claimed(facts: BotFacts, *, pod_name: str) -> BotStatus:
-    """The status that claims a Pod's name for a new attempt, without the tokens of an earlier one."""
+    """The status that claims a Pod's name for a new attempt, without the tokens of an earlier one.
+
+    A refusal of the template is still reported: it may be refused again.
+    """
     status = facts.bot.status
     fresh = replace(facts, delivery=None, token_failure=None)
     new_status = going_well(
@@ -83,7 +86,8 @@ def claimed(facts: BotFacts, *, pod_name: str) -> BotStatus:
         credential_name=None,
         spec_hash=None,
     )
-    conditions = remove(remove(new_status.conditions, ConditionType.TOKEN_ISSUED), ConditionType.SPEC_CHANGE_IGNORED)
+    conditions = status.conditions if facts.doubtful else new_status.conditions
+    conditions = remove(remove(conditions, ConditionType.TOKEN_ISSUED), ConditionType.SPEC_CHANGE_IGNORED)
     return new_status.model_copy(update={"conditions": conditions})
 
 
@@ -259,6 +263,12 @@ def is_suspended(status: BotStatus) -> bool:
     """Whether the status says that the bot is suspended."""
     condition = ready(status)
     return condition is not None and condition.reason == BotReason.SUSPENDED
+
+
+def has_invalid_template(status: BotStatus) -> bool:
+    """Whether the status says that the template is invalid."""
+    condition = ready(status)
+    return condition is not None and condition.reason == BotReason.TEMPLATE_INVALID
 
 
 def is_finished(status: BotStatus) -> bool:

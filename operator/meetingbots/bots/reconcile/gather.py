@@ -155,15 +155,15 @@ class BotGatherer:
     def _check_template(self, bot: MeetingBot, memory: BotMemory, *, meeting: MeetingRef, now: datetime) -> str:
         """The fingerprint of the wanted Pod. A new one is checked as far as that works without the API server."""
         settings = self._pod_settings()
-        wanted = _INVALID_TEMPLATE
+        wanted, doubtful = _INVALID_TEMPLATE, bot_status.has_invalid_template(bot.status)
         try:
             wanted = spec_hash(bot, meeting=meeting, settings=settings)
             if memory.template_hash == wanted:
                 return wanted
-            memory.expect_template(wanted)
+            memory.expect_template(wanted, doubtful=doubtful)
             bot_pod(bot, name=pod_name(bot, attempt=1), meeting=meeting, settings=settings, now=now)
         except TemplateError as error:
-            memory.expect_template(wanted)
+            memory.expect_template(wanted, doubtful=doubtful)
             memory.template = template_problem(str(error), by_default=default_is_invalid(bot, meeting, settings, now))
         return wanted
 

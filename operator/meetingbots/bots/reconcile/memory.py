@@ -70,7 +70,7 @@ class BotMemory:
     """When Kubernetes' refusal of the template expires; None: not before the spec changes."""
     template_hash: str = ""
     doubtful: bool = False
-    """Kubernetes has refused this template before."""
+    """This template, or the one before the last edit or restart, was invalid."""
     checked_hash: str = ""
     done_before: frozenset[datetime] = frozenset()
     """The joinAt times of bots of this name that were deleted by their time to live."""
@@ -97,11 +97,11 @@ class BotMemory:
         with contextlib.suppress(ModelError):
             self.mapping = MeetingMapping.from_object(item)
 
-    def expect_template(self, template_hash: str) -> None:
-        """Start afresh with a new template: earlier refusals do not concern it."""
+    def expect_template(self, template_hash: str, *, doubtful: bool) -> None:
+        """Start afresh with a new template. `doubtful`: the status still reports an invalid one."""
         self.template_hash, self.template, self.template_until = template_hash, None, None
         self.refused = self.refused_until = None
-        self.doubtful = False
+        self.doubtful = doubtful
 
     def refuse_template(self, problem: Problem, *, now: datetime, seconds: float) -> None:
         """Remember that Kubernetes refused the template, for so many seconds."""

@@ -91,6 +91,7 @@ class BotPods:
             await self._refused(facts, memory, error)
             return None
         attempt.pod_seen, attempt.pod_looked_at = True, facts.now
+        memory.doubtful = False
         self._caches.pods.put(answer)
         uid: str = answer["metadata"]["uid"]
         return uid

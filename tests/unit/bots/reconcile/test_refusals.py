@@ -286,3 +286,27 @@ async def test_a_silent_admission_webhook_is_reported_and_waited_for() -> None:
     await harness.live(operator)
     assert harness.condition()[1] == "Succeeded"
     harness.check()
+
+
+NO_DRY_RUN = InvalidError('admission webhook "x" does not support dry run', status=400, reason="BadRequest")
+
+
+@pytest.mark.parametrize("error", [INVALID, NO_DRY_RUN])
+async def test_a_refused_template_is_reported_throughout_edits_and_restarts(error: Exception) -> None:
+    harness = BotHarness()
+    seen: list[tuple[str, str]] = []
+
+    async def refuse(call: Call) -> None:
+        if (call.moment, call.verb, call.plural) == ("before", "create", "pods"):
+            raise error
+        if (call.moment, call.verb, call.plural) == ("after", "patch", "meetingbots"):
+            seen.append(harness.condition()[:2])
+
+    harness.cluster.inner = refuse
+    for generation in (1, 2, 3):
+        operator = harness.operator()
+        harness.put_bot(generation=generation, displayName=f"edit {generation}")
+        for _ in range(3):
+            harness.clock.forward(await operator.look() or 0)
+    assert seen.pop(0) == ("True", "Staging")
+    assert set(seen) == {("False", "TemplateInvalid")}
