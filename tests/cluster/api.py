@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from tests.cluster.flags import in_url
+
 Object = dict[str, Any]
 
 
@@ -29,7 +31,7 @@ class Api:
         self._host = host
         self._port = port
         self._context = ssl.create_default_context(cafile=str(ca))
-        self.url = f"https://{host}:{port}"
+        self.url = f"https://{in_url(host)}:{port}"
         self.ca = ca
         self.token = token
         self._timeout = timeout_seconds

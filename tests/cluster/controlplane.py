@@ -21,7 +21,7 @@ from tests.cluster import flags
 from tests.cluster.api import Api, Object, core_path
 from tests.cluster.audit import POLICY, ApiCall, read_calls
 from tests.cluster.crds import apply_crds, wait_served
-from tests.cluster.flags import HOST, Files
+from tests.cluster.flags import HOST, Files, in_url
 from tests.cluster.kubeconfig import Tokens, write_kubeconfig
 from tests.cluster.service import ClusterError, Service
 from tests.cluster.warden import Warden
@@ -33,13 +33,20 @@ class ControlPlane:
     `binaries` is the folder that `tests.cluster.binaries` gives, `crds` are CustomResourceDefinitions to be there from
     the start (the garbage collector learns of later ones only after half a minute), `folder` a new or empty folder to
     keep state in (default: a temporary one, removed at the end). With `audit`, every call is written to a log that
-    `calls` reads.
+    `calls` reads. `host` is the loopback address that everything listens on, of either address family.
     """
 
     def __init__(
-        self, *, binaries: Path, crds: Sequence[Object] = (), folder: Path | None = None, audit: bool = False
+        self,
+        *,
+        binaries: Path,
+        crds: Sequence[Object] = (),
+        folder: Path | None = None,
+        audit: bool = False,
+        host: str = HOST,
     ) -> None:
         self.binaries = binaries
+        self.host = host
         self.folder = folder or Path(tempfile.mkdtemp(prefix="meetingbots-cluster-"))
         self._temporary = folder is None
         self._files = Files(self.folder)
@@ -62,7 +69,7 @@ class ControlPlane:
     @property
     def server(self) -> str:
         """Base URL of the API server."""
-        return f"https://{HOST}:{self.port}"
+        return f"https://{in_url(self.host)}:{self.port}"
 
     @property
     def ca(self) -> Path:
@@ -80,7 +87,7 @@ class ControlPlane:
 
     def api_with_token(self, token: str) -> Api:
         """Blocking client with a bearer token, such as a ServiceAccount's."""
-        return Api(host=HOST, port=self.port, ca=self.ca, token=token)
+        return Api(host=self.host, port=self.port, ca=self.ca, token=token)
 
     def start(self) -> None:
         """Start everything and wait until it can be used; ClusterError with a log's tail if it cannot.
@@ -195,17 +202,18 @@ class ControlPlane:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._write_inputs()
         self._warden = Warden()
-        etcd_port, etcd_peer_port, self.port = _free_ports(3)
+        etcd_port, etcd_peer_port, self.port = _free_ports(3, host=self.host)
         # Only a path: the CA certificate itself is made by the API server when it starts.
         kubeconfig = self.kubeconfig("kube-controller-manager")
-        etcd = self._service("etcd", flags.etcd(self._files, client=etcd_port, peer=etcd_peer_port))
+        etcd = self._service("etcd", flags.etcd(self._files, client=etcd_port, peer=etcd_peer_port, host=self.host))
         apiserver = self._service(
-            "kube-apiserver", flags.apiserver(self._files, port=self.port, etcd_port=etcd_port, audit=self._audit)
+            "kube-apiserver",
+            flags.apiserver(self._files, port=self.port, etcd_port=etcd_port, audit=self._audit, host=self.host),
         )
         manager = self._service("kube-controller-manager", flags.controller_manager(self._files, kubeconfig=kubeconfig))
         etcd.start()
         apiserver.start()  # tries etcd until it is there
-        etcd.wait_ready(lambda: _listening(etcd_port))
+        etcd.wait_ready(lambda: _listening(etcd_port, host=self.host))
         apiserver.wait_ready(self._apiserver_ready)
         apply_crds(self.api, self._crds)
         manager.start()
@@ -253,15 +261,16 @@ class ControlPlane:
         return False
 
 
-def _free_ports(count: int) -> list[int]:
+def _free_ports(count: int, *, host: str) -> list[int]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        sockets = [stack.enter_context(socket.socket(family)) for _ in range(count)]
         for each in sockets:
-            each.bind((HOST, 0))
+            each.bind((host, 0))
         return [each.getsockname()[1] for each in sockets]
 
 
-def _listening(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+def _listening(port: int, *, host: str) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False

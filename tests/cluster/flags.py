@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
+HOST_IPV6 = "::1"
+SERVICE_NETWORKS = {HOST: "10.96.0.0/16", HOST_IPV6: "fd00:10:96::/112"}
 # What the tests need and nothing that would watch a Node: the kubelet double renews no leases.
 CONTROLLERS = (
     "serviceaccount-controller",
@@ -62,36 +64,42 @@ class Files:
         return self.folder / "audit.log"
 
 
-def etcd(files: Files, *, client: int, peer: int) -> list[str]:
+def in_url(host: str) -> str:
+    """Host as it stands in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def etcd(files: Files, *, client: int, peer: int, host: str = HOST) -> list[str]:
     """A single etcd that does not wait for the disk: its data need not outlive the machine."""
+    address = in_url(host)
     return [
         "--name=test",
         f"--data-dir={files.data}",
-        f"--listen-client-urls=http://{HOST}:{client}",
-        f"--advertise-client-urls=http://{HOST}:{client}",
-        f"--listen-peer-urls=http://{HOST}:{peer}",
-        f"--initial-advertise-peer-urls=http://{HOST}:{peer}",
-        f"--initial-cluster=test=http://{HOST}:{peer}",
+        f"--listen-client-urls=http://{address}:{client}",
+        f"--advertise-client-urls=http://{address}:{client}",
+        f"--listen-peer-urls=http://{address}:{peer}",
+        f"--initial-advertise-peer-urls=http://{address}:{peer}",
+        f"--initial-cluster=test=http://{address}:{peer}",
         "--unsafe-no-fsync",
         "--log-level=warn",
     ]
 
 
-def apiserver(files: Files, *, port: int, etcd_port: int, audit: bool) -> list[str]:
+def apiserver(files: Files, *, port: int, etcd_port: int, audit: bool, host: str = HOST) -> list[str]:
     """An API server with RBAC, users by token file and its own certificate."""
     arguments = [
-        f"--etcd-servers=http://{HOST}:{etcd_port}",
+        f"--etcd-servers=http://{in_url(host)}:{etcd_port}",
         f"--cert-dir={files.certificates}",
-        f"--bind-address={HOST}",
-        f"--advertise-address={HOST}",
+        f"--bind-address={host}",
+        f"--advertise-address={host}",
         f"--secure-port={port}",
         "--endpoint-reconciler-type=none",  # a loopback address is refused in Endpoints
-        f"--service-account-issuer=https://{HOST}:{port}",
+        f"--service-account-issuer=https://{in_url(host)}:{port}",
         f"--service-account-key-file={files.service_account_key}",
         f"--service-account-signing-key-file={files.service_account_key}",
         f"--token-auth-file={files.tokens}",
         "--authorization-mode=RBAC",
-        "--service-cluster-ip-range=10.96.0.0/16",
+        f"--service-cluster-ip-range={SERVICE_NETWORKS[host]}",
         "--allow-privileged=true",
         "--kubelet-preferred-address-types=InternalIP",  # the double's host name is known to nobody
         "--profiling=false",

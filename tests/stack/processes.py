@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.cluster.flags import HOST
 from tests.cluster.service import Service
 from tests.cluster.warden import Warden
 
@@ -80,9 +81,10 @@ class Program:
             return False
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+def free_port(host: str = HOST) -> int:
+    """A port of the loopback address `host` that nobody listens on now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.flags import in_url
 from tests.cluster.warden import Warden
 from tests.stack.processes import Program, free_port
 from tests.stack.rights import grant
@@ -15,6 +16,8 @@ from tests.stack.rights import grant
 
 class Stack:
     """Operator and receiver for the namespaces `served` (none: all), in the system namespace `system`.
+
+    They listen on the cluster's loopback address.
 
     `zoom_url` is the base of the Zoom simulator. `settings` are further MEETINGBOTS_ variables without the prefix,
     `environment` other variables.
@@ -37,9 +40,10 @@ class Stack:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="meetingbots-stack-"))
         self.folder.mkdir(parents=True, exist_ok=True)
         self._warden = Warden()
-        self.receiver_port = free_port()
-        self.receiver_url = f"http://127.0.0.1:{self.receiver_port}"
-        self.metrics_ports = {"operator": free_port(), "receiver": free_port()}
+        host, self._address = cluster.host, in_url(cluster.host)
+        self.receiver_port = free_port(host)
+        self.receiver_url = f"http://{self._address}:{self.receiver_port}"
+        self.metrics_ports = {"operator": free_port(host), "receiver": free_port(host)}
         common = {
             "ZOOM_API_URL": f"{zoom_url}/v2",
             "ZOOM_OAUTH_URL": f"{zoom_url}/oauth",
@@ -49,8 +53,8 @@ class Stack:
             **(settings or {}),
         }
         scope = [f"--namespace={name}" for name in served] or ["--all-namespaces"]
-        health, self.token_port = free_port(), free_port()
-        tokens = {"TOKEN_PORT": str(self.token_port), "TOKEN_URL": f"http://127.0.0.1:{self.token_port}"}
+        health, self.token_port = free_port(host), free_port(host)
+        tokens = {"TOKEN_PORT": str(self.token_port), "TOKEN_URL": f"http://{self._address}:{self.token_port}"}
         self.operator = self._program(
             "operator",
             ["meetingbots", "operator", *scope],
@@ -59,10 +63,10 @@ class Stack:
             system,
             served,
         )
-        arguments = ["meetingbots", "webhook", f"--port={self.receiver_port}", "--host=127.0.0.1", *scope]
+        arguments = ["meetingbots", "webhook", f"--port={self.receiver_port}", f"--host={host}", *scope]
         self.receiver = self._program("receiver", arguments, common, self.receiver_port, system, served)
-        port = self.second_receiver_port = free_port()
-        arguments = ["meetingbots", "webhook", f"--port={port}", "--host=127.0.0.1", *scope]
+        port = self.second_receiver_port = free_port(host)
+        arguments = ["meetingbots", "webhook", f"--port={port}", f"--host={host}", *scope]
         self.second_receiver = self._program("receiver", arguments, common, port, system, served, replica=2)
         """A second replica, which is not started with the others."""
 
@@ -120,7 +124,7 @@ class Stack:
         return Program(
             arguments,
             environment=environment,
-            ready_url=f"http://127.0.0.1:{ready_port}/readyz",
+            ready_url=f"http://{self._address}:{ready_port}/readyz",
             log=self.folder / (f"{process}.log" if replica == 1 else f"{process}-{replica}.log"),
             warden=self._warden,
         )

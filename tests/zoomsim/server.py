@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import web
+from yarl import URL
 
 from tests.zoomsim.admin import Admin
 from tests.zoomsim.admin_bots import BotAdmin
@@ -52,7 +53,8 @@ async def serving(
     try:
         site = web.TCPSite(runner, host, port)
         await site.start()
-        sim.base_url = url or f"http://{host}:{runner.addresses[0][1]}"
+        # An IPv6 address stands in brackets.
+        sim.base_url = url or str(URL.build(scheme="http", host=host, port=runner.addresses[0][1]))
         if tls is not None:
             await web.TCPSite(runner, host, 0, ssl_context=tls).start()
             sim.tls_port = runner.addresses[1][1]

@@ -120,7 +120,7 @@ async def lose_node(agent: Agent) -> None:
     What runs goes on running, as on a real node that nobody hears of.
     """
     agent.node.awake.clear()
-    await put_node(agent.node.client, name=agent.node_name, ready=False)
+    await put_node(agent.node.client, name=agent.node_name, ready=False, address=agent.node.address)
     for worker in list(agent.workers.values()):
         conditions = [
             each | ({"status": "False"} if each["type"] == "Ready" else {})
@@ -134,7 +134,7 @@ async def lose_node(agent: Agent) -> None:
 
 async def find_node(agent: Agent) -> None:
     """The node is back."""
-    await put_node(agent.node.client, name=agent.node_name)
+    await put_node(agent.node.client, name=agent.node_name, address=agent.node.address)
     agent.node.awake.set()
     for worker in agent.workers.values():
         worker.wake()

@@ -20,7 +20,7 @@ from tests.cluster.kubelet.log_server import log_server
 from tests.cluster.kubelet.node import put_node
 from tests.cluster.kubelet.pod import PodWorker
 from tests.cluster.kubelet.records import PodRecord
-from tests.cluster.kubelet.status import Verdict
+from tests.cluster.kubelet.status import ADDRESS, Verdict
 from tests.cluster.kubelet.surroundings import Surroundings
 from tests.cluster.warden import Warden
 
@@ -31,7 +31,8 @@ EVICTED = Verdict(reason="Evicted", message="The node was low on resource: memor
 class KubeletDouble:
     """One node of a cluster that has none: runs Pods as processes on this machine, with the real kubelet's manners.
 
-    `kubeconfig` is an administrator's, `images` adds to the built-in images (name to command). Faults can be asked for
+    `kubeconfig` is an administrator's, `images` adds to the built-in images (name to command), `address` is
+    the address of the node and its Pods. Faults can be asked for
     here or by `kubelet.test/...` annotations (see `tests.cluster.kubelet.faults`). All methods may be called from any
     thread; they return when the double has taken note, not when the Pod's status shows it.
     """
@@ -45,9 +46,11 @@ class KubeletDouble:
         slow_period_seconds: tuple[float, float] = (3.0, 8.0),
         pull_backoff_seconds: float = 10.0,
         folder: Path | None = None,
+        address: str = ADDRESS,
     ) -> None:
         self.images = Images(images)
         self.node_name = node_name
+        self._address = address
         self._kubeconfig = kubeconfig
         self._slow_period = slow_period_seconds
         self._pull_backoff = pull_backoff_seconds
@@ -235,9 +238,10 @@ class KubeletDouble:
                     awake=awake,
                     slow_period_seconds=self._slow_period,
                     pull_backoff_seconds=self._pull_backoff,
+                    address=self._address,
                 )
                 agent = Agent(node_name=self.node_name, node=node)
-                async with log_server(agent.container, folder=self._folder) as port:
+                async with log_server(agent.container, folder=self._folder, address=self._address) as port:
                     await self._work(agent, log_port=port)
         finally:
             warden.close()
@@ -245,7 +249,7 @@ class KubeletDouble:
     async def _work(self, agent: Agent, *, log_port: int | None) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        await put_node(agent.node.client, name=self.node_name, log_port=log_port)
+        await put_node(agent.node.client, name=self.node_name, log_port=log_port, address=agent.node.address)
         watch = asyncio.create_task(agent.run())
         try:
             await agent.watching.wait()

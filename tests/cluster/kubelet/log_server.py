@@ -18,7 +18,7 @@ FOLLOW_SECONDS = 0.2
 
 
 @asynccontextmanager
-async def log_server(find: Find, *, folder: Path) -> AsyncIterator[int | None]:
+async def log_server(find: Find, *, folder: Path, address: str = ADDRESS) -> AsyncIterator[int | None]:
     """Serve on a free loopback port, which is the value; None, and no logs by kubectl, where there is no openssl.
 
     Anybody on this machine may ask: the API server here has no certificate to show itself by.
@@ -35,7 +35,7 @@ async def log_server(find: Find, *, folder: Path) -> AsyncIterator[int | None]:
     application.router.add_get("/containerLogs/{namespace}/{pod}/{container}", answer)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    site = web.TCPSite(runner, ADDRESS, 0, ssl_context=context)
+    site = web.TCPSite(runner, address, 0, ssl_context=context)
     await site.start()
     try:
         yield int(runner.addresses[0][1])

@@ -14,7 +14,9 @@ RESOURCES = {"cpu": "1000", "memory": "1000Gi", "pods": "10000", "ephemeral-stor
 UNREACHABLE = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}
 
 
-async def put_node(client: Client, *, name: str, ready: bool = True, log_port: int | None = None) -> None:
+async def put_node(
+    client: Client, *, name: str, ready: bool = True, log_port: int | None = None, address: str = ADDRESS
+) -> None:
     """Create the Node, or set its readiness; not ready means that it was lost: unknown, with the taint for it.
 
     `log_port` is where the double serves containers' logs, if it does.
@@ -30,7 +32,7 @@ async def put_node(client: Client, *, name: str, ready: bool = True, log_port: i
     status: Object = {
         "capacity": RESOURCES,
         "allocatable": RESOURCES,
-        "addresses": [{"type": "InternalIP", "address": ADDRESS}, {"type": "Hostname", "address": name}],
+        "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
         "conditions": [_ready_condition(ready=ready)],
     }
     if log_port is not None:

@@ -184,6 +184,7 @@ class PodWorker:
             now=time.time(),
             before=self.pod.get("status", {}),
             verdict=self.verdict,
+            address=self._node.address,
         )
         return _steady(status) == _steady(self._reported) or await self._write(status)
 

@@ -115,15 +115,19 @@ def pod_status(
     now: float,
     before: Object,
     verdict: Verdict | None = None,
+    address: str = ADDRESS,
 ) -> Object:
-    """Status to report. `before` is the Pod's status as it stands, whose foreign conditions and times are kept."""
+    """Status to report. `address` is that of node and Pod.
+
+    `before` is the Pod's status as it stands, whose foreign conditions and times are kept.
+    """
     result = phase(views, restart_policy=restart_policy, verdict=verdict)
     status: Object = {
         "phase": result,
-        "hostIP": ADDRESS,
-        "hostIPs": [{"ip": ADDRESS}],
-        "podIP": ADDRESS,
-        "podIPs": [{"ip": ADDRESS}],
+        "hostIP": address,
+        "hostIPs": [{"ip": address}],
+        "podIP": address,
+        "podIPs": [{"ip": address}],
         "startTime": timestamp(started),
         "conditions": _conditions(views, phase=result, now=now, before=before, verdict=verdict),
         "containerStatuses": [_container(view) for view in views if view.role is Role.MAIN],

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.cluster.kubelet.client import Client
 from tests.cluster.kubelet.faults import Faults
 from tests.cluster.kubelet.images import Images
+from tests.cluster.kubelet.status import ADDRESS
 from tests.cluster.warden import Warden
 
 
@@ -26,3 +27,4 @@ class Surroundings:
     awake: asyncio.Event
     slow_period_seconds: tuple[float, float]
     pull_backoff_seconds: float
+    address: str = ADDRESS
