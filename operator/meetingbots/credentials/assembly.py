@@ -25,10 +25,10 @@ from meetingbots.credentials.reconcile.webhook_health import WebhookHealthReport
 from meetingbots.credentials.sessions.access_tokens import WAIT_SECONDS, AccessTokens
 from meetingbots.credentials.sessions.zoom_session import ZoomSessions
 from meetingbots.credentials.status_writer import CredentialStatusWriter
-from meetingbots.egress.allow_list import AllowedHosts
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.object_cache import Key
+from meetingbots.runtime.outward_webhooks import OutwardWebhooks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,10 +205,8 @@ def notifier(context: OperatorContext) -> Notifier:
     """Build the sender of notices."""
     cache = context.caches.credentials
     return Notifier(
-        kube=context.kube,
         credentials=cache,
-        egress=context.outside,
-        hosts=AllowedHosts(context.settings.allowed_notify_url_hosts, name="allowed notify URL hosts"),
+        webhooks=OutwardWebhooks.of(context),
         status=CredentialStatusWriter(kube=context.kube, cache=cache),
         recorder=context.recorder,
         clock=context.clock,
