@@ -19,9 +19,8 @@ from meetingbots.kube.connection import ClusterAccessError
 from meetingbots.models.crds import crd_text, crds, write_crds
 from meetingbots.process.operator import run_operator
 from meetingbots.receiver.process import run_receiver
-from meetingbots.runtime import log_format as logs
-from meetingbots.runtime.settings import OperatorSettings, ReceiverSettings, Settings
-from meetingbots.runtime.template_file import TemplateFileError
+from meetingbots.runtime.process_setup import configure_logging
+from meetingbots.runtime.settings import OperatorSettings, ReceiverSettings, Settings, TemplateFileError
 
 S = TypeVar("S", bound=Settings)
 
@@ -61,7 +60,7 @@ def _serve(kind: type[S], arguments: Sequence[str], *, prog: str) -> int:
     except TemplateFileError as error:
         print(f"{prog}: {_sentence(('bot_template_file',), str(error))}", file=sys.stderr)
         return _USAGE
-    logs.configure(settings)
+    configure_logging(settings)
     try:
         if isinstance(settings, OperatorSettings):
             return asyncio.run(run_operator(settings))

@@ -13,7 +13,6 @@ from meetingbots import __version__, cli
 from meetingbots.cli import main
 from meetingbots.kube.connection import ClusterAccessError
 from meetingbots.models.crds import crd_text, crds
-from meetingbots.runtime import log_format as logs
 from meetingbots.runtime import settings
 from meetingbots.runtime.settings import LogFormat, LogLevel, OperatorSettings, ReceiverSettings, Settings
 
@@ -28,7 +27,7 @@ def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         for name in kind.model_fields:
             monkeypatch.delenv(f"MEETINGBOTS_{name.upper()}", raising=False)
     monkeypatch.setattr(settings, "_SERVICE_ACCOUNT_NAMESPACE", tmp_path / "namespace")
-    monkeypatch.setattr(logs, "configure", lambda _: None)
+    monkeypatch.setattr(cli, "configure_logging", lambda _: None)
 
 
 @pytest.fixture

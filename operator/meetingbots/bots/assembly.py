@@ -30,8 +30,8 @@ from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.credentials.sessions.zoom_session import ZoomSessions
 from meetingbots.mappings.writer import MappingWriter
 from meetingbots.runtime.context import OperatorContext
-from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.object_cache import Key
+from meetingbots.runtime.workers import Controller
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,9 +26,9 @@ from meetingbots.credentials.sessions.access_tokens import WAIT_SECONDS, AccessT
 from meetingbots.credentials.sessions.zoom_session import ZoomSessions
 from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.runtime.context import OperatorContext
-from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.outward_webhooks import OutwardWebhooks
+from meetingbots.runtime.workers import Controller
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,7 @@ import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from meetingbots.egress.allow_list import Target, check_address
-from meetingbots.egress.errors import EgressError
+from meetingbots.egress.addresses import EgressError, Target, check_address
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
 """Resolves a host name and port to IP addresses. Raises `OSError`."""

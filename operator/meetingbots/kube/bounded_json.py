@@ -26,6 +26,11 @@ PLACEHOLDER: Final = "(nested too deeply)"
 _ORJSON_DEPTH: Final = 254
 """`orjson.dumps` fails on more levels (orjson, "serialize")."""
 _TOKENS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{\[]+|[}\]]+', re.DOTALL)
+_ERROR: Final = b'{"type":"ERROR"'
+_EXPIRED: Final = b'"code":410'
+_PAUSE_SECONDS: Final = 1.0
+"""Before kopf tries again, which it does at once."""
+_log = logging.getLogger(__name__)
 
 
 def decode(raw: bytes) -> Any:
@@ -77,14 +82,6 @@ def _cut(raw: bytes) -> bytes:
     if depth <= MAX_DEPTH:
         kept.append(raw[start:])
     return b"".join(kept)
-
-
-_ERROR: Final = b'{"type":"ERROR"'
-_EXPIRED: Final = b'"code":410'
-_PAUSE_SECONDS: Final = 1.0
-"""Before kopf tries again, which it does at once."""
-
-_log = logging.getLogger(__name__)
 
 
 class BoundedResponse(aiohttp.ClientResponse):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+T = TypeVar("T")
+
 
 class KubeError(Exception):
     """A refusal by the API server.
@@ -74,9 +76,6 @@ def from_status(*, status: int, body: dict[str, Any], retry_after: str | None = 
     else:
         kind = _BY_STATUS.get(status, UnavailableError if status == 429 or status >= 500 else KubeError)
     return kind(message, status=status, reason=reason, retry_after=seconds)
-
-
-T = TypeVar("T")
 
 
 async def _no_pause(_: int) -> None: ...

@@ -17,8 +17,8 @@ from meetingbots.mappings.reconcile.sweeper import MappingSweeper, Reactivation,
 from meetingbots.mappings.reconcile.sync_reconciler import MeetingSyncReconciler, PersonalMeetingIds
 from meetingbots.mappings.writer import MappingWriter
 from meetingbots.runtime.context import OperatorContext
-from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.object_cache import Key
+from meetingbots.runtime.workers import Controller
 
 _FIRST_SWEEP_SECONDS: Final = 20.0
 

@@ -19,7 +19,7 @@ from meetingbots.mappings.decide.events import needs_live_label
 from meetingbots.mappings.decide.listing import Compact, Remove
 from meetingbots.mappings.manifests.mapping import compact, mapping_patch, new_mapping, owner_uids, owners_patch
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
-from meetingbots.runtime.backoff import Backoff
+from meetingbots.runtime.plan import Backoff
 
 _log = logging.getLogger(__name__)
 _BACKOFF: Final = Backoff(first=0.005, cap=0.25, jitter=0.5)

@@ -1,15 +1,28 @@
-"""From a watch event to the caches and queues."""
+"""Watch events: every kopf handler, and what an event does to the caches and queues.
+
+A handler only caches the object and queues its key; the queues retry, while kopf never retries a failed event handler.
+There are no finalizers, timers or daemons: a deletion must not wait for this process, and delays are the queues' own.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, cast
 
+import kopf
+
+from meetingbots.kube.connection import Connection
+from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS, PODS, Resource
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.models import names
 from meetingbots.runtime.context import ObjectCaches, Queues
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache, key_of
 
 _MAX_GONE: Final = 10_000
+_REQUEST_TIMEOUT = 30.0
+_CONNECT_TIMEOUT = 5.0
+# Seconds before each retry of a watch while the API server is away. kopf's own grow to 21 s and end the process after
+# a minute; these notice the server's return within 3 s, and keep the process alive for five minutes without it.
+_RETRIES = (1, 1, 2, *([3] * 100))
 
 
 class Dispatcher:
@@ -106,3 +119,88 @@ def _remember(cache: ObjectCache, item: Object, *, deleted: bool) -> bool:
         return cache.put(item)
     cache.drop(key_of(item), uid=item["metadata"].get("uid"))
     return True
+
+
+class NoDifferences(kopf.DiffBaseStorage):
+    """Every object has the same, empty essence."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Return an empty essence."""
+        return cast("kopf.BodyEssence", {})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        """Return nothing."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Store nothing."""
+
+
+class NoProgress(kopf.ProgressStorage):
+    """Handlers have no progress."""
+
+    def fetch(self, **_: Any) -> None:
+        """Return nothing."""
+
+    def store(self, **_: Any) -> None:
+        """Store nothing."""
+
+    def purge(self, **_: Any) -> None:
+        """Remove nothing."""
+
+    def touch(self, **_: Any) -> None:
+        """Write nothing."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        """Return the essence unchanged."""
+        return essence
+
+
+def kopf_handlers(*, connection: Connection, dispatcher: Dispatcher) -> kopf.OperatorRegistry:
+    """The handlers of one operator process."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(
+            server=connection.server, aiohttp_session=connection.session(timeout=_REQUEST_TIMEOUT)
+        )
+
+    @kopf.on.event(*_selector(CREDENTIALS), registry=handlers)
+    async def credential(event: kopf.RawEvent, **_: Any) -> None:
+        dispatcher.credential(dict(event["object"]), deleted=event["type"] == "DELETED")
+
+    @kopf.on.event(*_selector(BOTS), registry=handlers)
+    async def bot(event: kopf.RawEvent, **_: Any) -> None:
+        dispatcher.bot(dict(event["object"]), deleted=event["type"] == "DELETED")
+
+    @kopf.on.event(*_selector(PODS), registry=handlers)
+    async def pod(event: kopf.RawEvent, **_: Any) -> None:
+        dispatcher.pod(dict(event["object"]), deleted=event["type"] == "DELETED")
+
+    @kopf.on.event(*_selector(MAPPINGS), registry=handlers)
+    async def live_mapping(event: kopf.RawEvent, **_: Any) -> None:
+        dispatcher.live_mapping(dict(event["object"]), deleted=event["type"] == "DELETED")
+
+    return handlers
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Watch only our Pods and the mappings of running meetings, and write nothing."""
+    configured = kopf.OperatorSettings()
+    configured.posting.enabled = False
+    configured.peering.standalone = True
+    configured.scanning.disabled = True
+    configured.persistence.diffbase_storage = NoDifferences()
+    configured.persistence.progress_storage = NoProgress()
+    configured.networking.request_timeout = _REQUEST_TIMEOUT
+    configured.networking.connect_timeout = _CONNECT_TIMEOUT
+    configured.networking.error_backoffs = _RETRIES
+    configured.watching.server_timeout = 300
+    configured.watching.label_selectors["pods"] = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
+    configured.watching.label_selectors[names.MAPPING_PLURAL] = f"{names.LIVE_LABEL}={names.LIVE}"
+    return configured
+
+
+def _selector(resource: Resource) -> tuple[str, str, str]:
+    return resource.group, resource.version, resource.plural

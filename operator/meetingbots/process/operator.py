@@ -3,29 +3,107 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Final
 
 import kopf
 
 from meetingbots.bots.rejoin.endpoint import EndpointServices, serve_tokens
+from meetingbots.credentials.manifests.receiver_secret import new_projection_secret
+from meetingbots.kube.client import Kube
 from meetingbots.kube.connection import Connection, find_cluster
+from meetingbots.kube.errors import KubeError, NotFoundError
+from meetingbots.kube.event_recorder import EventRecorder
+from meetingbots.kube.resources import SECRETS
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
-from meetingbots.process import handlers
-from meetingbots.process.assembly import assemble
-from meetingbots.process.clients import open_context
-from meetingbots.process.dispatcher import Dispatcher
+from meetingbots.process.assembly import assemble, open_context
+from meetingbots.process.dispatcher import Dispatcher, kopf_handlers, kopf_settings
 from meetingbots.process.leader import LeaderElection
-from meetingbots.process.preflight import warn_if_namespace_is_missing
-from meetingbots.process.work import Work
-from meetingbots.runtime import gc_tuning
 from meetingbots.runtime.context import OperatorContext
-from meetingbots.runtime.probes import serve_health, serve_metrics
+from meetingbots.runtime.metrics import Metrics, serve_health, serve_metrics
+from meetingbots.runtime.object_cache import Key
+from meetingbots.runtime.process_setup import tune_garbage_collection
 from meetingbots.runtime.settings import OperatorSettings
+from meetingbots.runtime.workers import Controller, Supervisor, Tasks, Workers
 
 _log = logging.getLogger(__name__)
+_LAST_EVENTS_SECONDS: Final = 2.0
+
+
+async def warn_if_namespace_is_missing(kube: Kube, *, namespace: str) -> bool:
+    """Log an error when the namespace does not exist, and return whether it is missing.
+
+    A dry run of the Secret's creation shows it: the operator may create that Secret, but not read namespaces.
+    """
+    body = new_projection_secret(namespace=namespace, data={})
+    try:
+        await kube.create(SECRETS, namespace=namespace, body=body, dry_run=True)
+    except NotFoundError:
+        _log.error(
+            "the operator's own namespace %s does not exist, so there is no place for its Lease and for the receiver's "
+            "Secret: run kubectl create namespace %s, or set --system-namespace (MEETINGBOTS_SYSTEM_NAMESPACE)",
+            namespace,
+            namespace,
+        )
+        return True
+    except KubeError:
+        return False
+    return False
+
+
+class Work:
+    """Runs the tasks of a leading process.
+
+    Shutdown: `close` closes the queues. Controllers finish what they have started, interruptible ones and background
+    tasks are cancelled, and then unsaved tokens are stored and the last Events posted.
+    """
+
+    def __init__(self, tasks: Tasks, *, recorder: EventRecorder, metrics: Metrics) -> None:
+        self._tasks = tasks
+        self._recorder = recorder
+        self._metrics = metrics
+        self._closed = asyncio.Event()
+        self._supervisor = Supervisor(metrics=metrics, ending=self._closed.is_set)
+
+    def close(self) -> None:
+        """Hand out no more keys; `run` ends once what was started is finished."""
+        self._closed.set()
+        for controller in self._tasks.controllers:
+            controller.queue.close()
+
+    async def run(self) -> None:
+        """Work until `close`. A task that dies is restarted."""
+        events = self._keep("events", self._recorder.run)
+        finishing = [self._keep_workers(one) for one in self._tasks.controllers if not one.interruptible]
+        interruptible = [self._keep_workers(one) for one in self._tasks.controllers if one.interruptible]
+        interruptible += [self._keep("manual entries", run) for run in self._tasks.background]
+        try:
+            await self._closed.wait()
+            await asyncio.gather(*finishing)
+        finally:
+            await _cancel(*finishing, *interruptible)
+            # Tokens that Zoom issued and Kubernetes has refused so far exist only here.
+            await self._tasks.finish()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_EVENTS_SECONDS):
+                    await self._recorder.flush()
+            await _cancel(events)
+
+    def _keep_workers(self, controller: Controller[Key]) -> asyncio.Task[None]:
+        return self._keep(f"workers of {controller.kind}", Workers(controller, metrics=self._metrics).run)
+
+    def _keep(self, name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        return asyncio.create_task(self._supervisor.keep(name, run), name=name)
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run_operator(settings: OperatorSettings) -> int:
@@ -33,7 +111,7 @@ async def run_operator(settings: OperatorSettings) -> int:
 
     Raises `ClusterAccessError` when no cluster is found.
     """
-    gc_tuning.tune()
+    tune_garbage_collection()
     connection = await find_cluster()
     async with AsyncExitStack() as stack:
         context = await stack.enter_async_context(open_context(settings, connection))
@@ -155,8 +233,8 @@ class OperatorProcess:
             caches=self._context.caches, queues=self._context.queues, recently_deleted=self._recently_deleted
         )
         await kopf.operator(
-            registry=handlers.registry(connection=self._connection, dispatcher=dispatcher),
-            settings=handlers.settings(),
+            registry=kopf_handlers(connection=self._connection, dispatcher=dispatcher),
+            settings=kopf_settings(),
             clusterwide=not namespaces,
             namespaces=list(namespaces),
             standalone=True,

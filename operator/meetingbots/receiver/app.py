@@ -12,7 +12,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-from meetingbots.runtime.probes import PROBE_PATHS, probe_routes
+from meetingbots.runtime.metrics import PROBE_PATHS, probe_routes
 from meetingbots.zoom.webhooks.signature import REQUEST_ID_HEADER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -28,11 +28,10 @@ from meetingbots.receiver.rejection_reporter import RejectionReporter
 from meetingbots.receiver.revocations import RevocationWriter
 from meetingbots.receiver.webhook import DEADLINE_SECONDS, WebhookHandler
 from meetingbots.receiver.webhook_reporter import WebhookReporter
-from meetingbots.runtime import gc_tuning
-from meetingbots.runtime.metrics import Metrics
-from meetingbots.runtime.probes import serve_metrics
+from meetingbots.runtime.metrics import Metrics, serve_metrics
+from meetingbots.runtime.process_setup import tune_garbage_collection
 from meetingbots.runtime.settings import ReceiverSettings
-from meetingbots.runtime.supervisor import Supervisor
+from meetingbots.runtime.workers import Supervisor
 
 _log = logging.getLogger(__name__)
 _MAX_SILENCE: Final = 90.0
@@ -44,7 +43,7 @@ async def run_receiver(settings: ReceiverSettings) -> int:
 
     Raises `ClusterAccessError` when no cluster is found, `OSError` when the port is in use.
     """
-    gc_tuning.tune()
+    tune_garbage_collection()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -11,10 +11,9 @@ from meetingbots.egress.client import EgressClient
 from meetingbots.kube.client import Kube
 from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.models.bot_status import BotPhase
-from meetingbots.runtime.app_owners import AppOwners
+from meetingbots.runtime.accounts import AppOwners, RateBudgets, account_of
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache
-from meetingbots.runtime.rate_budgets import RateBudgets, account_of
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.zoom.api import ZoomAPI, followed_api_url

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from meetingbots.egress.allow_list import AllowedHosts, Target
+from meetingbots.egress.addresses import AddressNotAllowedError, AllowedHosts, EgressError, Target
 from meetingbots.egress.client import EgressClient
-from meetingbots.egress.errors import AddressNotAllowedError, EgressError
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS

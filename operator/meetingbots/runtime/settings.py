@@ -8,19 +8,40 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
+import yaml
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
-from meetingbots.runtime.template_file import parse_template
-
+_MOST_BYTES = 256 * 1024
 DEFAULT_API_URL = "https://api.zoom.us/v2"
 DEFAULT_OAUTH_URL = "https://zoom.us/oauth"
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-
 _OBJECT_NAME = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
 Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class TemplateFileError(ValueError):
+    """The file is not a Pod template; the text says why."""
+
+
+def parse_template(content: bytes) -> dict[str, Any]:
+    """The template in a file: a mapping with `metadata`, `spec` or both. Raises `TemplateFileError`."""
+    if len(content) > _MOST_BYTES:
+        raise TemplateFileError(f"is larger than {_MOST_BYTES} bytes")
+    try:
+        found = yaml.safe_load(content)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise TemplateFileError(f"is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
+    if found is None:
+        return {}
+    if not isinstance(found, dict) or not set(found) <= {"metadata", "spec"}:
+        raise TemplateFileError("must have metadata and spec of a Pod template, and nothing else")
+    for key, value in found.items():
+        if not isinstance(value, dict):
+            raise TemplateFileError(f"must have an object under {key}")
+    return found
 
 
 class LogFormat(StrEnum):

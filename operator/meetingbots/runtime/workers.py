@@ -1,25 +1,94 @@
-"""Workers take keys from a delay queue, reconcile each, and requeue it for its next time or after a failure."""
+"""Controllers, the workers that reconcile their keys, and the supervisor that restarts tasks."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
 from meetingbots.kube.errors import KubeError
-from meetingbots.runtime.backoff import Backoff
-from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.metrics import Metrics
+from meetingbots.runtime.object_cache import Key
+from meetingbots.runtime.plan import Backoff
+from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.worker_slots import Slots
 
 K = TypeVar("K", bound=Hashable)
-
 _log = logging.getLogger(__name__)
-_BACKOFF: Final = Backoff(first=0.25, cap=30.0)
+_RESTART_BACKOFF: Final = Backoff(first=1.0, cap=60.0)
+_RETRY_BACKOFF: Final = Backoff(first=0.25, cap=30.0)
 _STARTED_PER_WORKER: Final = 16
 _FRAMES: Final = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Controller(Generic[K]):
+    """`workers` keys of `queue` are reconciled at once, of one tenant at most `share` (None: no bound).
+
+    `reconcile(key)` returns the seconds until the next time, or None to wait for an event. It may raise anything. An
+    `interruptible` controller is cancelled at shutdown: its steps may end anywhere. Any other finishes what it has
+    begun, so its steps must be short.
+    """
+
+    kind: str
+    queue: WorkQueue[K]
+    reconcile: Callable[[K], Awaitable[float | None]]
+    workers: int
+    share: int | None = None
+    interruptible: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tasks:
+    """What the slices run. `finish` stores what is still only in memory."""
+
+    controllers: tuple[Controller[Key], ...]
+    background: tuple[Callable[[], Awaitable[None]], ...]
+    finish: Callable[[], Awaitable[None]]
+
+
+class Supervisor:
+    """Restarts tasks that die, with growing pauses; logs and counts each death.
+
+    `ending` says whether the process shuts down: then a task may end, and is not restarted.
+    """
+
+    def __init__(
+        self,
+        *,
+        metrics: Metrics,
+        ending: Callable[[], bool],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._restarts = metrics.task_restarts
+        self._ending = ending
+        self._sleep = sleep
+
+    async def keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run `run` again and again until the process shuts down or this call is cancelled."""
+        deaths = 0
+        while True:
+            try:
+                await run()
+                cause = "returned"
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                cause = "was cancelled"
+            except Exception as error:
+                # The type alone: the text of an exception can quote an object.
+                cause = f"died of {type(error).__name__}"
+            if self._ending():
+                return
+            deaths += 1
+            self._restarts.labels(name).inc()
+            delay = _RESTART_BACKOFF.delay(deaths)
+            _log.error("task %s %s, restart in %.0f s", name, cause, delay)
+            await self._sleep(delay)
 
 
 class Workers(Generic[K]):
@@ -90,7 +159,7 @@ class Workers(Generic[K]):
 
     def _delay(self, key: K, retry_after: float | None) -> float:
         self._failures[key] = failures = self._failures.get(key, 0) + 1
-        return max(retry_after or 0.0, _BACKOFF.delay(failures))
+        return max(retry_after or 0.0, _RETRY_BACKOFF.delay(failures))
 
 
 def _cancelled_from_outside() -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
-from meetingbots.runtime import gc_tuning
+from meetingbots.runtime.process_setup import tune_garbage_collection
 
 from tests.bench.decisions.objects import pod
 
@@ -50,5 +50,5 @@ def _measure() -> str:
 
 if __name__ == "__main__":
     if sys.argv[1] == "ours":
-        gc_tuning.tune()
+        tune_garbage_collection()
     print(_measure())

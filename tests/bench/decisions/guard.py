@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from meetingbots.egress.ip_ranges import AddressClass, address_class
+from meetingbots.egress.addresses import AddressClass, address_class
 
 _DANGEROUS: Final = (
     "127.0.0.1",

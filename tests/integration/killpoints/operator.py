@@ -14,7 +14,7 @@ import httpx
 from meetingbots.kube.client import Object
 from meetingbots.kube.connection import find_cluster
 from meetingbots.kube.resources import BOTS, MAPPINGS, PODS, SECRETS, Resource
-from meetingbots.process import clients
+from meetingbots.process import assembly
 from meetingbots.process import operator as operator_process
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.zoom.http.transport import new_http_client
@@ -61,7 +61,7 @@ def _main(order: OperatorOrder) -> None:
         return new_http_client(**given, transport=_BotsTransport(client=aiohttp.ClientSession(), killer=killer))
 
     vars(operator_process).update(find_cluster=partial(find_cluster, kubeconfig=str(order.kubeconfig)))
-    vars(clients).update(Kube=partial(_BotsKube, killer=killer), new_http_client=dying_client)
+    vars(assembly).update(Kube=partial(_BotsKube, killer=killer), new_http_client=dying_client)
     settings = OperatorSettings(
         zoom_api_url=f"{order.zoom_url}/v2",
         zoom_oauth_url=f"{order.zoom_url}/oauth",

@@ -6,9 +6,8 @@ import zlib
 
 import pytest
 from aiohttp import web
-from meetingbots.egress.allow_list import AllowedHosts, Target
+from meetingbots.egress.addresses import AddressNotAllowedError, AllowedHosts, EgressError, Target
 from meetingbots.egress.client import EgressClient
-from meetingbots.egress.errors import AddressNotAllowedError, EgressError
 
 from tests.unit.egress.customer import NAME, Customer, plain
 

@@ -11,8 +11,7 @@ import pytest
 from kopf._cogs.structs.references import Resource as Kind
 from kopf._core.intents.causes import Activity
 from meetingbots.kube.connection import Connection
-from meetingbots.process import handlers
-from meetingbots.process.dispatcher import Dispatcher
+from meetingbots.process.dispatcher import Dispatcher, kopf_handlers, kopf_settings
 from meetingbots.runtime.object_cache import Object
 
 KINDS = {
@@ -63,7 +62,7 @@ def parts(registry: kopf.OperatorRegistry) -> Mapping[str, list[Any]]:
 
 
 def new_registry(intake: Dispatcher | None = None) -> kopf.OperatorRegistry:
-    return handlers.registry(connection=Opened(), dispatcher=intake or Remembered())
+    return kopf_handlers(connection=Opened(), dispatcher=intake or Remembered())
 
 
 def test_there_are_four_event_handlers_and_a_login_and_nothing_else() -> None:
@@ -109,7 +108,7 @@ def test_the_login_hands_out_a_new_session_of_our_own_kind() -> None:
 
 
 def test_kopf_watches_only_our_pods_and_running_meetings() -> None:
-    selectors = handlers.settings().watching.label_selectors
+    selectors = kopf_settings().watching.label_selectors
     told = {name: list(selectors.collect(kind)) for name, kind in KINDS.items()}
     assert told == {
         "credential": [],
@@ -120,7 +119,7 @@ def test_kopf_watches_only_our_pods_and_running_meetings() -> None:
 
 
 def test_kopf_writes_nothing_by_itself() -> None:
-    settings = handlers.settings()
+    settings = kopf_settings()
     assert not settings.posting.enabled
     assert settings.peering.standalone
     assert settings.scanning.disabled
@@ -129,7 +128,7 @@ def test_kopf_writes_nothing_by_itself() -> None:
 
 
 def test_a_watch_outlives_minutes_without_the_api_server_and_finds_it_again_soon() -> None:
-    networking = handlers.settings().networking
+    networking = kopf_settings().networking
     retries = networking.error_backoffs
     assert isinstance(retries, tuple)
     assert max(retries) <= 3
@@ -139,7 +138,7 @@ def test_a_watch_outlives_minutes_without_the_api_server_and_finds_it_again_soon
 
 
 def test_kopf_copies_and_keeps_nothing_of_objects() -> None:
-    persistence = handlers.settings().persistence
+    persistence = kopf_settings().persistence
     differences, progress = persistence.diffbase_storage, persistence.progress_storage
     body, patch = kopf.Body({"metadata": {"name": "x"}, "spec": {"a": 1}}), kopf.Patch()
     essence = differences.build(body=body)

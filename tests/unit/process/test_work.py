@@ -1,4 +1,4 @@
-"""What a leading process runs goes on when a part of it dies, and ends in order."""
+"""The check at the start, and the work of a leading process."""
 
 from __future__ import annotations
 
@@ -6,15 +6,54 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+import pytest
+from meetingbots.kube.errors import AlreadyExistsError, ForbiddenError, KubeError, NotFoundError, UnavailableError
 from meetingbots.kube.event_recorder import EventRecorder
-from meetingbots.process.work import Tasks, Work
-from meetingbots.runtime.controller import Controller
+from meetingbots.kube.resources import SECRETS
+from meetingbots.process.operator import Work, warn_if_namespace_is_missing
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.work_queue import WorkQueue
+from meetingbots.runtime.workers import Controller, Tasks
 
-from tests.unit.fake_kube import FakeKube
+from tests.unit.fake_kube import Call, FakeKube
 from tests.unit.virtual_time import run
+
+
+def answering(error: KubeError) -> FakeKube:
+    async def refuse(call: Call) -> None:
+        if call.moment == "before":
+            raise error
+
+    return FakeKube(hook=refuse)
+
+
+async def test_a_missing_namespace_is_logged_with_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
+    kube = answering(NotFoundError('namespaces "bots-system" not found', status=404))
+    assert await warn_if_namespace_is_missing(kube, namespace="bots-system")
+    [line] = caplog.messages
+    assert "kubectl create namespace bots-system" in line
+    assert "--system-namespace" in line
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AlreadyExistsError("there", status=409),
+        ForbiddenError("no", status=403),
+        UnavailableError("connection refused"),
+    ],
+)
+async def test_other_errors_log_nothing(caplog: pytest.LogCaptureFixture, error: KubeError) -> None:
+    assert not await warn_if_namespace_is_missing(answering(error), namespace="bots-system")
+    assert caplog.messages == []
+
+
+async def test_the_dry_run_creates_nothing() -> None:
+    kube = FakeKube()
+    assert not await warn_if_namespace_is_missing(kube, namespace="bots-system")
+    assert kube.peek(SECRETS, namespace="bots-system", name="meetingbots-receiver") is None
+
 
 KEY = Key("ns", "a")
 

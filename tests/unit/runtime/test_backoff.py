@@ -1,5 +1,5 @@
 import pytest
-from meetingbots.runtime.backoff import Backoff
+from meetingbots.runtime.plan import Backoff
 
 
 def test_delays_double_up_to_the_cap() -> None:

@@ -7,8 +7,7 @@ import socket
 
 import aiohttp
 import pytest
-from meetingbots.runtime.metrics import Metrics
-from meetingbots.runtime.probes import serve_health, serve_metrics
+from meetingbots.runtime.metrics import Metrics, serve_health, serve_metrics
 
 
 @pytest.fixture

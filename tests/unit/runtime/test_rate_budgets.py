@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from meetingbots.runtime.accounts import RateBudgets, account_of, allowance_of
 from meetingbots.runtime.object_cache import Key, ObjectCache
-from meetingbots.runtime.rate_budgets import RateBudgets, account_of, allowance_of
 from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan
 
 

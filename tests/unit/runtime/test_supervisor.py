@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from meetingbots.runtime.metrics import Metrics
-from meetingbots.runtime.supervisor import Supervisor
+from meetingbots.runtime.workers import Supervisor
 
 from tests.unit.virtual_time import run
 

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.worker_slots import lent
-from meetingbots.runtime.workers import Workers
+from meetingbots.runtime.workers import Controller, Workers
 
 from tests.unit.virtual_time import run
 

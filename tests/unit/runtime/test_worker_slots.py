@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.worker_slots import Slots, lent
-from meetingbots.runtime.workers import Workers
+from meetingbots.runtime.workers import Controller, Workers
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
 from meetingbots.zoom.limits.limiter import AccountLimiter
 from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan

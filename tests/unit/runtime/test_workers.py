@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from meetingbots.kube.errors import ConflictError, UnavailableError
-from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.work_queue import WorkQueue
-from meetingbots.runtime.workers import Workers
+from meetingbots.runtime.workers import Controller, Workers
 
 from tests.unit.virtual_time import run, turns
 

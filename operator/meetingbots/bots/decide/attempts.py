@@ -19,7 +19,7 @@ from meetingbots.bots.decide.pod_ends import TRY_AGAIN_EXIT_CODE, Outcome, PodEn
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.schedule import WITHDRAWN, shifted, waits_since
 from meetingbots.models.bot import Attempt, BotPhase, BotReason, BotStatus
-from meetingbots.runtime.backoff import Backoff
+from meetingbots.runtime.plan import Backoff
 
 MAX_INFRASTRUCTURE_RESTARTS = 10
 LEFT_SUSPENDED = "The bot was suspended and has left the meeting."

@@ -14,7 +14,7 @@ from meetingbots.bots.manifests.strategic_merge import merge_template
 from meetingbots.bots.manifests.template import TemplateError, check_content
 from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot
-from meetingbots.runtime.template_file import TemplateFileError, parse_template
+from meetingbots.runtime.settings import TemplateFileError, parse_template
 
 _log = logging.getLogger(__name__)
 

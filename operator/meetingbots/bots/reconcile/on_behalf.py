@@ -15,7 +15,7 @@ from meetingbots.bots.reconcile.credential_reader import CredentialReader
 from meetingbots.kube.client import Kube
 from meetingbots.models.bot import MeetingBot, TokenKind
 from meetingbots.models.mapping import MeetingMapping
-from meetingbots.runtime.app_owners import AppOwners
+from meetingbots.runtime.accounts import AppOwners
 from meetingbots.runtime.object_cache import Key
 
 

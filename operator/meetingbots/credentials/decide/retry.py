@@ -7,7 +7,7 @@ from typing import Final
 
 from meetingbots.credentials.decide.facts import Failure
 from meetingbots.models.credential import CredentialError, CredentialReason
-from meetingbots.runtime.backoff import Backoff
+from meetingbots.runtime.plan import Backoff
 from meetingbots.zoom.errors import Cause, ZoomError
 
 ZOOM_BACKOFF: Final = Backoff(first=5.0, cap=600.0)

@@ -33,7 +33,7 @@ from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.kube.secrets import SecretValueError, value_of
 from meetingbots.models.credential import ZoomCredential
-from meetingbots.runtime.app_owners import AppOwners
+from meetingbots.runtime.accounts import AppOwners
 from meetingbots.runtime.object_cache import Key, ObjectCache
 from meetingbots.zoom.environments import Environment
 from meetingbots.zoom.oauth import AppCredentials

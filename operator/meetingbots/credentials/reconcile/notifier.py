@@ -16,7 +16,7 @@ from meetingbots.credentials.decide.retry import ZOOM_BACKOFF
 from meetingbots.credentials.decide.status_fields import StatusManager
 from meetingbots.credentials.manifests.notification_request import notice_message
 from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
-from meetingbots.egress.errors import EgressError
+from meetingbots.egress.addresses import EgressError
 from meetingbots.kube.client import Object
 from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.models import names

@@ -31,7 +31,7 @@ from meetingbots.kube.errors import (
 )
 from meetingbots.kube.resources import SECRETS
 from meetingbots.models.credential import ZoomCredential
-from meetingbots.runtime.backoff import Backoff
+from meetingbots.runtime.plan import Backoff
 
 _log = logging.getLogger(__name__)
 _BACKOFF: Final = Backoff(first=0.1, cap=2.0)

@@ -19,9 +19,8 @@ from pydantic import SecretStr
 
 from meetingbots.credentials.decide.facts import Absent, GrantUnserved
 from meetingbots.credentials.decide.token_state import mark_of
-from meetingbots.egress.allow_list import AllowedHosts, Target
+from meetingbots.egress.addresses import AddressNotAllowedError, AllowedHosts, EgressError, Target
 from meetingbots.egress.client import EgressClient
-from meetingbots.egress.errors import AddressNotAllowedError, EgressError
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.secrets import SecretValueError, read_secret, value_of
 from meetingbots.models import names

@@ -11,8 +11,7 @@ from meetingbots.mappings.decide.sync_status import SyncStatus, SyncVerdict, not
 from meetingbots.models import names
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find
 from meetingbots.models.credential import CredentialReason, SyncReason, ZoomCredential
-from meetingbots.runtime.backoff import Backoff
-from meetingbots.runtime.plan import Plan
+from meetingbots.runtime.plan import Backoff, Plan
 from meetingbots.zoom.errors import ZoomError
 
 NOT_READY_SECONDS: Final = 30.0

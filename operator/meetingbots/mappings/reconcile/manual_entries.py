@@ -17,8 +17,8 @@ from meetingbots.kube.resources import MAPPINGS
 from meetingbots.mappings.manifests.mapping import owner_uids
 from meetingbots.mappings.writer import MappingWriter, unchanged
 from meetingbots.models.base import ModelError
-from meetingbots.runtime.backoff import Backoff
 from meetingbots.runtime.object_cache import key_of
+from meetingbots.runtime.plan import Backoff
 
 _log = logging.getLogger(__name__)
 _BACKOFF: Final = Backoff(first=0.5, cap=10.0)

@@ -25,11 +25,11 @@ from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.credential import CredentialReason
 from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
-from meetingbots.runtime.controller import Controller
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key, ObjectCache, key_of
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.runtime.work_queue import WorkQueue
+from meetingbots.runtime.workers import Controller
 from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.http.transport import new_http_client
 from meetingbots.zoom.oauth import OAuthClient

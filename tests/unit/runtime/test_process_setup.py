@@ -1,13 +1,14 @@
-"""Log lines of both processes: parseable, at the level asked for, and without what talkative libraries would tell."""
+"""What both processes set up first."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import aiohttp
 import httpx
@@ -15,8 +16,14 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from httpx_aiohttp import AiohttpTransport
-from meetingbots.runtime import log_format as logs
-from meetingbots.runtime.settings import OperatorSettings
+from meetingbots.kube.connection import ClusterAccessError
+from meetingbots.process import operator as operator_process
+from meetingbots.process.operator import run_operator
+from meetingbots.receiver import process as receiver_process
+from meetingbots.receiver.process import run_receiver
+from meetingbots.runtime import process_setup
+from meetingbots.runtime.process_setup import configure_logging, tune_garbage_collection
+from meetingbots.runtime.settings import OperatorSettings, ReceiverSettings
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +40,7 @@ def _restore() -> Iterator[None]:
 
 
 def configure(**settings: Any) -> None:
-    logs.configure(OperatorSettings(**settings))
+    configure_logging(OperatorSettings(**settings))
 
 
 def test_json_lines_can_be_parsed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +135,7 @@ def test_at_debug_no_http_library_tells_urls_headers_or_bodies(capsys: pytest.Ca
 
 def test_without_our_care_they_would(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards the test above: the same requests do leak when nobody quiets the libraries."""
-    monkeypatch.setattr(logs, "_QUIET", ())
+    monkeypatch.setattr(process_setup, "_QUIET", ())
     for name in ("httpx", "httpcore", "aiohttp.access"):
         logging.getLogger(name).setLevel(logging.NOTSET)
     configure(log_level="DEBUG")
@@ -149,3 +156,52 @@ def test_their_warnings_still_come_through(capsys: pytest.CaptureFixture[str]) -
     configure(log_level="INFO")
     logging.getLogger("kopf.reactor").warning("a watch broke")
     assert "a watch broke" in capsys.readouterr().err
+
+
+@pytest.fixture
+def as_before() -> Iterator[None]:
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+class Ring:
+    """Something that only the collector of cycles frees."""
+
+    freed = 0
+
+    def __init__(self) -> None:
+        self.me = self
+
+    def __del__(self) -> None:
+        Ring.freed += 1
+
+
+@pytest.mark.usefixtures("as_before")
+def test_what_is_there_stays_and_cycles_that_come_are_still_freed() -> None:
+    before = gc.get_threshold()
+    tune_garbage_collection()
+    assert gc.get_freeze_count() > 0
+    assert gc.get_threshold() > before
+    assert gc.isenabled()
+    Ring.freed = 0
+    for _ in range(2 * gc.get_threshold()[0]):
+        Ring()
+    assert Ring.freed > 0
+
+
+@pytest.mark.usefixtures("as_before")
+@pytest.mark.parametrize(("run", "settings"), [(run_operator, OperatorSettings), (run_receiver, ReceiverSettings)])
+async def test_both_processes_begin_with_it(
+    monkeypatch: pytest.MonkeyPatch, run: Callable[[Any], Awaitable[int]], settings: Callable[[], object]
+) -> None:
+    async def nowhere() -> NoReturn:
+        raise ClusterAccessError("no cluster")
+
+    for module in (operator_process, receiver_process):
+        monkeypatch.setattr(module, "find_cluster", nowhere)
+    assert gc.get_freeze_count() == 0
+    with pytest.raises(ClusterAccessError):
+        await run(settings())
+    assert gc.get_freeze_count() > 0

@@ -1,20 +1,50 @@
-"""The granted part of each Zoom account's rate limits, from the credentials of the account.
-
-Within a namespace the lowest plan and the smallest share hold. A namespace is a tenant: where several share an account,
-the one that grants most decides, so that no tenant slows another down.
-"""
+"""What the operator knows of Zoom accounts: the owners of apps, and the granted part of each account's rate limits."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import Final
 
+from meetingbots.kube.client import Kube
+from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.resources import SECRETS
+from meetingbots.kube.secrets import SecretValueError, value_of
 from meetingbots.models.credential import RateLimit
-from meetingbots.runtime.object_cache import Key, Object, ObjectCache
+from meetingbots.runtime.object_cache import Key, Object, ObjectCache, key_of
 from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan, highest, lowest
 
+_ACCOUNT_KEY = "account_id"
 _PLANS: Final = {plan.name: plan for plan in RatePlan}
 _DEFAULT: Final = RateLimit()
+
+
+class AppOwners:
+    """Owner accounts by app Secret; empty where the Secret names none."""
+
+    def __init__(self) -> None:
+        self._known: dict[Key, str] = {}
+
+    def note(self, secret: Object) -> None:
+        """Cache the account of an app Secret that was just read."""
+        try:
+            self._known[key_of(secret)] = value_of(secret, key=_ACCOUNT_KEY).get_secret_value()
+        except SecretValueError:
+            self._known[key_of(secret)] = ""
+
+    def known(self, key: Key) -> str | None:
+        """The account; empty if the Secret names none, None if it was not read yet."""
+        return self._known.get(key)
+
+    async def of(self, kube: Kube, key: Key) -> str:
+        """The account; empty if the Secret names none or is missing. Reads it at most once. Raises `KubeError`."""
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        try:
+            self.note(await kube.get(SECRETS, namespace=key.namespace, name=key.name))
+        except NotFoundError:
+            return ""
+        return self._known[key]
 
 
 class RateBudgets:
