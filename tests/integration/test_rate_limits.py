@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 import pytest
 from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.errors import TransientError
-from meetingbots.zoom.http.transport import new_http_client
+from meetingbots.zoom.http.exchange import new_http_client
+from meetingbots.zoom.limits.account_rate import AccountAllowance, RatePlan
 from meetingbots.zoom.limits.limiter import AccountLimiter
-from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan
 from pydantic import SecretStr
 
 from tests.zoomsim.faults import Fault

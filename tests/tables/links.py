@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from meetingbots.zoom.hosts import DOMAINS
+from meetingbots.zoom.link_text import DOMAINS
 from meetingbots.zoom.links import InvalidLink, MeetingLink, parse_meeting
 
 from tests.tables.places import with_table

@@ -23,8 +23,8 @@ from meetingbots.plugin.doctor_apps import Places
 from meetingbots.plugin.reader import ClusterReader, open_reader
 from meetingbots.plugin.send import Wish, manifest
 from meetingbots.plugin.timeline import timeline
-from meetingbots.zoom.environments import DEFAULT_OAUTH_URL
 from meetingbots.zoom.links import InvalidLink, parse_meeting
+from meetingbots.zoom.oauth import DEFAULT_OAUTH_URL
 
 OK: Final = 0
 WRONG: Final = 1

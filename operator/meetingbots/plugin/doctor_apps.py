@@ -16,11 +16,10 @@ from meetingbots.kube.resources import SECRETS
 from meetingbots.kube.secrets import SecretValueError, value_of
 from meetingbots.plugin.checks import Check, Colour
 from meetingbots.plugin.reader import ClusterReader
-from meetingbots.zoom.environments import DEFAULT_OAUTH_URL, Environment
 from meetingbots.zoom.errors import Cause, ZoomError
-from meetingbots.zoom.http.transport import new_http_client
-from meetingbots.zoom.oauth import AppCredentials, OAuthClient
-from meetingbots.zoom.webhooks.signature import encrypted_token, sign
+from meetingbots.zoom.http.exchange import new_http_client
+from meetingbots.zoom.oauth import DEFAULT_OAUTH_URL, AppCredentials, Environment, OAuthClient
+from meetingbots.zoom.webhooks.parser import encrypted_token, sign
 
 _SECONDS: Final = 10.0
 _PROBE: Final = "kubectl-meetingbots"

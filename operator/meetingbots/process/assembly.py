@@ -30,7 +30,7 @@ from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.worker_slots import lent
 from meetingbots.runtime.workers import Tasks
 from meetingbots.zoom.api import ZoomAPI
-from meetingbots.zoom.http.transport import new_http_client
+from meetingbots.zoom.http.exchange import new_http_client
 from meetingbots.zoom.limits.limiter import AccountLimiter
 from meetingbots.zoom.oauth import OAuthClient
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
 from meetingbots.runtime.metrics import PROBE_PATHS, probe_routes
-from meetingbots.zoom.webhooks.signature import REQUEST_ID_HEADER
+from meetingbots.zoom.webhooks.parser import REQUEST_ID_HEADER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -10,7 +10,7 @@ from meetingbots.kube.client import Object
 from meetingbots.mappings.decide.ownership import KnownCredential
 from meetingbots.models.conditions import ConditionStatus, ConditionType
 from meetingbots.models.credential import Level, WebhookReason
-from meetingbots.zoom.timestamps import iso_moment
+from meetingbots.zoom.resources import iso_moment
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from meetingbots.receiver.fair_gate import LARGE_BYTES, FairGate
 from meetingbots.receiver.refusal import RequestRefusal
 from meetingbots.receiver.webhook_keys import WebhookKey
 from meetingbots.runtime.object_cache import Key
-from meetingbots.zoom.webhooks.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, timestamp_age, verify
+from meetingbots.zoom.webhooks.parser import SIGNATURE_HEADER, TIMESTAMP_HEADER, timestamp_age, verify
 
 BODY_LIMIT: Final = 1024 * 1024
 READ_BYTES: Final = 128 * 1024

@@ -38,8 +38,7 @@ from meetingbots.receiver.webhook_keys import WebhookKey
 from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.zoom.webhooks.events import EVENT_NAMES, Event, UrlValidation
-from meetingbots.zoom.webhooks.parser import MalformedEvent, parse_event
-from meetingbots.zoom.webhooks.signature import encrypted_token
+from meetingbots.zoom.webhooks.parser import MalformedEvent, encrypted_token, parse_event
 
 DEADLINE_SECONDS: Final = 2.5
 _MAX_FUTURE: Final = timedelta(days=1)

@@ -11,7 +11,7 @@ from meetingbots.kube.resources import SECRETS
 from meetingbots.kube.secrets import SecretValueError, value_of
 from meetingbots.models.credential import RateLimit
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache, key_of
-from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan, highest, lowest
+from meetingbots.zoom.limits.account_rate import AccountAllowance, RatePlan, highest, lowest
 
 _ACCOUNT_KEY = "account_id"
 _PLANS: Final = {plan.name: plan for plan in RatePlan}

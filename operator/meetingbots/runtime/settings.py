@@ -12,9 +12,9 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
+from meetingbots.zoom.oauth import DEFAULT_API_URL, DEFAULT_OAUTH_URL
+
 _MOST_BYTES = 256 * 1024
-DEFAULT_API_URL = "https://api.zoom.us/v2"
-DEFAULT_OAUTH_URL = "https://zoom.us/oauth"
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _OBJECT_NAME = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -14,13 +14,13 @@ from urllib.parse import quote, urlsplit
 import httpx
 from pydantic import SecretStr
 
-from meetingbots.zoom.environments import DEFAULT_API_URL
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError
 from meetingbots.zoom.http import calls
 from meetingbots.zoom.http.calls import Call, CallObserver, Limiter
-from meetingbots.zoom.http.classify import classify
+from meetingbots.zoom.http.error_table import classify
 from meetingbots.zoom.http.exchange import Exchange
 from meetingbots.zoom.http.responses import ZoomResponse
+from meetingbots.zoom.oauth import DEFAULT_API_URL
 from meetingbots.zoom.resources import (
     JoinToken,
     JoinTokenKind,

@@ -10,9 +10,17 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from meetingbots.zoom.hosts import COMMON_DOMAIN, DOMAINS, serve_same_users, zoom_domain
 from meetingbots.zoom.link_redirects import unwrapped
-from meetingbots.zoom.link_text import addresses, clean, lone_id, written_passcode
+from meetingbots.zoom.link_text import (
+    COMMON_DOMAIN,
+    DOMAINS,
+    addresses,
+    clean,
+    lone_id,
+    serve_same_users,
+    written_passcode,
+    zoom_domain,
+)
 
 _MAX_LENGTH: Final = 4096
 _ANY_HOST: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}")

@@ -1,4 +1,4 @@
-"""Zoom's token endpoint (Zoom, OAuth).
+"""Zoom's OAuth: the separate environments with their apps, the page for the consent, and the token endpoint.
 
 A refresh token is invalid as soon as Zoom answers with the next one. So nothing here retries: the caller must know of
 every request, and must store the answer first.
@@ -6,26 +6,83 @@ every request, and must store the answer first.
 
 from __future__ import annotations
 
+import base64
+import enum
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import SecretStr
 
-from meetingbots.zoom.environments import DEFAULT_OAUTH_URL, Environment
 from meetingbots.zoom.errors import Cause, PermanentError
 from meetingbots.zoom.http import calls
 from meetingbots.zoom.http.calls import Call, CallObserver
-from meetingbots.zoom.http.classify import classify
+from meetingbots.zoom.http.error_table import classify
 from meetingbots.zoom.http.exchange import Exchange
 from meetingbots.zoom.http.responses import ZoomResponse
 
+DEFAULT_OAUTH_URL: Final = "https://zoom.us/oauth"
+DEFAULT_API_URL: Final = "https://api.zoom.us/v2"
 _DEFAULT_LIFE_SECONDS: Final = 3599
 _LONGEST_LIFE_SECONDS: Final = 30 * 86_400
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
+
+
+class Environment(enum.StrEnum):
+    """Where an app is registered; the values of key ``environment`` in an app's Secret."""
+
+    ZOOM = "zoom.us"
+    GOVERNMENT = "zoomgov.com"
+
+    @classmethod
+    def named(cls, text: str) -> Environment | None:
+        """Return the environment with that name, in any case and with a scheme or subdomain; None for another name."""
+        name = text.strip().lower().removeprefix("https://").rstrip("/")
+        if not name:
+            return cls.ZOOM
+        return next((one for one in cls if name == one or name.endswith(f".{one}")), None)
+
+    def oauth_url(self, *, configured: str = DEFAULT_OAUTH_URL) -> str:
+        """Return the base of the OAuth endpoints. A configured address other than the default serves all apps."""
+        configured = configured.rstrip("/")
+        return f"https://{self}/oauth" if configured == DEFAULT_OAUTH_URL else configured
+
+    def api_url(self) -> str:
+        """Return the REST API's host, as Zoom's ``api_url`` names it."""
+        return f"https://api.{self}"
+
+
+def pkce_challenge(verifier: SecretStr) -> str:
+    """Return the S256 challenge of a verifier; the challenge is public (RFC 7636, 4.2)."""
+    digest = hashlib.sha256(verifier.get_secret_value().encode("utf-8")).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+
+def authorize_url(*, oauth_url: str, client_id: str, redirect_uri: str, state: str, code_challenge: str = "") -> str:
+    """Return the address of the consent page (Zoom, OAuth, Get user authorization).
+
+    Args:
+        oauth_url: base, as in ``https://zoom.us/oauth``.
+        client_id: of the app.
+        redirect_uri: exactly as configured in the app; Zoom compares every character.
+        state: Zoom returns it with the code; bind it to the browser.
+        code_challenge: from :func:`pkce_challenge`; empty: no PKCE.
+
+    """
+    query = {
+        "response_type": "code",
+        "client_id": client_id.strip(),
+        "redirect_uri": redirect_uri,
+        "state": state,
+    }
+    if code_challenge:
+        query |= {"code_challenge": code_challenge, "code_challenge_method": "S256"}
+    return f"{oauth_url.rstrip('/')}/authorize?{urlencode(query)}"
 
 
 @dataclass(frozen=True, slots=True)

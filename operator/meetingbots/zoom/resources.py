@@ -1,23 +1,48 @@
-"""Users, meetings and join tokens from Zoom's REST API, without topics and names.
+"""Values in Zoom's answers: users, meetings, join tokens, times, and what an access token claims.
 
-Fields that Zoom leaves out are None or ``""``.
+Topics and names are not read. Fields that Zoom leaves out are None or ``""``.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import enum
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+import orjson
 from pydantic import SecretStr
 
-from meetingbots.zoom.timestamps import iso_moment
-
 _MEETING_ID: Final = re.compile(r"[0-9]{9,11}")
+_JWT: Final = re.compile(r"[-_A-Za-z0-9]{1,4096}\.([-_A-Za-z0-9]{1,16384})\.[-_A-Za-z0-9]{1,4096}")
+_ACCOUNT_CLAIMS: Final = ("accountId", "aid")
+_ACCOUNT_ID: Final = re.compile(r"[-_A-Za-z0-9]{1,128}")
+
+
+def iso_moment(text: object) -> datetime | None:
+    """Read an ISO 8601 time such as ``2026-11-24T12:00:00Z``; without a zone it is UTC. None: not a time."""
+    if not isinstance(text, str) or not text[:4].isdecimal():
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def http_moment(text: str) -> datetime | None:
+    """Read an HTTP date such as ``Tue, 24 Nov 2026 12:00:00 GMT``. None: not a time."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 class JoinTokenKind(enum.StrEnum):
@@ -169,3 +194,19 @@ def text_of(fields: Mapping[str, object], key: str) -> str:
 def int_of(value: object) -> int | None:
     """Return an integer; None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def claimed_account(token: SecretStr) -> str:
+    """Return the account that a token claims; empty when it is not a JWT or claims none. Never raises."""
+    parts = _JWT.fullmatch(token.get_secret_value().strip())
+    if parts is None:
+        return ""
+    payload = parts.group(1)
+    try:
+        claims = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (binascii.Error, ValueError):
+        return ""
+    if not isinstance(claims, dict):
+        return ""
+    named = (claims.get(claim) for claim in _ACCOUNT_CLAIMS)
+    return next((one for one in named if isinstance(one, str) and _ACCOUNT_ID.fullmatch(one)), "")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from meetingbots.zoom.http.calls import Category, Priority
+from meetingbots.zoom.limits.account_rate import AccountAllowance
 from meetingbots.zoom.limits.limiter import AccountLimiter
-from meetingbots.zoom.limits.plans import AccountAllowance
 
 from tests.unit import virtual_time
 

@@ -17,7 +17,7 @@ from meetingbots.kube.resources import BOTS, MAPPINGS, PODS, SECRETS, Resource
 from meetingbots.process import assembly
 from meetingbots.process import operator as operator_process
 from meetingbots.runtime.settings import OperatorSettings
-from meetingbots.zoom.http.transport import new_http_client
+from meetingbots.zoom.http.exchange import new_http_client
 
 from tests.integration.killpoints.dying import DyingKube, DyingTransport, Killer, Moment
 from tests.integration.killpoints.forked import Forked

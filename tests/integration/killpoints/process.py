@@ -23,7 +23,7 @@ from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.zoom.api import ZoomAPI
-from meetingbots.zoom.http.transport import new_http_client
+from meetingbots.zoom.http.exchange import new_http_client
 from meetingbots.zoom.oauth import OAuthClient
 
 from tests.integration.killpoints.dying import DyingKube, DyingTransport, Killer, Moment

@@ -16,7 +16,7 @@ from meetingbots.receiver.app_directory import AppDirectory
 from meetingbots.receiver.rejection_reporter import RejectionReporter
 from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
-from meetingbots.zoom.webhooks.signature import sign
+from meetingbots.zoom.webhooks.parser import sign
 from pydantic import SecretStr
 
 from tests.unit.fake_kube import FakeKube

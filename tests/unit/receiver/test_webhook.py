@@ -16,7 +16,7 @@ from meetingbots.kube.errors import ForbiddenError, KubeError, UnavailableError
 from meetingbots.receiver import verification
 from meetingbots.receiver.verification import BODY_LIMIT
 from meetingbots.receiver.webhook_keys import KEYS_PER_NAMESPACE
-from meetingbots.zoom.webhooks.signature import verify
+from meetingbots.zoom.webhooks.parser import verify
 from pydantic import SecretStr
 
 from tests.unit.fake_kube import Call

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from meetingbots.zoom.webhooks.signature import sign, verify
+from meetingbots.zoom.webhooks.parser import sign, verify
 from pydantic import SecretStr
 
 from tests.unit.receiver.receiver_harness import MEETING, ReceiverHarness, event

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from meetingbots.runtime.accounts import RateBudgets, account_of, allowance_of
 from meetingbots.runtime.object_cache import Key, ObjectCache
-from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan
+from meetingbots.zoom.limits.account_rate import AccountAllowance, RatePlan
 
 
 def credential(name: str, *, account: str = "", namespace: str = "team", **granted: Any) -> dict[str, Any]:

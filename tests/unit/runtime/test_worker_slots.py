@@ -11,8 +11,8 @@ from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.worker_slots import Slots, lent
 from meetingbots.runtime.workers import Controller, Workers
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
+from meetingbots.zoom.limits.account_rate import AccountAllowance, RatePlan
 from meetingbots.zoom.limits.limiter import AccountLimiter
-from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan
 
 from tests.unit.virtual_time import run, turns
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from meetingbots.zoom.http.transport import new_http_client
+from meetingbots.zoom.http.exchange import new_http_client
 
 Reply = httpx.Response | Exception
 

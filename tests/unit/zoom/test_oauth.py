@@ -6,10 +6,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import pytest
-from meetingbots.zoom.authorize import authorize_url, pkce_challenge
-from meetingbots.zoom.environments import Environment
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError
-from meetingbots.zoom.oauth import AppCredentials, OAuthClient
+from meetingbots.zoom.oauth import AppCredentials, Environment, OAuthClient, authorize_url, pkce_challenge
 from pydantic import SecretStr
 
 from tests.unit.zoom.conftest import Observed, ScriptedZoom

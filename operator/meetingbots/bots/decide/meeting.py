@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind
-from meetingbots.zoom.hosts import COMMON_DOMAIN
+from meetingbots.zoom.link_text import COMMON_DOMAIN
 from meetingbots.zoom.links import InvalidLink, MeetingLink, parse_meeting
 
 

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from meetingbots.credentials.manifests.signing_keys import Keyring, keyring_text, parse_keyring
 from meetingbots.kube.secrets import decode_text, encode
 from meetingbots.models import names
-from meetingbots.zoom.environments import Environment
+from meetingbots.zoom.oauth import Environment
 
 LINK_SIGNING_KEY: Final = "link_signing_key"
 CLIENT_ID_LIMIT: Final = 128

@@ -18,7 +18,7 @@ from itsdangerous import Signer
 from pydantic import SecretStr
 
 from meetingbots.models.base import format_time
-from meetingbots.zoom.timestamps import iso_moment
+from meetingbots.zoom.resources import iso_moment
 
 KEY_LIFE: Final = timedelta(days=30)
 """How long a key signs before a new one replaces it."""

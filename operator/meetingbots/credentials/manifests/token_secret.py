@@ -22,7 +22,7 @@ from meetingbots.models import names
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import CredentialReason, ZoomCredential
 from meetingbots.models.metadata import OwnerReference
-from meetingbots.zoom.timestamps import iso_moment
+from meetingbots.zoom.resources import iso_moment
 
 Object = dict[str, Any]
 

@@ -35,8 +35,7 @@ from meetingbots.kube.secrets import SecretValueError, value_of
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.runtime.accounts import AppOwners
 from meetingbots.runtime.object_cache import Key, ObjectCache
-from meetingbots.zoom.environments import Environment
-from meetingbots.zoom.oauth import AppCredentials
+from meetingbots.zoom.oauth import AppCredentials, Environment
 
 _BAD_ENVIRONMENT: Final = "Key environment of Secret {name} must be zoom.us or zoomgov.com."
 

@@ -26,9 +26,8 @@ from meetingbots.kube.secrets import SecretValueError, read_secret, value_of
 from meetingbots.models import names
 from meetingbots.models.credential import AccessTokenURLGrant, GrantKind, ZoomCredential
 from meetingbots.runtime.settings import OperatorSettings
-from meetingbots.zoom.environments import Environment
 from meetingbots.zoom.errors import Cause, TransientError
-from meetingbots.zoom.oauth import AppCredentials, OAuthClient, TokenSet
+from meetingbots.zoom.oauth import AppCredentials, Environment, OAuthClient, TokenSet
 
 UNKNOWN_LIFE: Final = timedelta(minutes=5)
 """Assumed life of a token that does not state its expiry."""

@@ -28,7 +28,7 @@ from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.credential import CredentialReason, ZoomCredential
 from meetingbots.runtime.object_cache import Key, ObjectCache
 from meetingbots.runtime.work_queue import WorkQueue
-from meetingbots.zoom.jwt_claims import claimed_account
+from meetingbots.zoom.resources import claimed_account
 
 _MARGIN: Final = timedelta(seconds=5)
 WAIT_SECONDS: Final = 5.0

@@ -33,7 +33,7 @@ from meetingbots.receiver.connect.visitor import (
     query_value,
     waiting_for_consent,
 )
-from meetingbots.zoom.authorize import authorize_url, pkce_challenge
+from meetingbots.zoom.oauth import authorize_url, pkce_challenge
 
 _log = logging.getLogger(__name__)
 _DECLINED: Final = "access_denied"

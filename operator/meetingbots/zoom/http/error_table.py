@@ -10,9 +10,31 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from meetingbots.zoom.errors import Cause
-from meetingbots.zoom.http.calls import Family
-from meetingbots.zoom.http.responses import Reading, Shape
+from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
+from meetingbots.zoom.http.calls import Call, Family
+from meetingbots.zoom.http.responses import Reading, Shape, ZoomResponse, is_daily, plain_words, read, retry_after
+
+_LIMITED = "Zoom's rate limit is reached"
+_AWAY = "Zoom cannot answer at the moment"
+_EXPIRED = "Zoom no longer accepts the access token"
+_SCOPES = "the consent lacks scopes that this call needs"
+_CLIENT = "Zoom does not accept the client ID and secret"
+_APP_TYPE = "the type of the Zoom app does not support this grant"
+_CODE = "Zoom does not accept the authorization code"
+_CODE_OLD = "the authorization code has expired"
+_REDIRECT = "the redirect URI differs from the one of the consent"
+_GRANT = "Zoom no longer accepts the refresh token"
+_ACCOUNT = "Zoom does not accept the account ID for this app"
+_REVOKED = "the consent was revoked, or replaced by a newer one"
+_NO_MEETING = "the meeting does not exist at Zoom, or this user may not see it"
+_NOT_HOST = "this user may not act for the meeting's host"
+_NO_USER = "the user does not exist in this Zoom account"
+_NO_FEATURE = "the Zoom account or its plan does not allow this"
+_GRANTS = Family.REFRESH | Family.CODE | Family.ACCOUNT_TOKEN
+_OF_MEETINGS = Family.JOIN_TOKEN | Family.MEETING | Family.ON_BEHALF
+_OF_USERS = Family.USER | Family.LISTS | Family.ZAK | Family.ON_BEHALF
+_SCOPE_LIST: Final = re.compile(r"scopes?\s*:?\s*\[([^\]]*)\]", re.IGNORECASE)
+_SCOPE: Final = re.compile(r"[a-z_]{1,40}(?::[a-z_]{1,40}){1,4}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,27 +113,6 @@ def _permanent(
         words=re.compile(words, re.IGNORECASE) if words else None,
     )
 
-
-_LIMITED = "Zoom's rate limit is reached"
-_AWAY = "Zoom cannot answer at the moment"
-_EXPIRED = "Zoom no longer accepts the access token"
-_SCOPES = "the consent lacks scopes that this call needs"
-_CLIENT = "Zoom does not accept the client ID and secret"
-_APP_TYPE = "the type of the Zoom app does not support this grant"
-_CODE = "Zoom does not accept the authorization code"
-_CODE_OLD = "the authorization code has expired"
-_REDIRECT = "the redirect URI differs from the one of the consent"
-_GRANT = "Zoom no longer accepts the refresh token"
-_ACCOUNT = "Zoom does not accept the account ID for this app"
-_REVOKED = "the consent was revoked, or replaced by a newer one"
-_NO_MEETING = "the meeting does not exist at Zoom, or this user may not see it"
-_NOT_HOST = "this user may not act for the meeting's host"
-_NO_USER = "the user does not exist in this Zoom account"
-_NO_FEATURE = "the Zoom account or its plan does not allow this"
-
-_GRANTS = Family.REFRESH | Family.CODE | Family.ACCOUNT_TOKEN
-_OF_MEETINGS = Family.JOIN_TOKEN | Family.MEETING | Family.ON_BEHALF
-_OF_USERS = Family.USER | Family.LISTS | Family.ZAK | Family.ON_BEHALF
 
 _NO_REAL_ANSWER: Final = (
     _transient(Cause.RATE_LIMITED, _LIMITED, status=429, shape=Shape.ANY),
@@ -237,3 +238,41 @@ _USER: Final = (
 )
 
 TABLE: Final[tuple[Row, ...]] = (*_NO_REAL_ANSWER, *_OAUTH, *_TOKEN, *_MEETING, *_USER)
+
+
+_UNKNOWN: Final = Row(cause=Cause.UNKNOWN, says="Zoom gave an unknown answer")
+
+
+def classify(answer: ZoomResponse, *, call: Call) -> ZoomError:
+    """Return the error that an answer means; an incomplete answer is an error, too. The caller raises it."""
+    reading = read(answer)
+    row = next((row for row in TABLE if row.fits(reading, family=call.family)), _UNKNOWN)
+    kind = PermanentError if row.definite else TransientError
+    scopes = missing_scopes(reading.text) if row.cause is Cause.SCOPES_MISSING else ()
+    return kind(
+        row.cause,
+        message=_message(row, reading=reading, scopes=scopes),
+        code=reading.code or reading.oauth_error,
+        http_status=answer.status,
+        retry_after=None if row.definite else retry_after(answer.headers),
+        scopes=scopes,
+        daily=row.cause is Cause.RATE_LIMITED and is_daily(answer.headers, text=reading.text),
+        maybe_done=row.maybe_done,
+    )
+
+
+def missing_scopes(text: str) -> tuple[str, ...]:
+    """Return the scopes that Zoom names as missing: ``… does not contain scopes:[a:b, c:d].``."""
+    listed = _SCOPE_LIST.search(text)
+    return tuple(dict.fromkeys(_SCOPE.findall(listed.group(1)))) if listed else ()
+
+
+def _message(row: Row, *, reading: Reading, scopes: tuple[str, ...]) -> str:
+    code = reading.code or reading.oauth_error
+    where = f"HTTP {reading.status}, {code}" if code else f"HTTP {reading.status}"
+    text = f"{row.says} ({where})"
+    if scopes:
+        return f"{text}: {', '.join(scopes)}"
+    if row.cause is Cause.UNKNOWN and reading.text:
+        return f"{text}: {plain_words(reading.text)}"
+    return text

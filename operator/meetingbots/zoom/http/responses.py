@@ -16,7 +16,7 @@ from typing import Final
 import orjson
 
 from meetingbots.zoom.http.calls import Category, RateReport
-from meetingbots.zoom.timestamps import http_moment, iso_moment
+from meetingbots.zoom.resources import http_moment, iso_moment
 
 _OAUTH_CODE: Final = re.compile(r"(?<![\w-])4,?7\d\d(?![\w-])")
 _OAUTH_ERROR: Final = re.compile(r"[a-z]+(?:_[a-z]+){0,4}")

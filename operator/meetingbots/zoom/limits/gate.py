@@ -12,9 +12,7 @@ from typing import Final, TypeAlias
 
 from meetingbots.zoom.errors import Cause, TransientError
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
-from meetingbots.zoom.limits.adaptive_rate import AdaptiveRate
-from meetingbots.zoom.limits.plans import AccountAllowance, Pace
-from meetingbots.zoom.limits.sliding_window import Window
+from meetingbots.zoom.limits.account_rate import AccountAllowance, AdaptiveRate, Pace, Window
 
 _ALLOWANCE_SECONDS: Final = 1.0
 

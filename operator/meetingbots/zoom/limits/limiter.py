@@ -17,8 +17,8 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from meetingbots.zoom.http.calls import Category, Priority
+from meetingbots.zoom.limits.account_rate import AccountAllowance
 from meetingbots.zoom.limits.gate import Clocks, Gate, GatePermit, Waiting
-from meetingbots.zoom.limits.plans import AccountAllowance
 
 _PATIENCE: Final[Mapping[Priority, float]] = {Priority.BOT: 10.0, Priority.CREDENTIAL: 20.0, Priority.SYNC: 60.0}
 _IDLE_SECONDS: Final = 600.0

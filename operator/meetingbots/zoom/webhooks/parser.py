@@ -1,20 +1,22 @@
-"""Reads the body of a webhook. Verify the signature before parsing.
+"""Verifies the signature of a webhook and reads its body. Verify before parsing.
 
 IDs become text whether Zoom sends a number (created, updated, deleted) or a string (started, ended).
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
+from pydantic import SecretStr
 
-from meetingbots.zoom.resources import addresses_of, int_of, meeting_id_of, text_of
-from meetingbots.zoom.timestamps import iso_moment
+from meetingbots.zoom.resources import addresses_of, int_of, iso_moment, meeting_id_of, text_of
 from meetingbots.zoom.webhooks.events import (
     EVENT_NAMES,
     MEETING_EVENTS,
@@ -26,6 +28,9 @@ from meetingbots.zoom.webhooks.events import (
     UserEvent,
 )
 
+TIMESTAMP_HEADER: Final = "x-zm-request-timestamp"
+SIGNATURE_HEADER: Final = "x-zm-signature"
+REQUEST_ID_HEADER: Final = "x-zm-request-id"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+){0,4}")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UUID: Final = re.compile(r"[\x21-\x7e]{1,128}")
@@ -35,6 +40,43 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_EVENT_TS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, the last that a datetime can hold."""
 _MAX_DIGITS: Final = 20
+
+
+def sign(secret: SecretStr, *, timestamp: str, body: bytes) -> str:
+    """Return the signature, ``v0=<hex>``; ``timestamp`` is the header's text (seconds), ``body`` the raw bytes."""
+    signed = b"v0:" + timestamp.encode("utf-8", "replace") + b":" + body
+    return "v0=" + hmac.new(_key(secret), signed, hashlib.sha256).hexdigest()
+
+
+def verify(secrets: Sequence[SecretStr], *, timestamp: str, signature: str, body: bytes) -> SecretStr | None:
+    """Return the secret that a request was signed with; None when it is not from Zoom.
+
+    Every secret is compared, so that the duration reveals nothing. Empty secrets verify nothing.
+    """
+    given = signature.strip().encode("utf-8", "replace")
+    found: SecretStr | None = None
+    for secret in secrets:
+        right = hmac.compare_digest(sign(secret, timestamp=timestamp, body=body).encode("ascii"), given)
+        if right and _key(secret) and found is None:
+            found = secret
+    return found
+
+
+def timestamp_age(timestamp: str, *, now: datetime) -> timedelta | None:
+    """Return the age of a request's timestamp (seconds since 1970), negative for the future; None: not a timestamp."""
+    text = timestamp.strip()
+    if not text.isascii() or not text.isdecimal() or len(text) > 11:
+        return None
+    return now - datetime.fromtimestamp(int(text), tz=UTC)
+
+
+def encrypted_token(secret: SecretStr, *, plain_token: str) -> str:
+    """Return the answer to ``endpoint.url_validation``: hex HMAC-SHA256 of the plain token."""
+    return hmac.new(_key(secret), plain_token.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def _key(secret: SecretStr) -> bytes:
+    return secret.get_secret_value().strip().encode("utf-8")
 
 
 class MalformedEvent(ValueError):  # noqa: N818 - the name is the statement

@@ -31,7 +31,7 @@ from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.runtime.workers import Controller
 from meetingbots.zoom.api import ZoomAPI
-from meetingbots.zoom.http.transport import new_http_client
+from meetingbots.zoom.http.exchange import new_http_client
 from meetingbots.zoom.oauth import OAuthClient
 from pydantic import SecretStr
 

@@ -19,7 +19,7 @@ from meetingbots.credentials.manifests.receiver_secret import (
     parse_projection,
 )
 from meetingbots.credentials.manifests.signing_keys import Keyring, renewed
-from meetingbots.zoom.environments import Environment
+from meetingbots.zoom.oauth import Environment
 from pydantic import SecretStr
 
 NAME = AppName("team", "zoom-app")

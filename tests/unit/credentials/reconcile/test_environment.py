@@ -15,7 +15,7 @@ from meetingbots.credentials.manifests.receiver_secret import (
     parse_projection,
 )
 from meetingbots.kube.secrets import encode_data
-from meetingbots.zoom.environments import Environment
+from meetingbots.zoom.oauth import Environment
 
 from tests.unit.credentials.reconcile.credential_harness import Bench
 

@@ -31,7 +31,7 @@ from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.zoom.api import ZoomAPI
-from meetingbots.zoom.http.transport import new_http_client
+from meetingbots.zoom.http.exchange import new_http_client
 from meetingbots.zoom.webhooks.parser import parse_event
 from pydantic import SecretStr
 

@@ -18,7 +18,7 @@ from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.errors import TransientError, ZoomError
-from meetingbots.zoom.http.transport import new_http_client
+from meetingbots.zoom.http.exchange import new_http_client
 from pydantic import SecretStr
 
 from tests.unit.fake_kube import Call, FakeKube

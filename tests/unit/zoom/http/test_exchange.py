@@ -15,8 +15,7 @@ import pytest
 from meetingbots.zoom.errors import Cause, TransientError, ZoomError
 from meetingbots.zoom.http import calls
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
-from meetingbots.zoom.http.exchange import Exchange
-from meetingbots.zoom.http.transport import MAX_ANSWER_BYTES, new_http_client
+from meetingbots.zoom.http.exchange import MAX_ANSWER_BYTES, Exchange, new_http_client
 
 from tests.unit.zoom.conftest import Observed, ScriptedZoom
 

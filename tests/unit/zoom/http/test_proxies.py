@@ -4,8 +4,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from meetingbots.zoom.http.exchange import new_http_client
 from meetingbots.zoom.http.proxies import ProxySettings
-from meetingbots.zoom.http.transport import new_http_client
 
 from tests.proxy.authority import Authority
 from tests.proxy.forward_proxy import running_proxy

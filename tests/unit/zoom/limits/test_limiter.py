@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meetingbots.zoom.errors import Cause, TransientError
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
+from meetingbots.zoom.limits.account_rate import AccountAllowance, RatePlan
 from meetingbots.zoom.limits.gate import GatePermit
 from meetingbots.zoom.limits.limiter import AccountLimiter
-from meetingbots.zoom.limits.plans import AccountAllowance, RatePlan
 
 from tests.unit import virtual_time
 from tests.unit.virtual_time import turns

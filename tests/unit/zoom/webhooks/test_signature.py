@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetingbots.zoom.webhooks.signature import encrypted_token, sign, timestamp_age, verify
+from meetingbots.zoom.webhooks.parser import encrypted_token, sign, timestamp_age, verify
 from pydantic import SecretStr
 
 OLD, NEW = SecretStr("old-webhook-secret"), SecretStr("new-webhook-secret")

@@ -9,8 +9,7 @@ import pytest
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError
 from meetingbots.zoom.http import calls
 from meetingbots.zoom.http.calls import Call
-from meetingbots.zoom.http.classify import classify, missing_scopes
-from meetingbots.zoom.http.error_table import TABLE, Row
+from meetingbots.zoom.http.error_table import TABLE, Row, classify, missing_scopes
 from meetingbots.zoom.http.responses import ZoomResponse, read
 
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"

@@ -6,7 +6,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetingbots.zoom.jwt_claims import claimed_account
+from meetingbots.zoom.resources import claimed_account
 from pydantic import SecretStr
 
 
