@@ -74,6 +74,17 @@ def test_only_deep_values_are_replaced_and_what_follows_is_kept() -> None:
     assert [depth(one) for one in found["twice"]] == [MAX_DEPTH - 2] * 2
 
 
+BRACKETS = st.text('[]{}"\\\\a', max_size=12)
+
+
+@given(st.integers(MAX_DEPTH + 1, MAX_DEPTH + 40), st.lists(BRACKETS, min_size=4, max_size=4), st.booleans())
+def test_no_bracket_in_a_text_hides_a_level(levels: int, texts: list[str], wide: bool) -> None:
+    value: Any = texts
+    for level in range(levels):
+        value = {texts[level % 4]: value} if wide else [texts[level % 4], value, texts[level % 3]]
+    assert depth(decode(orjson.dumps(value))) <= MAX_DEPTH
+
+
 def test_brackets_in_texts_are_no_levels() -> None:
     value = {"text": "[" * 500 + "{" * 500 + '\\"' * 50}
     assert decode(orjson.dumps(value)) == value

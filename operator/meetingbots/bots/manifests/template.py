@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 MAX_DEPTH: Final = 32
 """A PodTemplateSpec of Kubernetes nests about 12 levels deep."""
 _MAX_NUMBER: Final = 2**63
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 _NAMED_LEVELS: Final = 4
 """How many levels of a field's path an error names."""
 
@@ -40,7 +42,7 @@ def check_content(template: Mapping[str, Any]) -> None:
 
 def is_text(value: str) -> bool:
     """Whether a container can get this text in its environment: it has no NUL and no lone surrogate."""
-    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+    return _NO_TEXT.search(value) is None
 
 
 def mapping(parent: dict[str, Any], key: str, *, at: str) -> dict[str, Any]:

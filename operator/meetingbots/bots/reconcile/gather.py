@@ -155,6 +155,10 @@ class BotGatherer:
     def _check_template(self, bot: MeetingBot, memory: BotMemory, *, meeting: MeetingRef, now: datetime) -> str:
         """The fingerprint of the wanted Pod. A new one is checked as far as that works without the API server."""
         settings = self._pod_settings()
+        source = (bot.metadata.generation, meeting, settings)
+        if memory.template_source == source:
+            return memory.template_hash
+        memory.template_source = source
         wanted, doubtful = _INVALID_TEMPLATE, bot_status.has_invalid_template(bot.status)
         try:
             wanted = spec_hash(bot, meeting=meeting, settings=settings)

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from meetingbots.bots.decide.facts import Delivery, TokenFailure
 from meetingbots.bots.decide.meeting import MeetingRef, Problem
+from meetingbots.bots.manifests.pod import PodSettings
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import MeetingBot
 from meetingbots.models.mapping import MeetingMapping
@@ -69,6 +70,8 @@ class BotMemory:
     template_until: datetime | None = None
     """When Kubernetes' refusal of the template expires; None: not before the spec changes."""
     template_hash: str = ""
+    template_source: tuple[int | None, MeetingRef, PodSettings] | None = None
+    """What template_hash was made from: the spec's generation, the meeting, the operator's settings."""
     doubtful: bool = False
     """This template, or the one before the last edit or restart, was invalid."""
     checked_hash: str = ""
