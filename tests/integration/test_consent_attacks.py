@@ -51,6 +51,19 @@ def test_a_report_that_zoom_does_not_confirm_ends_no_consent(tenant: Tenant, off
         assert tenant.condition("zoomcredentials", "alice")["status"] == "True"
 
 
+@pytest.mark.parametrize("offset", [0, 120, 300 * 86_400], ids=["now", "in two minutes", "in 300 days"])
+def test_a_removal_of_the_user_that_zoom_does_not_confirm_ends_no_consent(tenant: Tenant, offset: float) -> None:
+    tenant.ready_credential()
+    meeting = str(tenant.meeting(started=False, emit=True).id)
+    tenant.wait("mapped", lambda: bool(tenant.get("meetingmappings", meeting)))
+    as_receiver(tenant, userRemoval={"time": moment(offset), "kind": "Deactivated"})
+    for _ in range(5):
+        time.sleep(1)
+        reconcile(tenant)
+        assert tenant.condition("zoomcredentials", "alice")["status"] == "True"
+        assert tenant.get("meetingmappings", meeting), "the mapping is still there"
+
+
 def test_a_forged_status_as_a_whole_ends_no_consent(tenant: Tenant) -> None:
     tenant.ready_credential()
     time.sleep(1.1)

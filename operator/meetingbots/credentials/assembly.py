@@ -15,7 +15,7 @@ from meetingbots.credentials.reconcile.link_keys import LinkKeys
 from meetingbots.credentials.reconcile.memory import CredentialMemories
 from meetingbots.credentials.reconcile.notifier import Notifier
 from meetingbots.credentials.reconcile.personal_ids import SyncedPersonalIds
-from meetingbots.credentials.reconcile.reactivation import UserReactivation
+from meetingbots.credentials.reconcile.reactivation import RemovalQueues, UserReactivation
 from meetingbots.credentials.reconcile.receiver_projection import ReceiverProjection
 from meetingbots.credentials.reconcile.reconciler import CredentialReconciler, DependentQueues, Reporting
 from meetingbots.credentials.reconcile.rotation import Rotation, TokenClients
@@ -66,7 +66,7 @@ def assemble(context: OperatorContext) -> CredentialSlice:
         access_tokens=tokens,
         sessions=sessions,
         personal_ids=SyncedPersonalIds(credentials=context.caches.credentials, memories=memories),
-        reactivation=user_reactivation(context, sessions=sessions),
+        reactivation=user_reactivation(context, sessions=sessions, memories=memories),
         controllers=(
             Controller(
                 kind="ZoomCredential", queue=queues.credentials, reconcile=reconciler.reconcile, workers=64, share=16
@@ -177,14 +177,17 @@ def link_signing_keys(context: OperatorContext, *, monotonic: Callable[[], float
     )
 
 
-def user_reactivation(context: OperatorContext, *, sessions: ZoomSessions) -> UserReactivation:
+def user_reactivation(
+    context: OperatorContext, *, sessions: ZoomSessions, memories: CredentialMemories
+) -> UserReactivation:
     """Build the check of removed users."""
     cache = context.caches.credentials
     return UserReactivation(
         credentials=cache,
         sessions=sessions,
         status=CredentialStatusWriter(kube=context.kube, cache=cache),
-        syncs=context.queues.syncs,
+        memories=memories,
+        queues=RemovalQueues(credentials=context.queues.credentials, syncs=context.queues.syncs),
         clock=context.clock,
     )
 

@@ -121,6 +121,7 @@ class CredentialFacts:
         wanted: someone waits for an access token.
         tried_request: the refresh request that was tried last, successfully or not.
         checked_report: time of the reported removal of the app about which Zoom was asked last.
+        removal_confirmed: Zoom confirms that the user is removed, as the status reports.
         proof: what Zoom itself has said about the tokens in use; None if nothing is known.
         user: the user that Zoom named since the status was last written.
         older_twin: name of an older credential with the same Zoom user and app; empty without one.
@@ -145,6 +146,7 @@ class CredentialFacts:
     wanted: bool = False
     tried_request: str = ""
     checked_report: datetime | None = None
+    removal_confirmed: bool = False
     proof: Proof | None = None
     user: User | None = field(default=None, repr=False)
     older_twin: str = ""

@@ -20,7 +20,6 @@ from meetingbots.credentials.decide.facts import (
     GrantUnserved,
     RequestKind,
 )
-from meetingbots.credentials.decide.revocation import CLOCK_SKEW
 from meetingbots.credentials.decide.scopes import lacks_all_tokens, scope_report
 from meetingbots.credentials.decide.stored_tokens import SecretConflict
 from meetingbots.credentials.decide.token_state import Rejection, TokenSlot
@@ -109,7 +108,7 @@ def _revoked(facts: CredentialFacts) -> Readiness | None:
 
 def _user_removed(facts: CredentialFacts) -> Readiness | None:
     removal = facts.credential.status.user_removal
-    if removal is None or removal.time is None or removal.time > facts.now + CLOCK_SKEW:
+    if removal is None or removal.time is None or not facts.removal_confirmed:
         return None
     what = _REMOVAL[removal.kind] if removal.kind is not None else "is no longer active"
     return _not_ready(Reason.USER_INACTIVE, f"Zoom says that the user {what} ({format_time(removal.time)}).", facts)

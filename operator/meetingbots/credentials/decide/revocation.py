@@ -1,8 +1,9 @@
 """When a consent has ended: the user removed the app, or is no longer an active user.
 
 Zoom's webhooks report both, and the receiver, which faces the internet, writes the reports into the status. A report
-alone ends no consent: the operator asks Zoom for new tokens, and the consent ends when Zoom refuses them. So neither a
-forged report nor the replay of an old event does harm, and a new consent needs no clean-up.
+alone ends no consent. After a removal of the app, the operator asks Zoom for new tokens, and the consent ends when Zoom
+refuses them. After a removal of the user, it asks Zoom about the user. So neither a forged report nor the replay of an
+old event does harm, and a new consent needs no clean-up.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def ended_at(
 
     A removal of the app (`deauthorized`) counts only when Zoom has refused to refresh the tokens (`refused`), and not
     if it is older than the last refresh; five minutes of tolerance cover the difference between the clocks. A removal
-    of the user (`removed`) counts until it is withdrawn: Zoom may go on refreshing tokens.
+    of the user (`removed`) counts until it is withdrawn: Zoom may go on refreshing tokens. The caller leaves out one
+    that Zoom does not confirm.
     """
     before = renewed is not None and deauthorized is not None and deauthorized < renewed - CLOCK_SKEW
     if not refused or before:
@@ -62,11 +64,13 @@ def consent_end(credential: ZoomCredential) -> datetime | None:
     """Return when the consent ended, by the status alone; None while it is valid."""
     status = credential.status
     shown = find(status.conditions, ConditionType.READY)
+    reason = shown.reason if shown is not None else ""
+    gone = reason in _REFUSED or reason == CredentialReason.USER_INACTIVE
     return ended_at(
-        refused=shown is not None and shown.reason in _REFUSED,
+        refused=reason in _REFUSED,
         renewed=status.last_refresh_time,
         deauthorized=status.deauthorization.time if status.deauthorization else None,
-        removed=status.user_removal.time if status.user_removal else None,
+        removed=status.user_removal.time if status.user_removal and gone else None,
     )
 
 

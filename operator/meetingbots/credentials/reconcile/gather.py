@@ -156,6 +156,7 @@ class CredentialGatherer:
             wanted=self._sources.demand.wanted(gathered.key),
             tried_request=memory.tried_request,
             checked_report=memory.checked_report,
+            removal_confirmed=_removal_confirmed(memory, facts.credential),
             proof=memory.proof_of(facts.state.tokens),
             user=memory.user,
             older_twin=self._older_twin(facts),
@@ -197,6 +198,11 @@ def _with_outcomes(credential: ZoomCredential, memory: CredentialMemory) -> Zoom
     outcomes = handled_consents(credential.status, memory.concluded)
     status = credential.status.model_copy(update={"handled_consents": outcomes})
     return credential.model_copy(update={"status": status})
+
+
+def _removal_confirmed(memory: CredentialMemory, credential: ZoomCredential) -> bool:
+    removal = credential.status.user_removal
+    return removal is not None and removal.time is not None and memory.removal_check(removal.time).confirmed
 
 
 def _age(item: Object) -> tuple[str, str]:

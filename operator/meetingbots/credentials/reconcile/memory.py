@@ -9,6 +9,7 @@ from typing import Final
 
 from meetingbots.credentials.decide.facts import Failure, RequestKind
 from meetingbots.credentials.decide.proof import Proof, initial_proof, proof_key
+from meetingbots.credentials.decide.removal import RemovalCheck
 from meetingbots.credentials.decide.token_state import Claim, Tokens, TokenSlot, TokenState, Unsaved
 from meetingbots.models.credential import CredentialError, CredentialStatus, HandledConsent, ZoomCredential
 from meetingbots.runtime.object_cache import Key
@@ -30,6 +31,7 @@ class CredentialMemory:
         proofs: what Zoom has said about the tokens in the Secret, by `proof_key`; None before the first reconciliation.
         user: the user that Zoom named since the status was last written.
         recalled: the failure in the status, from before the start of this process, has been taken over.
+        removal: what Zoom said about the removal of the user that the status reports.
         concluded: consents that have been concluded and that the status does not show yet.
         writes: times of the last few writes of the status.
 
@@ -51,6 +53,7 @@ class CredentialMemory:
     concluded: tuple[HandledConsent, ...] = ()
     tried_request: str = ""
     checked_report: datetime | None = None
+    removal: RemovalCheck | None = None
     app_secret: str = ""
     writes: deque[float] = field(default_factory=lambda: deque(maxlen=_BURST))
 
@@ -83,6 +86,12 @@ class CredentialMemory:
                 self.prove(state.tokens, first)
         kept = {proof_key(tokens) for tokens in held}
         self.proofs = {key: proof for key, proof in self.proofs.items() if key in kept}
+
+    def removal_check(self, reported: datetime) -> RemovalCheck:
+        """Return the check of the removal that the status reports."""
+        if self.removal is None or self.removal.reported != reported:
+            return RemovalCheck(reported=reported)
+        return self.removal
 
     def saved(self) -> None:
         """Drop the unsaved tokens: they are stored, or void."""

@@ -1,7 +1,8 @@
-"""Asks Zoom whether removed users (deactivated, deleted, or no longer in the account) are active again.
+"""Asks Zoom whether a user that the status reports as removed (deactivated, deleted, left the account) is removed.
 
-Working tokens prove nothing, because Zoom may go on refreshing them. When a user is active again, the removal is
-deleted from the credential's status and the meetings are read again.
+The report alone proves nothing: the receiver, which faces the internet, writes it. Zoom's answer decides whether the
+credential is Ready. Working tokens prove nothing either, because Zoom may go on refreshing them. When the user is
+active, the report is deleted from the status and the meetings are read again.
 """
 
 from __future__ import annotations
@@ -9,28 +10,35 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from meetingbots.credentials.decide.revocation import CLOCK_SKEW
+from meetingbots.credentials.decide.removal import checked, is_withdrawn
+from meetingbots.credentials.reconcile.memory import CredentialMemories
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSessions
 from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
 from meetingbots.kube.errors import ConflictError
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.runtime.object_cache import Key, ObjectCache
 from meetingbots.runtime.work_queue import WorkQueue
-from meetingbots.zoom.errors import ZoomError
+from meetingbots.zoom.errors import Cause, ZoomError
 
 _log = logging.getLogger(__name__)
-_FIRST_CHECK: Final = timedelta(seconds=60)
-"""Zoom's API may lag behind its events."""
-_LONGEST_INTERVAL_SECONDS: Final = 600.0
-_INTERVAL_SHARE: Final = 0.1
 _ACTIVE: Final = frozenset({"active", ""})
+_REMOVED: Final = frozenset({Cause.USER_INACTIVE, Cause.USER_NOT_FOUND})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemovalQueues:
+    """Queues of work that follows from an answer: credentials and their meeting syncs."""
+
+    credentials: WorkQueue[Key]
+    syncs: WorkQueue[Key]
 
 
 class UserReactivation:
-    """Checks removed users: every minute at first, every ten minutes in the end."""
+    """Checks removed users, and notes the answers in `memories`."""
 
     def __init__(
         self,
@@ -38,40 +46,49 @@ class UserReactivation:
         credentials: ObjectCache,
         sessions: ZoomSessions,
         status: CredentialStatusWriter,
-        syncs: WorkQueue[Key],
+        memories: CredentialMemories,
+        queues: RemovalQueues,
         clock: Callable[[], datetime],
     ) -> None:
         self._credentials = credentials
         self._sessions = sessions
         self._status = status
-        self._syncs = syncs
+        self._memories = memories
+        self._queues = queues
         self._clock = clock
 
     async def look(self, key: Key, credential: ZoomCredential) -> float | None:
         """Ask Zoom if that is due; return the seconds until the next time (None: no removal). Raises `KubeError`."""
-        removal, now = credential.status.user_removal, self._clock()
+        memory, removal = self._memories.of(key), credential.status.user_removal
         if removal is None or removal.time is None:
+            memory.removal = None
             return None
-        passed = now - removal.time
-        if -CLOCK_SKEW <= passed < _FIRST_CHECK:
-            return (_FIRST_CHECK - passed).total_seconds()
-        if await self._is_active(key):
-            await self._withdraw(key)
-            return None
-        return min(
-            max(passed.total_seconds() * _INTERVAL_SHARE, _FIRST_CHECK.total_seconds()), _LONGEST_INTERVAL_SECONDS
-        )
+        check = memory.removal_check(removal.time)
+        if check.asked_at is None or check.wait_seconds(self._clock()) <= 0:
+            answer = await self._is_removed(key)
+            before, check = check, checked(check, removed=answer, now=self._clock())
+            if is_withdrawn(check):
+                memory.removal = None
+                await self._withdraw(key)
+                return None
+            memory.removal = check
+            if before.confirmed != check.confirmed:
+                self._queues.credentials.add(key)
+        return check.wait_seconds(self._clock())
 
-    async def _is_active(self, key: Key) -> bool:
+    async def _is_removed(self, key: Key) -> bool | None:
+        """Return Zoom's answer; None without a clear one."""
         try:
             session = await self._sessions.session(key)
             user = await session.call(lambda api, token: api.me(token))
         except NoAccessTokenError:
-            return False
+            return None
         except ZoomError as error:
-            _log.info("ZoomCredential %s: Zoom does not say that the user is active: %s", key, error)
-            return False
-        return user.status in _ACTIVE and user.id == session.access.user_id
+            _log.info("ZoomCredential %s: Zoom does not say whether the user is active: %s", key, error)
+            return True if error.kind in _REMOVED else None
+        access = session.access
+        same = access.user_id in ("", user.id) and access.account_id in ("", user.account_id)
+        return not same or user.status not in _ACTIVE
 
     async def _withdraw(self, key: Key) -> None:
         item = self._credentials.get(key)
@@ -81,5 +98,5 @@ class UserReactivation:
         next_sync = self._clock() if credential.status.meetings is not None else None
         with contextlib.suppress(ConflictError):
             if await self._status.clear_user_removal(StatusTarget.of(credential, unchanged=True), next_sync=next_sync):
-                self._syncs.add(key)
-                _log.info("ZoomCredential %s: the user is active again", key)
+                self._queues.syncs.add(key)
+                _log.info("ZoomCredential %s: the user is active", key)

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from meetingbots.credentials.decide.facts import CredentialFacts, Failure, RequestKind
+from meetingbots.credentials.decide.removal import RemovalCheck
 from meetingbots.credentials.decide.retry import FIXABLE_SECONDS, ZOOM_BACKOFF
 from meetingbots.credentials.decide.revocation import CLOCK_SKEW
 from meetingbots.credentials.reconcile.memory import CredentialMemory
-from meetingbots.models.credential import CredentialError, CredentialReason
+from meetingbots.models.conditions import ConditionType, find
+from meetingbots.models.credential import CredentialError, CredentialReason, CredentialStatus
 
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -25,6 +27,8 @@ def recall_failures(memory: CredentialMemory, facts: CredentialFacts) -> None:
     if not memory.recalled and error is not None and error.time is not None and error.time <= facts.now + CLOCK_SKEW:
         memory.last_error = error
         memory.failures = _recalled(error, facts) if status.consecutive_failures else {}
+    if not memory.recalled and memory.removal is None:
+        memory.removal = _recalled_removal(status)
     memory.recalled = True
     tokens = facts.state.tokens
     refreshed = tokens.last_refresh if tokens and tokens.last_refresh else _LONG_AGO
@@ -34,6 +38,14 @@ def recall_failures(memory: CredentialMemory, facts: CredentialFacts) -> None:
             del memory.failures[kind]
     if facts.state.user_id and status.user_id == facts.state.user_id:
         memory.failures.pop(RequestKind.IDENTITY, None)
+
+
+def _recalled_removal(status: CredentialStatus) -> RemovalCheck | None:
+    """Return the removal that Zoom had confirmed before the start of this process."""
+    removal, shown = status.user_removal, find(status.conditions, ConditionType.READY)
+    if removal is None or removal.time is None or shown is None or shown.reason != CredentialReason.USER_INACTIVE:
+        return None
+    return RemovalCheck(reported=removal.time, confirmed=True)
 
 
 def _recalled(error: CredentialError, facts: CredentialFacts) -> dict[RequestKind, Failure]:

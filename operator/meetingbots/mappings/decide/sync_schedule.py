@@ -73,7 +73,7 @@ def due_at(credential: ZoomCredential, *, now: datetime, attempted_request: str 
     condition = find(credential.status.conditions, ConditionType.MEETINGS_SYNCED)
     if meetings is None or meetings.next_sync_time is None or (request and request != attempted_request):
         return now
-    if credential.status.user_removal is not None:
+    if credential.status.user_removal is not None and consent_end(credential) is not None:
         return now  # so that the status says at once that nothing is read
     if _has_returned(credential, since=meetings.last_sync_time):
         return now

@@ -40,7 +40,7 @@ _CONCURRENCY: Final = 8
 
 
 class Reactivation(Protocol):
-    """Looks whether users that Zoom reported as removed are active again."""
+    """Looks whether users that are reported as removed are active."""
 
     async def look(self, key: Key, credential: ZoomCredential) -> float | None:
         """Ask Zoom if that is due; return the seconds until the next look. None: no user was removed."""
@@ -106,11 +106,9 @@ class MappingSweeper:
         if end is None:
             self._released.pop(key, None)
             await self._adopt(key, uid=credential.metadata.uid)
-            return None
-        release = (credential.metadata.uid, end)
-        if self._released.get(key) != release:
+        elif self._released.get(key) != (credential.metadata.uid, end):
             await self._release(key)
-            self._released[key] = release
+            self._released[key] = (credential.metadata.uid, end)
         return await self._reactivation.look(key, credential)
 
     async def _adopt(self, key: Key, *, uid: str) -> None:

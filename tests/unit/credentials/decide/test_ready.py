@@ -104,7 +104,9 @@ def test_messages_tell_what_cannot_be_renewed_and_which_features_are_off() -> No
     assert "the list of meetings (meeting:read:list_meetings)" in off
 
 
-@pytest.mark.parametrize(("time", "counts"), [("2026-11-24T12:00:00Z", True), ("2027-09-20T12:00:00Z", False)])
-def test_a_removal_of_the_user_in_the_future_does_not_count(time: str, counts: bool) -> None:
-    status = {"userId": "u-1", "accountId": "a-1", "userRemoval": {"time": time, "kind": "Deactivated"}}
-    assert (ready(facts(credential=credential(status=status))).reason is Reason.USER_INACTIVE) is counts
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_removal_of_the_user_counts_only_when_zoom_confirms_it(confirmed: bool) -> None:
+    removal = {"time": "2026-11-24T12:00:00Z", "kind": "Deactivated"}
+    status = {"userId": "u-1", "accountId": "a-1", "userRemoval": removal}
+    shown = ready(facts(credential=credential(status=status), removal_confirmed=confirmed))
+    assert (shown.reason is Reason.USER_INACTIVE) is confirmed

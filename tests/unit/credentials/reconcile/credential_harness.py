@@ -198,11 +198,12 @@ class Operator:
     http: httpx.AsyncClient
     sleeps: list[float]
     ports: ProcessPorts
+    memories: CredentialMemories
 
     def use(self, tokens: AccessTokens) -> None:
         """Build the reconcilers with other access tokens."""
         memories = CredentialMemories()
-        self.tokens = tokens
+        self.tokens, self.memories = tokens, memories
         self.credentials = credential_reconciler(self.services, tokens=tokens, memories=memories, ports=self.ports)
         personal_ids = SyncedPersonalIds(credentials=self.services.caches.credentials, memories=memories)
         self.sync = sync_of(self.services, tokens=tokens, personal_ids=personal_ids)
@@ -320,6 +321,7 @@ class Bench:
             http=http,
             sleeps=sleeps,
             ports=ports,
+            memories=memories,
         )
         self.operators.append(started)
         return started

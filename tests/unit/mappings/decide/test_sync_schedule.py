@@ -14,7 +14,7 @@ from meetingbots.mappings.decide.sync_schedule import (
     retry_after,
 )
 from meetingbots.mappings.decide.sync_status import SyncStatus, failed, in_progress
-from meetingbots.models.conditions import set_condition
+from meetingbots.models.conditions import Condition, set_condition
 from meetingbots.models.credential import (
     CredentialReason,
     Deauthorization,
@@ -208,6 +208,10 @@ def test_a_recreated_credential_reads_again_after_a_minute() -> None:
 def test_a_removed_user_is_reported_at_once() -> None:
     gone = synced(left=40_000)
     removal = UserRemoval(time=NOW, kind=RemovalKind.DEACTIVATED)
-    gone = gone.model_copy(update={"status": gone.status.model_copy(update={"user_removal": removal})})
+    reported = gone.model_copy(update={"status": gone.status.model_copy(update={"user_removal": removal})})
+    assert due_at(reported, now=NOW) > NOW, "Zoom has not confirmed it"
+    ready = Condition.model_validate(condition("Ready", "False", "UserInactive"))
+    conditions = [*gone.status.conditions, ready]
+    gone = reported.model_copy(update={"status": reported.status.model_copy(update={"conditions": conditions})})
     assert due_at(gone, now=NOW) == NOW
     assert refusal(gone) is SyncReason.CREDENTIAL_NOT_READY
