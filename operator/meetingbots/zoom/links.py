@@ -60,6 +60,8 @@ class MeetingLink:
     kind: LinkKind | None = None
     """None when the form of the link does not show it."""
     host: str = COMMON_DOMAIN
+    host_given: bool = field(default=False, compare=False)
+    """Whether `host` stood in the link; a lone meeting ID does not tell it."""
 
     @property
     def zoom_host(self) -> str:
@@ -161,9 +163,9 @@ def _meeting_of(link: str) -> MeetingLink:
     if parts.scheme in ("zoommtg", "zoomus") or parts.path.rstrip("/") in ("/join", "/start"):
         if "confno" not in query:
             raise InvalidLink("this link has no meeting ID (confno)")
-        meeting = MeetingLink(meeting_id=parse_meeting_id(query["confno"]), host=host)
+        meeting = MeetingLink(meeting_id=parse_meeting_id(query["confno"]), host=host, host_given=True)
     else:
-        meeting = replace(_of_path(parts.path), host=host)
+        meeting = replace(_of_path(parts.path), host=host, host_given=True)
     return replace(meeting, passcode=_secret(query, "pwd"), registrant_token=_secret(query, "tk"))
 
 

@@ -41,8 +41,8 @@ class Environment(enum.StrEnum):
 
     @classmethod
     def named(cls, text: str) -> Environment | None:
-        """Return the environment with that name, in any case and with a scheme or subdomain; None for another name."""
-        name = text.strip().lower().removeprefix("https://").rstrip("/")
+        """Return the environment with that name, in any case and with a scheme, subdomain or path; else None."""
+        name = text.strip().lower().removeprefix("https://").partition("/")[0]
         if not name:
             return cls.ZOOM
         return next((one for one in cls if name == one or name.endswith(f".{one}")), None)
@@ -200,7 +200,7 @@ class OAuthClient:
             expires_at=now + timedelta(seconds=_life_seconds(fields.get("expires_in"))),
             token_type=_text(fields, "token_type") or "bearer",
             scopes=tuple(sorted(set(_text(fields, "scope").replace(",", " ").split()))),
-            api_url=_text(fields, "api_url") or _default_api_url(app),
+            api_url=_api_url(app, answered=_text(fields, "api_url")),
         )
 
     async def _post(
@@ -219,9 +219,11 @@ class OAuthClient:
         return await self._exchange.ask(request, call=call, auth=auth)
 
 
-def _default_api_url(app: AppCredentials) -> str:
-    """Return where an answer without ``api_url`` is used: the configured base, or that of the app's environment."""
-    return "" if app.environment is Environment.ZOOM else app.environment.api_url()
+def _api_url(app: AppCredentials, *, answered: str) -> str:
+    """Return the ``api_url`` to store; that of a Zoom for Government app is always within zoomgov.com."""
+    if app.environment is Environment.ZOOM or Environment.named(answered) is app.environment:
+        return answered
+    return app.environment.api_url()
 
 
 def _stripped(secret: SecretStr) -> SecretStr:

@@ -190,9 +190,13 @@ async def test_an_app_of_zoom_for_government_uses_its_addresses(zoom: ScriptedZo
     app = AppCredentials("id", SecretStr("secret"), Environment.GOVERNMENT)
     tokens = await OAuthClient(http).account_token(app, account_id="acme", now=NOW)
     assert (str(zoom.asked[0].url), tokens.api_url) == ("https://zoomgov.com/oauth/token", "https://api.zoomgov.com")
+    zoom.says(httpx.Response(200, json={"access_token": "a", "api_url": "https://api-us1.zoomgov.com"}))
+    assert (await OAuthClient(http).account_token(app, account_id="acme", now=NOW)).api_url.endswith("us1.zoomgov.com")
+    zoom.says(httpx.Response(200, json={"access_token": "a", "api_url": "https://api.zoom.us"}))
+    assert (await OAuthClient(http).account_token(app, account_id="acme", now=NOW)).api_url == "https://api.zoomgov.com"
     configured = OAuthClient(http, oauth_url="https://simulator.test/oauth")
     await configured.account_token(app, account_id="acme", now=NOW)
-    assert str(zoom.asked[1].url) == "https://simulator.test/oauth/token"
+    assert str(zoom.asked[3].url) == "https://simulator.test/oauth/token"
 
 
 @pytest.mark.parametrize(
@@ -202,6 +206,7 @@ async def test_an_app_of_zoom_for_government_uses_its_addresses(zoom: ScriptedZo
         ("zoom.us", Environment.ZOOM),
         (" ZoomGov.com\n", Environment.GOVERNMENT),
         ("https://www.zoomgov.com/", Environment.GOVERNMENT),
+        ("https://api.zoomgov.com/v2", Environment.GOVERNMENT),
         ("evilzoomgov.com", None),
         ("zoomgov", None),
     ],

@@ -10,6 +10,7 @@ from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.models.bot import BotReason, InMeeting, MeetingBot, TokenKind
 from meetingbots.models.conditions import ConditionStatus
+from meetingbots.zoom.oauth import Environment
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class TokenFailure:
     """This try accepted any subset of the tokens."""
     user_absent: bool = False
     """Zoom answered this try, or an earlier one for the Pod, that the bot's user is not in the meeting."""
+    environment: Environment | None = None
+    """Of the credential that was tried; a bot without a token joins there."""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind
 from meetingbots.zoom.link_text import COMMON_DOMAIN
 from meetingbots.zoom.links import InvalidLink, MeetingLink, parse_meeting
+from meetingbots.zoom.oauth import Environment
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class MeetingRef:
     """A meeting that can be joined; its secret values have no repr.
 
     `host` is the Zoom service (zoom.us, zoomgov.com), `url` the canonical link, `sdk_app` the app of spec.sdkSecretRef.
+    `host_given`: the link names the host. Otherwise `host` is a guess, and the credential of the bot's token decides.
     """
 
     meeting_id: str
@@ -33,6 +35,14 @@ class MeetingRef:
     registrant_token: SecretStr | None = field(default=None, repr=False)
     url: SecretStr | None = field(default=None, repr=False)
     sdk_app: SdkApp | None = field(default=None, repr=False)
+    host_given: bool = True
+
+    def at(self, environment: Environment | None) -> MeetingRef:
+        """The meeting with the host of the environment that has it, where the link does not name a host."""
+        if self.host_given or environment is None or environment == self.host:
+            return self
+        url = self.url.get_secret_value().replace(f"//{self.host}/", f"//{environment}/", 1) if self.url else None
+        return replace(self, host=environment.value, url=SecretStr(url) if url is not None else None)
 
     @property
     def secrets(self) -> tuple[SecretStr, ...]:
@@ -104,4 +114,5 @@ def meeting_ref(
         registrant_token=link.registrant_token,
         url=link.join_url(meeting_id=meeting_id, passcode=given),
         sdk_app=sdk_app,
+        host_given=link.host_given,
     )

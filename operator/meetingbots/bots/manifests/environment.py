@@ -37,7 +37,7 @@ TOKEN_VARIABLES: Final[Mapping[TokenKind, str]] = {
     TokenKind.LOCAL_ARCHIVING: "ZOOM_LOCAL_ARCHIVING_TOKEN",
 }
 
-FROM_SECRET: Final = (
+_FROM_SECRET: Final = (
     PASSCODE,
     REGISTRANT_TOKEN,
     *TOKEN_VARIABLES.values(),
@@ -45,9 +45,14 @@ FROM_SECRET: Final = (
     MEETING_URL,
     SDK_JWT,
 )
-"""Variables with values from the Pod's Secret, under keys of the same names."""
 
-ALL: Final = frozenset({MEETING_ID, DISPLAY_NAME, HOST, CUSTOMER_KEY, *FROM_SECRET})
+FROM_SECRET: Final = (*_FROM_SECRET, HOST)
+"""The keys of the Pod's Secret: variables of the same names. A Pod refers to HOST only where the link names no host."""
+
+OPEN: Final = frozenset({TOKEN_REASON, HOST})
+"""Keys of the Secret with values that are no secret."""
+
+ALL: Final = frozenset({MEETING_ID, DISPLAY_NAME, HOST, CUSTOMER_KEY, *_FROM_SECRET})
 """Variables that every bot has."""
 
 RESERVED: Final = ALL | {TOKEN_URL, TOKEN_URL_TOKEN_FILE, REPORT_URL}
@@ -60,10 +65,14 @@ def variables(bot: MeetingBot, meeting: MeetingRef, *, secret_name: str) -> list
         {"name": MEETING_ID, "value": meeting.meeting_id},
         # Kubernetes expands $(…) in a value; "$$" keeps a display name as it was written.
         {"name": DISPLAY_NAME, "value": bot.spec.display_name.replace("$", "$$")},
-        {"name": HOST, "value": meeting.host},
+        {"name": HOST, "value": meeting.host} if meeting.host_given else _from_secret(HOST, secret_name),
         {"name": CUSTOMER_KEY, "value": customer_key(bot.metadata.uid)},
-        *({"name": name, "valueFrom": {"secretKeyRef": {"name": secret_name, "key": name}}} for name in FROM_SECRET),
+        *(_from_secret(name, secret_name) for name in _FROM_SECRET),
     ]
+
+
+def _from_secret(name: str, secret_name: str) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret_name, "key": name}}}
 
 
 def without_reserved(env: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -82,6 +91,7 @@ def secret_values(
         MEETING_URL: meeting.url,
         SDK_JWT: sdk_jwt,
         TOKEN_REASON: SecretStr(reason),
+        HOST: SecretStr(meeting.host),
     }
     values |= {key: value for key, value in found.items() if value is not None}
     for kind, token in tokens.items():

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from meetingbots.bots.decide.facts import Delivery
 from meetingbots.bots.decide.pod_names import join_secret_name
-from meetingbots.bots.manifests.environment import FROM_SECRET, TOKEN_REASON
+from meetingbots.bots.manifests.environment import FROM_SECRET, OPEN
 from meetingbots.kube.secrets import decode_text, encode_data
 from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot, TokenKind
@@ -72,7 +72,7 @@ def is_of_attempt(secret: Mapping[str, Any], bot: MeetingBot, *, pod_name: str, 
 def read_values(secret: Mapping[str, Any]) -> tuple[SecretStr, ...]:
     """The secret values in a join-token Secret, for redaction."""
     data = secret.get("data") or {}
-    texts = (decode_text(data.get(key)) for key in FROM_SECRET if key != TOKEN_REASON)
+    texts = (decode_text(data.get(key)) for key in FROM_SECRET if key not in OPEN)
     return tuple(SecretStr(text) for text in texts if text)
 
 

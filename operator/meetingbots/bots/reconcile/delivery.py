@@ -18,7 +18,7 @@ from meetingbots.bots.decide.meeting import MeetingRef, Problem
 from meetingbots.bots.decide.pod_names import join_secret_name
 from meetingbots.bots.decide.status import fixed_spec_hash
 from meetingbots.bots.decide.tokens import named_reason, serving
-from meetingbots.bots.manifests.environment import secret_values
+from meetingbots.bots.manifests.environment import OPEN, secret_values
 from meetingbots.bots.manifests.join_secret import is_of_attempt, join_secret, read_delivery, read_values
 from meetingbots.bots.manifests.pod_status import pod_state
 from meetingbots.bots.manifests.sdk_jwt import sdk_jwt
@@ -32,6 +32,7 @@ from meetingbots.mappings.reader import read_mapping
 from meetingbots.models.bot import BotReason, MeetingBot, TokenDelivery, TokenKind
 from meetingbots.runtime.context import ObjectCaches
 from meetingbots.runtime.object_cache import Key
+from meetingbots.zoom.oauth import Environment
 
 _REFUSED_SECONDS: Final = 15.0
 _FIRST_RETRY_SECONDS: Final = 1.0
@@ -50,6 +51,7 @@ class _Content:
     tokens: Mapping[TokenKind, SecretStr] = field(default_factory=dict, repr=False)
     issued_at: datetime | None = None
     credential: str | None = None
+    environment: Environment | None = None
 
 
 class BotDelivery:
@@ -96,7 +98,10 @@ class BotDelivery:
 
     async def without(self, facts: BotFacts, memory: BotMemory, name: str, *, reason: str, message: str) -> None:
         """Open the gate without a token. Raises `KubeError`."""
-        await self._deliver(facts, memory, name, _Content(reason=reason, message=message, reason_for_bot=reason))
+        failure = facts.token_failure
+        environment = failure.environment if failure is not None else None
+        content = _Content(reason=reason, message=message, reason_for_bot=reason, environment=environment)
+        await self._deliver(facts, memory, name, content)
 
     async def delete_secret(self, bot: MeetingBot, memory: BotMemory, pod: str) -> None:
         """Delete the Secret of a Pod that has started, and record a credential that no mapping lists.
@@ -130,7 +135,7 @@ class BotDelivery:
             await self._refresh(facts, name)
         if self._outdated(facts, name):
             return
-        meeting = _meeting(facts)
+        meeting = _meeting(facts).at(content.environment)
         delivery = Delivery(
             pod_name=name,
             kinds=tuple(content.tokens),
@@ -155,7 +160,10 @@ class BotDelivery:
             values=values,
         )
         attempt = memory.of_attempt(name)
-        attempt.looked_at_gate, attempt.secrets = False, tuple(value for value in values.values() if value)
+        attempt.looked_at_gate, attempt.secrets = (
+            False,
+            tuple(value for key, value in values.items() if value and key not in OPEN),
+        )
         delivered = await self._create(facts, memory, secret, delivery)
         if delivered is not None:
             attempt.delivery = delivered
@@ -252,6 +260,7 @@ class BotDelivery:
             partial=outcome.partial,
             settled=settled,
             user_absent=absent or (earlier is not None and earlier.user_absent),
+            environment=outcome.environment or (earlier.environment if earlier is not None else None),
         )
 
 
@@ -272,6 +281,7 @@ def _content(issued: Issued) -> _Content:
         tokens=issued.tokens,
         issued_at=issued.issued_at,
         credential=issued.credential,
+        environment=issued.environment,
         reason=refusals[0].reason if refusals else "",
         message=" ".join([issued.trail, *(f"{refusal.message}." for refusal in refusals)]).strip(),
         reason_for_bot=named_reason(refusals, had=tuple(issued.tokens)),

@@ -17,6 +17,7 @@ from meetingbots.bots.reconcile.token_requests import BotTokenRequest, Credentia
 from meetingbots.mappings.decide.lookup import lists
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind, TokenPolicy
 from meetingbots.models.mapping import MeetingMapping
+from meetingbots.zoom.oauth import Environment
 
 _MAPPING_DELAY: Final = timedelta(seconds=3)
 """How long a mapping may lag: Zoom's webhook for a meeting created together with its bot takes about a second."""
@@ -38,6 +39,7 @@ class Issued:
     refusals: tuple[Refusal, ...] = ()
     trail: str = ""
     by_lookup: bool = False
+    environment: Environment | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class NotIssued:
     transient: bool
     retry_after: float | None = None
     partial: bool = False
+    environment: Environment | None = None
+    """Of the first candidate that has or had tokens."""
 
 
 class TokenIssuer:
@@ -138,7 +142,13 @@ class TokenIssuer:
         missing = [kind for kind in search.request.bot.requested_tokens if kind is not TokenKind.ON_BEHALF]
         message = outcome.message.rstrip(".")
         refusals = [Refusal("", outcome.reason, f"{kind}: {message}", transient=False, kind=kind) for kind in missing]
-        return Issued({TokenKind.ON_BEHALF: token.token}, token.sent_at, credential=name, refusals=tuple(refusals))
+        return Issued(
+            {TokenKind.ON_BEHALF: token.token},
+            token.sent_at,
+            credential=name,
+            refusals=tuple(refusals),
+            environment=outcome.environment,
+        )
 
     def _mapping_may_come(self, bot: MeetingBot) -> bool:
         """Whether the bot or this process is so new that the mapping may not have arrived yet."""
@@ -156,6 +166,7 @@ class _Search:
     origins: dict[str, str] = field(default_factory=dict)
     partial: bool = False
     issued: Issued | None = None
+    environment: Environment | None = None
     problem: Problem | None = None
 
     @property
@@ -179,6 +190,7 @@ class _Search:
     def add(self, name: str, answer: CredentialTokens, *, origin: str) -> bool:
         """Add one credential's answer; whether the search is over."""
         self.origins.setdefault(name, origin)
+        self.environment = self.environment or answer.environment
         if answer.deliverable:
             self.issued = Issued(
                 tokens=answer.tokens,
@@ -187,6 +199,7 @@ class _Search:
                 refusals=answer.refusals,
                 trail=explain(self.trail, origins=self.origins),
                 by_lookup=origin in _BY_LOOKUP and not lists(self.mapping, name),
+                environment=answer.environment,
             )
             return True
         self.trail += answer.refusals
@@ -223,6 +236,7 @@ class _Search:
                 transient=bool(transient),
                 retry_after=max(0.0, (min(retries) - now).total_seconds()) if retries else None,
                 partial=self.partial,
+                environment=self.environment,
             )
         )
 

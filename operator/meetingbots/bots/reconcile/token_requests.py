@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -20,6 +20,7 @@ from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.api import JoinTokenKind
 from meetingbots.zoom.errors import Cause, ZoomError
+from meetingbots.zoom.oauth import Environment
 
 _JOIN_KINDS: Final[Mapping[TokenKind, JoinTokenKind]] = {
     TokenKind.LOCAL_RECORDING: JoinTokenKind.LOCAL_RECORDING,
@@ -47,7 +48,8 @@ class BotTokenRequest:
 class CredentialTokens:
     """The tokens that one credential got. `deliverable` is False where the missing ones are worth another try.
 
-    `untried`: without the on-behalf token the others were not requested; they may be available.
+    `untried`: without the on-behalf token the others were not requested; they may be available. `environment` is the
+    credential's, where it is known.
     """
 
     tokens: Mapping[TokenKind, SecretStr] = field(repr=False)
@@ -55,6 +57,7 @@ class CredentialTokens:
     issued_at: datetime | None = None
     deliverable: bool = False
     untried: bool = False
+    environment: Environment | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,12 @@ class TokenRequests:
         try:
             session = await self._sessions.session(key)
         except NoAccessTokenError as error:
-            return CredentialTokens({}, (Refusal(name, BotReason.CREDENTIAL_NOT_READY, str(error), transient=True),))
+            refusal = Refusal(name, BotReason.CREDENTIAL_NOT_READY, str(error), transient=True)
+            return CredentialTokens({}, (refusal,), environment=error.not_ready.environment)
+        return replace(await self._send(request, key, session), environment=session.access.environment)
+
+    async def _send(self, request: BotTokenRequest, key: Key, session: ZoomSession) -> CredentialTokens:
+        name = key.name
         kinds = await self._wanted.kinds(request.bot, key, meeting_account=session.access.account_id)
         batch = _Batch(request)
         others = [kind for kind in kinds if kind is not TokenKind.ON_BEHALF]

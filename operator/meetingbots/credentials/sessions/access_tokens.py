@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,7 +18,7 @@ from meetingbots.credentials.decide.facts import unproven_account
 from meetingbots.credentials.decide.proof import Proof, initial_proof
 from meetingbots.credentials.decide.revocation import revoked_at
 from meetingbots.credentials.decide.stored_tokens import SecretConflict
-from meetingbots.credentials.decide.token_state import TokenState, mark_of
+from meetingbots.credentials.decide.token_state import Tokens, TokenState, mark_of
 from meetingbots.credentials.manifests.token_secret import read_token_secret
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import NotFoundError
@@ -28,6 +28,7 @@ from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.credential import CredentialReason, ZoomCredential
 from meetingbots.runtime.object_cache import Key, ObjectCache
 from meetingbots.runtime.work_queue import WorkQueue
+from meetingbots.zoom.oauth import Environment
 from meetingbots.zoom.resources import claimed_account
 
 _MARGIN: Final = timedelta(seconds=5)
@@ -51,6 +52,11 @@ class AccessToken:
     account_id: str
     rate_account: str
 
+    @property
+    def environment(self) -> Environment | None:
+        """Where the token's app is registered; None where Zoom named an unknown address."""
+        return Environment.named(self.api_url)
+
 
 @dataclass(frozen=True, kw_only=True)
 class NotReady:
@@ -58,6 +64,8 @@ class NotReady:
 
     reason: CredentialReason
     message: str
+    environment: Environment | None = None
+    """Of the tokens that are no longer in use; None if there were none."""
 
     @property
     def needs_a_person(self) -> bool:
@@ -187,7 +195,8 @@ class AccessTokens:
         if isinstance(secret, SecretConflict):
             return NotReady(reason=CredentialReason.SECRET_CONFLICT, message=secret.message)
         proof = initial_proof(secret.state, credential.status)
-        return self._cache(key, credential, secret.state, proof) or _not_ready(credential)
+        access = self._cache(key, credential, secret.state, proof)
+        return access or replace(_not_ready(credential), environment=_environment(secret.state.tokens))
 
     def _cache(
         self, key: Key, credential: ZoomCredential, state: TokenState, proof: Proof | None
@@ -205,6 +214,10 @@ class AccessTokens:
     def _good(self, key: Key, access: AccessToken) -> bool:
         in_time = self._clock() < access.expires_at - _MARGIN
         return in_time and mark_of(access.token) != self._refused.get(key, "")
+
+
+def _environment(tokens: Tokens | None) -> Environment | None:
+    return Environment.named(tokens.api_url) if tokens is not None else None
 
 
 def _access(state: TokenState, proof: Proof | None, *, unproven: str) -> AccessToken | None:

@@ -1,6 +1,7 @@
 from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.manifests.environment import ALL, FROM_SECRET, secret_values, variables
 from meetingbots.models.bot import TokenKind
+from meetingbots.zoom.oauth import Environment
 from pydantic import SecretStr
 
 from tests.unit.bots.bot_builders import MEETING, UID, bot
@@ -36,7 +37,19 @@ def test_every_variable_is_set_and_secret_values_come_from_the_secret() -> None:
     assert (values["ZOOM_MEETING_ID"], values["ZOOM_HOST"]) == (MEETING, "zoomgov.com")
     assert values["ZOOM_CUSTOMER_KEY"] == UID.replace("-", "")
     assert set(EVERY_NAME) == ALL
-    assert set(FROM_SECRET) == ALL - OPEN
+    assert set(FROM_SECRET) == ALL - OPEN | {"ZOOM_HOST"}
+
+
+def test_the_host_of_a_lone_id_comes_with_the_tokens() -> None:
+    meeting = MeetingRef(MEETING, url=SecretStr(f"https://zoom.us/j/{MEETING}?pwd=zoom.us"), host_given=False)
+    env = {item["name"]: item for item in variables(bot(), meeting, secret_name="pod-zoom")}
+    assert env["ZOOM_HOST"]["valueFrom"] == {"secretKeyRef": {"name": "pod-zoom", "key": "ZOOM_HOST"}}
+    values = secret_values(meeting.at(Environment.GOVERNMENT), tokens={}, reason="", sdk_jwt=None)
+    assert values["ZOOM_HOST"].get_secret_value() == "zoomgov.com"
+    assert values["ZOOM_MEETING_URL"].get_secret_value() == f"https://zoomgov.com/j/{MEETING}?pwd=zoom.us"
+    assert meeting.at(None) == meeting.at(Environment.ZOOM) == meeting
+    given = MeetingRef(MEETING, host="zoom.us", url=meeting.url)
+    assert given.at(Environment.GOVERNMENT) == given
 
 
 def test_kubernetes_does_not_expand_a_display_name() -> None:
@@ -48,7 +61,8 @@ def test_kubernetes_does_not_expand_a_display_name() -> None:
 def test_secret_values_has_every_key() -> None:
     values = secret_values(MeetingRef(MEETING), tokens={}, reason="", sdk_jwt=None)
     assert list(values) == list(FROM_SECRET)
-    assert {value.get_secret_value() for value in values.values()} == {""}
+    assert {value.get_secret_value() for key, value in values.items() if key != "ZOOM_HOST"} == {""}
+    assert values["ZOOM_HOST"].get_secret_value() == "zoom.us"
 
 
 def test_secret_values_puts_each_where_it_belongs() -> None:
@@ -71,5 +85,6 @@ def test_secret_values_puts_each_where_it_belongs() -> None:
         "ZOOM_TOKEN_REASON": "NotTheHost",
         "ZOOM_MEETING_URL": "https://zoom.us/j/1",
         "ZOOM_SDK_JWT": "jwt",
+        "ZOOM_HOST": "zoom.us",
     }
     assert "pass" not in repr(values)
