@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,14 +18,14 @@ from meetingbots import __version__
 from meetingbots.kube.connection import ClusterAccessError
 from meetingbots.kube.errors import AlreadyExistsError, KubeError
 from meetingbots.kube.resources import BOTS
+from meetingbots.models.base import format_time
+from meetingbots.models.names import API_VERSION
 from meetingbots.plugin import doctor, why_bot, why_credential
 from meetingbots.plugin.answer import Answer
-from meetingbots.plugin.checks import Check, Colour
-from meetingbots.plugin.doctor_apps import Places
+from meetingbots.plugin.doctor import Check, Colour, Places
 from meetingbots.plugin.reader import ClusterReader, open_reader
-from meetingbots.plugin.send import Wish, manifest
-from meetingbots.plugin.timeline import timeline
-from meetingbots.zoom.links import InvalidLink, parse_meeting
+from meetingbots.plugin.why_bot import timeline
+from meetingbots.zoom.links import InvalidLink, MeetingLink, parse_meeting
 from meetingbots.zoom.oauth import DEFAULT_OAUTH_URL
 
 OK: Final = 0
@@ -31,6 +33,37 @@ WRONG: Final = 1
 UNUSABLE: Final = 2
 _CODES: Final = {Colour.GREEN: OK, Colour.YELLOW: WRONG, Colour.RED: UNUSABLE}
 _WATCH_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What to send: a link or meeting ID, when (None: now), with which credential (empty: by the mapping)."""
+
+    link: str
+    at: datetime | None = None
+    credential: str = ""
+    name: str = ""
+
+
+def manifest(wish: Wish, *, namespace: str, now: datetime) -> dict[str, object]:
+    """The MeetingBot. Raises `InvalidLink`."""
+    meeting = parse_meeting(wish.link)
+    at = wish.at or now
+    spec: dict[str, object] = {"meeting": {"url": wish.link}, "joinAt": format_time(at)}
+    if wish.credential:
+        spec["credentialRef"] = {"name": wish.credential}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "MeetingBot",
+        "metadata": {"name": wish.name or _name(meeting, at), "namespace": namespace},
+        "spec": spec,
+    }
+
+
+def _name(meeting: MeetingLink, at: datetime) -> str:
+    """A name that the same wish has again, so that a repeated command makes no second bot."""
+    stem = meeting.meeting_id or "personal"
+    return f"meeting-{stem}-{hashlib.sha256(format_time(at).encode()).hexdigest()[:6]}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find
 from meetingbots.models.credential import CredentialReason, ZoomCredential
 from meetingbots.models.mapping import MeetingMapping
-from meetingbots.plugin.answer import Answer, Line
-from meetingbots.plugin.facts import CredentialStory, MeetingStory
-from meetingbots.plugin.remedies import OF_CREDENTIALS
+from meetingbots.plugin.answer import OF_CREDENTIALS, Answer, Line
+from meetingbots.plugin.reader import CredentialStory, MeetingStory
 
 _NOT_YET = "The operator has not processed it yet."
 _NO_OPERATOR = "Check that the operator runs: kubectl meetingbots doctor."

@@ -13,7 +13,7 @@ from meetingbots.mappings.decide.ownership import Concern, KnownCredential, Name
 from meetingbots.mappings.writer import Decide, MappingWriter
 from meetingbots.models.mapping import MappingStatus
 from meetingbots.receiver.app_directory import AppDirectory
-from meetingbots.receiver.live_lookup import LiveLookup
+from meetingbots.receiver.credential_lookup import LiveLookup
 from meetingbots.receiver.revocations import RevocationWriter
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.webhooks.events import AppDeauthorized, Event, MeetingEvent, UserEvent

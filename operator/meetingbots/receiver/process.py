@@ -22,12 +22,11 @@ from meetingbots.receiver.app_directory import AppDirectory
 from meetingbots.receiver.connect.consent_writer import ConsentWriter
 from meetingbots.receiver.connect.directory import ConnectDirectory
 from meetingbots.receiver.connect.routes import ConnectRoutes, ConnectSettings
+from meetingbots.receiver.credential_lookup import LiveLookup
 from meetingbots.receiver.event_writer import EventWriter
-from meetingbots.receiver.live_lookup import LiveLookup
-from meetingbots.receiver.rejection_reporter import RejectionReporter
 from meetingbots.receiver.revocations import RevocationWriter
+from meetingbots.receiver.status_reporters import RejectionReporter, WebhookReporter
 from meetingbots.receiver.webhook import DEADLINE_SECONDS, WebhookHandler
-from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics, serve_metrics
 from meetingbots.runtime.process_setup import tune_garbage_collection
 from meetingbots.runtime.settings import ReceiverSettings

@@ -15,10 +15,8 @@ from typing import Final
 from aiohttp import web
 from pydantic import SecretStr
 
-from meetingbots.receiver.body_budget import Reservation
-from meetingbots.receiver.fair_gate import LARGE_BYTES, FairGate
-from meetingbots.receiver.refusal import RequestRefusal
-from meetingbots.receiver.webhook_keys import WebhookKey
+from meetingbots.receiver.app_directory import WebhookKey
+from meetingbots.receiver.fairness import LARGE_BYTES, FairGate, RequestRefusal, Reservation
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.webhooks.parser import SIGNATURE_HEADER, TIMESTAMP_HEADER, timestamp_age, verify
 

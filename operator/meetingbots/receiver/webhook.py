@@ -19,13 +19,10 @@ from aiohttp import web
 from meetingbots.kube.errors import KubeError
 from meetingbots.mappings.decide.event_times import milliseconds
 from meetingbots.models.base import ModelError
-from meetingbots.receiver.app_directory import AppDirectory
-from meetingbots.receiver.body_budget import BodyBudget
+from meetingbots.receiver.app_directory import AppDirectory, WebhookKey
 from meetingbots.receiver.event_writer import EventWriter
-from meetingbots.receiver.fair_gate import FairGate
-from meetingbots.receiver.lane_slots import LaneSlots
-from meetingbots.receiver.refusal import RequestRefusal
-from meetingbots.receiver.rejection_reporter import RejectionReporter
+from meetingbots.receiver.fairness import BodyBudget, FairGate, LaneSlots, RequestRefusal
+from meetingbots.receiver.status_reporters import RejectionReporter, WebhookReporter
 from meetingbots.receiver.verification import (
     CLOCK_TOLERANCE,
     SignatureCheck,
@@ -34,8 +31,6 @@ from meetingbots.receiver.verification import (
     read_headers,
     unsigned,
 )
-from meetingbots.receiver.webhook_keys import WebhookKey
-from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.zoom.webhooks.events import EVENT_NAMES, Event, UrlValidation
 from meetingbots.zoom.webhooks.parser import MalformedEvent, encrypted_token, parse_event

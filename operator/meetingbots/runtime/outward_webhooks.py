@@ -33,7 +33,7 @@ class OutwardWebhook:
 
 
 @dataclass(frozen=True)
-class Absent:
+class NoWebhook:
     """The namespace has no webhook; after `look_again` seconds it may have one. None: it was looked up just now."""
 
     look_again: float | None
@@ -55,7 +55,7 @@ class OutwardWebhooks:
         hosts = AllowedHosts(context.settings.allowed_notify_url_hosts, name="allowed notify URL hosts")
         return cls(kube=context.kube, egress=context.outside, hosts=hosts, clock=context.clock)
 
-    async def find(self, namespace: str) -> OutwardWebhook | Absent:
+    async def find(self, namespace: str) -> OutwardWebhook | NoWebhook:
         """The webhook of a namespace, as it was at most 30 seconds ago. Raises `KubeError`."""
         now = self._clock()
         known = self._known.get(namespace)
@@ -63,10 +63,10 @@ class OutwardWebhooks:
             read_at, webhook = known
             until = read_at + (_ABSENCE_CACHED if webhook is None else _CACHED)
             if now < until:
-                return webhook or Absent(look_again=(until - now).total_seconds())
+                return webhook or NoWebhook(look_again=(until - now).total_seconds())
         found = await self._read(namespace)
         self._known[namespace] = (now, found)
-        return found or Absent(look_again=None)
+        return found or NoWebhook(look_again=None)
 
     def is_absent(self, namespace: str) -> bool:
         """Whether the namespace had no webhook when it was last looked up."""

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 from meetingbots.models.base import ModelError
+from meetingbots.models.crds import schema
 from meetingbots.models.credential import GrantKind, ZoomCredential
 from meetingbots.models.kinds import KINDS
 from meetingbots.models.metadata import CustomResource
 from meetingbots.models.names import API_VERSION
-from meetingbots.models.schema import schema
 
 from tests.unit.pages.yaml_blocks import ROOT, Document, blocks, of_examples, of_pages, unknown_fields
 

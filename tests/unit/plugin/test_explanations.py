@@ -10,10 +10,10 @@ from meetingbots.models.bot import BotPhase, BotReason, MeetingBot
 from meetingbots.models.credential import CredentialReason, ZoomCredential
 from meetingbots.models.mapping import MeetingMapping
 from meetingbots.plugin import why_bot, why_credential
-from meetingbots.plugin.facts import BotStory, CredentialStory, MeetingStory, Occurrence
-from meetingbots.plugin.remedies import OF_BOTS, OF_CREDENTIALS, OF_PHASES
-from meetingbots.plugin.send import Wish, manifest
-from meetingbots.plugin.timeline import timeline
+from meetingbots.plugin.answer import OF_BOTS, OF_CREDENTIALS, OF_PHASES
+from meetingbots.plugin.cli import Wish, manifest
+from meetingbots.plugin.reader import BotStory, CredentialStory, MeetingStory, Occurrence
+from meetingbots.plugin.why_bot import timeline
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from meetingbots.kube.bounded_json import decode
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.models.base import ModelError
+from meetingbots.models.crds import schema
 from meetingbots.models.kinds import BOT, CREDENTIAL, KINDS, MAPPING, CustomResourceKind
-from meetingbots.models.schema import schema
 from meetingbots.process.dispatcher import Dispatcher
 from meetingbots.runtime.context import ObjectCaches, Queues
 from meetingbots.runtime.work_queue import WorkQueue

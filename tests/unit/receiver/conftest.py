@@ -8,12 +8,11 @@ from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.mappings.writer import MappingWriter
 from meetingbots.receiver.app import application
 from meetingbots.receiver.app_directory import AppDirectory
+from meetingbots.receiver.credential_lookup import LiveLookup
 from meetingbots.receiver.event_writer import EventWriter
-from meetingbots.receiver.live_lookup import LiveLookup
-from meetingbots.receiver.rejection_reporter import RejectionReporter
 from meetingbots.receiver.revocations import RevocationWriter
+from meetingbots.receiver.status_reporters import RejectionReporter, WebhookReporter
 from meetingbots.receiver.webhook import WebhookHandler
-from meetingbots.receiver.webhook_reporter import WebhookReporter
 from meetingbots.runtime.metrics import Metrics
 
 from tests.unit.fake_kube import FakeKube

@@ -13,8 +13,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.receiver.app_directory import AppDirectory
-from meetingbots.receiver.rejection_reporter import RejectionReporter
-from meetingbots.receiver.webhook_reporter import WebhookReporter
+from meetingbots.receiver.status_reporters import RejectionReporter, WebhookReporter
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.zoom.webhooks.parser import sign
 from pydantic import SecretStr

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 from meetingbots.models.credential import Level
-from meetingbots.receiver.app_directory import AppDirectory
-from meetingbots.receiver.credential_view import known_credential
-from meetingbots.receiver.webhook_keys import KEYS_PER_CLIENT_ID, KEYS_PER_NAMESPACE
+from meetingbots.receiver.app_directory import KEYS_PER_CLIENT_ID, KEYS_PER_NAMESPACE, AppDirectory
+from meetingbots.receiver.credential_lookup import known_credential
 from meetingbots.runtime.object_cache import Key
 from pydantic import SecretStr
 

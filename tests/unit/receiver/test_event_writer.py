@@ -10,7 +10,7 @@ import pytest
 from meetingbots.kube.errors import UnavailableError
 from meetingbots.kube.resources import CREDENTIALS
 from meetingbots.models.base import format_time
-from meetingbots.receiver.live_lookup import LiveLookup
+from meetingbots.receiver.credential_lookup import LiveLookup
 from meetingbots.runtime.object_cache import Key
 
 from tests.unit.fake_kube import Call, FakeKube

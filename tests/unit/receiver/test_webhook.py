@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from meetingbots.kube.errors import ForbiddenError, KubeError, UnavailableError
 from meetingbots.receiver import verification
+from meetingbots.receiver.app_directory import KEYS_PER_NAMESPACE
 from meetingbots.receiver.verification import BODY_LIMIT
-from meetingbots.receiver.webhook_keys import KEYS_PER_NAMESPACE
 from meetingbots.zoom.webhooks.parser import verify
 from pydantic import SecretStr
 

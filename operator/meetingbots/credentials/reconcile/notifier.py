@@ -23,7 +23,7 @@ from meetingbots.models import names
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import CredentialStatus, Notification, ZoomCredential
 from meetingbots.runtime.object_cache import Key, ObjectCache
-from meetingbots.runtime.outward_webhooks import Absent, OutwardWebhooks
+from meetingbots.runtime.outward_webhooks import NoWebhook, OutwardWebhooks
 
 _log = logging.getLogger(__name__)
 _GIVE_UP: Final = timedelta(days=1)
@@ -62,7 +62,7 @@ class Notifier:
         if notice is None:
             return None
         webhook = await self._webhooks.find(key.namespace)
-        if isinstance(webhook, Absent):
+        if isinstance(webhook, NoWebhook):
             return webhook.look_again
         message = notice_message(notice, credential=credential)
         failure = await self._webhooks.send(webhook, message)

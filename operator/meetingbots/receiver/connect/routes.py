@@ -22,8 +22,15 @@ from meetingbots.receiver.connect import messages, outcomes
 from meetingbots.receiver.connect.consent_writer import ConsentResult, ConsentWriter, is_received
 from meetingbots.receiver.connect.directory import ConnectDirectory
 from meetingbots.receiver.connect.messages import Message, Severity
-from meetingbots.receiver.connect.pages import HEADERS, ConsentPage, MessagePage, PageLink, Pages, expected_user
-from meetingbots.receiver.connect.return_link import return_link
+from meetingbots.receiver.connect.pages import (
+    HEADERS,
+    ConsentPage,
+    MessagePage,
+    PageLink,
+    Pages,
+    expected_user,
+    return_link,
+)
 from meetingbots.receiver.connect.state import new_state, outcome_ticket
 from meetingbots.receiver.connect.visitor import (
     BrowserCookie,

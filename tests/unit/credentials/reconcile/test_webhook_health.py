@@ -9,7 +9,7 @@ from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.kube.resources import CREDENTIALS
 from meetingbots.models.base import format_time
 from meetingbots.receiver.app_directory import AppDirectory
-from meetingbots.receiver.webhook_reporter import WebhookReporter
+from meetingbots.receiver.status_reporters import WebhookReporter
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, START, Bench
 from tests.unit.fake_kube import Call

@@ -23,8 +23,8 @@ from meetingbots.mappings.writer import MappingWriter
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import SyncProgress, ZoomCredential
 from meetingbots.receiver.app_directory import AppDirectory
+from meetingbots.receiver.credential_lookup import LiveLookup
 from meetingbots.receiver.event_writer import EventWriter
-from meetingbots.receiver.live_lookup import LiveLookup
 from meetingbots.receiver.revocations import RevocationWriter
 from meetingbots.runtime.context import ObjectCaches, OperatorContext, Queues
 from meetingbots.runtime.metrics import Metrics

@@ -13,7 +13,7 @@ import pytest
 from meetingbots.credentials.manifests.consent_secret import consent_name
 from meetingbots.kube.errors import ForbiddenError, UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
-from meetingbots.receiver.connect.return_link import allowed_host
+from meetingbots.receiver.connect.pages import allowed_host
 
 from tests.unit.fake_kube import Call
 from tests.unit.receiver.connect.connect_harness import KEY, NEWER, NOW, ConnectHarness, Page, serve_pages
