@@ -14,6 +14,7 @@ from meetingbots.bots.reconcile.live_label import LiveLabelReconciler
 from meetingbots.bots.reconcile.meeting_lookup import MeetingLookup
 from meetingbots.bots.reconcile.meeting_reader import MeetingReader
 from meetingbots.bots.reconcile.memory import BotMemories
+from meetingbots.bots.reconcile.notifier import BotNotifier
 from meetingbots.bots.reconcile.observer import BotObserver
 from meetingbots.bots.reconcile.on_behalf import OnBehalfUsers, WantedTokens
 from meetingbots.bots.reconcile.personal_links import PersonalLinks
@@ -31,6 +32,7 @@ from meetingbots.credentials.sessions.zoom_session import ZoomSessions
 from meetingbots.mappings.writer import MappingWriter
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
+from meetingbots.runtime.outward_webhooks import OutwardWebhooks
 from meetingbots.runtime.workers import Controller
 
 
@@ -68,12 +70,21 @@ def assemble(context: OperatorContext, *, access_tokens: AccessTokens, monotonic
     memories = BotMemories()
     observer = BotObserver(recorder=context.recorder, metrics=context.metrics, bots=caches.bots)
     on_behalf_users = OnBehalfUsers(credentials=credentials, wanted=wanted)
+    notifier = BotNotifier(
+        kube=kube,
+        bots=caches.bots,
+        webhooks=OutwardWebhooks.of(context),
+        recorder=context.recorder,
+        clock=clock,
+        enabled=bool(context.settings.allowed_notify_url_hosts),
+    )
     gatherer = BotGatherer(
         kube=kube,
         caches=caches,
         meetings=meetings,
         on_behalf_users=on_behalf_users,
         pod_settings=pod_settings,
+        notices_due=notifier.holds,
     )
     reconciler = BotReconciler(
         kube=kube,
@@ -114,6 +125,14 @@ def assemble(context: OperatorContext, *, access_tokens: AccessTokens, monotonic
             Controller(kind="MeetingBot", queue=queues.bots, reconcile=reconciler.reconcile, workers=64, share=48),
             Controller(
                 kind="MeetingMapping", queue=queues.meetings, reconcile=live_label.reconcile, workers=8, share=4
+            ),
+            Controller(
+                kind="BotNotice",
+                queue=queues.bot_notices,
+                reconcile=notifier.reconcile,
+                workers=64,
+                share=4,
+                interruptible=True,
             ),
         ),
         endpoint=EndpointServices(tokens=tokens, reports=reports),

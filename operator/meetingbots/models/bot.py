@@ -18,6 +18,7 @@ from meetingbots.models.bot_policies import (
 )
 from meetingbots.models.bot_status import (
     Attempt,
+    BotNotification,
     BotPhase,
     BotReason,
     BotStatus,
@@ -34,6 +35,7 @@ __all__ = [
     "DEFAULT_TOKENS",
     "MAX_NAME_LENGTH",
     "Attempt",
+    "BotNotification",
     "BotPhase",
     "BotReason",
     "BotSpec",

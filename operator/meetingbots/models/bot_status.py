@@ -141,6 +141,18 @@ class InMeeting(Model):
     message: Message = Field(default="", description="The bot's own words for that state.")
 
 
+class BotNotification(Model):
+    """A notice that the namespace's webhook accepted."""
+
+    type: str = Field(
+        max_length=64,
+        description="Type of the notice: bot.scheduled, bot.joining, bot.waiting, bot.admitted, bot.recording, "
+        "bot.done or bot.failed.",
+    )
+    event_time: Time | None = Field(default=None, description="When that happened.")
+    time: Time | None = Field(default=None, description="When the webhook accepted it.")
+
+
 class BotStatus(Model):
     """The state of the bot as the operator observed it."""
 
@@ -197,6 +209,13 @@ class BotStatus(Model):
     )
     waiting_since: Time | None = Field(
         default=None, description="Since when the bot waits for the on-behalf user to join."
+    )
+    notifications: list[BotNotification] = Field(
+        default_factory=list,
+        max_length=16,
+        description="The notices that the webhook in the namespace's Secret meetingbots-notify accepted, the latest of "
+        "each type.",
+        json_schema_extra=extension(list_type="map", list_key="type"),
     )
     spec_hash: str | None = Field(
         default=None,

@@ -28,9 +28,12 @@ _RETRIES = (1, 1, 2, *([3] * 100))
 class Dispatcher:
     """Puts each object into its cache, and the keys of everything that depends on it on the queues."""
 
-    def __init__(self, *, caches: ObjectCaches, queues: Queues, recently_deleted: RecentlyDeletedMappings) -> None:
+    def __init__(
+        self, *, caches: ObjectCaches, queues: Queues, recently_deleted: RecentlyDeletedMappings, notifies: bool = True
+    ) -> None:
         self._caches = caches
         self._queues = queues
+        self._notifies = notifies
         self._recently_deleted = recently_deleted
         self._gone: dict[Key, None] = {}
 
@@ -53,6 +56,8 @@ class Dispatcher:
         """A MeetingBot changed: queue it and its live meeting. The echo of the operator's own write queues no bot."""
         if _remember(self._caches.bots, item, deleted=deleted):
             self._queues.bots.add(key_of(item))
+        if self._notifies:
+            self._queues.bot_notices.add(key_of(item))
         meeting = item.get("status", {}).get("meetingId")
         if meeting:
             key = Key(item["metadata"]["namespace"], meeting)

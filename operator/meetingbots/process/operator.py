@@ -230,7 +230,10 @@ class OperatorProcess:
     async def _watch(self) -> None:
         namespaces = self._context.settings.namespace
         dispatcher = Dispatcher(
-            caches=self._context.caches, queues=self._context.queues, recently_deleted=self._recently_deleted
+            caches=self._context.caches,
+            queues=self._context.queues,
+            recently_deleted=self._recently_deleted,
+            notifies=bool(self._context.settings.allowed_notify_url_hosts),
         )
         await kopf.operator(
             registry=kopf_handlers(connection=self._connection, dispatcher=dispatcher),

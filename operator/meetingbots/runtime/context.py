@@ -36,6 +36,8 @@ class Queues:
     """Credentials whose meetings are to be listed; a long list delays no refresh."""
     notices: WorkQueue[Key]
     """Credentials with possible notifications for their namespace's webhook."""
+    bot_notices: WorkQueue[Key]
+    """MeetingBots with possible notifications for their namespace's webhook."""
     tidying: WorkQueue[Key]
     """Credentials to remove from mappings; a key without a name is a namespace (empty: all) to sweep."""
 

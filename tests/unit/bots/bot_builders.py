@@ -45,6 +45,7 @@ _UNREMARKABLE: dict[str, Any] = {
     "in_meeting": None,
     "on_behalf_users": (),
     "absent_credentials": (),
+    "notices_due": False,
     "done_before": False,
 }
 """Facts about a bot that nothing has happened to: its template is checked, its token requests are prepared."""

@@ -108,6 +108,7 @@ def test_status_round_trip() -> None:
             "message": "m" * 1023 + "…",
             "exitCode": 0,
         },
+        "notifications": [],
     }
     assert bot(status={"phase": "Succeeded"}).status.phase is BotPhase.SUCCEEDED
 

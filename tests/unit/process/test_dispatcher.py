@@ -19,6 +19,7 @@ def _queue() -> WorkQueue[Key]:
 
 @dataclass
 class World:
+    notifies: bool = False
     queues: Queues = field(default_factory=lambda: Queues(**{one.name: _queue() for one in fields(Queues)}))
     caches: ObjectCaches = field(default_factory=ObjectCaches)
     recently_deleted: RecentlyDeletedMappings = field(
@@ -27,7 +28,12 @@ class World:
 
     @property
     def dispatcher(self) -> Dispatcher:
-        return Dispatcher(caches=self.caches, queues=self.queues, recently_deleted=self.recently_deleted)
+        return Dispatcher(
+            caches=self.caches,
+            queues=self.queues,
+            recently_deleted=self.recently_deleted,
+            notifies=self.notifies,
+        )
 
     def turns(self) -> dict[str, set[str]]:
         """The keys that wait in the queues that are not empty; afterwards all are."""
@@ -181,6 +187,13 @@ def test_a_bot_that_changes_gives_its_running_meeting_the_turn() -> None:
     world.turns()
     world.dispatcher.bot(thing("one", version=2, status={"meetingId": "81234567890"}), deleted=True)
     assert world.turns() == {"bots": {"ns/one"}, "meetings": {"ns/81234567890"}}
+
+
+def test_each_state_of_a_bot_can_be_noticed_if_notices_are_on() -> None:
+    world = World(notifies=True)
+    for _ in range(2):
+        world.dispatcher.bot(thing("one"), deleted=False)
+        assert world.turns()["bot_notices"] == {"ns/one"}
 
 
 def test_the_last_state_of_the_present_attempts_pod_is_kept() -> None:

@@ -101,6 +101,8 @@ class BotFacts:
     """The users on whose behalf the bot can join, the one who serves first."""
     absent_credentials: tuple[str, ...]
     """ZoomCredentials that the spec names and that do not exist; looked up only while the bot waits for its time."""
+    notices_due: bool
+    """A notice about the finished bot is still to be sent."""
     done_before: bool
     """A bot with this name and joinAt was deleted by its time to live, and something (Git) has created it again."""
 

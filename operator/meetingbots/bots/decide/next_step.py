@@ -18,6 +18,7 @@ from meetingbots.bots.decide.facts import BotFacts
 from meetingbots.bots.decide.gate import at_gate, behind_gate, staging
 from meetingbots.bots.decide.leave import does_not_end, is_due, is_run_over, leave, overdue
 from meetingbots.bots.decide.meeting import Problem
+from meetingbots.bots.decide.notices import HOLD
 from meetingbots.bots.decide.pod_names import attempt_of
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.schedule import gate_deadline, lead_time, shifted, start_deadline, until
@@ -25,6 +26,7 @@ from meetingbots.models.bot import BotPhase, TokenDelivery
 
 _LOOK_AT_POD_SECONDS = 300.0
 _QUOTA_SECONDS = 5.0
+_HELD_SECONDS = 1.0
 
 
 def decide(facts: BotFacts) -> BotPlan:
@@ -152,9 +154,10 @@ def _finished(facts: BotFacts) -> BotPlan:
             waits.append(until(facts, retained))
         if spec.ttl_seconds_after_finished is not None:
             end = shifted(status.completion_time, seconds=spec.ttl_seconds_after_finished)
-            if facts.now >= end:
+            held = facts.notices_due and facts.now < status.completion_time + HOLD
+            if facts.now >= end and not held:
                 return BotPlan(status=status, action=DeleteBot())
-            waits.append(until(facts, end))
+            waits.append(max(until(facts, end), _HELD_SECONDS) if held else until(facts, end))
     return BotPlan(status=new_status, requeue_after=min(waits, default=None))
 
 

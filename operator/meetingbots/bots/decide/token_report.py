@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from meetingbots.bots.decide.facts import BotFacts, Delivery, Finding
 from meetingbots.models.bot import BotStatus, TokenKind, TokenStatus
-from meetingbots.models.conditions import Condition, ConditionStatus
+from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find
 
 
 def token_status(delivery: Delivery) -> TokenStatus:
@@ -59,3 +59,21 @@ def without_token(facts: BotFacts) -> str:
     if delivery.kinds:
         return f" It joins with {', '.join(delivery.kinds)} only ({delivery.reason}: {delivery.message})"
     return f" It joins without a token and asks the host ({delivery.reason}: {delivery.message})"
+
+
+def recorded_delivery(status: BotStatus, pod_name: str) -> Delivery | None:
+    """The delivery to a Pod that the status records."""
+    token = status.token
+    if token is None or token.delivered_time is None:
+        return None
+    condition = find(status.conditions, ConditionType.TOKEN_ISSUED)
+    return Delivery(
+        pod_name=pod_name,
+        kinds=tuple(token.kinds),
+        delivered_at=token.delivered_time,
+        issued_at=token.issued_time,
+        credential=status.credential_name,
+        reason=token.reason or "",
+        message=delivery_message(status, condition),
+        spec_hash=status.spec_hash or "",
+    )

@@ -17,7 +17,7 @@ from meetingbots.bots.decide.pod_names import attempt_of, join_secret_name, pod_
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.decide.redaction import has_text, presentable
 from meetingbots.bots.decide.schedule import join_time, lead_time
-from meetingbots.bots.decide.token_report import delivery_message, token_status
+from meetingbots.bots.decide.token_report import recorded_delivery, token_status
 from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.bots.manifests.join_secret import is_of_attempt, read_delivery, read_values
 from meetingbots.bots.manifests.pod import (
@@ -37,8 +37,7 @@ from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import CREDENTIALS, PODS, SECRETS
 from meetingbots.mappings.reader import read_mapping
-from meetingbots.models.bot import BotReason, BotStatus, MeetingBot
-from meetingbots.models.conditions import ConditionType, find
+from meetingbots.models.bot import BotReason, MeetingBot
 from meetingbots.runtime.context import ObjectCaches
 from meetingbots.runtime.object_cache import Key
 
@@ -59,12 +58,14 @@ class BotGatherer:
         meetings: MeetingReader,
         on_behalf_users: OnBehalfUsers,
         pod_settings: Callable[[], PodSettings],
+        notices_due: Callable[[MeetingBot], bool],
     ) -> None:
         self._kube = kube
         self._caches = caches
         self._meetings = meetings
         self._on_behalf_users = on_behalf_users
         self._pod_settings = pod_settings
+        self._notices_due = notices_due
 
     async def gather(self, bot: MeetingBot, memory: BotMemory, *, now: datetime) -> BotFacts:
         """The facts at `now`. Raises `KubeError`."""
@@ -116,6 +117,7 @@ class BotGatherer:
             in_meeting=in_meeting,
             on_behalf_users=on_behalf_users,
             absent_credentials=await self._absent_credentials(bot) if waits_for_its_time else (),
+            notices_due=finished and self._notices_due(bot),
             done_before=bot.join_at in memory.done_before,
         )
 
@@ -210,7 +212,7 @@ class BotGatherer:
         self, bot: MeetingBot, attempt: AttemptMemory, pod: PodState | None, *, accounted: bool
     ) -> Delivery | None:
         """The delivery in memory; after a restart the one in the status, or else in the Secret."""
-        known, recorded = attempt.delivery, _recorded_delivery(bot.status, attempt.pod_name)
+        known, recorded = attempt.delivery, recorded_delivery(bot.status, attempt.pod_name)
         if recorded is not None and (known is None or token_status(known) != bot.status.token):
             # Another process has delivered and recorded it.
             return recorded
@@ -271,23 +273,6 @@ def _known_meeting(bot: MeetingBot) -> MeetingRef | Problem:
     if bot.status.meeting_id is None:
         return Problem(BotReason.INVALID_MEETING, "The meeting is not known.")
     return MeetingRef(meeting_id=bot.status.meeting_id)
-
-
-def _recorded_delivery(status: BotStatus, pod_name: str) -> Delivery | None:
-    token = status.token
-    if token is None or token.delivered_time is None:
-        return None
-    condition = find(status.conditions, ConditionType.TOKEN_ISSUED)
-    return Delivery(
-        pod_name=pod_name,
-        kinds=tuple(token.kinds),
-        delivered_at=token.delivered_time,
-        issued_at=token.issued_time,
-        credential=status.credential_name,
-        reason=token.reason or "",
-        message=delivery_message(status, condition),
-        spec_hash=status.spec_hash or "",
-    )
 
 
 def _may_be_at_gate(bot: MeetingBot, attempt: AttemptMemory | None, *, settled: bool, now: datetime) -> bool:

@@ -18,6 +18,7 @@ from meetingbots.bots.assembly import BotSlice
 from meetingbots.bots.reconcile.reconciler import BotReconciler
 from meetingbots.bots.rejoin.endpoint import EndpointServices
 from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTokens, NotReady
+from meetingbots.egress.client import EgressClient
 from meetingbots.kube.client import Object
 from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS, PODS, SECRETS
@@ -158,6 +159,11 @@ class Operator:
         assert isinstance(found, BotReconciler)
         return found
 
+    async def send_notices(self) -> float | None:
+        """Send the bot's due notices once."""
+        self.watch()
+        return await self._reconcile("BotNotice", KEY)
+
     async def _reconcile(self, kind: str, key: Key) -> float | None:
         return await self._controller(kind).reconcile(key)
 
@@ -192,6 +198,8 @@ class BotHarness:
         self.kubelet = Kubelet(self.cluster, self.clock)
         self.zoom = Zoom(self.clock)
         self.metrics: list[Metrics] = []
+        self.outside = EgressClient()
+        """What the operators call tenants' webhooks with."""
 
     # Set-up.
 
@@ -230,6 +238,7 @@ class BotHarness:
             clock=self.clock,
             recorder=EventRecorder(kube=self.cluster, clock=self.clock, instance="test"),
             metrics=metrics,
+            outside=self.outside,
             instance="test",
             queues=Queues(**{one.name: WorkQueue(clock=self.clock.seconds) for one in fields(Queues)}),
             caches=ObjectCaches(),
@@ -245,6 +254,10 @@ class BotHarness:
         item = self.cluster.peek(BOTS, namespace="team", name="standup")
         assert item is not None
         return MeetingBot.from_object(item)
+
+    def exists(self) -> bool:
+        """Whether the bot exists."""
+        return self.cluster.peek(BOTS, namespace="team", name="standup") is not None
 
     def condition(self, kind: str = "Ready") -> tuple[str, str, str]:
         """Status, reason and message of the bot's condition; empty if it is absent."""
