@@ -48,8 +48,12 @@ def meeting_of(bot: Object) -> str | None:
     return f"{bot['metadata']['namespace']}/{meeting}" if meeting else None
 
 
+def _phase(bot: Object) -> str:
+    return str(bot.get("status", {}).get("phase", BotPhase.PENDING.value))
+
+
 def _is_finished(bot: Object) -> bool:
-    return bot.get("status", {}).get("phase") in _FINISHED
+    return _phase(bot) in _FINISHED
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class ObjectCaches:
     """The newest known objects of the watched kinds."""
 
     credentials: ObjectCache = field(default_factory=lambda: ObjectCache(index=account_of))
-    bots: ObjectCache = field(default_factory=lambda: ObjectCache(index=meeting_of, rests=_is_finished))
+    bots: ObjectCache = field(default_factory=lambda: ObjectCache(index=meeting_of, group=_phase, rests=_is_finished))
+    """Grouped by phase."""
     pods: ObjectCache = field(default_factory=ObjectCache)
     gone_pods: ObjectCache = field(default_factory=ObjectCache)
     """The last state of deleted Pods of current attempts, until it is written to the bot's status."""

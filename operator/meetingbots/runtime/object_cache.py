@@ -7,7 +7,7 @@ therefore a write with resourceVersion or follows a fresh read.
 from __future__ import annotations
 
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -34,107 +34,101 @@ def key_of(item: Object) -> Key:
 
 
 class ObjectCache:
-    """The objects of one kind, without managedFields, with one optional index: `index(object)` gives a value or None.
+    """The objects of one kind, without managedFields.
 
-    An object for which `rests` holds is kept compressed: it is rarely read, and takes 1 KB instead of 12.
+    `index(object)` gives a value by which objects are found, or None. `group(object)` gives the value by which they are
+    counted. An object for which `rests` holds is kept compressed: it is rarely read, and takes 1 KB instead of 12.
     """
 
     def __init__(
         self,
         *,
-        index: Callable[[Object], str | None] | None = None,
+        index: Callable[[Object], str | None] = lambda _: None,
+        group: Callable[[Object], str] = lambda _: "",
         rests: Callable[[Object], bool] = lambda _: False,
     ) -> None:
-        self._objects: dict[Key, Object | _Compressed] = {}
+        self._entries: dict[Key, _Entry] = {}
         self._index = index
+        self._group = group
         self._rests = rests
         self._by_value: defaultdict[str, set[Key]] = defaultdict(set)
+        self._sizes: Counter[str] = Counter()
 
     def put(self, item: Object) -> bool:
         """Keep `item` unless this or a newer state is cached; return whether it was kept.
 
         Watch events arrive after the operator's own writes, whose results are cached, too.
         """
-        key = key_of(item)
-        known = self._objects.get(key)
+        key, metadata = key_of(item), item["metadata"]
+        known, uid, version = self._entries.get(key), metadata.get("uid"), metadata.get("resourceVersion", "")
         if known is not None:
-            before, version = _state_of(known), _state_of(item)
-            if before.uid == version.uid and (before.is_newer_than(version) or before.is_same_as(version)):
+            if known.uid == uid and not _is_older(known.version, version):
                 return False
-            self._unindex(key)
-        item["metadata"].pop("managedFields", None)
-        self._objects[key] = _Compressed.of(item) if self._rests(item) else item
-        value = self._index(item) if self._index else None
-        if value is not None:
-            self._by_value[value].add(key)
+            self._forget(key, known)
+        metadata.pop("managedFields", None)
+        content = zlib.compress(orjson.dumps(item)) if self._rests(item) else item
+        entry = _Entry(uid, version, self._index(item), self._group(item), content)
+        self._entries[key] = entry
+        self._sizes[entry.group] += 1
+        if entry.value is not None:
+            self._by_value[entry.value].add(key)
         return True
 
     def drop(self, key: Key, *, uid: str | None = None) -> None:
         """Remove an object; with `uid`, only if it has that uid."""
-        known = self._objects.get(key)
-        if known is not None and uid in (None, _state_of(known).uid):
-            self._unindex(key)
-            del self._objects[key]
+        known = self._entries.get(key)
+        if known is not None and uid in (None, known.uid):
+            self._forget(key, known)
+            del self._entries[key]
 
     def get(self, key: Key) -> Object | None:
         """The cached object, or None."""
-        found = self._objects.get(key)
-        return found.item if isinstance(found, _Compressed) else found
+        found = self._entries.get(key)
+        return found.item if found is not None else None
 
     def indexed(self, value: str) -> tuple[Key, ...]:
         """The keys of the objects with this index value."""
         return tuple(self._by_value.get(value, ()))
 
+    def size(self, group: str) -> int:
+        """How many objects belong to a group."""
+        return self._sizes[group]
+
     def __iter__(self) -> Iterator[Key]:
-        return iter(list(self._objects))
+        return iter(list(self._entries))
 
     def __len__(self) -> int:
-        return len(self._objects)
+        return len(self._entries)
 
-    def _unindex(self, key: Key) -> None:
-        known = self.get(key) if self._index else None
-        value = self._index(known) if self._index and known is not None else None
-        if value is not None:
-            self._by_value[value].discard(key)
-            if not self._by_value[value]:
-                del self._by_value[value]
+    def _forget(self, key: Key, known: _Entry) -> None:
+        self._sizes[known.group] -= 1
+        if known.value is not None:
+            self._by_value[known.value].discard(key)
+            if not self._by_value[known.value]:
+                del self._by_value[known.value]
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """The identity and version of an object."""
+class _Entry:
+    """An object with its identity, index value and group; `content` is the object, or its compressed JSON."""
 
     uid: str | None
     version: str
-
-    def is_same_as(self, other: _State) -> bool:
-        return bool(self.version) and self.version == other.version
-
-    def is_newer_than(self, other: _State) -> bool:
-        # Comparable as integers within one resource: promised since Kubernetes 1.35, so in practice before.
-        ours, theirs = self.version, other.version
-        return ours.isdigit() and theirs.isdigit() and int(ours) > int(theirs)
-
-
-@dataclass(frozen=True, slots=True)
-class _Compressed:
-    """An object as compressed JSON."""
-
-    state: _State
-    data: bytes
-
-    @classmethod
-    def of(cls, item: Object) -> _Compressed:
-        return cls(_state_of(item), zlib.compress(orjson.dumps(item)))
+    value: str | None
+    group: str
+    content: Object | bytes
 
     @property
     def item(self) -> Object:
-        found: Object = orjson.loads(zlib.decompress(self.data))
-        return found
+        if isinstance(self.content, bytes):
+            found: Object = orjson.loads(zlib.decompress(self.content))
+            return found
+        return self.content
 
 
-def _state_of(item: Object | _Compressed) -> _State:
-    if isinstance(item, _Compressed):
-        return item.state
-    metadata = item["metadata"]
-    return _State(metadata.get("uid"), metadata.get("resourceVersion", ""))
+def _is_older(known: str, version: str) -> bool:
+    """Whether a cached resourceVersion is older than another one, or cannot be compared with it."""
+    if known and known == version:
+        return False
+    # Comparable as integers within one resource: promised since Kubernetes 1.35, so in practice before.
+    return not (known.isdigit() and version.isdigit() and int(known) > int(version))

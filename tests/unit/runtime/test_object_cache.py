@@ -112,7 +112,7 @@ def test_a_resting_object_is_kept_small_and_read_as_it_was() -> None:
     cache.put(resting(phase="Running", version="1"))
     assert cache.put(resting(version="2"))
     assert cache.get(A) == resting(version="2")
-    assert len(pickle.dumps(cache._objects[A])) < 1_000
+    assert len(pickle.dumps(cache._entries[A])) < 1_000
     assert cache.indexed("m") == (A,)
     assert not cache.put(resting(version="2")), "the echo of our own write"
     assert not cache.put(resting(version="1", phase="Running")), "an event that comes late"
@@ -128,6 +128,18 @@ def test_a_resting_object_can_change_again_and_be_dropped() -> None:
     assert len(cache) == 1
     cache.drop(A, uid="u1")
     assert (len(cache), cache.indexed("m")) == (0, ())
+
+
+def test_objects_are_counted_by_group() -> None:
+    cache = ObjectCache(group=lambda item: item["status"]["phase"], rests=by_phase)
+    cache.put(resting("a", version="1", phase="Running"))
+    cache.put(resting("b", version="1"))
+    assert (cache.size("Running"), cache.size("Succeeded"), cache.size("Failed")) == (1, 1, 0)
+    cache.put(resting("a", version="2"))
+    cache.put(resting("a", version="1", phase="Running"))
+    assert (cache.size("Running"), cache.size("Succeeded")) == (0, 2)
+    cache.drop(A)
+    assert cache.size("Succeeded") == 1
 
 
 def test_managed_fields_are_not_kept() -> None:

@@ -29,9 +29,8 @@ class BotObserver:
     def __init__(self, *, recorder: EventRecorder, metrics: Metrics, bots: ObjectCache) -> None:
         self._recorder = recorder
         self._metrics = metrics
-        self._bots = bots
         for phase in BotPhase:
-            metrics.bots.labels(phase).set_function(partial(self._count, phase))
+            metrics.bots.labels(phase).set_function(partial(bots.size, phase.value))
 
     def written(self, item: Object, bot: MeetingBot, after: BotStatus) -> None:
         """Record Events and metrics for a status that was written for `bot`.
@@ -74,11 +73,6 @@ class BotObserver:
     def answered(self, result: str) -> None:
         """Count an answer of the token endpoint."""
         self._metrics.rejoin_tokens.labels(result).inc()
-
-    def _count(self, phase: BotPhase) -> float:
-        return sum(
-            1 for key in self._bots if (self._bots.get(key) or {}).get("status", {}).get("phase", "Pending") == phase
-        )
 
 
 def _seconds(start: datetime, end: datetime) -> float:
