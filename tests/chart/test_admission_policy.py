@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from meetingbots.credentials.manifests.consent_secret import ConsentSecret, consent_name, new_consent_secret
+from meetingbots.credentials.manifests.connect import ConsentSecret, consent_name, new_consent_secret
 from meetingbots.models.credential import ZoomCredential
 from pydantic import SecretStr
 

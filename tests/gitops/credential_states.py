@@ -14,8 +14,7 @@ from meetingbots.credentials.decide.facts import (
     RequestKind,
 )
 from meetingbots.credentials.decide.ready import Readiness
-from meetingbots.credentials.decide.stored_tokens import SecretConflict
-from meetingbots.credentials.decide.token_state import Rejection, TokenState
+from meetingbots.credentials.decide.token_state import Rejection, SecretConflict, TokenState
 from meetingbots.models.credential import CredentialReason as Reason
 
 from tests.gitops.objects import Object, credential_at

@@ -12,7 +12,7 @@ from meetingbots.credentials.decide.facts import CredentialFacts
 from meetingbots.credentials.decide.plan import decide
 from meetingbots.credentials.decide.ready import Readiness
 from meetingbots.credentials.decide.status import conditions_of
-from meetingbots.credentials.decide.status_fields import StatusManager, owned_part
+from meetingbots.credentials.status_writer import StatusManager, owned_part
 from meetingbots.models.bot import BotStatus, MeetingBot
 from meetingbots.models.names import API_VERSION, BOT_KIND, CREDENTIAL_KIND
 

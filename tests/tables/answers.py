@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meetingbots.credentials.decide.retry import FIXABLE_SECONDS, is_final, reason_of
+from meetingbots.credentials.decide.failures import FIXABLE_SECONDS, is_final, reason_of
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
 from meetingbots.zoom.http.calls import Family
 from meetingbots.zoom.http.error_table import TABLE, Row

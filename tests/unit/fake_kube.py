@@ -51,6 +51,7 @@ class FakeKube(Kube):
     def __init__(self, *, hook: Hook = _no_faults) -> None:
         self.hook = hook
         self.calls: list[Call] = []
+        self._begun = 0
         self._objects: dict[Place, Object] = {}
         self._applied: dict[tuple[Place, str, str], Object] = {}
         self._version = 0
@@ -228,7 +229,8 @@ class FakeKube(Kube):
         return item
 
     async def _before(self, verb: str, resource: Resource, namespace: str | None, name: str) -> int:
-        number = sum(1 for call in self.calls if call.moment == "before") + 1
+        self._begun += 1
+        number = self._begun
         await self._tell(Call("before", verb, resource.plural, namespace or "", name, number))
         return number
 

@@ -7,21 +7,23 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from meetingbots.credentials.reconcile.actions import CredentialActions
-from meetingbots.credentials.reconcile.consents import ConsentConclusion
+from meetingbots.credentials.reconcile.actions import ConsentConclusion, CredentialActions
 from meetingbots.credentials.reconcile.gather import CredentialGatherer, FactSources, ProcessClock
 from meetingbots.credentials.reconcile.identity import Identification
 from meetingbots.credentials.reconcile.link_keys import LinkKeys
-from meetingbots.credentials.reconcile.memory import CredentialMemories
+from meetingbots.credentials.reconcile.memory import CredentialMemories, SyncedPersonalIds
 from meetingbots.credentials.reconcile.notifier import Notifier
-from meetingbots.credentials.reconcile.personal_ids import SyncedPersonalIds
 from meetingbots.credentials.reconcile.reactivation import RemovalQueues, UserReactivation
 from meetingbots.credentials.reconcile.receiver_projection import ReceiverProjection
-from meetingbots.credentials.reconcile.reconciler import CredentialReconciler, DependentQueues, Reporting
+from meetingbots.credentials.reconcile.reconciler import (
+    CredentialReconciler,
+    DependentQueues,
+    Reporting,
+    WebhookHealthReporter,
+)
 from meetingbots.credentials.reconcile.rotation import Rotation, TokenClients
 from meetingbots.credentials.reconcile.token_store import TokenStore
 from meetingbots.credentials.reconcile.token_url_grant import TokenURLs
-from meetingbots.credentials.reconcile.webhook_health import WebhookHealthReporter
 from meetingbots.credentials.sessions.access_tokens import WAIT_SECONDS, AccessTokens
 from meetingbots.credentials.sessions.zoom_session import ZoomSessions
 from meetingbots.credentials.status_writer import CredentialStatusWriter

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from meetingbots.credentials.decide.level import has_admin_scope
+from meetingbots.credentials.decide.granted import has_admin_scope
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.resources import CREDENTIALS
 from meetingbots.mappings.decide.ownership import KnownCredential

@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from meetingbots.credentials.decide.revocation import CLOCK_SKEW
-from meetingbots.credentials.decide.status_fields import StatusManager
-from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
+from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusManager, StatusTarget
 from meetingbots.mappings.decide.ownership import KnownCredential
 from meetingbots.models.credential import CredentialStatus, Deauthorization, RemovalKind, UserRemoval
 from meetingbots.runtime.object_cache import Key

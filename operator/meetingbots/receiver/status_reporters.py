@@ -14,8 +14,7 @@ from typing import Final
 
 from cachetools import TTLCache
 
-from meetingbots.credentials.decide.status_fields import StatusManager
-from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
+from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusManager, StatusTarget
 from meetingbots.kube.errors import ConflictError, KubeError
 from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType
 from meetingbots.models.credential import CredentialStatus, WebhookReason

@@ -11,8 +11,7 @@ from uuid import uuid4
 import aiohttp
 import httpx
 from meetingbots.credentials.assembly import ProcessPorts, access_tokens, credential_reconciler
-from meetingbots.credentials.reconcile.memory import CredentialMemories
-from meetingbots.credentials.reconcile.personal_ids import SyncedPersonalIds
+from meetingbots.credentials.reconcile.memory import CredentialMemories, SyncedPersonalIds
 from meetingbots.kube.client import Kube
 from meetingbots.kube.connection import find_cluster
 from meetingbots.kube.event_recorder import EventRecorder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from meetingbots.credentials.decide.level import effective_level
+from meetingbots.credentials.decide.granted import effective_level
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import Level, ZoomCredential
 from meetingbots.runtime.object_cache import Key, ObjectCache

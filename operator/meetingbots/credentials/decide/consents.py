@@ -1,4 +1,4 @@
-"""Received consents (grant connect): which one is next, and how each one ended.
+"""Consents of grant connect: the link that the status shows, which consent is next, and how each one ended.
 
 The receiver lists each consent in the status; the operator handles them one after the other, the oldest first. The
 token Secret shows how a consent ended, so that a crash loses nothing.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.credentials.decide.facts import CredentialFacts, GrantAwaited, RequestKind, VoidConsent
-from meetingbots.credentials.manifests.connect_link import link_in
-from meetingbots.credentials.manifests.consent_secret import ConsentSecret
+from meetingbots.credentials.decide.facts import CredentialFacts, GrantAwaited, LinkFacts, RequestKind, VoidConsent
+from meetingbots.credentials.manifests.connect import LINK_LIFE, RENEW_BEFORE, ConsentSecret, Link, connect_url, link_in
 from meetingbots.models.credential import (
     CredentialReason,
     CredentialStatus,
@@ -121,3 +121,41 @@ def _handled(consent: ReceivedConsent, now: datetime, *, reason: str, message: s
         code=code[:64],
         message=message,
     )
+
+
+_NO_PUBLIC_URL: Final = (
+    "The operator cannot make a link: its public URL is not set (flag --public-url or MEETINGBOTS_PUBLIC_URL)."
+)
+_NO_KEYRING: Final = "The operator cannot make a link yet: it cannot read or write the receiver's Secret."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownLink:
+    """The link for the status. `problem` says why there is none although the user should consent."""
+
+    url: str = ""
+    problem: str = ""
+
+
+def shown_link(credential: ZoomCredential, facts: LinkFacts, *, restart: bool, now: datetime) -> ShownLink:
+    """Return the present link while it is good, else a new one. `restart` ends all links of the present epoch."""
+    present = credential.status.connect_url or ""
+    if not facts.public_url:
+        return ShownLink(problem=_NO_PUBLIC_URL)
+    if facts.keyring is None or facts.keyring.newest is None:
+        return ShownLink(url="" if restart else present, problem="" if present else _NO_KEYRING)
+    metadata = credential.metadata
+    known = link_in(present, namespace=metadata.namespace, name=metadata.name, keyring=facts.keyring)
+    if known is not None and known.uid != metadata.uid:
+        known = None  # copied from another object
+    fresh = known is not None and known.expires - now > RENEW_BEFORE
+    if fresh and not restart and present.startswith(f"{facts.public_url}/connect/"):
+        return ShownLink(url=present)
+    link = Link(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        epoch=facts.epoch if known is None or restart else known.epoch,
+        expires=(now + LINK_LIFE).replace(microsecond=0),
+    )
+    return ShownLink(url=connect_url(link, public_url=facts.public_url, keyring=facts.keyring))

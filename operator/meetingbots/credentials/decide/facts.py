@@ -9,11 +9,19 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from meetingbots.credentials.decide.link import LinkFacts
-from meetingbots.credentials.decide.proof import Proof
+from meetingbots.credentials.decide.granted import Proof
 from meetingbots.credentials.decide.revocation import in_doubt, revoked_at
-from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret
-from meetingbots.credentials.decide.token_state import Rejection, Tokens, TokenSlot, TokenState, Unsaved, mark_of
+from meetingbots.credentials.decide.token_state import (
+    Rejection,
+    SecretConflict,
+    Tokens,
+    TokenSecret,
+    TokenSlot,
+    TokenState,
+    Unsaved,
+    mark_of,
+)
+from meetingbots.credentials.manifests.signing_keys import Keyring
 from meetingbots.models import names
 from meetingbots.models.credential import (
     CredentialError,
@@ -108,6 +116,20 @@ class Failure:
     time: datetime
     failures: int
     retry_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkFacts:
+    """What a link is made from.
+
+    `keyring` is None while the keys cannot be read, `key_due` says that a new key must be created first. `epoch` is
+    drawn at random, for a link that continues no earlier one.
+    """
+
+    public_url: str = ""
+    keyring: Keyring | None = field(default=None, repr=False)
+    key_due: bool = False
+    epoch: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

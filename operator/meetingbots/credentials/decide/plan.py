@@ -1,7 +1,7 @@
 """Decides what to do next for a credential: the status to show, one action, and when to decide again.
 
 The decision lists tasks in order of importance, each with the time from which it is due. The first due task gives the
-action; if none is due, the earliest time gives the requeue delay.
+action, which `reconcile.actions` carries out; if none is due, the earliest time gives the requeue delay.
 """
 
 from __future__ import annotations
@@ -12,27 +12,75 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
-from meetingbots.credentials.decide.actions import (
-    ConcludeConsents,
-    CorrectOwners,
-    CredentialAction,
-    EndConsent,
-    IdentifyUser,
-    RedeemGrant,
-    RefreshTokens,
-    RotateLinkKey,
-    StoreTokens,
-)
 from meetingbots.credentials.decide.consents import new_outcomes
 from meetingbots.credentials.decide.facts import AppFound, CredentialFacts, GrantFound, RequestKind
-from meetingbots.credentials.decide.level import has_admin_scope
+from meetingbots.credentials.decide.granted import has_admin_scope, lacks_all_tokens
 from meetingbots.credentials.decide.ready import needs_consent, ready
-from meetingbots.credentials.decide.scopes import lacks_all_tokens
 from meetingbots.credentials.decide.status import status_of
-from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret, wanted_owners
-from meetingbots.credentials.decide.token_state import Tokens, TokenSlot
-from meetingbots.models.credential import CredentialReason, CredentialStatus, Level, ZoomCredential
+from meetingbots.credentials.decide.token_state import SecretConflict, Tokens, TokenSecret, TokenSlot, wanted_owners
+from meetingbots.models.credential import CredentialReason, CredentialStatus, HandledConsent, Level, ZoomCredential
 from meetingbots.runtime.plan import Plan
+
+
+@dataclass(frozen=True)
+class StoreTokens:
+    """Write the tokens that exist only in memory to the token Secret."""
+
+
+@dataclass(frozen=True)
+class CorrectOwners:
+    """Set the token Secret's ownerReferences to those that the deletion policy requires."""
+
+
+@dataclass(frozen=True)
+class RedeemGrant:
+    """Exchange the grant for tokens and put them into `slot`."""
+
+    slot: TokenSlot = TokenSlot.CURRENT
+
+
+@dataclass(frozen=True)
+class RefreshTokens:
+    """Replace the tokens in `slot` by newer ones of the same consent."""
+
+    slot: TokenSlot = TokenSlot.CURRENT
+
+
+@dataclass(frozen=True)
+class IdentifyUser:
+    """Ask Zoom which user the tokens in `slot` belong to."""
+
+    slot: TokenSlot = TokenSlot.CURRENT
+
+
+@dataclass(frozen=True)
+class EndConsent:
+    """Delete the token Secret: the user removed the app."""
+
+
+@dataclass(frozen=True)
+class ConcludeConsents:
+    """Delete the Secrets of consents (grant connect) and record their outcomes."""
+
+    outcomes: tuple[HandledConsent, ...]
+
+
+@dataclass(frozen=True)
+class RotateLinkKey:
+    """Create a new key that signs connect links."""
+
+
+CredentialAction: TypeAlias = (
+    StoreTokens
+    | CorrectOwners
+    | RedeemGrant
+    | RefreshTokens
+    | IdentifyUser
+    | EndConsent
+    | ConcludeConsents
+    | RotateLinkKey
+)
+
 
 CredentialPlan: TypeAlias = Plan[CredentialStatus, CredentialAction]
 

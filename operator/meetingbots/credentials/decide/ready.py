@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from meetingbots.credentials.decide.advice import advice
 from meetingbots.credentials.decide.consents import ACCEPTED, LINK_USED, last_handled
 from meetingbots.credentials.decide.facts import (
     Absent,
@@ -20,9 +19,9 @@ from meetingbots.credentials.decide.facts import (
     GrantUnserved,
     RequestKind,
 )
-from meetingbots.credentials.decide.scopes import lacks_all_tokens, scope_report
-from meetingbots.credentials.decide.stored_tokens import SecretConflict
-from meetingbots.credentials.decide.token_state import Rejection, TokenSlot
+from meetingbots.credentials.decide.failures import advice
+from meetingbots.credentials.decide.granted import lacks_all_tokens, scope_report
+from meetingbots.credentials.decide.token_state import Rejection, SecretConflict, TokenSlot
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import CredentialReason as Reason
 from meetingbots.models.credential import RemovalKind

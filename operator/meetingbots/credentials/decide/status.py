@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from meetingbots.credentials.decide.advice import advice
-from meetingbots.credentials.decide.consents import ACCEPTED, handled_consents
+from meetingbots.credentials.decide.consents import ACCEPTED, ShownLink, handled_consents, shown_link
 from meetingbots.credentials.decide.facts import (
     REQUEST_LIMIT,
     Absent,
@@ -16,11 +15,9 @@ from meetingbots.credentials.decide.facts import (
     GrantUnserved,
     RequestKind,
 )
-from meetingbots.credentials.decide.link import ShownLink, shown_link
-from meetingbots.credentials.decide.proof import proven_scope
+from meetingbots.credentials.decide.failures import advice
+from meetingbots.credentials.decide.granted import proven_scope, scope_report
 from meetingbots.credentials.decide.ready import Readiness, needs_consent, ready
-from meetingbots.credentials.decide.scopes import scope_report
-from meetingbots.credentials.decide.status_fields import OWNERSHIP, StatusManager
 from meetingbots.credentials.decide.token_state import TokenState
 from meetingbots.models.base import format_time
 from meetingbots.models.conditions import Condition, ConditionType, set_condition
@@ -105,8 +102,6 @@ def _link(facts: CredentialFacts, readiness: Readiness) -> ShownLink:
 
 def conditions_of(facts: CredentialFacts, readiness: Readiness, *, problem: str = "") -> list[Condition]:
     """Return the conditions for a readiness; `problem` is appended to the message of Ready."""
-    owned = OWNERSHIP[StatusManager.TOKENS].conditions
-    conditions = [item for item in facts.credential.status.conditions if item.type in owned]
     rejected = grant_rejected(facts, readiness)
     moving = not readiness.ready and not readiness.stalled and readiness.reason not in _NO_KSTATUS
     reason, message = readiness.reason, f"{readiness.message} {problem}".strip()
@@ -116,6 +111,7 @@ def conditions_of(facts: CredentialFacts, readiness: Readiness, *, problem: str 
         ConditionType.STALLED: (True, reason, message) if readiness.stalled else None,
         ConditionType.GRANT_REJECTED: (True, rejected.reason, rejected.message) if rejected else None,
     }
+    conditions = [item for item in facts.credential.status.conditions if item.type in wanted]
     for type_, content in wanted.items():
         if content is None:
             conditions = [item for item in conditions if item.type != type_]

@@ -15,8 +15,16 @@ from typing import Any, Final
 import orjson
 from pydantic import SecretStr
 
-from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret, wanted_owners
-from meetingbots.credentials.decide.token_state import Candidate, Claim, Rejection, Tokens, TokenState
+from meetingbots.credentials.decide.token_state import (
+    Candidate,
+    Claim,
+    Rejection,
+    SecretConflict,
+    Tokens,
+    TokenSecret,
+    TokenState,
+    wanted_owners,
+)
 from meetingbots.kube.secrets import decode_text, encode_data
 from meetingbots.models import names
 from meetingbots.models.base import format_time

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from meetingbots.credentials.decide.actions import (
+from meetingbots.credentials.decide.facts import RequestKind
+from meetingbots.credentials.decide.plan import (
     ConcludeConsents,
     CorrectOwners,
     CredentialAction,
@@ -20,14 +21,17 @@ from meetingbots.credentials.decide.actions import (
     RotateLinkKey,
     StoreTokens,
 )
-from meetingbots.credentials.decide.stored_tokens import TokenSecret
-from meetingbots.credentials.reconcile.consents import ConsentConclusion
+from meetingbots.credentials.decide.token_state import TokenSecret
 from meetingbots.credentials.reconcile.gather import Gathered
+from meetingbots.credentials.reconcile.grants import read_consent
 from meetingbots.credentials.reconcile.identity import Identification
 from meetingbots.credentials.reconcile.link_keys import LinkKeys
 from meetingbots.credentials.reconcile.memory import CredentialMemories
 from meetingbots.credentials.reconcile.rotation import Rotation
 from meetingbots.credentials.reconcile.token_store import TokenStore
+from meetingbots.kube.client import Kube
+from meetingbots.kube.errors import ConflictError
+from meetingbots.kube.resources import SECRETS
 
 _log = logging.getLogger(__name__)
 
@@ -76,3 +80,33 @@ class CredentialActions:
         memory = self.memories.of(gathered.key)
         memory.failures.clear()
         memory.user = None
+
+
+_log = logging.getLogger(__name__)
+
+
+class ConsentConclusion:
+    """Carries out `ConcludeConsents`. Raises `KubeError`; then no outcome is recorded."""
+
+    def __init__(self, *, kube: Kube, memories: CredentialMemories) -> None:
+        self._kube = kube
+        self._memories = memories
+
+    async def conclude(self, gathered: Gathered, action: ConcludeConsents) -> None:
+        """Delete the consent Secrets, then remember the outcomes for the status."""
+        credential = gathered.facts.credential
+        for outcome in action.outcomes:
+            secret = await read_consent(self._kube, name=outcome.secret_name, credential=credential)
+            if secret is None:
+                continue
+            try:
+                await self._kube.delete(
+                    SECRETS, namespace=credential.namespace, name=outcome.secret_name, uid=secret.uid
+                )
+            except ConflictError:
+                _log.info("consent %s of %s was replaced by someone", outcome.secret_name, gathered.key)
+        memory = self._memories.of(gathered.key)
+        memory.concluded = (*memory.concluded, *action.outcomes)
+        if gathered.facts.state.candidate is None:
+            memory.failures.pop(RequestKind.GRANT, None)
+        _log.info("consent of %s: %s", gathered.key, action.outcomes[0].reason)

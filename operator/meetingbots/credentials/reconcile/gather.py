@@ -18,15 +18,14 @@ from meetingbots.credentials.decide.facts import (
     GrantAwaited,
     GrantFound,
     GrantUnserved,
+    LinkFacts,
 )
-from meetingbots.credentials.decide.link import LinkFacts
-from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret
+from meetingbots.credentials.decide.token_state import SecretConflict, TokenSecret
 from meetingbots.credentials.manifests.receiver_secret import too_long
 from meetingbots.credentials.manifests.token_secret import read_token_secret
 from meetingbots.credentials.reconcile.grants import GrantExchange, read_grant
 from meetingbots.credentials.reconcile.link_keys import LinkKeys
-from meetingbots.credentials.reconcile.memory import CredentialMemories, CredentialMemory
-from meetingbots.credentials.reconcile.recall import recall_failures
+from meetingbots.credentials.reconcile.memory import CredentialMemories, CredentialMemory, recall_failures
 from meetingbots.credentials.reconcile.token_url_grant import TokenURLs
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError

@@ -13,8 +13,8 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from meetingbots.credentials.decide.facts import RequestKind, unproven_account
-from meetingbots.credentials.decide.proof import Proof
-from meetingbots.credentials.decide.retry import error_for_status, next_failure
+from meetingbots.credentials.decide.failures import error_for_status, next_failure
+from meetingbots.credentials.decide.granted import Proof
 from meetingbots.credentials.decide.token_state import Rejection, TokenSlot, TokenState, identified, refused
 from meetingbots.credentials.reconcile.gather import Gathered, ProcessClock
 from meetingbots.credentials.reconcile.memory import CredentialMemories

@@ -11,8 +11,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from meetingbots.credentials.decide.link import LinkFacts
-from meetingbots.credentials.manifests.connect_link import new_epoch
+from meetingbots.credentials.decide.facts import LinkFacts
+from meetingbots.credentials.manifests.connect import new_epoch
 from meetingbots.credentials.manifests.receiver_secret import (
     LINK_SIGNING_KEY,
     keyring_value,

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from meetingbots.credentials.decide.facts import Failure, RequestKind
-from meetingbots.credentials.decide.proof import Proof, initial_proof, proof_key
-from meetingbots.credentials.decide.removal import RemovalCheck
+from meetingbots.credentials.decide.facts import CredentialFacts, Failure, RequestKind
+from meetingbots.credentials.decide.failures import FIXABLE_SECONDS, ZOOM_BACKOFF
+from meetingbots.credentials.decide.granted import Proof, initial_proof, proof_key
+from meetingbots.credentials.decide.revocation import CLOCK_SKEW, RemovalCheck
 from meetingbots.credentials.decide.token_state import Claim, Tokens, TokenSlot, TokenState, Unsaved
-from meetingbots.models.credential import CredentialError, CredentialStatus, HandledConsent, ZoomCredential
-from meetingbots.runtime.object_cache import Key
+from meetingbots.models.base import ModelError
+from meetingbots.models.conditions import ConditionType, find
+from meetingbots.models.credential import (
+    CredentialError,
+    CredentialReason,
+    CredentialStatus,
+    HandledConsent,
+    ZoomCredential,
+)
+from meetingbots.runtime.object_cache import Key, ObjectCache
 from meetingbots.zoom.resources import User
 
 _BURST: Final = 5
@@ -120,3 +129,95 @@ class CredentialMemories:
     def unsaved(self) -> list[Key]:
         """Return the credentials that have tokens only in memory."""
         return [key for key, memory in self._of.items() if memory.unsaved is not None]
+
+
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def recall_failures(memory: CredentialMemory, facts: CredentialFacts) -> None:
+    """Take over the failure that another process, or this one before its start, wrote to the status; once.
+
+    So a restart does not flood Zoom. Later the status is not believed, because the receiver can write to it. Failures
+    that a later success has ended are dropped.
+    """
+    status = facts.credential.status
+    error = status.last_error
+    if not memory.recalled and error is not None and error.time is not None and error.time <= facts.now + CLOCK_SKEW:
+        memory.last_error = error
+        memory.failures = _recalled(error, facts) if status.consecutive_failures else {}
+    if not memory.recalled and memory.removal is None:
+        memory.removal = _recalled_removal(status)
+    memory.recalled = True
+    tokens = facts.state.tokens
+    refreshed = tokens.last_refresh if tokens and tokens.last_refresh else _LONG_AGO
+    for kind in (RequestKind.GRANT, RequestKind.TOKENS):
+        failure = memory.failures.get(kind)
+        if failure is not None and failure.time.replace(microsecond=0) < refreshed:
+            del memory.failures[kind]
+    if facts.state.user_id and status.user_id == facts.state.user_id:
+        memory.failures.pop(RequestKind.IDENTITY, None)
+
+
+def _recalled_removal(status: CredentialStatus) -> RemovalCheck | None:
+    """Return the removal that Zoom had confirmed before the start of this process."""
+    removal, shown = status.user_removal, find(status.conditions, ConditionType.READY)
+    if removal is None or removal.time is None or shown is None or shown.reason != CredentialReason.USER_INACTIVE:
+        return None
+    return RemovalCheck(reported=removal.time, confirmed=True)
+
+
+def _recalled(error: CredentialError, facts: CredentialFacts) -> dict[RequestKind, Failure]:
+    try:
+        reason = CredentialReason(error.reason)
+    except ValueError:
+        return {}
+    status, time = facts.credential.status, error.time or facts.now
+    definite = reason is not CredentialReason.ZOOM_UNAVAILABLE
+    kind = _kind(facts)
+    wait = FIXABLE_SECONDS if definite else ZOOM_BACKOFF.delay(status.consecutive_failures)
+    planned = None if definite or kind is RequestKind.IDENTITY else status.next_refresh_time
+    failure = Failure(
+        reason=reason,
+        definite=definite,
+        code=error.code,
+        message=error.message,
+        time=time,
+        failures=status.consecutive_failures,
+        retry_at=min(planned or time + timedelta(seconds=wait), facts.now + timedelta(seconds=ZOOM_BACKOFF.cap)),
+    )
+    return {kind: failure}
+
+
+def _kind(facts: CredentialFacts) -> RequestKind:
+    """Return which request the failure in the status was about, as far as the token Secret shows."""
+    if facts.state.tokens is None or facts.changed_grant:
+        return RequestKind.GRANT
+    return RequestKind.TOKENS if facts.state.user_id else RequestKind.IDENTITY
+
+
+class SyncedPersonalIds:
+    """Puts a new personal meeting ID into the credential's memory; its next reconciliation writes the status."""
+
+    def __init__(self, *, credentials: ObjectCache, memories: CredentialMemories) -> None:
+        self._credentials = credentials
+        self._memories = memories
+
+    def note(self, key: Key, pmi: str | None) -> None:
+        """Show this personal meeting ID in the credential's status."""
+        item = self._credentials.get(key)
+        if item is None:
+            return
+        try:
+            status = ZoomCredential.from_object(item).status
+        except ModelError:
+            return
+        if status.user_id:
+            self._memories.of(key).user = User(
+                id=status.user_id,
+                account_id=status.account_id or "",
+                email=status.email or "",
+                pmi=pmi,
+                status="",
+                type=None,
+                vanity_url="",
+            )

@@ -11,11 +11,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.credentials.decide.notifications import Notice, notice_for
-from meetingbots.credentials.decide.retry import ZOOM_BACKOFF
-from meetingbots.credentials.decide.status_fields import StatusManager
-from meetingbots.credentials.manifests.notification_request import notice_message
-from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
+from meetingbots.credentials.decide.failures import ZOOM_BACKOFF
+from meetingbots.credentials.decide.notifications import Notice, notice_for, notice_message
+from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusManager, StatusTarget
 from meetingbots.egress.addresses import EgressError
 from meetingbots.kube.client import Object
 from meetingbots.kube.event_recorder import EventRecorder

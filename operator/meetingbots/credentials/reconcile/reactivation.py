@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from meetingbots.credentials.decide.removal import checked, is_withdrawn
+from meetingbots.credentials.decide.revocation import checked, is_withdrawn
 from meetingbots.credentials.reconcile.memory import CredentialMemories
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSessions
 from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget

@@ -1,4 +1,8 @@
-"""Reconciles a credential: gathers facts, decides and acts until there is nothing to do, then writes the status."""
+"""Reconciles a credential: gathers facts, decides and acts until there is nothing to do, then writes the status.
+
+The receiver sets the condition WebhookReceiving as soon as it can judge. While no webhook arrives, the reporter here
+sets it; it takes the condition from no field manager, so that the receiver's next apply replaces it.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,69 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from meetingbots.credentials.decide.actions import ConcludeConsents, RotateLinkKey
 from meetingbots.credentials.decide.facts import AppFound, CredentialFacts
-from meetingbots.credentials.decide.plan import CredentialPlan, decide
-from meetingbots.credentials.decide.status_fields import StatusManager, differs
-from meetingbots.credentials.decide.webhook_health import WebhookApp
+from meetingbots.credentials.decide.plan import ConcludeConsents, CredentialPlan, RotateLinkKey, decide
+from meetingbots.credentials.decide.webhook_health import WebhookApp, webhook_health
 from meetingbots.credentials.reconcile.actions import CredentialActions
 from meetingbots.credentials.reconcile.gather import CredentialGatherer, Gathered, ProcessClock
 from meetingbots.credentials.reconcile.memory import CredentialMemories
-from meetingbots.credentials.reconcile.webhook_health import WebhookHealthReporter
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
-from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
+from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusManager, StatusTarget, differs
+from meetingbots.kube.errors import ConflictError
 from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.models.base import ModelError
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find
-from meetingbots.models.credential import CredentialStatus, TokenDeletionPolicy, ZoomCredential
+from meetingbots.models.credential import CredentialStatus, TokenDeletionPolicy, WebhookReason, ZoomCredential
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache
 from meetingbots.runtime.work_queue import WorkQueue
+
+
+class WebhookHealthReporter:
+    """Reports the health of webhooks for one credential at a time."""
+
+    def __init__(
+        self,
+        *,
+        credentials: ObjectCache,
+        status: CredentialStatusWriter,
+        recorder: EventRecorder,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._credentials = credentials
+        self._status = status
+        self._recorder = recorder
+        self._clock = clock
+        self._reasons: dict[Key, str] = {}
+
+    async def report(self, key: Key, app: WebhookApp) -> None:
+        """Update the condition, and record an Event when signatures become invalid. Raises `KubeError`."""
+        item = self._credentials.get(key)
+        if item is None:
+            return
+        credential = ZoomCredential.from_object(item)
+        self._record(key, item, credential)
+        conditions = webhook_health(credential, app, now=self._clock()) if app.client_id else None
+        if conditions is None:
+            return
+        with contextlib.suppress(ConflictError):
+            # The next reconciliation comes within minutes.
+            await self._status.replace_conditions(StatusTarget.of(credential, unchanged=True), conditions)
+
+    def forget(self, key: Key) -> None:
+        """Forget a deleted credential."""
+        self._reasons.pop(key, None)
+
+    def _record(self, key: Key, item: Object, credential: ZoomCredential) -> None:
+        shown = find(credential.status.conditions, ConditionType.WEBHOOK_RECEIVING)
+        before, reason = self._reasons.get(key), shown.reason if shown is not None else ""
+        self._reasons[key] = reason
+        if shown is not None and reason == WebhookReason.SIGNATURE_INVALID and before not in (None, reason):
+            self._recorder.event(item, reason="WebhookSignatureInvalid", note=shown.message, warning=True)
+
 
 _MAX_ACTIONS: Final = 8
 _SOON_SECONDS: Final = 1.0

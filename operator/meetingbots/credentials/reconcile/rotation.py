@@ -19,10 +19,10 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from meetingbots.credentials.decide.facts import CredentialFacts, RequestKind
-from meetingbots.credentials.decide.proof import refreshed_proof
-from meetingbots.credentials.decide.retry import error_for_status, is_final, next_failure
-from meetingbots.credentials.decide.stored_tokens import TokenSecret
+from meetingbots.credentials.decide.failures import error_for_status, is_final, next_failure
+from meetingbots.credentials.decide.granted import refreshed_proof
 from meetingbots.credentials.decide.token_state import (
+    TokenSecret,
     TokenSlot,
     Unsaved,
     claimed,
@@ -31,9 +31,8 @@ from meetingbots.credentials.decide.token_state import (
     released,
 )
 from meetingbots.credentials.reconcile.gather import Gathered, ProcessClock
-from meetingbots.credentials.reconcile.grants import GrantExchange
+from meetingbots.credentials.reconcile.grants import GrantExchange, TokenRequest, record_rejection, rejection_of
 from meetingbots.credentials.reconcile.memory import CredentialMemories, CredentialMemory
-from meetingbots.credentials.reconcile.token_request import TokenRequest, record_rejection, rejection_of
 from meetingbots.credentials.reconcile.token_store import NotStoredError, TokenStore
 from meetingbots.credentials.sessions.zoom_session import APIFactory
 from meetingbots.kube.errors import KubeError

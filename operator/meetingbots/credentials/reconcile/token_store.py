@@ -11,8 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret
-from meetingbots.credentials.decide.token_state import TokenState, Unsaved, holds, saved
+from meetingbots.credentials.decide.token_state import SecretConflict, TokenSecret, TokenState, Unsaved, holds, saved
 from meetingbots.credentials.manifests.token_secret import (
     content_patch,
     new_secret,

@@ -15,10 +15,9 @@ from typing import Final
 from pydantic import SecretStr
 
 from meetingbots.credentials.decide.facts import unproven_account
-from meetingbots.credentials.decide.proof import Proof, initial_proof
+from meetingbots.credentials.decide.granted import Proof, initial_proof
 from meetingbots.credentials.decide.revocation import revoked_at
-from meetingbots.credentials.decide.stored_tokens import SecretConflict
-from meetingbots.credentials.decide.token_state import Tokens, TokenState, mark_of
+from meetingbots.credentials.decide.token_state import SecretConflict, Tokens, TokenState, mark_of
 from meetingbots.credentials.manifests.token_secret import read_token_secret
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import NotFoundError

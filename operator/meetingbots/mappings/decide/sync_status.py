@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from meetingbots.credentials.decide.retry import sentence
+from meetingbots.credentials.decide.failures import sentence
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find, set_condition
 from meetingbots.models.credential import CredentialStatus, MeetingsStatus, SyncProgress, SyncReason, ZoomCredential
 from meetingbots.zoom.errors import Cause, ZoomError

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from meetingbots.credentials.decide.level import effective_level
+from meetingbots.credentials.decide.granted import effective_level
 from meetingbots.credentials.sessions.zoom_session import ZoomSession
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.resources import MAPPINGS

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from meetingbots.credentials.decide.status_fields import StatusManager, differs
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError
-from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
+from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusManager, StatusTarget, differs
 from meetingbots.kube.errors import KubeError
 from meetingbots.mappings.decide.sync_schedule import (
     NOT_READY_SECONDS,

@@ -12,10 +12,8 @@ from enum import StrEnum
 from typing import Final
 
 from meetingbots.credentials.decide.consents import pending_consents
-from meetingbots.credentials.decide.status_fields import StatusManager
-from meetingbots.credentials.manifests.connect_link import link_in
-from meetingbots.credentials.manifests.consent_secret import ConsentSecret, new_consent_secret
-from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusTarget
+from meetingbots.credentials.manifests.connect import ConsentSecret, link_in, new_consent_secret
+from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusManager, StatusTarget
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import AlreadyExistsError, KubeError, retry_on_conflict
 from meetingbots.kube.resources import SECRETS

@@ -15,7 +15,7 @@ from typing import Final
 
 from aiohttp import web
 
-from meetingbots.credentials.manifests.consent_secret import ConsentSecret, consent_name
+from meetingbots.credentials.manifests.connect import ConsentSecret, consent_name
 from meetingbots.kube.errors import KubeError
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.receiver.connect import messages, outcomes

@@ -20,8 +20,7 @@ from typing import Final, TypeAlias
 import orjson
 from pydantic import ConfigDict, SecretStr, TypeAdapter
 
-from meetingbots.credentials.manifests.connect_link import Link
-from meetingbots.credentials.manifests.consent_secret import is_consent_name
+from meetingbots.credentials.manifests.connect import Link, is_consent_name
 from meetingbots.credentials.manifests.signing_keys import Keyring, SigningKey
 
 STATE_LIFE: Final = timedelta(minutes=10)

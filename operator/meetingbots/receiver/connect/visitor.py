@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 from pydantic import SecretStr
 
-from meetingbots.credentials.manifests.connect_link import Link, link_in, read_token
+from meetingbots.credentials.manifests.connect import Link, link_in, read_token
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.receiver.connect import messages
 from meetingbots.receiver.connect.directory import ConnectDirectory

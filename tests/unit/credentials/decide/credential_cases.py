@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from meetingbots.credentials.decide.facts import AppFound, CredentialFacts, Failure, GrantFound
-from meetingbots.credentials.decide.proof import initial_proof
-from meetingbots.credentials.decide.stored_tokens import TokenSecret
-from meetingbots.credentials.decide.token_state import Claim, Tokens, TokenSlot, TokenState, Unsaved
+from meetingbots.credentials.decide.granted import initial_proof
+from meetingbots.credentials.decide.token_state import Claim, Tokens, TokenSecret, TokenSlot, TokenState, Unsaved
 from meetingbots.models.credential import CredentialReason, ZoomCredential
 from meetingbots.models.metadata import OwnerReference
 from meetingbots.zoom.resources import User

@@ -4,19 +4,26 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from meetingbots.credentials.decide.actions import (
+from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantFound, GrantUnserved, RequestKind
+from meetingbots.credentials.decide.granted import Proof
+from meetingbots.credentials.decide.plan import (
+    CLAIM_SECONDS,
     CorrectOwners,
     CredentialAction,
     IdentifyUser,
     RedeemGrant,
     RefreshTokens,
     StoreTokens,
+    decide,
 )
-from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantFound, GrantUnserved, RequestKind
-from meetingbots.credentials.decide.plan import CLAIM_SECONDS, decide
-from meetingbots.credentials.decide.proof import Proof
-from meetingbots.credentials.decide.stored_tokens import SecretConflict
-from meetingbots.credentials.decide.token_state import Candidate, Rejection, TokenSlot, TokenState, mark_of
+from meetingbots.credentials.decide.token_state import (
+    Candidate,
+    Rejection,
+    SecretConflict,
+    TokenSlot,
+    TokenState,
+    mark_of,
+)
 from meetingbots.models.credential import CredentialReason
 
 from tests.unit.credentials.decide.credential_cases import (

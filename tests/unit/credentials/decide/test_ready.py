@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantFound, GrantUnserved, RequestKind
 from meetingbots.credentials.decide.ready import ready
-from meetingbots.credentials.decide.stored_tokens import SecretConflict
-from meetingbots.credentials.decide.token_state import Rejection, TokenState, mark_of
+from meetingbots.credentials.decide.token_state import Rejection, SecretConflict, TokenState, mark_of
 from meetingbots.models.credential import CredentialReason as Reason
 
 from tests.unit.credentials.decide.credential_cases import claim, credential, facts, failure, healthy, tokens, unsaved

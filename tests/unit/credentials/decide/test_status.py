@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantFound, GrantUnserved, RequestKind
-from meetingbots.credentials.decide.proof import Proof
+from meetingbots.credentials.decide.granted import Proof
 from meetingbots.credentials.decide.status import status_of
-from meetingbots.credentials.decide.status_fields import StatusManager, owned_part
 from meetingbots.credentials.decide.token_state import Rejection
+from meetingbots.credentials.status_writer import StatusManager, owned_part
 from meetingbots.models.credential import CredentialReason as Reason
 from meetingbots.zoom.resources import User
 

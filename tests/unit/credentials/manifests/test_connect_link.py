@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from meetingbots.credentials.manifests.connect_link import Link, connect_url, link_in, new_epoch, read_token
+from meetingbots.credentials.manifests.connect import Link, connect_url, link_in, new_epoch, read_token
 from meetingbots.credentials.manifests.signing_keys import Keyring, SigningKey
 from pydantic import SecretStr
 

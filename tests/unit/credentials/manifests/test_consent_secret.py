@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from meetingbots.credentials.manifests.consent_secret import (
+from meetingbots.credentials.manifests.connect import (
     ConsentSecret,
     consent_name,
     is_consent_name,

@@ -3,8 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from meetingbots.credentials.decide.notifications import NEEDS_USER, NoticeType, notice_for
-from meetingbots.credentials.manifests.notification_request import notice_message
+from meetingbots.credentials.decide.notifications import NEEDS_USER, NoticeType, notice_for, notice_message
 from meetingbots.models.credential import CredentialReason
 
 from tests.unit.credentials.decide.credential_cases import credential

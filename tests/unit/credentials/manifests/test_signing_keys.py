@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from meetingbots.credentials.manifests.connect_link import LINK_LIFE
+from meetingbots.credentials.manifests.connect import LINK_LIFE
 from meetingbots.credentials.manifests.signing_keys import (
     KEY_KEPT,
     KEY_LIFE,

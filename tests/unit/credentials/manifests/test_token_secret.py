@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from meetingbots.credentials.decide.stored_tokens import SecretConflict, TokenSecret, wanted_owners
 from meetingbots.credentials.decide.token_state import (
     Candidate,
     Claim,
     Rejection,
+    SecretConflict,
     Tokens,
+    TokenSecret,
     TokenSlot,
     TokenState,
     Unsaved,
@@ -23,6 +24,7 @@ from meetingbots.credentials.decide.token_state import (
     refused,
     released,
     saved,
+    wanted_owners,
 )
 from meetingbots.credentials.manifests.token_secret import (
     content_patch,

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from meetingbots.credentials.manifests.connect_link import link_in
-from meetingbots.credentials.manifests.consent_secret import ConsentSecret, consent_name, new_consent_secret
+from meetingbots.credentials.manifests.connect import ConsentSecret, consent_name, link_in, new_consent_secret
 from meetingbots.kube.client import Object
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.base import format_time

@@ -14,8 +14,7 @@ import httpx
 from meetingbots.credentials.assembly import ProcessPorts, access_tokens, credential_reconciler
 from meetingbots.credentials.decide.token_state import TokenState
 from meetingbots.credentials.manifests.token_secret import read_state
-from meetingbots.credentials.reconcile.memory import CredentialMemories
-from meetingbots.credentials.reconcile.personal_ids import SyncedPersonalIds
+from meetingbots.credentials.reconcile.memory import CredentialMemories, SyncedPersonalIds
 from meetingbots.credentials.reconcile.reconciler import CredentialReconciler
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.egress.client import EgressClient

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from meetingbots.credentials.assembly import link_signing_keys
-from meetingbots.credentials.manifests.connect_link import read_token
+from meetingbots.credentials.manifests.connect import read_token
 from meetingbots.credentials.manifests.receiver_secret import parse_projection
 from meetingbots.credentials.manifests.signing_keys import Keyring
 from meetingbots.credentials.reconcile.link_keys import LinkKeys

@@ -6,7 +6,7 @@ import base64
 from collections.abc import AsyncIterator
 
 import pytest
-from meetingbots.credentials.decide.level import effective_level
+from meetingbots.credentials.decide.granted import effective_level
 from meetingbots.credentials.sessions.access_tokens import AccessToken
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.credential import Level, ZoomCredential

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import ClientResponse, DummyCookieJar
 from aiohttp.test_utils import TestClient, TestServer
-from meetingbots.credentials.manifests.connect_link import Link, connect_url
+from meetingbots.credentials.manifests.connect import Link, connect_url
 from meetingbots.credentials.manifests.receiver_secret import LINK_SIGNING_KEY, keyring_value
 from meetingbots.credentials.manifests.signing_keys import Keyring, SigningKey
 from meetingbots.credentials.status_writer import CredentialStatusWriter

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from meetingbots.credentials.manifests.consent_secret import consent_name
+from meetingbots.credentials.manifests.connect import consent_name
 from meetingbots.kube.errors import ForbiddenError, UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.receiver.connect.pages import allowed_host

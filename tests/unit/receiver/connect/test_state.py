@@ -5,8 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from meetingbots.credentials.manifests.connect_link import Link
-from meetingbots.credentials.manifests.consent_secret import consent_name
+from meetingbots.credentials.manifests.connect import Link, consent_name
 from meetingbots.credentials.manifests.signing_keys import Keyring, SigningKey
 from meetingbots.receiver.connect.state import (
     STATE_LIFE,

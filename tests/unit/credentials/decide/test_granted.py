@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from meetingbots.credentials.decide.level import effective_level
+from meetingbots.credentials.decide.granted import effective_level
 from meetingbots.models.credential import Level
 
 from tests.unit.credentials.decide.credential_cases import credential

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from meetingbots.credentials.decide.status_fields import OWNERSHIP, StatusManager, differs, owned_part
+from meetingbots.credentials.status_writer import OWNERSHIP, StatusManager, differs, owned_part
 from meetingbots.models.conditions import ConditionType
 from meetingbots.models.credential import CredentialStatus
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from meetingbots.credentials.decide.retry import (
+from meetingbots.credentials.decide.failures import (
     code_of,
     error_for_status,
     is_final,
