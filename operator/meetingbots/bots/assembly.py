@@ -29,7 +29,7 @@ from meetingbots.bots.rejoin.reports import ReportService
 from meetingbots.bots.rejoin.service import RejoinService
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.credentials.sessions.zoom_session import ZoomSessions
-from meetingbots.mappings.writer import MappingWriter
+from meetingbots.mappings.store import MappingWriter
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.outward_webhooks import OutwardWebhooks

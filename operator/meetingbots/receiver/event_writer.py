@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from meetingbots.mappings.decide.events import apply_meeting_event, apply_personal_id, is_relevant
 from meetingbots.mappings.decide.ownership import Concern, KnownCredential, NamedUsers, concern_of
-from meetingbots.mappings.writer import Decide, MappingWriter
+from meetingbots.mappings.store import Decide, MappingWriter
 from meetingbots.models.mapping import MappingStatus
 from meetingbots.receiver.app_directory import AppDirectory
 from meetingbots.receiver.credential_lookup import LiveLookup

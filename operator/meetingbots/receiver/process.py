@@ -15,7 +15,7 @@ from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.connection import find_cluster
 from meetingbots.kube.informer import Informer, OnChange
 from meetingbots.kube.resources import CREDENTIALS, SECRETS, Resource
-from meetingbots.mappings.writer import MappingWriter
+from meetingbots.mappings.store import MappingWriter
 from meetingbots.models.names import RECEIVER_SECRET
 from meetingbots.receiver.app import application, serve
 from meetingbots.receiver.app_directory import AppDirectory

@@ -17,7 +17,7 @@ from typing import Final
 from aiohttp import web
 
 from meetingbots.kube.errors import KubeError
-from meetingbots.mappings.decide.event_times import milliseconds
+from meetingbots.mappings.decide.instances import milliseconds
 from meetingbots.models.base import ModelError
 from meetingbots.receiver.app_directory import AppDirectory, WebhookKey
 from meetingbots.receiver.event_writer import EventWriter

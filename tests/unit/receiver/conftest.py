@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from meetingbots.credentials.status_writer import CredentialStatusWriter
-from meetingbots.mappings.writer import MappingWriter
+from meetingbots.mappings.store import MappingWriter
 from meetingbots.receiver.app import application
 from meetingbots.receiver.app_directory import AppDirectory
 from meetingbots.receiver.credential_lookup import LiveLookup

@@ -28,7 +28,7 @@ from meetingbots.bots.reconcile.token_requests import BotTokenRequest
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from meetingbots.kube.resources import BOTS, PODS, SECRETS
-from meetingbots.mappings.reader import read_mapping
+from meetingbots.mappings.store import read_mapping
 from meetingbots.models.bot import BotReason, MeetingBot, TokenDelivery, TokenKind
 from meetingbots.runtime.context import ObjectCaches
 from meetingbots.runtime.object_cache import Key

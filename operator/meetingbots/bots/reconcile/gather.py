@@ -36,7 +36,7 @@ from meetingbots.bots.reconcile.on_behalf import OnBehalfUsers
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import CREDENTIALS, PODS, SECRETS
-from meetingbots.mappings.reader import read_mapping
+from meetingbots.mappings.store import read_mapping
 from meetingbots.models.bot import BotReason, MeetingBot
 from meetingbots.runtime.context import ObjectCaches
 from meetingbots.runtime.object_cache import Key

@@ -19,8 +19,8 @@ from meetingbots.bots.reconcile.credential_reader import CredentialReader, speak
 from meetingbots.credentials.sessions.access_tokens import needs_a_person
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSessions
 from meetingbots.kube.errors import KubeError
-from meetingbots.mappings.decide.lookup import with_lookup
-from meetingbots.mappings.writer import MappingWriter
+from meetingbots.mappings.decide.listing import with_lookup
+from meetingbots.mappings.store import MappingWriter
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
 from meetingbots.models.credential import ZoomCredential

@@ -14,7 +14,7 @@ from meetingbots.bots.decide.tokens import Candidates, Refusal, candidates, expl
 from meetingbots.bots.reconcile.credential_reader import CredentialReader
 from meetingbots.bots.reconcile.meeting_lookup import MeetingLookup
 from meetingbots.bots.reconcile.token_requests import BotTokenRequest, CredentialTokens, TokenRequests
-from meetingbots.mappings.decide.lookup import lists
+from meetingbots.mappings.decide.listing import lists
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind, TokenPolicy
 from meetingbots.models.mapping import MeetingMapping
 from meetingbots.zoom.oauth import Environment

@@ -28,7 +28,7 @@ from meetingbots.bots.rejoin.rate_limit import CallerLimit, RateLimiter
 from meetingbots.bots.rejoin.rules import Denial, Extras, NoToken, TooOften, Unknown, token_denial
 from meetingbots.kube.client import Kube
 from meetingbots.kube.secrets import SecretValueError
-from meetingbots.mappings.reader import read_mapping
+from meetingbots.mappings.store import read_mapping
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind
 from meetingbots.models.mapping import MeetingMapping
 from meetingbots.models.metadata import NameReference

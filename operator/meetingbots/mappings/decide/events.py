@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
-from meetingbots.mappings.decide.event_times import times_of, with_app_time
-from meetingbots.mappings.decide.instances import apply_instance, phase_of, with_times
+from meetingbots.mappings.decide.instances import apply_instance, phase_of, times_of, with_app_time, with_times
 from meetingbots.mappings.decide.ownership import Concern
 from meetingbots.mappings.decide.presence import (
     PRESENCE_ACTIONS,

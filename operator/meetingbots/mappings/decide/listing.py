@@ -1,7 +1,7 @@
-"""Applies a credential's meeting list, as Zoom returns it, to mappings. Pure: time is an argument.
+"""Applies to mappings what Zoom answers: a credential's meeting list, and a token that was issued with a credential.
 
 A list describes one moment, the start of the sync that read it; newer events stand. A list adds and repairs entries,
-and removes only entries that a list has added.
+and removes only entries that a list has added. Pure: time is an argument.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from meetingbots.mappings.decide.event_times import milliseconds, times_of, with_app_time
 from meetingbots.mappings.decide.events import ordered
-from meetingbots.mappings.decide.instances import phase_of, with_times
+from meetingbots.mappings.decide.instances import milliseconds, phase_of, times_of, with_app_time, with_times
 from meetingbots.models.mapping import (
     FoundCredential,
     MappingPhase,
@@ -130,3 +129,25 @@ def _with_reader_times(status: MappingStatus, reader: Reader) -> MappingStatus:
     roles = max(reader.at, times_of(status, app=reader.app).roles or 0)
     after = with_app_time(status, app=reader.app, aspect="roles", at=roles)
     return with_times(after, existence=max(reader.at, status.event_times.existence or 0))
+
+
+def lists(mapping: MeetingMapping | None, credential: str) -> bool:
+    """Return whether the mapping lists the credential, in its manual or its found entries."""
+    if mapping is None:
+        return False
+    manual, found = mapping.spec.credentials, mapping.status.credentials
+    return any(one.name == credential for one in manual) or any(one.name == credential for one in found)
+
+
+def with_lookup(mapping: MeetingMapping | None, *, credential: str) -> MappingStatus | None:
+    """Return the status with a Lookup entry for the credential; None when the mapping lists it already."""
+    if lists(mapping, credential):
+        return None
+    before = mapping.status if mapping is not None else MappingStatus()
+    entry = FoundCredential(name=credential, role=Role.HOST, source=Source.LOOKUP)
+    return before.model_copy(
+        update={
+            "credentials": ordered([*before.credentials, entry]),
+            "phase": before.phase or MappingPhase.SCHEDULED,
+        }
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from meetingbots.credentials.decide.revocation import ended_at
-from meetingbots.mappings.decide.event_times import milliseconds
+from meetingbots.mappings.decide.instances import milliseconds
 from meetingbots.models.credential import Level
 from meetingbots.models.mapping import MAX_FOUND_CREDENTIALS
 

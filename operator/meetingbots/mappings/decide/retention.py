@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.mappings.decide.event_times import milliseconds, newest
-from meetingbots.mappings.decide.instances import with_times
+from meetingbots.mappings.decide.instances import milliseconds, newest, with_times
 from meetingbots.mappings.decide.listing import FROM_LISTS, REMOVE, Remove
 from meetingbots.models.mapping import MappingPhase, MappingStatus, MeetingMapping, Role, Source
 

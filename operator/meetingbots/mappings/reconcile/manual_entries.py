@@ -15,7 +15,7 @@ from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import ExpiredError, KubeError
 from meetingbots.kube.resources import MAPPINGS
 from meetingbots.mappings.manifests.mapping import owner_uids
-from meetingbots.mappings.writer import MappingWriter, unchanged
+from meetingbots.mappings.store import MappingWriter, unchanged
 from meetingbots.models.base import ModelError
 from meetingbots.runtime.object_cache import key_of
 from meetingbots.runtime.plan import Backoff

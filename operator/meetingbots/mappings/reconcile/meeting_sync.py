@@ -29,7 +29,7 @@ from meetingbots.mappings.decide.retention import is_expired
 from meetingbots.mappings.manifests.mapping import credential_label, owner_uids, owners_patch
 from meetingbots.mappings.reconcile.owner_lookup import readable
 from meetingbots.mappings.reconcile.zoom_lists import MeetingLists, Progress
-from meetingbots.mappings.writer import Decide, MappingWriter, unchanged
+from meetingbots.mappings.store import Decide, MappingWriter, unchanged
 from meetingbots.models.credential import Level, ZoomCredential
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
 from meetingbots.runtime.object_cache import Key, ObjectCache

@@ -1,4 +1,4 @@
-"""Asks Zoom whether meetings still exist that no list answers for.
+"""Asks Zoom whether meetings still exist that no list answers for: a bounded, fair choice of them in each sweep.
 
 These are meetings that only webhooks or lookups reported, when a newer list does not contain them or no event has
 arrived for a month.
@@ -7,16 +7,51 @@ arrived for a month.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from datetime import datetime
-from typing import Final
+from random import Random
+from typing import Final, Generic, TypeVar
 
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSessions
 from meetingbots.mappings.decide.listing import Remove
 from meetingbots.mappings.decide.retention import OwnerFacts, after_check, in_doubt
-from meetingbots.mappings.writer import Decide
+from meetingbots.mappings.store import Decide
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import Cause, ZoomError
+
+T = TypeVar("T")
+
+
+class FairSample(Generic[T]):
+    """Keeps a random sample of at most `size` candidates of each group."""
+
+    def __init__(self, *, size: int, random: Random) -> None:
+        self._size = size
+        self._random = random
+        self._kept: defaultdict[str, list[T]] = defaultdict(list)
+        self._seen: defaultdict[str, int] = defaultdict(int)
+
+    def add(self, group: str, candidate: T) -> None:
+        """Add a candidate; each of a group has the same chance to be kept (reservoir sampling)."""
+        kept = self._kept[group]
+        self._seen[group] += 1
+        if len(kept) < self._size:
+            kept.append(candidate)
+            return
+        place = self._random.randrange(self._seen[group])
+        if place < self._size:
+            kept[place] = candidate
+
+    def choose(self, limit: int) -> list[T]:
+        """Return up to `limit` candidates: one of each group in turn, groups and candidates in random order."""
+        groups = list(self._kept.values())
+        self._random.shuffle(groups)
+        for group in groups:
+            self._random.shuffle(group)
+        turns = max(map(len, groups), default=0)
+        return [group[turn] for turn in range(turns) for group in groups if turn < len(group)][:limit]
+
 
 _log = logging.getLogger(__name__)
 MAX_QUESTIONS: Final = 100

@@ -20,12 +20,10 @@ from meetingbots.kube.resources import MAPPINGS
 from meetingbots.mappings.decide.listing import COMPACT, Compact, Remove
 from meetingbots.mappings.decide.retention import OwnerFacts, cleaned_up, in_doubt
 from meetingbots.mappings.manifests.mapping import credential_label, is_compactable, owners_patch
-from meetingbots.mappings.reader import read_mapping
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
-from meetingbots.mappings.reconcile.fair_sample import FairSample
 from meetingbots.mappings.reconcile.owner_lookup import OwnerLookup, credential_exists, readable
-from meetingbots.mappings.reconcile.stale_check import MAX_QUESTIONS, StaleMeetingCheck
-from meetingbots.mappings.writer import Decide, MappingWriter, unchanged
+from meetingbots.mappings.reconcile.stale_check import MAX_QUESTIONS, FairSample, StaleMeetingCheck
+from meetingbots.mappings.store import Decide, MappingWriter, read_mapping, unchanged
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.mapping import MappingStatus, MeetingMapping

@@ -15,15 +15,19 @@ from typing import Final, Protocol
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError
 from meetingbots.credentials.status_writer import CredentialStatusWriter, StatusManager, StatusTarget, differs
 from meetingbots.kube.errors import KubeError
-from meetingbots.mappings.decide.sync_schedule import (
+from meetingbots.mappings.decide.sync import (
     NOT_READY_SECONDS,
     ReadMeetings,
     SyncFacts,
+    SyncStatus,
+    completed,
     decide,
+    failed,
+    in_progress,
     next_after,
+    not_ready,
     retry_after,
 )
-from meetingbots.mappings.decide.sync_status import SyncStatus, completed, failed, in_progress, not_ready
 from meetingbots.mappings.reconcile.meeting_sync import MeetingSyncRun, SyncResult
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import SyncProgress, ZoomCredential

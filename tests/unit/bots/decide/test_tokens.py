@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from meetingbots.bots.decide.tokens import OnBehalfUser, Refusal, named_reason, person_in, wanted_tokens
-from meetingbots.mappings.decide.lookup import with_lookup
+from meetingbots.mappings.decide.listing import with_lookup
 from meetingbots.models.bot import BotReason, TokenKind
 from meetingbots.models.mapping import MappingPhase, MeetingMapping, Role, Source
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meetingbots.mappings.decide.event_times import milliseconds
+from meetingbots.mappings.decide.instances import milliseconds
 from meetingbots.mappings.decide.listing import REMOVE, ListedMeeting, Reader, with_listed, without_unlisted
 from meetingbots.models.mapping import (
     AppTimes,

@@ -12,7 +12,7 @@ from meetingbots.mappings.reconcile.meeting_sync import MeetingSyncRun
 from meetingbots.mappings.reconcile.stale_check import StaleMeetingCheck
 from meetingbots.mappings.reconcile.sweeper import MappingSweeper, Reactivation, SweeperClients
 from meetingbots.mappings.reconcile.sync_reconciler import MeetingSyncReconciler, PersonalMeetingIds
-from meetingbots.mappings.writer import MappingWriter
+from meetingbots.mappings.store import MappingWriter
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.object_cache import Key

@@ -19,7 +19,7 @@ from meetingbots.credentials.sessions.access_tokens import AccessToken, AccessTo
 from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.mappings.reconcile.meeting_sync import MeetingSyncRun
-from meetingbots.mappings.writer import MappingWriter
+from meetingbots.mappings.store import MappingWriter
 from meetingbots.models.base import format_time
 from meetingbots.models.credential import SyncProgress, ZoomCredential
 from meetingbots.receiver.app_directory import AppDirectory

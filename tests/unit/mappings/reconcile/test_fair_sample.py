@@ -5,7 +5,7 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from meetingbots.mappings.reconcile.fair_sample import FairSample
+from meetingbots.mappings.reconcile.stale_check import FairSample
 
 
 def chosen(candidates: list[tuple[str, int]], *, limit: int, size: int = 100) -> list[tuple[str, int]]:

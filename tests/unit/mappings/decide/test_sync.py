@@ -4,16 +4,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from meetingbots.mappings.decide.sync_schedule import (
+from meetingbots.mappings.decide.sync import (
     ReadMeetings,
     SyncFacts,
+    SyncStatus,
     decide,
     due_at,
+    failed,
+    in_progress,
     next_after,
     pending_request,
     retry_after,
 )
-from meetingbots.mappings.decide.sync_status import SyncStatus, failed, in_progress
 from meetingbots.models.conditions import Condition, set_condition
 from meetingbots.models.credential import (
     CredentialReason,

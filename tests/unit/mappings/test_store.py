@@ -6,7 +6,7 @@ import pytest
 from meetingbots.kube.errors import ConflictError, ForbiddenError, KubeError, NotFoundError, UnavailableError
 from meetingbots.kube.resources import MAPPINGS
 from meetingbots.mappings.decide.listing import REMOVE, Remove
-from meetingbots.mappings.writer import Decide, MappingWriter
+from meetingbots.mappings.store import Decide, MappingWriter
 from meetingbots.models.mapping import FoundCredential, MappingPhase, MappingStatus, MeetingMapping, Role, Source
 
 from tests.unit.fake_kube import Call, FakeKube

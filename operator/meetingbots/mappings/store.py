@@ -1,4 +1,4 @@
-"""Writes a mapping's status: read, decide, write. The receiver, syncs, lookups and the sweeper all use it.
+"""Reads and writes MeetingMappings. The receiver, syncs, lookups and the sweeper all write through `MappingWriter`.
 
 Each write carries the resourceVersion that was read; a conflict repeats read and decision. A mapping that does not
 change is not written. Owners are compared as well: a re-created credential has another uid, and the garbage collector
@@ -18,8 +18,25 @@ from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
 from meetingbots.mappings.decide.events import needs_live_label
 from meetingbots.mappings.decide.listing import Compact, Remove
 from meetingbots.mappings.manifests.mapping import compact, mapping_patch, new_mapping, owner_uids, owners_patch
+from meetingbots.models.base import ModelError
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
 from meetingbots.runtime.plan import Backoff
+
+_log = logging.getLogger(__name__)
+
+
+async def read_mapping(kube: Kube, *, namespace: str, meeting_id: str) -> MeetingMapping | None:
+    """Return the mapping from the API server; None when it does not exist or is unreadable. Raises `KubeError`."""
+    try:
+        found = await kube.get(MAPPINGS, namespace=namespace, name=meeting_id)
+    except NotFoundError:
+        return None
+    try:
+        return MeetingMapping.from_object(found)
+    except ModelError as error:
+        _log.warning("MeetingMapping %s/%s is skipped: %s", namespace, meeting_id, error)
+        return None
+
 
 _log = logging.getLogger(__name__)
 _BACKOFF: Final = Backoff(first=0.005, cap=0.25, jitter=0.5)
