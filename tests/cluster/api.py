@@ -127,7 +127,7 @@ def core_path(kind: str, *, namespace: str | None = None, name: str | None = Non
 
 
 def wait_until(
-    condition: Callable[[], bool], *, what: str, limit_seconds: float = 20, every_seconds: float = 0.02
+    condition: Callable[[], bool], *, what: str, limit_seconds: float = 90, every_seconds: float = 0.02
 ) -> None:
     """Look again and again until `condition` holds; TimeoutError naming `what` after the limit."""
     deadline = time.monotonic() + limit_seconds

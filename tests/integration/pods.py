@@ -40,7 +40,7 @@ class Pods:
         body = {"metadata": {"name": name}, "stringData": data or {"token": "value"}}
         self.api.create(core_path("secrets", namespace=self.namespace), body)
 
-    def wait(self, name: str, holds: Callable[[Object], bool], *, what: str, limit_seconds: float = 15) -> Object:
+    def wait(self, name: str, holds: Callable[[Object], bool], *, what: str, limit_seconds: float = 90) -> Object:
         wait_until(lambda: holds(self.get(name)), what=f"Pod {name} {what}", limit_seconds=limit_seconds)
         return self.get(name)
 
@@ -50,7 +50,7 @@ class Pods:
     def wait_reason(self, name: str, reason: str) -> Object:
         return self.wait(name, lambda pod: reason in waiting_reasons(pod), what=f"waiting for {reason}")
 
-    def wait_gone(self, name: str, *, limit_seconds: float = 15) -> None:
+    def wait_gone(self, name: str, *, limit_seconds: float = 90) -> None:
         wait_until(lambda: self.api.get(self.path(name)) is None, what=f"Pod {name} gone", limit_seconds=limit_seconds)
 
 

@@ -105,7 +105,7 @@ def test_a_bot_that_stays_is_replaced_after_the_meetings_end(
 
 
 def test_the_pod_of_a_finished_bot_is_kept_for_its_retention(tenant: Tenant, kubelet: KubeletDouble) -> None:
-    runs(tenant, retry={"limit": 0}, podRetentionSeconds=3)
+    runs(tenant, retry={"limit": 0}, podRetentionSeconds=20)
     (pod,) = tenant.pods()
     kubelet.kill(tenant.namespace, pod["metadata"]["name"], "bot")
     tenant.wait_phase("notes", "Failed")
@@ -122,10 +122,10 @@ def test_zooms_events_say_where_the_bot_is(tenant: Tenant, kubelet: KubeletDoubl
         found = tenant.condition("meetingbots", "notes", kind)
         return found["status"], found["reason"]
 
-    tenant.wait("it is admitted", lambda: condition("Admitted") == ("True", "Admitted"), seconds=5)
+    tenant.wait("it is admitted", lambda: condition("Admitted") == ("True", "Admitted"))
     assert condition("Recording") == ("Unknown", "NotReported")
     zoom.leave(visit.id)
-    tenant.wait("it has left", lambda: condition("Recording") == ("False", "Left"), seconds=5)
+    tenant.wait("it has left", lambda: condition("Recording") == ("False", "Left"))
     seen = tenant.status("meetingbots", "notes")["inMeeting"]
     assert (seen["state"], seen["source"]) == ("left", "Zoom")
     assert {"admittedTime", "leftTime"} <= set(seen)

@@ -97,7 +97,7 @@ def test_transitions_are_told_as_events(tenant: Tenant, kubelet: KubeletDouble) 
         return {(item["reason"], item["type"]) for item in items if item["regarding"]["name"] == "notes"}
 
     tenant.wait("the failure's event", lambda: ("BotFailed", "Warning") in told())
-    assert ("Staging", "Normal") in told()
+    tenant.wait("the event of the staging", lambda: ("Staging", "Normal") in told())
 
 
 def test_a_lost_node_is_a_loss(tenant: Tenant, kubelet: KubeletDouble) -> None:

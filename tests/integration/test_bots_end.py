@@ -60,9 +60,12 @@ def test_a_bot_that_is_not_ready_when_the_meeting_ends_fails_at_its_deadline(
     tenant: Tenant, kubelet: KubeletDouble, zoom: SimClient
 ) -> None:
     meeting = ready_meeting(tenant)
-    tenant.bot("late", meeting.id, annotations={"kubelet.test/pull-fails": "true"}, startDeadlineSeconds=8)
+    annotations = {"kubelet.test/pull-fails": "true"}
+    tenant.bot("late", meeting.id, annotations=annotations)
     tenant.wait_reason("meetingbots", "late", "ImagePullFailed")
     zoom.act(meeting.id, "end")
+    tenant.wait("the end is known", lambda: tenant.status("meetingmappings", meeting.id)["phase"] == "Ended")
+    tenant.bot("late", meeting.id, annotations=annotations, startDeadlineSeconds=1)
     tenant.wait_reason("meetingbots", "late", "MeetingEnded")
     assert tenant.phase("late") == "Failed"
     tenant.wait("Pod gone", lambda: not tenant.pods())

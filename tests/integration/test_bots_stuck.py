@@ -20,10 +20,12 @@ def bot(tenant: Tenant, name: str, wanted: dict[str, Any], **spec: Any) -> None:
 
 def test_a_pod_that_fits_no_node(tenant: Tenant, kubelet: KubeletDouble) -> None:
     annotations = {"kubelet.test/unschedulable": "0/1 nodes are available: 1 Insufficient cpu."}
-    tenant.bot("big", 81234567890, image="test/sleep", annotations=annotations, tokens=[], startDeadlineSeconds=6)
-    told = tenant.wait_reason("meetingbots", "big", "Unschedulable", seconds=5)
+    wanted: dict[str, Any] = {"image": "test/sleep", "annotations": annotations, "tokens": []}
+    tenant.bot("big", 81234567890, **wanted)
+    told = tenant.wait_reason("meetingbots", "big", "Unschedulable")
     assert "Insufficient cpu" in told["message"]
     assert tenant.condition("meetingbots", "big", "Reconciling")["status"] == "True"
+    tenant.bot("big", 81234567890, startDeadlineSeconds=1, **wanted)
     told = tenant.wait_reason("meetingbots", "big", "StartDeadlineExceeded")
     assert "Insufficient cpu" in told["message"]
     assert tenant.phase("big") == "Failed"
@@ -31,9 +33,10 @@ def test_a_pod_that_fits_no_node(tenant: Tenant, kubelet: KubeletDouble) -> None
 
 
 def test_an_image_that_never_comes(tenant: Tenant, kubelet: KubeletDouble) -> None:
-    bot(tenant, "nowhere", template(image="nowhere/at-all"), startDeadlineSeconds=5)
-    told = tenant.wait_reason("meetingbots", "nowhere", "ImagePullFailed", seconds=5)
+    bot(tenant, "nowhere", template(image="nowhere/at-all"))
+    told = tenant.wait_reason("meetingbots", "nowhere", "ImagePullFailed")
     assert "nowhere/at-all" in told["message"]
+    bot(tenant, "nowhere", template(image="nowhere/at-all"), startDeadlineSeconds=1)
     told = tenant.wait_reason("meetingbots", "nowhere", "StartDeadlineExceeded")
     assert "nowhere/at-all" in told["message"]
     tenant.wait("no Pod is left", lambda: not tenant.pods())
@@ -42,7 +45,7 @@ def test_an_image_that_never_comes(tenant: Tenant, kubelet: KubeletDouble) -> No
 def test_a_secret_of_the_authors_own_that_is_missing(tenant: Tenant, kubelet: KubeletDouble) -> None:
     own = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "upload", "key": "key"}}}
     bot(tenant, "uploads", template(env=[own]))
-    told = tenant.wait_reason("meetingbots", "uploads", "ConfigError", seconds=5)
+    told = tenant.wait_reason("meetingbots", "uploads", "ConfigError")
     assert "upload" in told["message"]
     tenant.secret("upload", key="value")
     tenant.wait_phase("uploads", "Running")
@@ -52,7 +55,7 @@ def test_a_service_account_that_is_missing(tenant: Tenant, kubelet: KubeletDoubl
     wanted = template()
     wanted["spec"]["serviceAccountName"] = "recorder"
     bot(tenant, "uses-account", wanted)
-    told = tenant.wait_reason("meetingbots", "uses-account", "ConfigError", seconds=5)
+    told = tenant.wait_reason("meetingbots", "uses-account", "ConfigError")
     assert "recorder" in told["message"]
     path = core_path("serviceaccounts", namespace=tenant.namespace)
     tenant.cluster.api.create(path, {"metadata": {"name": "recorder"}})
@@ -68,10 +71,10 @@ def test_a_quota_that_frees_up(tenant: Tenant, kubelet: KubeletDouble) -> None:
     bot(tenant, "first", template())
     tenant.wait_phase("first", "Running")
     bot(tenant, "second", template())
-    told = tenant.wait_reason("meetingbots", "second", "QuotaExceeded", seconds=5)
+    told = tenant.wait_reason("meetingbots", "second", "QuotaExceeded")
     assert "few" in told["message"]
     tenant.delete("meetingbots", "first")
-    tenant.wait_phase("second", "Running", seconds=30)
+    tenant.wait_phase("second", "Running")
     assert tenant.status("meetingbots", "second")["attempts"] == 1
 
 

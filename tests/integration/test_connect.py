@@ -31,7 +31,7 @@ def customer(tenant: Tenant, stack: Stack) -> Tenant:
     return tenant
 
 
-def shows(customer: Tenant, person: Person, outcome: str, *, seconds: float = 20.0) -> None:
+def shows(customer: Tenant, person: Person, outcome: str) -> None:
     """Reload the page until it says so."""
 
     def says() -> bool:
@@ -39,7 +39,7 @@ def shows(customer: Tenant, person: Person, outcome: str, *, seconds: float = 20
             person.reload()
         return person.outcome == outcome
 
-    customer.wait(f"the page says {outcome}, not {person.outcome}", says, seconds=seconds)
+    customer.wait(f"the page says {outcome}, not {person.outcome}", says)
 
 
 def consents(customer: Tenant) -> list[str]:
@@ -168,7 +168,7 @@ def test_an_app_that_zoom_refuses_is_told_and_mended_in_time(customer: Tenant, p
     shows(customer, person, "waiting-for-app")
     customer.wait_reason("zoomcredentials", "alice", "AppInvalid")
     customer.app_secret()
-    shows(customer, person, "connected", seconds=60)
+    shows(customer, person, "connected")
 
 
 def test_zoom_away_is_told_and_tried_on(customer: Tenant, person: Person, zoom: SimClient) -> None:
@@ -177,7 +177,7 @@ def test_zoom_away_is_told_and_tried_on(customer: Tenant, person: Person, zoom: 
     zoom.fault("oauth.token", "html", status=503, count=2, client_id=customer.app.client_id)
     person.decide(customer.user.id)
     shows(customer, person, "waiting-for-zoom")
-    shows(customer, person, "connected", seconds=40)
+    shows(customer, person, "connected")
 
 
 def test_without_its_app_it_says_so(tenant: Tenant, person: Person) -> None:

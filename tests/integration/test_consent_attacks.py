@@ -81,7 +81,7 @@ def test_a_forged_status_as_a_whole_ends_no_consent(tenant: Tenant) -> None:
         userId="u-forged",
         accountId="a-forged",
     )
-    tenant.wait_ready("zoomcredentials", "alice", seconds=20)
+    tenant.wait_ready("zoomcredentials", "alice")
     status = tenant.status("zoomcredentials", "alice")
     assert (status["userId"], status["accountId"]) == (tenant.user.id, tenant.account.id)
     assert tenant.secret_values(SECRET).get("refresh_token")
@@ -108,7 +108,7 @@ def test_a_removal_that_zoom_confirms_ends_the_consent(tenant: Tenant, zoom: Sim
     tenant.ready_credential()
     time.sleep(1.1)
     zoom.deauthorize(client_id=tenant.app.client_id, user=tenant.user.id)
-    tenant.wait_reason("zoomcredentials", "alice", "Deauthorized", seconds=30)
+    tenant.wait_reason("zoomcredentials", "alice", "Deauthorized")
     tenant.wait("the tokens are deleted", lambda: not tenant.core("secrets", SECRET))
     tenant.consent()
     reconcile(tenant)

@@ -61,7 +61,7 @@ def test_a_token_is_renewed_in_time_and_ready_stays_true(tenant: Tenant, zoom: S
         seen.add(tenant.secret_values("alice-zoom-token")["access_token"])
         return len(seen) == 3
 
-    tenant.wait("two renewals", three_tokens, seconds=30)
+    tenant.wait("two renewals", three_tokens)
     assert tenant.condition("zoomcredentials", "alice")["status"] == "True"
     assert tenant.condition("zoomcredentials", "alice")["lastTransitionTime"] == since
     assert all(uses <= 1 for uses in zoom.records().refresh_uses.values()), "no refresh token was sent twice"
@@ -88,7 +88,7 @@ def test_what_is_missing_is_told_and_heals_by_itself(
     tenant.app_secret()
     if not grant_secret:
         tenant.consent()
-    tenant.wait_ready("zoomcredentials", "alice", seconds=60)
+    tenant.wait_ready("zoomcredentials", "alice")
 
 
 def test_a_key_that_is_not_in_the_secret_is_named(tenant: Tenant) -> None:
@@ -112,7 +112,7 @@ def test_zoom_away_costs_nothing(tenant: Tenant, zoom: SimClient) -> None:
     zoom.fault("oauth.token", "html", status=503, count=2, client_id=tenant.app.client_id)
     tenant.credential()
     tenant.wait_reason("zoomcredentials", "alice", "ZoomUnavailable")
-    tenant.wait_ready("zoomcredentials", "alice", seconds=40)
+    tenant.wait_ready("zoomcredentials", "alice")
 
 
 def test_a_secret_of_somebody_elses_is_left_alone(tenant: Tenant) -> None:

@@ -102,7 +102,7 @@ def test_every_panel_has_data(
     tenant.mapping(meeting.id, "alice")
     tenant.bot("recorder", meeting.id, tokenEndpoint=True)
     tenant.bot("without-token", tenant.meeting().id, tokenWaitSeconds=1)
-    tenant.wait("the bots run", lambda: {tenant.phase(name) for name in BOTS} == {"Running"}, seconds=60)
+    tenant.wait("the bots run", lambda: {tenant.phase(name) for name in BOTS} == {"Running"})
     zoom.act(meeting.id, "end")
     tenant.wait("the bot is done", lambda: tenant.phase("recorder") == "Succeeded", seconds=90)
     missing: list[str] = []
@@ -112,6 +112,6 @@ def test_every_panel_has_data(
         return not missing
 
     try:
-        tenant.wait("data in every panel", complete, seconds=30)
+        tenant.wait("data in every panel", complete)
     except TimeoutError:
         pytest.fail(f"no data in {missing}")

@@ -69,20 +69,20 @@ def test_the_api_server_restarts_in_the_middle_of_everything(scene: Scene, zoom:
         tenant.bot(f"notes-{number}", meeting.id, annotations={"kubelet.test/pull-seconds": str(0.3 * number)})
     scene.cluster.restart_apiserver(crash=True, down_seconds=3)
     for number in range(len(meetings)):
-        tenant.wait_phase(f"notes-{number}", "Running", seconds=60)
+        tenant.wait_phase(f"notes-{number}", "Running")
     tenant.wait("all joins", lambda: all(tenant.visits(meeting.id) for meeting in meetings))
     scene.cluster.restart_apiserver(down_seconds=1)
     late = tenant.meeting(emit=True, started=False)
     let_zoom_try_again(zoom)  # should the receiver have answered 503
-    tenant.wait("an event after it all", lambda: bool(tenant.get("meetingmappings", late.id)), seconds=40)
-    tenant.wait_ready("zoomcredentials", "alice", seconds=40)
+    tenant.wait("an event after it all", lambda: bool(tenant.get("meetingmappings", late.id)))
+    tenant.wait_ready("zoomcredentials", "alice")
     visits = [visit for meeting in meetings for visit in tenant.visits(meeting.id)]
     told = [tenant.condition("meetingbots", f"notes-{number}", "TokenIssued") for number in range(len(meetings))]
     assert [visit.state for visit in visits] == ["recording"] * len(meetings), told
     for meeting in meetings:
         zoom.act(meeting.id, "end")
     for number in range(len(meetings)):
-        tenant.wait_phase(f"notes-{number}", "Succeeded", seconds=60)
+        tenant.wait_phase(f"notes-{number}", "Succeeded")
     scene.check_nothing_twice()
     assert all(uses <= 1 for token, uses in zoom.records().refresh_uses.items() if token not in of_others)
 
@@ -98,7 +98,7 @@ def test_the_operator_is_killed_again_and_again(scene: Scene, zoom: SimClient) -
             scene.stack.operator.kill()
             scene.stack.operator.start()
     for number in range(len(meetings)):
-        tenant.wait_phase(f"notes-{number}", "Running", seconds=40)
+        tenant.wait_phase(f"notes-{number}", "Running")
     for number, meeting in enumerate(meetings):
         tenant.wait("join", lambda meeting=meeting: bool(tenant.visits(meeting.id)))  # type: ignore[misc]
         assert [visit.state for visit in tenant.visits(meeting.id)] == ["recording"], number
@@ -107,7 +107,7 @@ def test_the_operator_is_killed_again_and_again(scene: Scene, zoom: SimClient) -
         zoom.act(meeting.id, "end")
     scene.stack.operator.start()
     for number in range(len(meetings)):
-        tenant.wait_phase(f"notes-{number}", "Succeeded", seconds=40)
+        tenant.wait_phase(f"notes-{number}", "Succeeded")
     scene.check_nothing_twice()
 
 
@@ -135,7 +135,7 @@ def test_zoom_is_away_when_the_operator_starts(own_cluster: ControlPlane, zoom: 
         tenant.wait_reason("zoomcredentials", "alice", "ZoomUnavailable")
         assert stack.operator.running
         zoom.clear_faults()
-        tenant.wait_ready("zoomcredentials", "alice", seconds=60)
+        tenant.wait_ready("zoomcredentials", "alice")
 
 
 def test_the_receiver_is_killed_and_zoom_comes_again(scene: Scene, zoom: SimClient) -> None:

@@ -219,7 +219,7 @@ def settled(ground: Ground, case: Case) -> bool:
     return ready.get("status") == "True" and "candidate" not in values and renewed and ground.works(case.name)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_two_operators_never_spend_a_token_twice(own_cluster: ControlPlane, zoom: SimClient, tmp_path: Path) -> None:
     own_cluster.api.create(core_path("namespaces"), {"metadata": {"name": "shared"}})
     tenant = Tenant(own_cluster, zoom, "shared")
@@ -239,16 +239,16 @@ def test_two_operators_never_spend_a_token_twice(own_cluster: ControlPlane, zoom
             tenant.secret(f"shared-{number}", refresh_token=token)
             tenant.credential(f"shared-{number}", meetingSync={"enabled": False})
         for number in range(len(users)):
-            tenant.wait_ready("zoomcredentials", f"shared-{number}", seconds=60)
+            tenant.wait_ready("zoomcredentials", f"shared-{number}")
 
         def uses() -> dict[str, int]:
             return {token: n for token, n in zoom.records().refresh_uses.items() if token not in before}
 
-        tenant.wait("60 renewals", lambda: len(uses()) >= 60, seconds=90)
+        tenant.wait("60 renewals", lambda: len(uses()) >= 60, seconds=240)
         print(f"\n{len(uses())} refresh tokens spent by two operators; most uses of one: {max(uses().values())}")
         assert max(uses().values()) == 1
         for number in range(len(users)):
-            assert tenant.condition("zoomcredentials", f"shared-{number}")["status"] == "True"
+            tenant.wait_ready("zoomcredentials", f"shared-{number}")
     finally:
         for stack in stacks:
             stack.stop()

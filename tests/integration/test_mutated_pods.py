@@ -80,7 +80,7 @@ def test_a_mutated_pod_is_not_replaced(tenant: Tenant) -> None:
         return [pod["metadata"]["labels"].get("mesh.example/injected") for pod in tenant.pods()] == ["true"]
 
     tenant.wait("a Pod with the side-car", injected)
-    tenant.wait("the bot runs", lambda: tenant.phase("recorder") == "Running", seconds=60)
+    tenant.wait("the bot runs", lambda: tenant.phase("recorder") == "Running")
     tenant.wait("the bot records", lambda: [visit.state for visit in tenant.visits(meeting.id)] == ["recording"])
     status = tenant.status("meetingbots", "recorder")
     assert (status["attempts"], status.get("infrastructureRestarts", 0)) == (1, 0)

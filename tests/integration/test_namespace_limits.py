@@ -24,10 +24,10 @@ def test_a_quota_on_secrets_delays_the_delivery(tenant: Tenant, kubelet: Kubelet
     tenant.wait("the quota is full", lambda: _hard(tenant, quota) == used())
 
     tenant.bot("standup", meeting.id)
-    ready = tenant.wait_reason("meetingbots", "standup", "QuotaExceeded", seconds=20)
+    ready = tenant.wait_reason("meetingbots", "standup", "QuotaExceeded")
     assert "few-secrets" in ready["message"]
     tenant.cluster.api.patch(quota, {"spec": {"hard": {"count/secrets": "100"}}})
-    tenant.wait_phase("standup", "Running", seconds=30)
+    tenant.wait_phase("standup", "Running")
     assert tenant.status("meetingbots", "standup")["attempts"] == 1
     assert tenant.condition("meetingbots", "standup", "TokenIssued")["status"] == "True"
 

@@ -119,8 +119,7 @@ async def test_lists_do_not_hold_up_bots_and_keep_to_a_share_of_their_own() -> N
             *(zoom.join_token() for _ in range(40)),
         )
         light, medium = zoom.times(), zoom.times("medium")
-        assert light[-1] - light[0] < 0.9
-        assert medium[-1] - medium[0] >= 1.0
+        assert light[-1] < medium[-1], "the lists are still in progress when the last bot has its token"
         assert zoom.peak("medium") <= 30
 
 

@@ -57,7 +57,7 @@ class Run:
         return user
 
     def ready(self, name: str) -> None:
-        self.tenant.wait_ready("zoomcredentials", name, seconds=40)
+        self.tenant.wait_ready("zoomcredentials", name)
 
 
 @pytest.fixture(scope="module")
@@ -181,18 +181,18 @@ def live(run: Run, answers: dict[str, str]) -> None:
         "mapping", lambda: tenant.condition("zoomcredentials", "leaver", "MeetingsSynced").get("status") == "True"
     )
     tenant.bot("notes", where, credentialRef={"name": "leaver"}, tokens=["LocalRecording"])
-    tenant.wait_phase("notes", "Running", seconds=40)
+    tenant.wait_phase("notes", "Running")
     tenant.wait("join", lambda: bool(tenant.visits(meeting.id)))
     zoom.act(meeting.id, "end")
-    tenant.wait_phase("notes", "Succeeded", seconds=40)
+    tenant.wait_phase("notes", "Succeeded")
     zoom.deauthorize(client_id=tenant.app.client_id, user=gone)
-    tenant.wait_reason("zoomcredentials", "leaver", "Deauthorized", seconds=40)
+    tenant.wait_reason("zoomcredentials", "leaver", "Deauthorized")
     tenant.wait("token Secret gone", lambda: not tenant.core("secrets", "leaver-zoom-token"))
     only = {"matchLabels": {"customer": "leaver"}}
     tenant.bot(
         "too-late", meeting.id, credentialRef={"name": "leaver"}, credentialSelector=only, tokenPolicy="Required"
     )
-    tenant.wait_reason("meetingbots", "too-late", "CredentialNotReady", seconds=40)
+    tenant.wait_reason("meetingbots", "too-late", "CredentialNotReady")
 
 
 def renew(tenant: Tenant, name: str, value: str) -> None:

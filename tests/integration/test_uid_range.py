@@ -60,7 +60,7 @@ def test_a_template_may_leave_the_user_id_to_the_cluster(tenant: Tenant) -> None
     tenant.mapping(meeting.id, "alice")
     bot(tenant, "range", meeting.id, {"runAsUser": None})
     bot(tenant, "fixed", meeting.id, None)
-    tenant.wait("the bot runs", lambda: tenant.phase("range") == "Running", seconds=60)
+    tenant.wait("the bot runs", lambda: tenant.phase("range") == "Running")
     [pod] = tenant.pods()
     assert "runAsUser" not in pod["spec"]["securityContext"]
     assert pod["spec"]["securityContext"]["runAsNonRoot"] is True

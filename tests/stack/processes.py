@@ -40,13 +40,13 @@ class Program:
 
     def wait_ready(self) -> None:
         """Wait for /readyz; an error with the log's tail if the process ends or is not ready in time."""
-        self._service.wait_ready(self._ready, limit_seconds=30)
+        self._service.wait_ready(self._ready, limit_seconds=120)
 
     def stop(self) -> None:
         """SIGTERM, and wait for the end."""
         if self._service.running:
             self._service.terminate()
-            self._service.wait_stopped(limit_seconds=60)
+            self._service.wait_stopped(limit_seconds=120)
 
     def kill(self) -> None:
         """SIGKILL, as a crash would, and wait for the end."""
@@ -75,7 +75,7 @@ class Program:
 
     def _ready(self) -> bool:
         try:
-            with urllib.request.urlopen(self._ready_url, timeout=1) as answer:  # noqa: S310 - loopback
+            with urllib.request.urlopen(self._ready_url, timeout=5) as answer:  # noqa: S310 - loopback
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False

@@ -35,7 +35,7 @@ class Tenant:
     cluster: HasApi
     zoom: SimClient
     namespace: str
-    patience: float = 40.0
+    patience: float = 90.0
     account: Account = field(init=False)
     user: User = field(init=False)
     app: App = field(init=False)
