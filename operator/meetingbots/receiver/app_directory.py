@@ -7,10 +7,9 @@ number of webhook secrets is limited, however many Secrets a tenant creates.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
-from typing import Final
+from typing import Final, TypeAlias
 
 from pydantic import SecretStr
 
@@ -38,32 +37,55 @@ class WebhookKey:
     apps: frozenset[Key]
 
 
-def keys_by_client_id(apps: Mapping[Key, ProjectedApp]) -> dict[str, tuple[WebhookKey, ...]]:
-    """Group the webhook secrets of all apps by client id, within the limits."""
-    secrets: dict[str, dict[str, list[tuple[str, Key]]]] = {}
+_Holders: TypeAlias = dict[str, list[tuple[str, Key]]]
+"""By namespace: webhook secrets of one client id, each with the app Secret that contains it."""
+
+
+@dataclass(frozen=True, order=True)
+class Standing:
+    """Which app Secret is served first when a client id has too many: one with a credential that Zoom has identified.
+
+    A tenant that plants another app's client id has no client secret, so Zoom issues it no tokens. `since` is when the
+    oldest such credential was created; the older one comes first.
+    """
+
+    unproven: bool = True
+    since: str = "9"
+
+
+def _holders(apps: Mapping[Key, ProjectedApp]) -> dict[str, _Holders]:
+    """Group the webhook secrets of all apps by client id."""
+    found: dict[str, _Holders] = {}
     for key, app in sorted(apps.items()):
-        by_namespace = secrets.setdefault(app.client_id, {})
+        by_namespace = found.setdefault(app.client_id, {})
         for value in _values(app):
             by_namespace.setdefault(key.namespace, []).append((value, key))
-    return {client_id: _limited(client_id, by_namespace) for client_id, by_namespace in secrets.items()}
+    return found
 
 
-def _limited(client_id: str, by_namespace: Mapping[str, list[tuple[str, Key]]]) -> tuple[WebhookKey, ...]:
-    """Take the first secrets of each namespace in turn, so that no namespace displaces those of another.
+def _limited(by_namespace: _Holders, standing: Callable[[Key], Standing]) -> tuple[WebhookKey, ...]:
+    """Take secrets of each namespace in turn, those of identified credentials first, until the limit.
 
     Equal secrets are one: the same app in 300 namespaces costs one HMAC for each request.
     """
-    holders: dict[str, set[Key]] = {}
-    columns = (list(dict.fromkeys(value for value, _ in found))[:KEYS_PER_NAMESPACE] for found in by_namespace.values())
-    ordered = dict.fromkeys(value for row in zip_longest(*columns) for value in row if value is not None)
-    kept = dict.fromkeys(list(ordered)[:KEYS_PER_CLIENT_ID])
-    if len(kept) < len({value for found in by_namespace.values() for value, _ in found}):
-        _log.warning("client id %.128r has too many webhook secrets; %d are used", client_id, len(kept))
+    total = len({value for found in by_namespace.values() for value, _ in found})
+    ordered: list[tuple[bool, int, str, str]] = []
+    for found in by_namespace.values():
+        ranks = {value: Standing() for value, _ in found}
+        if total > KEYS_PER_NAMESPACE:
+            for value, key in found:
+                ranks[value] = min(ranks[value], standing(key))
+        own = sorted(ranks, key=lambda value: ranks[value])[:KEYS_PER_NAMESPACE]
+        ordered += [(ranks[value].unproven, turn, ranks[value].since, value) for turn, value in enumerate(own)]
+    kept = list(dict.fromkeys(value for *_, value in sorted(ordered)))[:KEYS_PER_CLIENT_ID]
+    if len(kept) < total:
+        _log.warning("a client id has %d webhook secrets; %d are used", total, len(kept))
+    apps: dict[str, set[Key]] = {value: set() for value in kept}
     for found in by_namespace.values():
         for value, key in found:
-            if value in kept:
-                holders.setdefault(value, set()).add(key)
-    return tuple(WebhookKey(secret=SecretStr(value), apps=frozenset(holders[value])) for value in kept)
+            if value in apps:
+                apps[value].add(key)
+    return tuple(WebhookKey(secret=SecretStr(value), apps=frozenset(apps[value])) for value in kept)
 
 
 class FormerSecrets:
@@ -104,7 +126,9 @@ class AppDirectory:
         self._namespaces = frozenset(namespaces)
         self._apps: dict[Key, ProjectedApp] = {}
         self._unreadable: dict[Key, UnreadableApp] = {}
+        self._holders: dict[str, _Holders] = {}
         self._keys: dict[str, tuple[WebhookKey, ...]] = {}
+        self._standings: dict[Key, Standing] = {}
         self._apps_by_client_id: dict[str, frozenset[Key]] = {}
         self._former = FormerSecrets()
         self._unreadable_ids: frozenset[str] | None = None
@@ -116,8 +140,11 @@ class AppDirectory:
     def on_credential(self, namespace: str, name: str, item: Object | None) -> None:
         """Take over the current state of a ZoomCredential; None: it was deleted."""
         key = Key(namespace, name)
+        former, before = self._credentials.get(key), self._standings.pop(key, None)
         self._forget(key)
         if item is None:
+            if former is not None:
+                self._forget_keys(Key(namespace, former.app))
             return
         known = known_credential(item)
         self._credentials[key] = known
@@ -129,6 +156,10 @@ class AppDirectory:
         self._by_app[app].add(key)
         if known.account_id:
             self._by_account.setdefault((app, known.account_id), {})[name] = known
+        self._standings[key] = Standing(not known.account_id, item["metadata"].get("creationTimestamp", ""))
+        if self._standings[key] != before or former is None or former.app != known.app:
+            self._forget_keys(app)
+            self._forget_keys(Key(namespace, former.app) if former is not None else app)
 
     def on_projection(self, namespace: str, name: str, item: Object | None) -> None:
         """Take over the current state of the projected Secret; None: it was deleted."""
@@ -141,18 +172,20 @@ class AppDirectory:
                 self._apps[key] = app
             else:
                 self._unreadable[key] = app
-        self._keys = keys_by_client_id(self._apps)
+        self._holders, self._keys = _holders(self._apps), {}
         self._apps_by_client_id = _apps_by_client_id(self._apps)
         self._former.note(before, self._apps)
         self._unreadable_ids = None
-        _log.info("%s/%s: %d apps of %d client ids", namespace, name, len(self._apps), len(self._keys))
+        _log.info("%s/%s: %d apps of %d client ids", namespace, name, len(self._apps), len(self._holders))
 
     def has_app(self, client_id: str) -> bool:
         """Whether an app has this client id."""
-        return client_id in self._keys
+        return client_id in self._holders
 
     def keys(self, client_id: str) -> tuple[WebhookKey, ...]:
         """Return the webhook secrets of a client id; empty when it is unknown."""
+        if client_id not in self._keys and client_id in self._holders:
+            self._keys[client_id] = _limited(self._holders[client_id], self._standing)
         return self._keys.get(client_id, ())
 
     def apps_of(self, client_id: str) -> frozenset[Key]:
@@ -196,6 +229,15 @@ class AppDirectory:
     def webhook_status(self, key: Key) -> WebhookStatus | None:
         """Return what the credential's status says about webhooks; None: there is no such credential."""
         return self._statuses.get(key)
+
+    def _standing(self, app: Key) -> Standing:
+        return min((self._standings[key] for key in self._by_app.get(app, ())), default=Standing())
+
+    def _forget_keys(self, app: Key) -> None:
+        """Have the secrets of the app's client id ordered again."""
+        projected = self._apps.get(app)
+        if projected is not None:
+            self._keys.pop(projected.client_id, None)
 
     def _forget(self, key: Key) -> None:
         known = self._credentials.pop(key, None)

@@ -103,6 +103,48 @@ def test_many_namespaces_do_not_displace_anothers_secrets() -> None:
     assert "s" in secrets
 
 
+def created(namespace: str, app: str, *, account: str = "", at: str = "2026-11-24T12:00:00Z") -> dict[str, Any]:
+    """A credential of the app Secret `app`, identified by Zoom if it has an account."""
+    status = {"userId": "u", "accountId": account} if account else {}
+    return {
+        "metadata": {"namespace": namespace, "name": app, "creationTimestamp": at},
+        "spec": {"appSecretRef": {"name": app}},
+        "status": status,
+    }
+
+
+def test_a_hundred_namespaces_do_not_displace_an_identified_credentials_secrets() -> None:
+    directory = AppDirectory()
+    evil: dict[str, dict[str, str]] = {}
+    for number in range(100):
+        evil |= planted("c", namespace=f"evil-{number}", count=3)
+        directory.on_credential(
+            f"evil-{number}", "app-000", created(f"evil-{number}", "app-000", at="2026-01-01T00:00:00Z")
+        )
+    team = {"zteam__app": {"client_id": "c", "webhook_secret_token": "s", "previous_webhook_secret_token": "old"}}
+    directory.on_credential("zteam", "app", created("zteam", "app"))
+    project(directory, **evil, **team)
+    assert "s" not in {key.secret.get_secret_value() for key in directory.keys("c")}
+    directory.on_credential("zteam", "app", created("zteam", "app", account="acc"))
+    secrets = [key.secret.get_secret_value() for key in directory.keys("c")]
+    assert {"s", "old"} <= set(secrets)
+    assert len(secrets) == KEYS_PER_CLIENT_ID
+    directory.on_credential("zteam", "app", None)
+    assert "s" not in {key.secret.get_secret_value() for key in directory.keys("c")}
+
+
+def test_the_older_of_two_identified_credentials_comes_first() -> None:
+    directory = AppDirectory()
+    apps: dict[str, dict[str, str]] = {}
+    for number in range(KEYS_PER_CLIENT_ID + 1):
+        apps[f"ns-{number}__app"] = {"client_id": "c", "webhook_secret_token": f"s-{number}"}
+        at = f"2026-01-01T00:{number % 60:02}:{number // 60:02}Z"
+        directory.on_credential(f"ns-{number}", "app", created(f"ns-{number}", "app", account="acc", at=at))
+    project(directory, **apps)
+    secrets = {key.secret.get_secret_value() for key in directory.keys("c")}
+    assert secrets == {f"s-{number}" for number in range(KEYS_PER_CLIENT_ID + 1)} - {"s-59"}
+
+
 def test_an_equal_secret_counts_for_all_its_apps_also_beyond_the_limit() -> None:
     directory = AppDirectory()
     apps = planted("c", namespace="many", count=20)
