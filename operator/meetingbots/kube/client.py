@@ -7,7 +7,7 @@ above retry.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 import aiohttp
 import orjson
@@ -28,6 +28,15 @@ _BROKEN = "API server unreachable: something else answered in its place"
 def _ignore(verb: str, resource: Resource, status: int) -> None: ...
 
 
+class ListOptions(TypedDict, total=False):
+    """Which objects to list: of a namespace (None: of all), by selectors, in pages of `page_size` (default 500)."""
+
+    namespace: str | None
+    label_selector: str | None
+    field_selector: str | None
+    page_size: int
+
+
 class Kube:
     """A client on one aiohttp session. `on_call(verb, resource, status)` runs for every call; status 0: no response."""
 
@@ -40,41 +49,20 @@ class Kube:
         """One object, fresh from the server. Raises `NotFoundError`."""
         return await self._call("get", resource, "GET", resource.path(namespace=namespace, name=name))
 
-    async def list(
-        self,
-        resource: Resource,
-        *,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
-        page_size: int = 500,
-    ) -> AsyncIterator[Object]:
+    async def list(self, resource: Resource, **which: Unpack[ListOptions]) -> AsyncIterator[Object]:
         """All objects of a namespace (None: of all namespaces), fetched page by page."""
-        async for page in self.pages(
-            resource,
-            namespace=namespace,
-            label_selector=label_selector,
-            field_selector=field_selector,
-            page_size=page_size,
-        ):
+        async for page in self.pages(resource, **which):
             for item in page["items"]:
                 yield item
 
-    async def pages(
-        self,
-        resource: Resource,
-        *,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
-        page_size: int = 500,
-    ) -> AsyncIterator[Object]:
+    async def pages(self, resource: Resource, **which: Unpack[ListOptions]) -> AsyncIterator[Object]:
         """The pages of a list as the server sends them, each with ``metadata.resourceVersion`` and ``items``."""
-        query = {"limit": str(page_size)}
-        if label_selector:
-            query["labelSelector"] = label_selector
-        if field_selector:
-            query["fieldSelector"] = field_selector
+        namespace = which.get("namespace")
+        query = {"limit": str(which.get("page_size", 500))}
+        if selector := which.get("label_selector"):
+            query["labelSelector"] = selector
+        if selector := which.get("field_selector"):
+            query["fieldSelector"] = selector
         while True:
             page = await self._call("list", resource, "GET", resource.path(namespace=namespace), query=query)
             metadata, items = page.get("metadata"), page.get("items", ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -17,110 +18,70 @@ PROBE_PATHS: Final = ("/healthz", "/readyz")
 class Metrics:
     """All series of this project. Durations are in seconds; no label holds a secret or a meeting's topic."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
-        self.bots = Gauge("meetingbots_bots", "MeetingBots by phase", ["phase"], registry=self.registry)
-        self.token_age_at_start = Histogram(
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.bots = gauge("meetingbots_bots", "MeetingBots by phase", ["phase"])
+        self.token_age_at_start = histogram(
             "meetingbots_token_age_at_start_seconds",
             "Age of the join token when the bot's container started",
             buckets=_AGE,
-            registry=self.registry,
         )
-        self.join_delay = Histogram(
-            "meetingbots_join_delay_seconds",
-            "From joinAt to the start of the bot's container",
-            buckets=_AGE,
-            registry=self.registry,
+        self.join_delay = histogram(
+            "meetingbots_join_delay_seconds", "From joinAt to the start of the bot's container", buckets=_AGE
         )
-        self.tokens = Counter(
+        self.tokens = counter(
             "meetingbots_tokens",
             "Requested tokens of started bots, by outcome (issued, missing) and reason",
             ["kind", "outcome", "reason"],
-            registry=self.registry,
         )
-        self.recordings = Counter(
+        self.recordings = counter(
             "meetingbots_recordings",
             "Finished bots by outcome: recorded, denied, not_recorded, not_admitted, not_started, not_reported",
             ["outcome"],
-            registry=self.registry,
         )
-        self.join_to_recording = Histogram(
+        self.join_to_recording = histogram(
             "meetingbots_join_to_recording_seconds",
             "From joinAt to the first report that the bot records",
             buckets=_AGE,
-            registry=self.registry,
         )
-        self.zoom_requests = Counter(
-            "meetingbots_zoom_requests", "Requests to Zoom", ["call", "code"], registry=self.registry
+        self.zoom_requests = counter("meetingbots_zoom_requests", "Requests to Zoom", ["call", "code"])
+        self.zoom_request_duration = histogram(
+            "meetingbots_zoom_request_duration_seconds", "Duration of requests to Zoom", ["call"], buckets=_FAST
         )
-        self.zoom_request_duration = Histogram(
-            "meetingbots_zoom_request_duration_seconds",
-            "Duration of requests to Zoom",
-            ["call"],
-            buckets=_FAST,
-            registry=self.registry,
-        )
-        self.zoom_rate_limit_wait = Histogram(
+        self.zoom_rate_limit_wait = histogram(
             "meetingbots_zoom_rate_limit_wait_seconds",
             "How long a request to Zoom waited for the account's rate limit",
             ["category", "priority"],
             buckets=_FAST,
-            registry=self.registry,
         )
-        self.credential_ready = Gauge(
-            "meetingbots_credential_ready",
-            "1 while the ZoomCredential is Ready",
-            ["namespace", "name"],
-            registry=self.registry,
+        self.credential_ready = gauge(
+            "meetingbots_credential_ready", "1 while the ZoomCredential is Ready", ["namespace", "name"]
         )
-        self.credential_expiry = Gauge(
-            "meetingbots_credential_expiry_timestamp_seconds",
-            "When the access token expires",
-            ["namespace", "name"],
-            registry=self.registry,
+        self.credential_expiry = gauge(
+            "meetingbots_credential_expiry_timestamp_seconds", "When the access token expires", ["namespace", "name"]
         )
-        self.credential_refreshes = Counter(
-            "meetingbots_credential_refreshes", "Refreshes of access tokens", ["result"], registry=self.registry
+        self.credential_refreshes = counter(
+            "meetingbots_credential_refreshes", "Refreshes of access tokens", ["result"]
         )
-        self.webhook_events = Counter(
-            "meetingbots_webhook_events", "Webhook events from Zoom", ["event", "result"], registry=self.registry
+        self.webhook_events = counter("meetingbots_webhook_events", "Webhook events from Zoom", ["event", "result"])
+        self.webhook_duration = histogram(
+            "meetingbots_webhook_duration_seconds", "From the arrival of a webhook to its response", buckets=_FAST
         )
-        self.webhook_duration = Histogram(
-            "meetingbots_webhook_duration_seconds",
-            "From the arrival of a webhook to its response",
-            buckets=_FAST,
-            registry=self.registry,
+        self.reconcile_duration = histogram(
+            "meetingbots_reconcile_duration_seconds", "Duration of one reconciliation", ["kind"], buckets=_FAST
         )
-        self.reconcile_duration = Histogram(
-            "meetingbots_reconcile_duration_seconds",
-            "Duration of one reconciliation",
-            ["kind"],
-            buckets=_FAST,
-            registry=self.registry,
+        self.queue_depth = gauge("meetingbots_queue_depth", "Keys that are due and wait for a worker", ["kind"])
+        self.bots_failed = counter("meetingbots_bots_failed", "MeetingBots that failed, by reason", ["reason"])
+        self.rejoin_tokens = counter("meetingbots_rejoin_tokens", "Answers of the token endpoint", ["result"])
+        self.leading = gauge("meetingbots_leading", "1 while this operator process is the leader")
+        self.task_restarts = counter(
+            "meetingbots_task_restarts", "Restarts of background tasks that died of a defect", ["task"]
         )
-        self.queue_depth = Gauge(
-            "meetingbots_queue_depth", "Keys that are due and wait for a worker", ["kind"], registry=self.registry
-        )
-        self.bots_failed = Counter(
-            "meetingbots_bots_failed", "MeetingBots that failed, by reason", ["reason"], registry=self.registry
-        )
-        self.rejoin_tokens = Counter(
-            "meetingbots_rejoin_tokens", "Answers of the token endpoint", ["result"], registry=self.registry
-        )
-        self.leading = Gauge(
-            "meetingbots_leading", "1 while this operator process is the leader", registry=self.registry
-        )
-        self.task_restarts = Counter(
-            "meetingbots_task_restarts",
-            "Restarts of background tasks that died of a defect",
-            ["task"],
-            registry=self.registry,
-        )
-        self.kube_requests = Counter(
-            "meetingbots_kube_requests",
-            "Requests to the Kubernetes API server",
-            ["verb", "resource", "code"],
-            registry=self.registry,
+        self.kube_requests = counter(
+            "meetingbots_kube_requests", "Requests to the Kubernetes API server", ["verb", "resource", "code"]
         )
 
     def on_rate_limit_wait(self, category: str, priority: str, seconds: float) -> None:

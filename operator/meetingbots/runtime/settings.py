@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
 from meetingbots.zoom.oauth import DEFAULT_API_URL, DEFAULT_OAUTH_URL
@@ -18,7 +18,6 @@ _MOST_BYTES = 256 * 1024
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _OBJECT_NAME = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class TemplateFileError(ValueError):
@@ -67,6 +66,12 @@ def _own_namespace() -> str:
         return "meetingbots-system"
 
 
+def _split(value: Any) -> tuple[str, ...]:
+    """Accept ``a,b`` and repeated flags."""
+    parts = (part.strip() for item in ([value] if isinstance(value, str) else value) for part in str(item).split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
 def _base_url(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -76,6 +81,12 @@ def _base_url(value: str) -> str:
     if not usable or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("must be an http or https URL with a host and without query, fragment or password")
     return value.rstrip("/")
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Hosts = Annotated[Names, BeforeValidator(lambda value: [host.lower() for host in _split(value)])]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+OptionalBaseUrl = Annotated[str, AfterValidator(lambda value: value and _base_url(value))]
 
 
 class Settings(BaseSettings):
@@ -98,19 +109,16 @@ class Settings(BaseSettings):
     system_namespace: str = Field(
         default_factory=_own_namespace, description="namespace of the operator's own Secrets (default: where it runs)"
     )
-    public_url: str = Field(default="", description="base URL of webhooks and connect links, as seen from the internet")
-    log_level: LogLevel = Field(default=LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR")
-    log_format: LogFormat = Field(default=LogFormat.TEXT, description="text or json")
+    public_url: OptionalBaseUrl = Field(
+        default="", description="base URL of webhooks and connect links, as seen from the internet"
+    )
+    log_level: Annotated[LogLevel, BeforeValidator(lambda value: str(value).upper())] = Field(
+        default=LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: Annotated[LogFormat, BeforeValidator(lambda value: str(value).lower())] = Field(
+        default=LogFormat.TEXT, description="text or json"
+    )
     metrics_port: int = Field(default=9090, ge=0, le=65535, description="port of /metrics; 0: off")
-
-    @field_validator("namespace", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        """Accept ``a,b`` and repeated flags."""
-        if isinstance(value, str):
-            value = [value]
-        parts = (part.strip() for item in value for part in str(item).split(","))
-        return tuple(dict.fromkeys(part for part in parts if part))
 
     @field_validator("namespace")
     @classmethod
@@ -119,21 +127,6 @@ class Settings(BaseSettings):
             if not _NAMESPACE.fullmatch(name):
                 raise ValueError(f"is not the name of a namespace: {name!r}")
         return value
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _upper(cls, value: Any) -> Any:
-        return value.upper() if isinstance(value, str) else value
-
-    @field_validator("log_format", mode="before")
-    @classmethod
-    def _lower(cls, value: Any) -> Any:
-        return value.lower() if isinstance(value, str) else value
-
-    @field_validator("public_url")
-    @classmethod
-    def _public_base(cls, value: str) -> str:
-        return _base_url(value) if value else value
 
     @model_validator(mode="after")
     def _one_scope(self) -> Self:
@@ -150,18 +143,18 @@ class Settings(BaseSettings):
 class OperatorSettings(Settings):
     """Settings of ``meetingbots operator``."""
 
-    zoom_api_url: str = Field(default=DEFAULT_API_URL, description="base URL of Zoom's REST API")
-    zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base URL of Zoom's OAuth endpoints")
+    zoom_api_url: BaseUrl = Field(default=DEFAULT_API_URL, description="base URL of Zoom's REST API")
+    zoom_oauth_url: BaseUrl = Field(default=DEFAULT_OAUTH_URL, description="base URL of Zoom's OAuth endpoints")
     bot_image: str = Field(default="", description="image of container bot unless the MeetingBot's template sets one")
     bot_template_file: Path | None = Field(
         default=None,
         description="YAML file with the default Pod template, into which each MeetingBot's template is merged",
     )
     health_port: int = Field(default=8081, ge=0, le=65535, description="port of /healthz and /readyz; 0: off")
-    allowed_token_url_hosts: Names = Field(
+    allowed_token_url_hosts: Hosts = Field(
         default=(), description="hosts allowed in accessTokenURL grants; none: no such grant works"
     )
-    allowed_notify_url_hosts: Names = Field(
+    allowed_notify_url_hosts: Hosts = Field(
         default=(), description="hosts allowed in the Secret meetingbots-notify of a namespace; none: no notifications"
     )
     min_share_percent: int = Field(
@@ -173,7 +166,7 @@ class OperatorSettings(Settings):
     token_port: int = Field(
         default=0, ge=0, le=65535, description="port of the token endpoint for running bots; 0: off"
     )
-    token_url: str = Field(
+    token_url: OptionalBaseUrl = Field(
         default="",
         description="base URL of the token endpoint as the bots' Pods see it, such as http://SERVICE.NAMESPACE:8082",
     )
@@ -192,16 +185,6 @@ class OperatorSettings(Settings):
         description="name of the Lease in the system namespace",
     )
 
-    @field_validator("allowed_token_url_hosts", "allowed_notify_url_hosts", mode="before")
-    @classmethod
-    def _split_hosts(cls, value: Any) -> Any:
-        return tuple(host.lower() for host in cls._split(value))
-
-    @field_validator("zoom_api_url", "zoom_oauth_url")
-    @classmethod
-    def _base(cls, value: str) -> str:
-        return _base_url(value)
-
     @field_validator("bot_template_file")
     @classmethod
     def _template(cls, value: Path | None) -> Path | None:
@@ -211,11 +194,6 @@ class OperatorSettings(Settings):
             except OSError as error:
                 raise ValueError(f"cannot be read: {error.strerror}") from None
         return value
-
-    @field_validator("token_url")
-    @classmethod
-    def _token_base(cls, value: str) -> str:
-        return _base_url(value) if value else value
 
     @model_validator(mode="after")
     def _whole_token_endpoint(self) -> Self:
@@ -229,17 +207,7 @@ class ReceiverSettings(Settings):
 
     host: str = Field(default="", description="address to listen on; empty: all IPv4 and IPv6 addresses")
     port: int = Field(default=8080, ge=0, le=65535, description="port of the webhook and connect pages")
-    zoom_oauth_url: str = Field(default=DEFAULT_OAUTH_URL, description="base URL of Zoom's OAuth endpoints")
-    allowed_return_url_hosts: Names = Field(
+    zoom_oauth_url: BaseUrl = Field(default=DEFAULT_OAUTH_URL, description="base URL of Zoom's OAuth endpoints")
+    allowed_return_url_hosts: Hosts = Field(
         default=(), description="hosts allowed in returnURL of connect grants; none: the pages link nowhere"
     )
-
-    @field_validator("allowed_return_url_hosts", mode="before")
-    @classmethod
-    def _split_hosts(cls, value: Any) -> Any:
-        return tuple(host.lower() for host in cls._split(value))
-
-    @field_validator("zoom_oauth_url")
-    @classmethod
-    def _base(cls, value: str) -> str:
-        return _base_url(value)

@@ -33,17 +33,6 @@ from meetingbots.zoom.resources import (
     user_of,
 )
 
-__all__ = [
-    "DEFAULT_API_URL",
-    "JoinToken",
-    "JoinTokenKind",
-    "MeetingDetail",
-    "MeetingSummary",
-    "User",
-    "ZoomAPI",
-    "followed_api_url",
-]
-
 _ZOOM_HOST: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*(?:zoom\.us|zoomgov\.com)")
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
 _PAGE_SIZE: Final = 300

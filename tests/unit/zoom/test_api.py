@@ -5,8 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from meetingbots.zoom.api import DEFAULT_API_URL, JoinTokenKind, MeetingSummary, ZoomAPI, followed_api_url
+from meetingbots.zoom.api import ZoomAPI, followed_api_url
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
+from meetingbots.zoom.oauth import DEFAULT_API_URL
+from meetingbots.zoom.resources import JoinTokenKind, MeetingSummary
 from pydantic import SecretStr
 
 from tests.unit.zoom.conftest import Observed, ScriptedZoom

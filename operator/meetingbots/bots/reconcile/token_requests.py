@@ -18,9 +18,9 @@ from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSession, ZoomSessions
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind, TokenPolicy
 from meetingbots.runtime.object_cache import Key
-from meetingbots.zoom.api import JoinTokenKind
 from meetingbots.zoom.errors import Cause, ZoomError
 from meetingbots.zoom.oauth import Environment
+from meetingbots.zoom.resources import JoinTokenKind
 
 _JOIN_KINDS: Final[Mapping[TokenKind, JoinTokenKind]] = {
     TokenKind.LOCAL_RECORDING: JoinTokenKind.LOCAL_RECORDING,

@@ -17,8 +17,9 @@ from meetingbots.credentials.sessions.zoom_session import ZoomSession
 from meetingbots.mappings.decide.listing import ListedMeeting
 from meetingbots.models.credential import SyncProgress
 from meetingbots.models.mapping import Source
-from meetingbots.zoom.api import MeetingSummary, User, ZoomAPI
+from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.errors import Cause, PermanentError, ZoomError
+from meetingbots.zoom.resources import MeetingSummary, User
 
 _log = logging.getLogger(__name__)
 _OF_ONE_USER: Final = frozenset(
