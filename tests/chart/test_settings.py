@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.facts import MeetingRef
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod
-from meetingbots.bots.reconcile.default_template import DefaultTemplate
+from meetingbots.bots.reconcile.pods import DefaultTemplate
 from meetingbots.models.bot import MeetingBot
 from meetingbots.runtime.settings import LogFormat, LogLevel, OperatorSettings, ReceiverSettings, Settings
 from pydantic_settings import CliApp

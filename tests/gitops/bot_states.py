@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.facts import BotFacts, TokenFailure
+from meetingbots.bots.decide.facts import BotFacts, OnBehalfUser, Problem, TokenFailure
 from meetingbots.bots.decide.gate import START_AFTER_DELIVERY_SECONDS
-from meetingbots.bots.decide.meeting import Problem
 from meetingbots.bots.decide.next_step import decide
-from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.models.base import format_time
 from meetingbots.models.bot import BotPhase, BotReason, InMeeting, InMeetingSource, InMeetingState
 

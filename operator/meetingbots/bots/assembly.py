@@ -6,25 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from meetingbots.bots.manifests.pod import PodSettings
-from meetingbots.bots.reconcile.credential_reader import CredentialReader
-from meetingbots.bots.reconcile.default_template import DefaultTemplate
+from meetingbots.bots.reconcile.credentials import CredentialReader, MeetingLookup, OnBehalfUsers, WantedTokens
 from meetingbots.bots.reconcile.delivery import BotDelivery
 from meetingbots.bots.reconcile.gather import BotGatherer
 from meetingbots.bots.reconcile.live_label import LiveLabelReconciler
-from meetingbots.bots.reconcile.meeting_lookup import MeetingLookup
-from meetingbots.bots.reconcile.meeting_reader import MeetingReader
+from meetingbots.bots.reconcile.meeting import MeetingReader, PersonalLinks
 from meetingbots.bots.reconcile.memory import BotMemories
 from meetingbots.bots.reconcile.notifier import BotNotifier
 from meetingbots.bots.reconcile.observer import BotObserver
-from meetingbots.bots.reconcile.on_behalf import OnBehalfUsers, WantedTokens
-from meetingbots.bots.reconcile.personal_links import PersonalLinks
-from meetingbots.bots.reconcile.pods import BotPods
+from meetingbots.bots.reconcile.pods import BotPods, DefaultTemplate
 from meetingbots.bots.reconcile.reconciler import BotReconciler
 from meetingbots.bots.reconcile.token_issuer import TokenIssuer
 from meetingbots.bots.reconcile.token_requests import TokenRequests
-from meetingbots.bots.rejoin.callers import Callers
+from meetingbots.bots.rejoin.callers import Callers, PodIdentities
 from meetingbots.bots.rejoin.endpoint import EndpointServices
-from meetingbots.bots.rejoin.pod_identity import PodIdentities
 from meetingbots.bots.rejoin.reports import ReportService
 from meetingbots.bots.rejoin.service import RejoinService
 from meetingbots.credentials.sessions.access_tokens import AccessTokens

@@ -5,11 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from meetingbots.bots.decide.facts import Delivery
-from meetingbots.bots.decide.meeting import MeetingRef
-from meetingbots.bots.decide.pod_names import pod_name
-from meetingbots.bots.manifests.environment import secret_values
-from meetingbots.bots.manifests.join_secret import join_secret
+from meetingbots.bots.decide.facts import Delivery, MeetingRef
+from meetingbots.bots.decide.pod_state import pod_name
+from meetingbots.bots.manifests.environment import join_secret, secret_values
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod
 from meetingbots.models.bot import MeetingBot, TokenKind
 from pydantic import SecretStr

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from meetingbots.bots.manifests.strategic_merge import merge_template
+from meetingbots.bots.manifests.template import merge_template
 
 from tests.bench.decisions.objects import pod
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from meetingbots.bots.decide.facts import BotFacts, Delivery, TokenFailure
-from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.facts import BotFacts, Delivery, MeetingRef, TokenFailure
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION
 from meetingbots.bots.manifests.pod_status import pod_state

@@ -10,14 +10,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.actions import BotPlan, Commit
-from meetingbots.bots.decide.facts import BotFacts
-from meetingbots.bots.decide.leave import is_run_over, leave, run_end
-from meetingbots.bots.decide.meeting import Problem
-from meetingbots.bots.decide.output import telling_line
+from meetingbots.bots.decide.facts import BotFacts, BotPlan, Commit, Problem
 from meetingbots.bots.decide.pod_ends import TRY_AGAIN_EXIT_CODE, Outcome, PodEnd, ended_from_outside, pod_end
 from meetingbots.bots.decide.pod_state import PodState
-from meetingbots.bots.decide.schedule import WITHDRAWN, shifted, waits_since
+from meetingbots.bots.decide.pod_texts import telling_line
+from meetingbots.bots.decide.schedule import (
+    WITHDRAWN,
+    does_not_end,
+    is_run_over,
+    leave,
+    overdue,
+    run_end,
+    shifted,
+    until,
+    waits_since,
+)
 from meetingbots.models.bot import Attempt, BotPhase, BotReason, BotStatus
 from meetingbots.runtime.plan import Backoff
 
@@ -109,6 +116,13 @@ def too_late(facts: BotFacts, message: str, **changes: Any) -> BotPlan:
     return _commit(bot_status.failed(facts, BotReason.MEETING_ENDED, full_message, **changes))
 
 
+def missed(facts: BotFacts, cause: str) -> BotPlan:
+    """The bot did not start before its deadline."""
+    message = f"The bot did not start within {facts.bot.spec.start_deadline_seconds} s. {cause}".strip()
+    pod = facts.bot.status.pod_name if bot_status.accounted(facts.bot.status) else bot_status.known_pod(facts)
+    return _commit(bot_status.failed(facts, BotReason.START_DEADLINE_EXCEEDED, message, pod_name=pod))
+
+
 def over_between_attempts(facts: BotFacts) -> BotPlan:
     """The meeting ended while the bot had no Pod in it."""
     last = facts.bot.status.last_attempt
@@ -171,6 +185,15 @@ def lost(facts: BotFacts, message: str) -> BotPlan:
         next_attempt_time=_rounded_up(facts.now + timedelta(seconds=_LOSS_BACKOFF.delay(restarts))),
     )
     return _commit(new_status)
+
+
+def ending(facts: BotFacts, pod: PodState) -> BotPlan:
+    """Wait for the end of a Pod that is being deleted, and report it if it is overdue."""
+    message, limit = does_not_end(facts, pod), overdue(pod)
+    if not message:
+        return BotPlan(status=bot_status.unchanged(facts), requeue_after=until(facts, limit) if limit else None)
+    phase = facts.bot.status.phase or BotPhase.PENDING
+    return BotPlan(status=bot_status.in_trouble(facts, phase, BotReason.INFRASTRUCTURE_LOST, message))
 
 
 def withdrawn(facts: BotFacts, message: str) -> BotPlan:

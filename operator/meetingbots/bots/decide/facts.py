@@ -1,16 +1,81 @@
-"""The facts that a MeetingBot's next step is decided from."""
+"""What a MeetingBot's next step is decided from, and the actions that can follow.
+
+Each action changes at most one object and can be repeated.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeAlias
 
-from meetingbots.bots.decide.meeting import MeetingRef, Problem
+from pydantic import SecretStr
+
 from meetingbots.bots.decide.pod_state import PodState
-from meetingbots.bots.decide.tokens import OnBehalfUser
-from meetingbots.models.bot import BotReason, InMeeting, MeetingBot, TokenKind
+from meetingbots.models.bot import BotReason, BotStatus, InMeeting, MeetingBot, MeetingKind, TokenKind
 from meetingbots.models.conditions import ConditionStatus
+from meetingbots.runtime.plan import Plan
+from meetingbots.zoom.link_text import COMMON_DOMAIN
 from meetingbots.zoom.oauth import Environment
+
+
+@dataclass(frozen=True)
+class SdkApp:
+    """The credentials of a Meeting SDK app."""
+
+    client_id: SecretStr
+    client_secret: SecretStr
+
+
+@dataclass(frozen=True)
+class MeetingRef:
+    """A meeting that can be joined; its secret values have no repr.
+
+    `host` is the Zoom service (zoom.us, zoomgov.com), `url` the canonical link, `sdk_app` the app of spec.sdkSecretRef.
+    `host_given`: the link names the host. Otherwise `host` is a guess, and the credential of the bot's token decides.
+    """
+
+    meeting_id: str
+    kind: MeetingKind = MeetingKind.MEETING
+    host: str = COMMON_DOMAIN
+    passcode: SecretStr | None = field(default=None, repr=False)
+    registrant_token: SecretStr | None = field(default=None, repr=False)
+    url: SecretStr | None = field(default=None, repr=False)
+    sdk_app: SdkApp | None = field(default=None, repr=False)
+    host_given: bool = True
+
+    def at(self, environment: Environment | None) -> MeetingRef:
+        """The meeting with the host of the environment that has it, where the link does not name a host."""
+        if self.host_given or environment is None or environment == self.host:
+            return self
+        url = self.url.get_secret_value().replace(f"//{self.host}/", f"//{environment}/", 1) if self.url else None
+        return replace(self, host=environment.value, url=SecretStr(url) if url is not None else None)
+
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """Every secret value, for redaction."""
+        app = self.sdk_app
+        values = (self.passcode, self.registrant_token, self.url, app.client_secret if app else None)
+        return tuple(value for value in values if value is not None)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What blocks a bot: a reason of the contract and a sentence for people.
+
+    `recoverable`: it can pass without an edit of the MeetingBot.
+    """
+
+    reason: BotReason
+    message: str
+    recoverable: bool = False
+
+
+def template_problem(message: str, *, by_default: bool) -> Problem:
+    """A template that cannot become a Pod. `by_default`: the operator's default template alone is invalid, too."""
+    if by_default:
+        message = f"The operator's default template is invalid, which only the platform's team can change: {message}"
+    return Problem(BotReason.TEMPLATE_INVALID, message, recoverable=by_default)
 
 
 @dataclass(frozen=True)
@@ -48,6 +113,18 @@ class TokenFailure:
     """Zoom answered this try, or an earlier one for the Pod, that the bot's user is not in the meeting."""
     environment: Environment | None = None
     """Of the credential that was tried; a bot without a token joins there."""
+
+
+@dataclass(frozen=True)
+class OnBehalfUser:
+    """The user on whose behalf the bot joins, by their ZoomCredential.
+
+    `present` is None if no event says whether the user is in the meeting; `since` is the time of the last such event.
+    """
+
+    credential: str
+    present: bool | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -110,3 +187,92 @@ class BotFacts:
     def on_behalf_user(self) -> OnBehalfUser | None:
         """The user on whose behalf the bot joins."""
         return self.on_behalf_users[0] if self.on_behalf_users else None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Write the plan's status now, if the bot has not changed since it was read, and continue from there."""
+
+
+@dataclass(frozen=True)
+class CheckTemplate:
+    """Ask Kubernetes by a dry run whether it accepts the Pod."""
+
+
+@dataclass(frozen=True)
+class CreatePod:
+    """Create the Pod that ``status.podName`` claims."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class DeletePod:
+    """Delete the Pod with this uid; the kubelet grants its grace period."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class PrepareTokens:
+    """Read ahead what the token requests need: the meeting's mapping and the access token."""
+
+    pod_name: str
+
+
+@dataclass(frozen=True)
+class IssueTokens:
+    """Request the tokens from Zoom and deliver them if that succeeds.
+
+    `absent`: the on-behalf user has not come, and the bot stops waiting. `settle`: the wait for a transient failure is
+    over, so that some of the tokens suffice.
+    """
+
+    pod_name: str
+    absent: bool = False
+    settle: bool = False
+
+
+@dataclass(frozen=True)
+class DeliverWithout:
+    """Open the gate without a token; the bot asks the host."""
+
+    pod_name: str
+    reason: BotReason
+    message: str
+
+
+@dataclass(frozen=True)
+class TouchPod:
+    """Annotate the Pod, so that the kubelet looks at it again; `number` counts the touches since the delivery."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True)
+class DeleteSecret:
+    """Delete a delivery's Secret: the container has its content."""
+
+    pod_name: str
+
+
+@dataclass(frozen=True)
+class DeleteBot:
+    """Delete the finished MeetingBot: its time to live is over."""
+
+
+BotAction: TypeAlias = (
+    Commit
+    | CheckTemplate
+    | CreatePod
+    | DeletePod
+    | PrepareTokens
+    | IssueTokens
+    | DeliverWithout
+    | TouchPod
+    | DeleteSecret
+    | DeleteBot
+)
+BotPlan: TypeAlias = Plan[BotStatus, BotAction]

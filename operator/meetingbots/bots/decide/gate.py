@@ -10,11 +10,17 @@ from datetime import datetime
 
 from meetingbots.bots.decide import attempts as bot_attempts
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.actions import BotPlan, Commit, DeliverWithout, IssueTokens, PrepareTokens, TouchPod
-from meetingbots.bots.decide.before_pod import missed
-from meetingbots.bots.decide.facts import BotFacts, TokenFailure
-from meetingbots.bots.decide.pod_names import join_secret_name
-from meetingbots.bots.decide.pod_state import SANDBOX_SECONDS, PodState
+from meetingbots.bots.decide.facts import (
+    BotFacts,
+    BotPlan,
+    Commit,
+    DeliverWithout,
+    IssueTokens,
+    PrepareTokens,
+    TokenFailure,
+    TouchPod,
+)
+from meetingbots.bots.decide.pod_state import SANDBOX_SECONDS, PodState, join_secret_name
 from meetingbots.bots.decide.schedule import (
     gate_deadline,
     prepare_time,
@@ -23,7 +29,7 @@ from meetingbots.bots.decide.schedule import (
     until,
     user_deadline,
 )
-from meetingbots.bots.decide.token_report import without_token
+from meetingbots.bots.decide.tokens import without_token
 from meetingbots.models.bot import BotPhase, BotReason, MeetingBot, TokenPolicy
 from meetingbots.models.conditions import ConditionType, find
 
@@ -47,7 +53,7 @@ def staging(facts: BotFacts, pod: PodState) -> BotPlan:
     waits, trouble = pod.waits_only_for(secret), pod.trouble(secret=secret, now=facts.now)
     deadline = gate_deadline(facts) if waits else start_deadline(facts.bot)
     if facts.now >= deadline:
-        return missed(facts, trouble.message if trouble else _what_is_missing(facts, pod))
+        return bot_attempts.missed(facts, trouble.message if trouble else _what_is_missing(facts, pod))
     if not waits and pod.stumbles:
         return _past_stumble(facts, pod, deadline)
     unprepared = _sandbox_deadline(facts, pod)

@@ -8,21 +8,41 @@ object.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from datetime import datetime
 
 from meetingbots.bots.decide import attempts as bot_attempts
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.actions import BotPlan, Commit, CreatePod, DeleteBot, DeletePod, DeleteSecret
-from meetingbots.bots.decide.before_pod import LOOK_AGAIN_SECONDS, ending, missed, without_pod
-from meetingbots.bots.decide.facts import BotFacts
+from meetingbots.bots.decide.facts import (
+    BotFacts,
+    BotPlan,
+    CheckTemplate,
+    Commit,
+    CreatePod,
+    DeleteBot,
+    DeletePod,
+    DeleteSecret,
+    Problem,
+)
 from meetingbots.bots.decide.gate import at_gate, behind_gate, staging
-from meetingbots.bots.decide.leave import does_not_end, is_due, is_run_over, leave, overdue
-from meetingbots.bots.decide.meeting import Problem
 from meetingbots.bots.decide.notices import HOLD
-from meetingbots.bots.decide.pod_names import attempt_of
-from meetingbots.bots.decide.pod_state import PodState
-from meetingbots.bots.decide.schedule import gate_deadline, lead_time, shifted, start_deadline, until
-from meetingbots.models.bot import BotPhase, TokenDelivery
+from meetingbots.bots.decide.pod_state import PodState, attempt_of, pod_name
+from meetingbots.bots.decide.schedule import (
+    does_not_end,
+    gate_deadline,
+    is_due,
+    is_expired,
+    is_run_over,
+    lead_time,
+    leave,
+    overdue,
+    shifted,
+    start_deadline,
+    stayed_its_time,
+    until,
+)
+from meetingbots.models.bot import BotPhase, BotReason, TokenDelivery
 
 _LOOK_AT_POD_SECONDS = 300.0
 _QUOTA_SECONDS = 5.0
@@ -52,7 +72,7 @@ def _next_step(facts: BotFacts) -> BotPlan:
     if pod.started:
         return _running(facts, pod)
     if pod.deleting:
-        return ending(facts, pod)
+        return bot_attempts.ending(facts, pod)
     if facts.delivery is not None:
         if is_due(facts, pod):
             return BotPlan(status=status, action=DeletePod(pod.name, pod.uid))
@@ -69,7 +89,7 @@ def _pod_missing(facts: BotFacts, name: str) -> BotPlan:
             return bot_attempts.withdrawn(facts, bot_attempts.LEFT_SUSPENDED)
         if is_run_over(facts) and status.phase is BotPhase.RUNNING:
             return bot_attempts.left_after_end(facts)
-        if _stayed_its_time(facts, name):
+        if stayed_its_time(facts, name):
             return bot_attempts.stayed_too_long(facts)
         return bot_attempts.lost(facts, f"Pod {name} was deleted by someone.")
     withdrawal = _withdrawal(facts, None)
@@ -77,23 +97,15 @@ def _pod_missing(facts: BotFacts, name: str) -> BotPlan:
         return withdrawal
     first = bot.spec.token_delivery is TokenDelivery.BEFORE_POD and facts.delivery is None
     if facts.now >= (gate_deadline(facts) if first and facts.refused is None else start_deadline(bot)):
-        return missed(facts, facts.refused.message if facts.refused else bot_status.present_trouble(status))
+        return bot_attempts.missed(
+            facts, facts.refused.message if facts.refused else bot_status.present_trouble(status)
+        )
     if facts.refused is not None:
         new_status = bot_status.in_trouble(facts, BotPhase.PENDING, facts.refused.reason, facts.refused.message)
         return BotPlan(status=new_status, requeue_after=until(facts, start_deadline(bot), at_most=_QUOTA_SECONDS))
     if first:
         return at_gate(facts, name)
     return BotPlan(status=status, action=CreatePod(name))
-
-
-def _stayed_its_time(facts: BotFacts, name: str) -> bool:
-    """Whether a Pod that left no trace had run for maxDurationSeconds, so that the operator had deleted it."""
-    status = facts.bot.status
-    delivered = facts.delivery.delivered_at if facts.delivery is not None else None
-    began = status.start_time if attempt_of(name) == 1 else delivered
-    if began is None or status.phase is not BotPhase.RUNNING:
-        return False
-    return facts.now >= shifted(began, seconds=facts.bot.spec.max_duration_seconds)
 
 
 def _withdrawal(facts: BotFacts, pod: PodState | None) -> BotPlan | None:
@@ -124,7 +136,7 @@ def _running(facts: BotFacts, pod: PodState) -> BotPlan:
     if is_due(facts, pod):
         return BotPlan(status=status, action=DeletePod(pod.name, pod.uid))
     if pod.deleting:
-        return ending(facts, pod)
+        return bot_attempts.ending(facts, pod)
     following = leave(facts, pod)
     requeue_after = until(facts, following.at) if following is not None else None
     return BotPlan(status=bot_status.spec_change(facts, new_status), requeue_after=requeue_after)
@@ -164,3 +176,113 @@ def _finished(facts: BotFacts) -> BotPlan:
 def _until_overdue(facts: BotFacts, pod: PodState | None) -> float | None:
     limit = overdue(pod) if pod is not None and not pod.finished else None
     return None if limit is None or facts.now >= limit else until(facts, limit)
+
+
+LOOK_AGAIN_SECONDS = 30.0
+_LOOK_FOR_CREDENTIAL_SECONDS = 60.0
+
+
+def without_pod(facts: BotFacts) -> BotPlan:
+    """The next step of a bot that has no current attempt."""
+    bot, status = facts.bot, facts.bot.status
+    clean_up = _clean_up(facts)
+    if clean_up is not None:
+        return clean_up
+    if bot.spec.suspend:
+        new_status = bot_status.in_trouble(facts, BotPhase.PENDING, BotReason.SUSPENDED, "The bot is suspended.")
+        return BotPlan(status=new_status)
+    deadline = start_deadline(bot)
+    if is_expired(facts, deadline):
+        return _expired(facts, deadline)
+    if is_run_over(facts):
+        return bot_attempts.over_between_attempts(facts)
+    if bot_status.is_suspended(status) and (status.start_time is not None or bot.spec.join_at is None):
+        return bot_attempts.resumed(facts)
+    return _blocked(facts, deadline) or _towards_pod(facts, deadline)
+
+
+def _clean_up(facts: BotFacts) -> BotPlan | None:
+    """Delete what a recorded attempt left: a Pod that runs, and a Secret that outlives its Pod."""
+    earlier, status = facts.previous_pod, facts.bot.status
+    if earlier is not None and not earlier.finished and not earlier.deleting:
+        return BotPlan(status=status, action=DeletePod(earlier.name, earlier.uid))
+    if status.pod_name is not None and facts.delivery is not None and not facts.secret_gone:
+        return BotPlan(status=status, action=DeleteSecret(status.pod_name))
+    return None
+
+
+def _blocked(facts: BotFacts, deadline: datetime) -> BotPlan | None:
+    """Why the bot gets no Pod: its deadline has passed, or its link or template is invalid."""
+    problem = facts.meeting if isinstance(facts.meeting, Problem) else facts.template
+    if facts.now >= deadline:
+        cause = problem or facts.refused
+        return bot_attempts.missed(facts, cause.message if cause else bot_status.present_trouble(facts.bot.status))
+    if problem is None:
+        return None
+    new_status = bot_status.in_trouble(
+        facts, BotPhase.PENDING, problem.reason, problem.message, recoverable=problem.recoverable
+    )
+    return BotPlan(status=new_status, requeue_after=until(facts, deadline, at_most=LOOK_AGAIN_SECONDS))
+
+
+def _towards_pod(facts: BotFacts, deadline: datetime) -> BotPlan:
+    """Wait for the lead time and for the end of the Pod before; then claim the next name."""
+    bot, status = facts.bot, facts.bot.status
+    if facts.now < lead_time(bot):
+        return _scheduled(facts, lead_time(bot))
+    if status.next_attempt_time is not None and facts.now < status.next_attempt_time:
+        following = until(facts, status.next_attempt_time)
+        return BotPlan(status=bot_status.unchanged(facts), requeue_after=following)
+    if facts.previous_pod is not None and _may_still_run(facts, facts.previous_pod):
+        # Never two Pods of a bot in its meeting: the earlier one must end first.
+        plan = bot_attempts.ending(facts, facts.previous_pod)
+        most = min(plan.requeue_after or math.inf, LOOK_AGAIN_SECONDS)
+        return replace(plan, requeue_after=until(facts, deadline, at_most=most))
+    return (_dry_run(facts, BotPhase.PENDING, deadline) if facts.doubtful else None) or _claim(facts)
+
+
+def _may_still_run(facts: BotFacts, pod: PodState) -> bool:
+    """Whether the bot may run in an earlier Pod. Without its Secret and a prepared node, it can never have started."""
+    token = facts.bot.status.token
+    delivered = facts.delivery is not None or (token is not None and token.delivered_time is not None)
+    return not pod.finished and (delivered or pod.started or pod.sandbox_waits_since is None)
+
+
+def _claim(facts: BotFacts) -> BotPlan:
+    status = facts.bot.status
+    last = status.pod_name or (status.last_attempt.pod_name if status.last_attempt is not None else "")
+    name = pod_name(facts.bot, attempt=attempt_of(last) + 1 if last else 1)
+    return BotPlan(status=bot_status.claimed(facts, pod_name=name), action=Commit())
+
+
+def _scheduled(facts: BotFacts, lead: datetime) -> BotPlan:
+    blocked = _dry_run(facts, BotPhase.SCHEDULED, lead)
+    if blocked is not None:
+        return blocked
+    absent = "".join(f" There is no ZoomCredential {name} yet." for name in facts.absent_credentials)
+    new_status = bot_status.going_well(
+        facts,
+        BotPhase.SCHEDULED,
+        f"The bot joins at {facts.bot.join_at:%Y-%m-%d %H:%M:%S} UTC.{absent}",
+        next_attempt_time=None,
+    )
+    most = _LOOK_FOR_CREDENTIAL_SECONDS if absent else math.inf
+    return BotPlan(status=new_status, requeue_after=min(until(facts, lead), most))
+
+
+def _dry_run(facts: BotFacts, phase: BotPhase, moment: datetime) -> BotPlan | None:
+    """Ask Kubernetes whether it accepts the Pod, and report a refusal; None once it has accepted the Pod."""
+    if facts.refused is not None:
+        new_status = bot_status.in_trouble(facts, phase, facts.refused.reason, facts.refused.message)
+        return BotPlan(status=new_status, requeue_after=until(facts, moment, at_most=LOOK_AGAIN_SECONDS))
+    return None if facts.checked else BotPlan(status=facts.bot.status, action=CheckTemplate())
+
+
+def _expired(facts: BotFacts, deadline: datetime) -> BotPlan:
+    message = f"The bot was created after its start deadline, {deadline:%Y-%m-%d %H:%M:%S} UTC. It never runs."
+    if facts.done_before:
+        message = "An earlier bot of this name and joinAt was deleted by its time to live. This one never runs."
+    new_status = bot_status.going_well(
+        facts, BotPhase.EXPIRED, message, completion_time=bot_status.whole_seconds(facts.now), next_attempt_time=None
+    )
+    return BotPlan(status=new_status, action=Commit())

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from meetingbots.bots.decide.pod_names import attempt_of
+from meetingbots.bots.decide.pod_state import attempt_of
 from meetingbots.models.bot import BotNotification, BotPhase, BotReason, BotStatus, MeetingBot
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find
 

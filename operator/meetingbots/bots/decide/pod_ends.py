@@ -13,8 +13,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from meetingbots.bots.decide.output import telling_line
 from meetingbots.bots.decide.pod_state import ContainerState, PodState
+from meetingbots.bots.decide.pod_texts import telling_line
 
 TRY_AGAIN_EXIT_CODE: Final = 75
 """sysexits' EX_TEMPFAIL: the bot requests a new Pod with new tokens."""

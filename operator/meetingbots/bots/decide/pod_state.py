@@ -6,11 +6,13 @@ The late-token gate rests on `waits_only_for`: container `bot` could start but f
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-from meetingbots.bots.decide.kubelet_messages import is_transient
+from meetingbots.models.bot import MeetingBot
 
 _MISSING_SECRET = "CreateContainerConfigError"  # noqa: S105 - a reason of the kubelet
 _IMAGE_REASONS = frozenset(
@@ -29,6 +31,39 @@ _CONFIG_REASONS = frozenset(
 )
 SANDBOX_SECONDS = 15.0
 """Time for a node to prepare a Pod's volumes and network before the status reports the delay."""
+
+
+_TRANSIENT: Final = (
+    # The kubelet's caches of Secrets, ConfigMaps, Services and its own Node are not filled yet.
+    r"failed to sync (secret|configmap) cache",
+    r"timed out waiting for the condition",
+    r"object \"[^\"]*\"/\"[^\"]*\" not registered",
+    r"services have not yet been read at least once",
+    r"error getting node|node \"[^\"]*\" not found",
+    # The node authorizer has not linked the Pod to its node yet.
+    r"no relationship found between node",
+    # The API server cannot be reached or is busy.
+    r"context (deadline exceeded|canceled)",
+    r"Client\.Timeout exceeded",
+    r"TLS handshake timeout|i/o timeout",
+    r"connection (refused|reset by peer)|no route to host|network is unreachable|server misbehaving|no such host",
+    r"unexpected EOF|: EOF$|http2: |client connection (lost|force closed)|broken pipe",
+    r"etcdserver: ",
+    r"the server (is currently unable to handle the request|was unable to return a response"
+    r"|could not find the requested resource|has received too many requests)",
+    r"Internal error occurred|too many requests|rate limiter",
+    # The container runtime is busy, restarts, or still has the container of an earlier try.
+    r"rpc error: code = (Unavailable|DeadlineExceeded|Canceled|Aborted|ResourceExhausted)",
+    r"name \"[^\"]*\" is reserved for|container name \"[^\"]*\" is already in use",
+    r"sandbox container .*(not running|not found)|no running task found|failed to get sandbox",
+    r"container runtime is (down|not ready)|PLEG is not healthy",
+)
+_PATTERN: Final = re.compile("|".join(f"(?:{one})" for one in _TRANSIENT), re.IGNORECASE)
+"""Failures of the kubelet that pass by themselves, which it reports like mistakes in a template. It retries after 10 s.
+
+Source: Kubernetes 1.27 to 1.34 (pkg/kubelet/kubelet_pods.go, pkg/kubelet/util/manager, pkg/kubelet/kuberuntime,
+plugin/pkg/auth/authorizer/node), client-go, containerd and CRI-O.
+"""
 
 
 class Obstacle(StrEnum):
@@ -161,3 +196,23 @@ class PodState:
 
 def _misses(container: ContainerState, secret: str) -> bool:
     return container.waiting_reason == _MISSING_SECRET and f'secret "{secret}" not found' in container.waiting_message
+
+
+def is_transient(message: str) -> bool:
+    """Whether a waiting container's message names a failure that passes without a change of the Pod."""
+    return _PATTERN.search(message) is not None
+
+
+def pod_name(bot: MeetingBot, *, attempt: int) -> str:
+    """The name of an attempt's Pod: bot, five characters of its uid, number of the attempt."""
+    return f"{bot.name}-{bot.metadata.uid.replace('-', '')[:5]}-{attempt}"
+
+
+def attempt_of(name: str) -> int:
+    """The number of the attempt in a Pod's name."""
+    return int(name.rsplit("-", 1)[1])
+
+
+def join_secret_name(pod_name: str) -> str:
+    """The name of the Secret that a Pod's container `bot` waits for."""
+    return f"{pod_name}-zoom"

@@ -13,12 +13,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from meetingbots.bots.decide.facts import BotFacts
+from meetingbots.bots.decide.facts import BotFacts, MeetingRef
 from meetingbots.bots.decide.in_meeting import Stage, with_progress
-from meetingbots.bots.decide.meeting import MeetingRef
 from meetingbots.bots.decide.pod_state import Obstacle, PodState, Trouble
 from meetingbots.bots.decide.schedule import join_time
-from meetingbots.bots.decide.token_report import token_finding, token_status, without_token
+from meetingbots.bots.decide.tokens import token_finding, token_status, without_token
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenStatus
 from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
 

@@ -12,12 +12,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from meetingbots.bots.decide.meeting import MeetingRef
-from meetingbots.bots.decide.pod_names import join_secret_name
-from meetingbots.bots.manifests import environment, rejoin_access
-from meetingbots.bots.manifests.pod_defaults import ANNOTATIONS, set_bot_container_defaults, set_pod_defaults
-from meetingbots.bots.manifests.strategic_merge import merge_template, without_nulls
-from meetingbots.bots.manifests.template import TemplateError, check_content, is_null, mapping, objects
+from meetingbots.bots.decide.facts import MeetingRef
+from meetingbots.bots.decide.pod_state import join_secret_name
+from meetingbots.bots.manifests import environment
+from meetingbots.bots.manifests.template import (
+    ANNOTATIONS,
+    TemplateError,
+    check_content,
+    is_null,
+    mapping,
+    merge_template,
+    objects,
+    set_bot_container_defaults,
+    set_pod_defaults,
+    without_nulls,
+)
 from meetingbots.models import names
 from meetingbots.models.bot import MeetingBot, TokenKind
 
@@ -198,15 +207,15 @@ def _add_token_endpoint(spec: dict[str, Any], container: dict[str, Any], token_u
             "MEETINGBOTS_TOKEN_PORT and MEETINGBOTS_TOKEN_URL (chart: tokenEndpoint.enabled)"
         )
     volumes = objects(spec, "volumes", at="template.spec")
-    if any(volume.get("name") == rejoin_access.VOLUME for volume in volumes):
+    if any(volume.get("name") == environment.ENDPOINT_VOLUME for volume in volumes):
         raise TemplateError(
-            f"template.spec.volumes must not have a volume named {rejoin_access.VOLUME}, which the operator adds: "
-            "rename yours"
+            f"template.spec.volumes must not have a volume named {environment.ENDPOINT_VOLUME}, which the operator "
+            "adds: rename yours"
         )
     mounts = objects(container, "volumeMounts", at=_BOT_PATH)
-    spec["volumes"] = [*volumes, rejoin_access.volume()]
-    container["volumeMounts"] = [*mounts, rejoin_access.volume_mount()]
-    container["env"] += rejoin_access.variables(token_url=token_url)
+    spec["volumes"] = [*volumes, environment.endpoint_volume()]
+    container["volumeMounts"] = [*mounts, environment.endpoint_volume_mount()]
+    container["env"] += environment.endpoint_variables(token_url=token_url)
 
 
 def _active_deadline(template: dict[str, Any], bot: MeetingBot, *, now: datetime) -> int:

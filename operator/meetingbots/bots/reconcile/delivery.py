@@ -13,15 +13,20 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from meetingbots.bots.decide.facts import BotFacts, Delivery, TokenFailure
-from meetingbots.bots.decide.meeting import MeetingRef, Problem
-from meetingbots.bots.decide.pod_names import join_secret_name
+from meetingbots.bots.decide.facts import BotFacts, Delivery, MeetingRef, Problem, TokenFailure
+from meetingbots.bots.decide.pod_state import join_secret_name
 from meetingbots.bots.decide.status import fixed_spec_hash
 from meetingbots.bots.decide.tokens import named_reason, serving
-from meetingbots.bots.manifests.environment import OPEN, secret_values
-from meetingbots.bots.manifests.join_secret import is_of_attempt, join_secret, read_delivery, read_values
+from meetingbots.bots.manifests.environment import (
+    OPEN,
+    is_of_attempt,
+    join_secret,
+    read_delivery,
+    read_values,
+    sdk_jwt,
+    secret_values,
+)
 from meetingbots.bots.manifests.pod_status import pod_state
-from meetingbots.bots.manifests.sdk_jwt import sdk_jwt
 from meetingbots.bots.reconcile.memory import BotMemory
 from meetingbots.bots.reconcile.token_issuer import Issued, NotIssued, TokenIssuer
 from meetingbots.bots.reconcile.token_requests import BotTokenRequest

@@ -7,19 +7,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.facts import BotFacts, Delivery
+from meetingbots.bots.decide.facts import BotFacts, Delivery, MeetingRef, OnBehalfUser, Problem, template_problem
 from meetingbots.bots.decide.gate import waited_before
 from meetingbots.bots.decide.in_meeting import merge, sightings
-from meetingbots.bots.decide.leave import meeting_end
-from meetingbots.bots.decide.meeting import MeetingRef, Problem, template_problem
 from meetingbots.bots.decide.pod_ends import ended_from_outside
-from meetingbots.bots.decide.pod_names import attempt_of, join_secret_name, pod_name
-from meetingbots.bots.decide.pod_state import PodState
-from meetingbots.bots.decide.redaction import has_text, presentable
-from meetingbots.bots.decide.schedule import join_time, lead_time
-from meetingbots.bots.decide.token_report import recorded_delivery, token_status
-from meetingbots.bots.decide.tokens import OnBehalfUser
-from meetingbots.bots.manifests.join_secret import is_of_attempt, read_delivery, read_values
+from meetingbots.bots.decide.pod_state import PodState, attempt_of, join_secret_name, pod_name
+from meetingbots.bots.decide.pod_texts import has_text, presentable
+from meetingbots.bots.decide.schedule import join_time, lead_time, meeting_end
+from meetingbots.bots.decide.tokens import recorded_delivery, token_status
+from meetingbots.bots.manifests.environment import is_of_attempt, read_delivery, read_values
 from meetingbots.bots.manifests.pod import (
     PodSettings,
     accepted_hash,
@@ -30,9 +26,9 @@ from meetingbots.bots.manifests.pod import (
 )
 from meetingbots.bots.manifests.pod_status import belongs_to, pod_state
 from meetingbots.bots.manifests.template import TemplateError
-from meetingbots.bots.reconcile.meeting_reader import MeetingReader
+from meetingbots.bots.reconcile.credentials import OnBehalfUsers
+from meetingbots.bots.reconcile.meeting import MeetingReader
 from meetingbots.bots.reconcile.memory import AttemptMemory, BotMemory
-from meetingbots.bots.reconcile.on_behalf import OnBehalfUsers
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import CREDENTIALS, PODS, SECRETS

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.bots.decide.leave import needs_no_watch
+from meetingbots.bots.decide.schedule import needs_no_watch
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import ConflictError, NotFoundError
 from meetingbots.kube.resources import MAPPINGS

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
-from meetingbots.bots.decide.facts import Delivery, TokenFailure
-from meetingbots.bots.decide.meeting import MeetingRef, Problem
+from meetingbots.bots.decide.facts import Delivery, MeetingRef, Problem, TokenFailure
 from meetingbots.bots.manifests.pod import PodSettings
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import MeetingBot

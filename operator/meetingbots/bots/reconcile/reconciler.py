@@ -7,10 +7,22 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from meetingbots.bots.decide import actions
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.actions import BotPlan
-from meetingbots.bots.decide.facts import BotFacts
+from meetingbots.bots.decide.facts import (
+    BotAction,
+    BotFacts,
+    BotPlan,
+    CheckTemplate,
+    Commit,
+    CreatePod,
+    DeleteBot,
+    DeletePod,
+    DeleteSecret,
+    DeliverWithout,
+    IssueTokens,
+    PrepareTokens,
+    TouchPod,
+)
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.schedule import start_deadline
 from meetingbots.bots.reconcile.delivery import BotDelivery
@@ -88,31 +100,31 @@ class BotReconciler:
 
     async def _apply(self, item: Object, facts: BotFacts, memory: BotMemory, plan: BotPlan) -> None:
         match plan.action:
-            case actions.Commit():
+            case Commit():
                 await self._commit(item, facts, memory, plan.status)
-            case actions.CheckTemplate():
+            case CheckTemplate():
                 await self._pods.check_template(facts, memory)
-            case actions.CreatePod(name):
+            case CreatePod(name):
                 await self._create_pod(item, facts, memory, name)
-            case actions.DeletePod(name, uid):
+            case DeletePod(name, uid):
                 await self._pods.delete(facts.bot, name, uid)
                 await self._gatherer.read_pod(facts.bot.namespace, name)
-            case actions.TouchPod(name, number):
+            case TouchPod(name, number):
                 await self._pods.touch(facts, memory, name, number=number)
-            case actions.DeleteBot():
+            case DeleteBot():
                 await self._delete_bot(key_of(item), facts)
             case _:
                 await self._apply_to_tokens(facts, memory, plan.action)
 
-    async def _apply_to_tokens(self, facts: BotFacts, memory: BotMemory, action: actions.BotAction | None) -> None:
+    async def _apply_to_tokens(self, facts: BotFacts, memory: BotMemory, action: BotAction | None) -> None:
         match action:
-            case actions.PrepareTokens(name):
+            case PrepareTokens(name):
                 await self._delivery.prepare(facts, memory, name)
-            case actions.IssueTokens(name, absent, settle):
+            case IssueTokens(name, absent, settle):
                 await self._delivery.issue(facts, memory, name, absent=absent, settle=settle)
-            case actions.DeliverWithout(name, reason, message):
+            case DeliverWithout(name, reason, message):
                 await self._delivery.without(facts, memory, name, reason=reason, message=message)
-            case actions.DeleteSecret(name):
+            case DeleteSecret(name):
                 await self._delivery.delete_secret(facts.bot, memory, name)
 
     async def _commit(self, item: Object, facts: BotFacts, memory: BotMemory, status: BotStatus) -> None:

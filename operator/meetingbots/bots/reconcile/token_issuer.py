@@ -9,10 +9,9 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from meetingbots.bots.decide.meeting import Problem
+from meetingbots.bots.decide.facts import Problem
 from meetingbots.bots.decide.tokens import Candidates, Refusal, candidates, explain
-from meetingbots.bots.reconcile.credential_reader import CredentialReader
-from meetingbots.bots.reconcile.meeting_lookup import MeetingLookup
+from meetingbots.bots.reconcile.credentials import CredentialReader, MeetingLookup
 from meetingbots.bots.reconcile.token_requests import BotTokenRequest, CredentialTokens, TokenRequests
 from meetingbots.mappings.decide.listing import lists
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind, TokenPolicy

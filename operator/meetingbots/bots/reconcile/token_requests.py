@@ -10,10 +10,9 @@ from typing import Final, TypeVar
 
 from pydantic import SecretStr
 
-from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.facts import MeetingRef
 from meetingbots.bots.decide.tokens import Refusal, refusal_of
-from meetingbots.bots.reconcile.credential_reader import CredentialReader, speaks_for_account
-from meetingbots.bots.reconcile.on_behalf import WantedTokens, on_behalf_key
+from meetingbots.bots.reconcile.credentials import CredentialReader, WantedTokens, on_behalf_key, speaks_for_account
 from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.credentials.sessions.zoom_session import NoAccessTokenError, ZoomSession, ZoomSessions
 from meetingbots.models.bot import BotReason, MeetingBot, MeetingKind, TokenKind, TokenPolicy

@@ -36,9 +36,8 @@ from typing import Final
 from aiohttp import web
 from pydantic import SecretStr
 
-from meetingbots.bots.manifests.environment import SDK_JWT, TOKEN_REASON, TOKEN_VARIABLES
-from meetingbots.bots.manifests.rejoin_access import PATH, REPORT_PATH
-from meetingbots.bots.rejoin.pod_identity import PodIdentity
+from meetingbots.bots.manifests.environment import REPORT_PATH, SDK_JWT, TOKEN_PATH, TOKEN_REASON, TOKEN_VARIABLES
+from meetingbots.bots.rejoin.callers import PodIdentity
 from meetingbots.bots.rejoin.reports import MAX_BODY_BYTES, Accepted, BadReport, ReportOutcome, ReportService
 from meetingbots.bots.rejoin.rules import Extras, NoToken, NotYet, Outdated, RejoinDenied, TooOften, Unknown
 from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService
@@ -75,8 +74,8 @@ async def serve_tokens(
     """
     application = web.Application(client_max_size=MAX_BODY_BYTES)
     endpoint = _Endpoint(services)
-    application.router.add_get(PATH, endpoint.token, allow_head=False)
-    application.router.add_post(PATH, endpoint.token)
+    application.router.add_get(TOKEN_PATH, endpoint.token, allow_head=False)
+    application.router.add_post(TOKEN_PATH, endpoint.token)
     application.router.add_post(REPORT_PATH, endpoint.report)
     runner = web.AppRunner(application, access_log=None, logger=_quiet, shutdown_timeout=_FINISH_SECONDS)
     await runner.setup()

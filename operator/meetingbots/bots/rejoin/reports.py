@@ -14,15 +14,13 @@ from typing import Annotated, Final, TypeAlias
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from meetingbots.bots.decide.facts import MeetingRef
 from meetingbots.bots.decide.in_meeting import Report, reported
-from meetingbots.bots.decide.meeting import MeetingRef
-from meetingbots.bots.decide.redaction import without_secrets
-from meetingbots.bots.reconcile.meeting_reader import MeetingReader
+from meetingbots.bots.decide.pod_texts import without_secrets
+from meetingbots.bots.reconcile.meeting import MeetingReader
 from meetingbots.bots.reconcile.memory import BotMemories
 from meetingbots.bots.reconcile.observer import BotObserver
-from meetingbots.bots.rejoin.callers import Caller, Callers
-from meetingbots.bots.rejoin.pod_identity import PodIdentity
-from meetingbots.bots.rejoin.rate_limit import CallerLimit, RateLimiter
+from meetingbots.bots.rejoin.callers import Caller, CallerLimit, Callers, PodIdentity, RateLimiter
 from meetingbots.bots.rejoin.rules import Outdated, RejoinDenied, TooOften, Unknown, report_denial
 from meetingbots.kube.client import Kube, Object, merge_patch
 from meetingbots.kube.errors import ConflictError, retry_on_conflict

@@ -13,18 +13,16 @@ from typing import Final, TypeAlias
 
 from pydantic import SecretStr
 
-from meetingbots.bots.decide.leave import meeting_end
-from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.facts import MeetingRef
+from meetingbots.bots.decide.schedule import meeting_end
 from meetingbots.bots.decide.tokens import serving
-from meetingbots.bots.manifests.sdk_jwt import sdk_jwt
-from meetingbots.bots.reconcile.meeting_reader import MeetingReader
+from meetingbots.bots.manifests.environment import sdk_jwt
+from meetingbots.bots.reconcile.credentials import OnBehalfUsers
+from meetingbots.bots.reconcile.meeting import MeetingReader
 from meetingbots.bots.reconcile.observer import BotObserver
-from meetingbots.bots.reconcile.on_behalf import OnBehalfUsers
 from meetingbots.bots.reconcile.token_issuer import Issued, NotIssued, TokenIssuer
 from meetingbots.bots.reconcile.token_requests import BotTokenRequest
-from meetingbots.bots.rejoin.callers import Caller, Callers
-from meetingbots.bots.rejoin.pod_identity import PodIdentity
-from meetingbots.bots.rejoin.rate_limit import CallerLimit, RateLimiter
+from meetingbots.bots.rejoin.callers import Caller, CallerLimit, Callers, PodIdentity, RateLimiter
 from meetingbots.bots.rejoin.rules import Denial, Extras, NoToken, TooOften, Unknown, token_denial
 from meetingbots.kube.client import Kube
 from meetingbots.kube.secrets import SecretValueError

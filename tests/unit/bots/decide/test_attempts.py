@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.actions import BotPlan, Commit, DeletePod, DeleteSecret
 from meetingbots.bots.decide.attempts import MAX_INFRASTRUCTURE_RESTARTS
+from meetingbots.bots.decide.facts import BotPlan, Commit, DeletePod, DeleteSecret
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.models.bot import BotPhase, MeetingBot

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.actions import BotPlan, Commit, DeletePod, DeleteSecret
-from meetingbots.bots.decide.meeting import Problem
+from meetingbots.bots.decide.facts import BotPlan, Commit, DeletePod, DeleteSecret, Problem
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, BotReason
 from meetingbots.models.conditions import Condition, find

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.meeting import Problem
+from meetingbots.bots.decide.facts import Problem
 from meetingbots.bots.decide.tokens import Candidates, candidates
 from meetingbots.models.bot import BotReason
 from meetingbots.models.credential import ZoomCredential

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.actions import BotPlan, Commit, DeliverWithout, IssueTokens, PrepareTokens, TouchPod
+from meetingbots.bots.decide.facts import BotPlan, Commit, DeliverWithout, IssueTokens, PrepareTokens, TouchPod
 from meetingbots.bots.decide.gate import TOUCH_SECONDS, touches_due
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.schedule import prepare_time

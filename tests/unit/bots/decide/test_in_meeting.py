@@ -4,7 +4,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.actions import BotPlan, Commit, DeletePod
+from meetingbots.bots.decide.facts import BotPlan, Commit, DeletePod
 from meetingbots.bots.decide.in_meeting import Report, customer_key, merge, news, reported, sightings
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, BotStatus, InMeeting, InMeetingSource, InMeetingState

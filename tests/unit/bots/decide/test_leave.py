@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.actions import BotPlan, Commit, CreatePod, DeletePod
-from meetingbots.bots.decide.leave import meeting_end
+from meetingbots.bots.decide.facts import BotPlan, Commit, CreatePod, DeletePod
 from meetingbots.bots.decide.next_step import decide
+from meetingbots.bots.decide.schedule import meeting_end
 from meetingbots.models.bot import BotPhase, MeetingBot
 from meetingbots.models.conditions import Condition, find
 from meetingbots.models.mapping import MeetingMapping

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.measures import TokenCount, join_to_recording, recording_outcome, token_counts
+from meetingbots.bots.reconcile.observer import TokenCount, join_to_recording, recording_outcome, token_counts
 from meetingbots.models.bot import BotStatus
 
 from tests.unit.bots.bot_builders import POD, at, bot, staged

@@ -1,7 +1,8 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.meeting import MeetingRef, Problem, meeting_link, meeting_ref
+from meetingbots.bots.decide.facts import MeetingRef, Problem
+from meetingbots.bots.reconcile.meeting import meeting_link, meeting_ref
 from meetingbots.models.bot import BotReason, MeetingKind
 from pydantic import SecretStr
 

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.actions import (
+from meetingbots.bots.decide.facts import (
     BotPlan,
     CheckTemplate,
     Commit,
@@ -10,8 +10,8 @@ from meetingbots.bots.decide.actions import (
     DeletePod,
     DeleteSecret,
     IssueTokens,
+    Problem,
 )
-from meetingbots.bots.decide.meeting import Problem
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, BotReason
 from meetingbots.models.conditions import Condition, find

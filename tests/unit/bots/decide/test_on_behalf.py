@@ -4,10 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.actions import BotPlan, Commit, DeliverWithout, IssueTokens
-from meetingbots.bots.decide.facts import TokenFailure
+from meetingbots.bots.decide.facts import BotPlan, Commit, DeliverWithout, IssueTokens, OnBehalfUser, TokenFailure
 from meetingbots.bots.decide.next_step import decide
-from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.models.bot import BotPhase, BotReason
 from meetingbots.models.conditions import Condition, find
 

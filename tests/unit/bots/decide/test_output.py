@@ -1,5 +1,5 @@
 import pytest
-from meetingbots.bots.decide.output import telling_line
+from meetingbots.bots.decide.pod_texts import telling_line
 
 PYTHON = """joining
 Traceback (most recent call last):

@@ -1,7 +1,7 @@
 """Texts of a Pod are shown without secrets, and unchanged where they contain none."""
 
 import pytest
-from meetingbots.bots.decide.redaction import HIDDEN, presentable, without_secrets
+from meetingbots.bots.decide.pod_texts import HIDDEN, presentable, without_secrets
 from pydantic import SecretStr
 
 from tests.unit.bots.bot_builders import SECRET, WAITS, ended, pod

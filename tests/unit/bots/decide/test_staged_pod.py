@@ -4,8 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.actions import DeletePod, TouchPod
-from meetingbots.bots.decide.meeting import Problem
+from meetingbots.bots.decide.facts import DeletePod, Problem, TouchPod
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, BotReason
 from meetingbots.models.conditions import find

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from meetingbots.bots.decide import status as bot_status
-from meetingbots.bots.decide.meeting import MeetingRef
-from meetingbots.bots.decide.token_report import without_token
+from meetingbots.bots.decide.facts import MeetingRef
+from meetingbots.bots.decide.tokens import without_token
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus
 from meetingbots.models.conditions import Condition, ConditionType, find
 

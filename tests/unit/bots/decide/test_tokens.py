@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.tokens import OnBehalfUser, Refusal, named_reason, person_in, wanted_tokens
+from meetingbots.bots.decide.facts import OnBehalfUser
+from meetingbots.bots.decide.tokens import Refusal, named_reason, person_in, wanted_tokens
 from meetingbots.mappings.decide.listing import with_lookup
 from meetingbots.models.bot import BotReason, TokenKind
 from meetingbots.models.mapping import MappingPhase, MeetingMapping, Role, Source

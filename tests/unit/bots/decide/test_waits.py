@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.actions import BotPlan
+from meetingbots.bots.decide.facts import BotPlan, OnBehalfUser
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.pod_state import PodState
-from meetingbots.bots.decide.tokens import OnBehalfUser
 from meetingbots.models.bot import BotPhase
 from meetingbots.models.conditions import find
 

@@ -1,4 +1,4 @@
-from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.facts import MeetingRef
 from meetingbots.bots.manifests.environment import ALL, FROM_SECRET, secret_values, variables
 from meetingbots.models.bot import TokenKind
 from meetingbots.zoom.oauth import Environment

@@ -4,11 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.facts import Delivery
-from meetingbots.bots.decide.meeting import MeetingRef
-from meetingbots.bots.decide.pod_names import join_secret_name
-from meetingbots.bots.manifests.environment import secret_values
-from meetingbots.bots.manifests.join_secret import join_secret, read_delivery
+from meetingbots.bots.decide.facts import Delivery, MeetingRef
+from meetingbots.bots.decide.pod_state import join_secret_name
+from meetingbots.bots.manifests.environment import join_secret, read_delivery, secret_values
 from meetingbots.models.bot import TokenKind
 from pydantic import SecretStr
 

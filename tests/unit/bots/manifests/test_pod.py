@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meetingbots.bots.decide.meeting import MeetingRef
-from meetingbots.bots.decide.pod_names import attempt_of, pod_name
+from meetingbots.bots.decide.facts import MeetingRef
+from meetingbots.bots.decide.pod_state import attempt_of, pod_name
 from meetingbots.bots.manifests.environment import ALL
 from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION, PodSettings, bot_pod, spec_hash
 from meetingbots.bots.manifests.template import TemplateError

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.facts import MeetingRef
 from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION, PodSettings, bot_pod, spec_hash
 
 from tests.unit.bots.bot_builders import IMAGE, MEETING, NOW, POD, bot

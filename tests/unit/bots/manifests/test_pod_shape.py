@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.facts import MeetingRef
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod, pod_shape
 
 from tests.unit.bots.bot_builders import IMAGE, MEETING, NOW, POD, at, bot

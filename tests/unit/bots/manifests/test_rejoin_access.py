@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.meeting import MeetingRef
-from meetingbots.bots.manifests import rejoin_access
+from meetingbots.bots.decide.facts import MeetingRef
+from meetingbots.bots.manifests import environment
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod, spec_hash
 from meetingbots.bots.manifests.template import TemplateError
 
@@ -31,15 +31,15 @@ def test_the_pod_gets_url_file_and_its_own_token() -> None:
     mount = {"name": "meetingbots-token", "mountPath": "/var/run/secrets/meetingbots.dev", "readOnly": True}
     assert pod["spec"]["containers"][0]["volumeMounts"] == [mount]
     assert pod["spec"]["automountServiceAccountToken"] is False
-    assert rejoin_access.is_given(pod)
+    assert environment.has_endpoint(pod)
 
 
 def test_without_token_endpoint_the_pod_gets_no_access() -> None:
     pod = build(endpoint=False)
     assert not {"ZOOM_TOKEN_URL", "ZOOM_TOKEN_URL_TOKEN_FILE"} & env(pod).keys()
     assert "volumes" not in pod["spec"]
-    assert not rejoin_access.is_given(pod)
-    assert not rejoin_access.is_given({"spec": {"containers": [{"name": "bot"}]}})
+    assert not environment.has_endpoint(pod)
+    assert not environment.has_endpoint({"spec": {"containers": [{"name": "bot"}]}})
 
 
 def test_only_container_bot_gets_it_and_the_templates_own_volumes_stay() -> None:

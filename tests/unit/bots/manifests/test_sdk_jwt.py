@@ -2,8 +2,8 @@
 
 import jwt
 import pytest
-from meetingbots.bots.decide.meeting import SdkApp
-from meetingbots.bots.manifests.sdk_jwt import sdk_jwt
+from meetingbots.bots.decide.facts import SdkApp
+from meetingbots.bots.manifests.environment import sdk_jwt
 from pydantic import SecretStr
 
 from tests.unit.bots.bot_builders import NOW

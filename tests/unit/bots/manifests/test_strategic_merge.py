@@ -4,8 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from meetingbots.bots.manifests.strategic_merge import merge_template, without_nulls
-from meetingbots.bots.manifests.template import TemplateError
+from meetingbots.bots.manifests.template import TemplateError, merge_template, without_nulls
 
 BASE: dict[str, Any] = {
     "metadata": {"labels": {"a": "1", "b": "2"}},

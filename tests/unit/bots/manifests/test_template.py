@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.facts import MeetingRef
 from meetingbots.bots.manifests.pod import PodSettings, accepted_hash, bot_pod, is_foreign_hash, spec_hash
 from meetingbots.bots.manifests.template import MAX_DEPTH, TemplateError, check_content
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from meetingbots.bots.decide.meeting import MeetingRef
+from meetingbots.bots.decide.facts import MeetingRef
 from meetingbots.bots.reconcile.token_issuer import Issued
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import UnavailableError

@@ -11,8 +11,8 @@ from typing import cast
 import aiohttp
 import pytest
 import trustme
+from meetingbots.bots.rejoin.callers import PodIdentity
 from meetingbots.bots.rejoin.endpoint import EndpointServices, serve_tokens
-from meetingbots.bots.rejoin.pod_identity import PodIdentity
 from meetingbots.bots.rejoin.reports import Accepted, BadReport, ReportOutcome, ReportService
 from meetingbots.bots.rejoin.rules import Extras, NoToken, NotYet, Outdated, RejoinDenied, TooOften, Unknown
 from meetingbots.bots.rejoin.service import Granted, Outcome, RejoinService

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meetingbots.bots.rejoin.rate_limit import CallerLimit, RateLimiter
+from meetingbots.bots.rejoin.callers import CallerLimit, RateLimiter
 
 LIMIT = CallerLimit(burst=3, seconds_each=10.0)
 

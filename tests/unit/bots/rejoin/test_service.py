@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from meetingbots.bots.rejoin.callers import PodIdentity, identity
 from meetingbots.bots.rejoin.endpoint import EndpointServices
-from meetingbots.bots.rejoin.pod_identity import PodIdentity, identity
 from meetingbots.bots.rejoin.reports import ReportOutcome
 from meetingbots.bots.rejoin.rules import NoToken, NotYet, RejoinDenied, TooOften, Unknown
 from meetingbots.bots.rejoin.service import Granted, Outcome
