@@ -15,10 +15,10 @@ NOT_RUN := .run/not-run
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration bench browser contract screenshots test crds chart chart-files gitops gitops-files docs docs-serve docs-files demo demo-recording clean
+.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration bench browser contract screenshots test crds chart chart-files release release-publish release-check gitops gitops-files docs docs-serve docs-files demo demo-recording clean
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required; set PYTHON=...")'
@@ -63,6 +63,19 @@ kind: $(INSTALLED) ## Start a kind cluster with the images; KIND_NAME=... sets i
 
 kind-stop: $(INSTALLED) ## Delete that kind cluster
 	@$(BIN)/python -m tests.kind stop $(if $(KIND_NAME),--name $(KIND_NAME))
+
+# Where a release is published, such as ghcr.io/OWNER, and the architectures of its images.
+REGISTRY ?= registry.example
+ARCHITECTURES ?= amd64,arm64
+
+release: $(INSTALLED) ## Build a release into dist/: images, chart, packages, CRDs, SBOMs, plugin; REGISTRY=... ARCHITECTURES=...
+	@$(BIN)/python -m tests.release build --registry $(REGISTRY) --architectures $(ARCHITECTURES)
+
+release-publish: $(INSTALLED) ## Push and sign the release in dist/
+	@$(BIN)/python -m tests.release publish
+
+release-check: $(INSTALLED) ## Build a release, publish it to a registry of the test, verify and install it; ARGS=... goes to pytest
+	$(BIN)/pytest tests/release $(ARGS)
 
 fmt: $(INSTALLED) ## Format the code and apply ruff's fixes
 	$(BIN)/ruff format $(SOURCES)

@@ -79,9 +79,11 @@ class Engine:
             options += ["--label", f"{name}={value}"]
         self.run("build", *options, context, label=label or f"building {tag}")
 
-    def import_root(self, archive: Path, *, tag: str) -> None:
-        """Make an image of one layer out of the tar file of a root file system."""
-        self.run("import", archive, tag, label=f"importing {tag}")
+    def import_root(self, archive: Path, *, tag: str, architecture: str = "") -> None:
+        """Make an image of one layer out of the tar file of a root file system, by default for this machine."""
+        flag = "--arch" if self.name == "podman" else "--platform"
+        value = architecture if self.name == "podman" else f"linux/{architecture}"
+        self.run("import", *((flag, value) if architecture else ()), archive, tag, label=f"importing {tag}")
 
     def save(self, tag: str, *, archive: Path) -> None:
         """Write an image to a tar file in Docker's format, which containerd imports."""

@@ -38,10 +38,16 @@ class ProjectImages:
 
     operator: str
     example_bot: str
+    simulator: str
 
 
-def build_images(*, engine: Engine, environ: Mapping[str, str] = os.environ) -> ProjectImages:
-    """Build both images; a second time only what changed is built."""
+IMAGES = ProjectImages(operator=OPERATOR, example_bot=EXAMPLE_BOT, simulator=SIMULATOR)
+
+
+def build_images(
+    *, engine: Engine, tags: ProjectImages = IMAGES, environ: Mapping[str, str] = os.environ
+) -> ProjectImages:
+    """Build the images of meetingbots and the example bot; a second time only what changed is built."""
     cache = cache_folder(environ=environ)
     base = choose_base(engine=engine, cache=cache, environ=environ)
     wheels = ensure_wheels(LOCKS, interpreter=Interpreter.of(base, engine=engine), cache=cache)
@@ -53,7 +59,7 @@ def build_images(*, engine: Engine, environ: Mapping[str, str] = os.environ) -> 
     engine.build(
         file=ROOT / "Containerfile",
         context=ROOT,
-        tag=OPERATOR,
+        tag=tags.operator,
         arguments={"BASE_IMAGE": base, "PIP_OPTIONS": "--no-index"},
         contexts={"wheels": wheels},
         labels=labels,
@@ -63,12 +69,12 @@ def build_images(*, engine: Engine, environ: Mapping[str, str] = os.environ) -> 
     engine.build(
         file=bot / "Containerfile",
         context=bot,
-        tag=EXAMPLE_BOT,
+        tag=tags.example_bot,
         arguments={"BASE_IMAGE": base},
         labels=labels,
         network=False,
     )
-    return ProjectImages(operator=OPERATOR, example_bot=EXAMPLE_BOT)
+    return tags
 
 
 def build_simulator(images: ProjectImages, *, engine: Engine) -> str:
@@ -77,11 +83,11 @@ def build_simulator(images: ProjectImages, *, engine: Engine) -> str:
     engine.build(
         file=folder / "Containerfile",
         context=folder,
-        tag=SIMULATOR,
+        tag=images.simulator,
         arguments={"MEETINGBOTS_IMAGE": images.operator},
         network=False,
     )
-    return SIMULATOR
+    return images.simulator
 
 
 def choose_base(*, engine: Engine, cache: Path, environ: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,22 +15,28 @@ from tests.kind.engine import Engine
 
 @dataclass(frozen=True, kw_only=True)
 class RootFilesystem:
-    """Recipe of a root file system. `variant` is mmdebstrap's: essential has no apt, minbase does."""
+    """Recipe of a root file system. `variant` is mmdebstrap's: essential has no apt, minbase does.
+
+    `architecture` is Debian's name of it (arm64); empty for this machine's. Another one needs emulation.
+    """
 
     name: str
     variant: str
     packages: tuple[str, ...]
     suite: str = "bookworm"
+    architecture: str = ""
 
     @property
     def key(self) -> str:
         """Short word that changes with the recipe."""
-        return hashlib.sha256(repr((astuple(self), OPTIONS)).encode()).hexdigest()[:12]
+        parts = (self.name, self.variant, self.packages, self.suite)
+        return hashlib.sha256(repr((parts, OPTIONS)).encode()).hexdigest()[:12]
 
     @property
     def tag(self) -> str:
         """Name of the image."""
-        return f"localhost/meetingbots-{self.name}:{self.key}"
+        suffix = f"-{self.architecture}" if self.architecture else ""
+        return f"localhost/meetingbots-{self.name}:{self.key}{suffix}"
 
 
 # Everything below /usr, as all newer systems have it; and no pages that nobody reads in a container.
@@ -65,12 +71,13 @@ def ensure_root_filesystem(root: RootFilesystem, *, engine: Engine, cache: Path,
         with TemporaryDirectory(prefix=f".{root.name}-", dir=cache) as folder:
             archive = Path(folder) / "root.tar"
             _bootstrap(root, archive, environ=environ)
-            engine.import_root(archive, tag=root.tag)
+            engine.import_root(archive, tag=root.tag, architecture=root.architecture)
     return root.tag
 
 
 def _bootstrap(root: RootFilesystem, archive: Path, *, environ: Mapping[str, str]) -> None:
     command = ["mmdebstrap", "--quiet", f"--variant={root.variant}", f"--include={','.join(root.packages)}"]
+    command += [f"--architectures={root.architecture}"] if root.architecture else []
     command += [*OPTIONS, root.suite, str(archive)]
     done = run_with_progress(command, label=f"mmdebstrap of {root.name}", environ=environ)
     if done.code != 0:

@@ -1,0 +1,87 @@
+"""The images of a release for each architecture, as OCI layouts that come out the same for the same commit."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.cluster.programs import cache_folder, this_machine
+from tests.kind.engine import Engine
+from tests.kind.project_images import ProjectImages, build_images, build_simulator
+from tests.kind.root_filesystem import PYTHON_BASE, ensure_root_filesystem
+from tests.release.commit import ReleaseCommit
+
+NAMES = ("meetingbots", "meetingbots-example-bot", "meetingbots-zoom-simulator")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleasedImage:
+    """An image: its OCI layout (a folder), the digest of its index, and its tag in the engine for each architecture."""
+
+    name: str
+    layout: Path
+    digest: str
+    tags: Mapping[str, str]
+
+
+def build_released_images(
+    commit: ReleaseCommit,
+    *,
+    engine: Engine,
+    architectures: Sequence[str],
+    into: Path,
+    cached: bool = True,
+    environ: Mapping[str, str] = os.environ,
+) -> list[ReleasedImage]:
+    """Build all images for all architectures (amd64, arm64); `cached` allows layers of an earlier build.
+
+    An architecture that is not this machine's needs emulation (binfmt_misc).
+    """
+    tags: dict[str, dict[str, str]] = {name: {} for name in NAMES}
+    for architecture in architectures:
+        built = _build(commit, engine=engine, architecture=architecture, cached=cached, environ=environ)
+        for name, tag in zip(NAMES, built, strict=True):
+            tags[name][architecture] = tag
+    return [_as_layout(name, tags=tags[name], commit=commit, engine=engine, into=into) for name in NAMES]
+
+
+def _build(
+    commit: ReleaseCommit, *, engine: Engine, architecture: str, cached: bool, environ: Mapping[str, str]
+) -> tuple[str, str, str]:
+    options = ["--timestamp", str(commit.epoch), "--platform", f"linux/{architecture}"]
+    options += [] if cached else ["--no-cache"]
+    builder = replace(engine, build_options=(*engine.build_options, *options))
+    base = environ.get("BASE_IMAGE", "")
+    if not base and architecture != this_machine().arch:
+        recipe = replace(PYTHON_BASE, architecture=architecture)
+        base = ensure_root_filesystem(recipe, engine=engine, cache=cache_folder(environ=environ), environ=environ)
+    suffix = f"{commit.version}-{architecture}"
+    tags = ProjectImages(
+        operator=f"localhost/release/meetingbots:{suffix}",
+        example_bot=f"localhost/release/meetingbots-example-bot:{suffix}",
+        simulator=f"localhost/release/meetingbots-zoom-simulator:{suffix}",
+    )
+    images = build_images(engine=builder, tags=tags, environ=dict(environ) | ({"BASE_IMAGE": base} if base else {}))
+    simulator = build_simulator(images, engine=builder)
+    return images.operator, images.example_bot, simulator
+
+
+def _as_layout(
+    name: str, *, tags: Mapping[str, str], commit: ReleaseCommit, engine: Engine, into: Path
+) -> ReleasedImage:
+    manifest = f"localhost/release/{name}:{commit.version}"
+    engine.attempt("manifest", "rm", manifest)
+    engine.run("manifest", "create", manifest, *(f"containers-storage:{tag}" for tag in tags.values()))
+    layout = into / name
+    shutil.rmtree(layout, ignore_errors=True)
+    engine.run("manifest", "push", "--all", "-q", manifest, f"oci:{layout}:{commit.version}", label=f"writing {name}")
+    engine.run("manifest", "rm", manifest)
+    return ReleasedImage(name=name, layout=layout, digest=index_digest(layout), tags=dict(tags))
+
+
+def index_digest(layout: Path) -> str:
+    """Read the digest of the one image or index in an OCI layout."""
+    (entry,) = json.loads((layout / "index.json").read_text())["manifests"]
+    return str(entry["digest"])
