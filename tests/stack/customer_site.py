@@ -1,4 +1,4 @@
-"""A customer's own https server on the loopback interface: gives out access tokens, and takes notices."""
+"""A customer's own https server on the loopback interface: returns access tokens, and accepts notices."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from typing import Any, Self
 
 
 class CustomerSite:
-    """Runs while entered. `token` gives the token that /token answers with; what /notify was sent is in `notices`."""
+    """Runs while entered. `token` gives the token that /token answers with.
+
+    `notices` has what /notify accepted. It refuses with HTTP 500 while `accepts` is False; `refused` has those.
+    """
 
     def __init__(self, *, folder: Path, key: str, token: Callable[[], str]) -> None:
         self.certificate = folder / "site.pem"
         self.notices: list[tuple[dict[str, str], bytes]] = []
+        self.refused: list[bytes] = []
+        self.accepts = True
         self.asked: list[str] = []
         self._key = key
         self._token = token
@@ -63,6 +68,10 @@ class CustomerSite:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", "0")))
+                if not site.accepts:
+                    site.refused.append(body)
+                    self._answer(500, b"")
+                    return
                 site.notices.append(({key.lower(): value for key, value in self.headers.items()}, body))
                 self._answer(204, b"")
 
