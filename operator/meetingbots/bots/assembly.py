@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from meetingbots.bots.manifests.pod import PodSettings
 from meetingbots.bots.reconcile.credentials import CredentialReader, MeetingLookup, OnBehalfUsers, WantedTokens
@@ -137,13 +138,9 @@ def assemble(context: OperatorContext, *, access_tokens: AccessTokens, monotonic
 def _pod_settings(context: OperatorContext) -> Callable[[], PodSettings]:
     """The Pods' settings at the time of the call: the default template's file may change."""
     settings, template = context.settings, DefaultTemplate(context.settings.bot_template_file)
-
-    def current() -> PodSettings:
-        return PodSettings(
-            bot_image=settings.bot_image,
-            token_url=settings.token_url,
-            template=template.current(),
-            operator=f"{settings.system_namespace}/{settings.lease_name}",
-        )
-
-    return current
+    fixed = PodSettings(
+        bot_image=settings.bot_image,
+        token_url=settings.token_url,
+        operator=f"{settings.system_namespace}/{settings.lease_name}",
+    )
+    return partial(template.complete, fixed)

@@ -262,6 +262,11 @@ class MeetingBot(CustomResource):
         return moment
 
     @property
+    def customer_key(self) -> str:
+        """The key that identifies the bot in Zoom's participant events: its UID without dashes."""
+        return self.metadata.uid.replace("-", "")
+
+    @property
     def requested_tokens(self) -> tuple[TokenKind, ...]:
         """The tokens that the spec requests; LocalRecording by default (see `tokens_defaulted`)."""
         return DEFAULT_TOKENS if self.spec.tokens is None else self.spec.tokens

@@ -20,7 +20,7 @@ from meetingbots.bots.decide.facts import (
     TokenFailure,
     TouchPod,
 )
-from meetingbots.bots.decide.pod_state import SANDBOX_SECONDS, PodState, join_secret_name
+from meetingbots.bots.decide.pod_state import SANDBOX_SECONDS, PodState
 from meetingbots.bots.decide.schedule import (
     gate_deadline,
     prepare_time,
@@ -49,8 +49,7 @@ _STUMBLE_TOUCH_SECONDS = 2.0
 
 def staging(facts: BotFacts, pod: PodState) -> BotPlan:
     """The next step while the Pod is being prepared, up to its gate."""
-    secret = join_secret_name(pod.name)
-    waits, trouble = pod.waits_only_for(secret), pod.trouble(secret=secret, now=facts.now)
+    waits, trouble = pod.at_gate, pod.trouble(now=facts.now)
     deadline = gate_deadline(facts) if waits else start_deadline(facts.bot)
     if facts.now >= deadline:
         return bot_attempts.missed(facts, trouble.message if trouble else _what_is_missing(facts, pod))
@@ -247,7 +246,7 @@ def _try_again(facts: BotFacts, name: str, failure: TokenFailure) -> BotPlan:
 
 def behind_gate(facts: BotFacts, pod: PodState, *, since: float) -> BotPlan:
     """The next step `since` seconds after the delivery, while the container has not started."""
-    trouble = pod.trouble(secret=join_secret_name(pod.name), now=facts.now)
+    trouble = pod.trouble(now=facts.now)
     if since >= START_AFTER_DELIVERY_SECONDS:
         words = (
             f"Pod {pod.name} did not start within {START_AFTER_DELIVERY_SECONDS:.0f} s after its token was delivered."

@@ -13,7 +13,7 @@ from typing import Final
 
 from meetingbots.bots.decide.facts import Finding
 from meetingbots.models.bot import BotStatus, InMeeting, InMeetingSource, InMeetingState, MeetingBot
-from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, set_condition
+from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, set_condition
 from meetingbots.models.mapping import MeetingMapping
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,18 +48,11 @@ class Report:
     message: str = ""
 
 
-def customer_key(uid: str) -> str:
-    """The key that identifies a bot in Zoom's participant events: the MeetingBot's UID without dashes."""
-    return uid.replace("-", "")
-
-
-def sightings(bot: MeetingBot, mapping: MeetingMapping | None) -> list[Report]:
+def sightings(bot: MeetingBot, mapping: MeetingMapping) -> list[Report]:
     """What Zoom's events, as the meeting's mapping keeps them, say about the bot."""
-    key = customer_key(bot.metadata.uid)
-    known = (mapping.status.bots or ()) if mapping is not None else ()
     reports = []
-    for presence in known:
-        if presence.customer_key == key:
+    for presence in mapping.status.bots or ():
+        if presence.customer_key == bot.customer_key:
             times = {
                 InMeetingState.WAITING_ROOM: presence.waiting_room_time,
                 InMeetingState.IN_MEETING: presence.joined_time,
@@ -177,18 +170,6 @@ def reported(bot: MeetingBot, report: Report) -> BotStatus:
     now, generation = report.at.replace(microsecond=0), bot.metadata.generation
     conditions = with_progress(status.conditions, seen, stage=Stage.CURRENT_POD, generation=generation, now=now)
     return status.model_copy(update={"in_meeting": seen, "conditions": conditions})
-
-
-def news(before: BotStatus, after: BotStatus) -> list[Condition]:
-    """The conditions Admitted and Recording that changed status or reason, for Events; Unknown is no news."""
-    changed = []
-    for kind in (ConditionType.ADMITTED, ConditionType.RECORDING):
-        old, new = find(before.conditions, kind), find(after.conditions, kind)
-        if new is None or new.status is ConditionStatus.UNKNOWN:
-            continue
-        if old is None or (old.status, old.reason) != (new.status, new.reason):
-            changed.append(new)
-    return changed
 
 
 def admitted(seen: InMeeting | None, *, stage: Stage) -> Finding:

@@ -1,6 +1,6 @@
 """A bot's Pod as the kubelet reports it, reduced to what decisions need.
 
-The late-token gate rests on `waits_only_for`: container `bot` could start but for its Secret. The kubelet then reports
+The late-token gate rests on `at_gate`: container `bot` could start but for its Secret. The kubelet then reports
 ``CreateContainerConfigError`` with the message ``secret "NAME" not found``, after it has pulled the image.
 """
 
@@ -132,14 +132,15 @@ class PodState:
         """All containers that have a status, container `bot` last."""
         return (*self.init, *self.others, *((self.bot,) if self.bot else ()))
 
-    def waits_only_for(self, secret: str) -> bool:
-        """Whether container `bot` could start but for this Secret, and no other container waits for anything else."""
+    @property
+    def at_gate(self) -> bool:
+        """Whether container `bot` could start but for its Secret, and no other container waits for anything else."""
         return (
             self.phase == "Pending"
             and not self.deleting
             and self.bot is not None
-            and _misses(self.bot, secret)
-            and all(not other.waiting_reason or _misses(other, secret) for other in (*self.init, *self.others))
+            and self._misses_secret(self.bot)
+            and all(not other.waiting_reason or self._misses_secret(other) for other in (*self.init, *self.others))
         )
 
     @property
@@ -151,6 +152,22 @@ class PodState:
     def may_quote_tokens(self) -> bool:
         """Whether the kubelet has tried to start container `bot`, so that a message may quote its environment."""
         return self.started or (self.bot is not None and self.bot.waiting_reason in _CONFIG_REASONS)
+
+    @property
+    def gate_message(self) -> str:
+        """The kubelet's message about the missing Secret, by which the late-token gate is recognised."""
+        return f'secret "{join_secret_name(self.name)}" not found'
+
+    def _misses_secret(self, container: ContainerState) -> bool:
+        return container.waiting_reason == _MISSING_SECRET and self.gate_message in container.waiting_message
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the Pod has any text that may hold a secret, apart from `gate_message`."""
+        waiting = ("", self.gate_message)
+        return any((self.message, self.disruption, self.unschedulable)) or any(
+            one.message or one.waiting_message not in waiting for one in self.containers
+        )
 
     @property
     def finished(self) -> bool:
@@ -172,7 +189,7 @@ class PodState:
             one.waiting_reason in _CONFIG_REASONS and is_transient(one.waiting_message) for one in self.containers
         )
 
-    def trouble(self, *, secret: str, now: datetime) -> Trouble | None:
+    def trouble(self, *, now: datetime) -> Trouble | None:
         """What keeps the Pod from starting, apart from its Secret."""
         if self.unschedulable:
             return Trouble(Obstacle.PLACEMENT, self.unschedulable)
@@ -188,14 +205,10 @@ class PodState:
             if container.waiting_reason in _IMAGE_REASONS:
                 return Trouble(Obstacle.IMAGE, message)
             if container.waiting_reason in _CONFIG_REASONS and not (
-                _misses(container, secret) or is_transient(container.waiting_message)
+                self._misses_secret(container) or is_transient(container.waiting_message)
             ):
                 return Trouble(Obstacle.CONFIG, message)
         return None
-
-
-def _misses(container: ContainerState, secret: str) -> bool:
-    return container.waiting_reason == _MISSING_SECRET and f'secret "{secret}" not found' in container.waiting_message
 
 
 def is_transient(message: str) -> bool:
@@ -205,7 +218,7 @@ def is_transient(message: str) -> bool:
 
 def pod_name(bot: MeetingBot, *, attempt: int) -> str:
     """The name of an attempt's Pod: bot, five characters of its uid, number of the attempt."""
-    return f"{bot.name}-{bot.metadata.uid.replace('-', '')[:5]}-{attempt}"
+    return f"{bot.name}-{bot.customer_key[:5]}-{attempt}"
 
 
 def attempt_of(name: str) -> int:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from meetingbots.bots.decide.pod_state import ContainerState, PodState, join_secret_name
+from meetingbots.bots.decide.pod_state import ContainerState, PodState
 
 _MAX_LENGTH: Final = 300
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -115,22 +115,11 @@ def without_secrets(text: str, *, known: Iterable[SecretStr | None] = ()) -> str
     return _LONG.sub(HIDDEN, _JWT.sub(HIDDEN, text))
 
 
-def has_text(pod: PodState) -> bool:
-    """Whether a Pod has any text that may hold a secret, apart from the message at the late-token gate."""
-    texts = (pod.message, pod.disruption, pod.unschedulable)
-    waiting = ("", _gate_message(pod))
-    return any(texts) or any(one.message or one.waiting_message not in waiting for one in pod.containers)
-
-
-def _gate_message(pod: PodState) -> str:
-    return f'secret "{join_secret_name(pod.name)}" not found'
-
-
 def presentable(pod: PodState, *, known: Iterable[SecretStr | None] = ()) -> PodState:
     """The Pod's state with texts that are safe to show."""
-    if not has_text(pod):
+    if not pod.has_text:
         return pod
-    secrets, gate = tuple(known), _gate_message(pod)
+    secrets, gate = tuple(known), pod.gate_message
 
     def clean(text: str) -> str:
         return without_secrets(text, known=secrets)

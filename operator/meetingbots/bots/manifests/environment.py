@@ -16,7 +16,6 @@ import jwt
 from pydantic import SecretStr
 
 from meetingbots.bots.decide.facts import Delivery, MeetingRef, SdkApp
-from meetingbots.bots.decide.in_meeting import customer_key
 from meetingbots.bots.decide.pod_state import join_secret_name
 from meetingbots.kube.secrets import decode_text, encode_data
 from meetingbots.models import names
@@ -96,7 +95,7 @@ def variables(bot: MeetingBot, meeting: MeetingRef, *, secret_name: str) -> list
         # Kubernetes expands $(…) in a value; "$$" keeps a display name as it was written.
         {"name": DISPLAY_NAME, "value": bot.spec.display_name.replace("$", "$$")},
         {"name": HOST, "value": meeting.host} if meeting.host_given else _from_secret(HOST, secret_name),
-        {"name": CUSTOMER_KEY, "value": customer_key(bot.metadata.uid)},
+        {"name": CUSTOMER_KEY, "value": bot.customer_key},
         *(_from_secret(name, secret_name) for name in _FROM_SECRET),
     ]
 

@@ -12,7 +12,7 @@ from meetingbots.bots.decide.gate import waited_before
 from meetingbots.bots.decide.in_meeting import merge, sightings
 from meetingbots.bots.decide.pod_ends import ended_from_outside
 from meetingbots.bots.decide.pod_state import PodState, attempt_of, join_secret_name, pod_name
-from meetingbots.bots.decide.pod_texts import has_text, presentable
+from meetingbots.bots.decide.pod_texts import presentable
 from meetingbots.bots.decide.schedule import join_time, lead_time, meeting_end
 from meetingbots.bots.decide.tokens import recorded_delivery, token_status
 from meetingbots.bots.manifests.environment import is_of_attempt, read_delivery, read_values
@@ -85,9 +85,11 @@ class BotGatherer:
         on_behalf_users: tuple[OnBehalfUser, ...] = ()
         if isinstance(meeting, MeetingRef) and not finished:
             ended_at = await self._meeting_end(bot, memory, meeting.meeting_id, pod=pod, now=now)
-            in_meeting = merge(in_meeting, sightings(bot, memory.mapping_of(meeting.meeting_id)))
+            mapping = memory.mapping_of(meeting.meeting_id)
+            if mapping is not None and mapping.status.bots:
+                in_meeting = merge(in_meeting, sightings(bot, mapping))
             if _may_be_at_gate(bot, attempt, settled=settled, now=now):
-                on_behalf_users = await self._on_behalf_users.find(bot, memory.mapping_of(meeting.meeting_id))
+                on_behalf_users = await self._on_behalf_users.find(bot, mapping)
         foreign = pod is not None and is_foreign_hash(wanted, pod.spec_hash)
         waits_for_its_time = status.pod_name is None and not finished and now < lead_time(bot)
         return BotFacts(
@@ -214,10 +216,10 @@ class BotGatherer:
             return recorded
         if known is not None:
             return known
-        name, started = join_secret_name(attempt.pod_name), pod is not None and pod.started
+        started = pod is not None and pod.started
         if accounted or (attempt.looked_after_start if started else attempt.looked_at_gate):
             return None
-        if pod is not None and not (started or pod.waits_only_for(name)):
+        if pod is not None and not (started or pod.at_gate):
             return None
         delivery = await self._read_secret(bot, attempt, pod)
         if delivery is None:
@@ -248,7 +250,7 @@ class BotGatherer:
         self, bot: MeetingBot, memory: BotMemory, attempt: AttemptMemory, pod: PodState | None, *, now: datetime
     ) -> PodState | None:
         """The Pod without secrets in its texts. After a restart the secrets are read before any text is used."""
-        if pod is None or not has_text(pod):
+        if pod is None or not pod.has_text:
             return pod
         if memory.meeting is None:
             await self._meetings.read(bot, memory, now=now)

@@ -10,13 +10,12 @@ from typing import Final
 
 from meetingbots.bots.decide import status as bot_status
 from meetingbots.bots.decide.facts import BotFacts
-from meetingbots.bots.decide.in_meeting import news
 from meetingbots.bots.decide.schedule import attempt_due, join_time
 from meetingbots.bots.reconcile.memory import BotMemory
 from meetingbots.kube.client import Object
 from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.models.bot import BotPhase, BotStatus, InMeetingSource, InMeetingState, MeetingBot
-from meetingbots.models.conditions import ConditionStatus
+from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import ObjectCache
 
@@ -153,6 +152,18 @@ class BotObserver:
     def answered(self, result: str) -> None:
         """Count an answer of the token endpoint."""
         self._metrics.rejoin_tokens.labels(result).inc()
+
+
+def news(before: BotStatus, after: BotStatus) -> list[Condition]:
+    """The conditions Admitted and Recording that changed status or reason, for Events; Unknown is no news."""
+    changed = []
+    for kind in (ConditionType.ADMITTED, ConditionType.RECORDING):
+        old, new = find(before.conditions, kind), find(after.conditions, kind)
+        if new is None or new.status is ConditionStatus.UNKNOWN:
+            continue
+        if old is None or (old.status, old.reason) != (new.status, new.reason):
+            changed.append(new)
+    return changed
 
 
 def _seconds(start: datetime, end: datetime) -> float:

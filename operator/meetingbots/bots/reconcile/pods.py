@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -244,6 +245,10 @@ class DefaultTemplate:
         self._path = path
         self._version: tuple[int, int, int] | None = None
         self._template: Mapping[str, Any] = {}
+
+    def complete(self, settings: PodSettings) -> PodSettings:
+        """`settings` with the present template."""
+        return replace(settings, template=self.current())
 
     def current(self) -> Mapping[str, Any]:
         """The present template; empty without one. An invalid file is logged, and the last valid template stays."""

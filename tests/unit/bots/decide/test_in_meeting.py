@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from meetingbots.bots.decide.facts import BotPlan, Commit, DeletePod
-from meetingbots.bots.decide.in_meeting import Report, customer_key, merge, news, reported, sightings
+from meetingbots.bots.decide.in_meeting import Report, merge, reported, sightings
 from meetingbots.bots.decide.next_step import decide
+from meetingbots.bots.reconcile.observer import news
 from meetingbots.models.bot import BotPhase, BotStatus, InMeeting, InMeetingSource, InMeetingState
 from meetingbots.models.conditions import find
 from meetingbots.models.mapping import MeetingMapping
 
-from tests.unit.bots.bot_builders import MEETING, POD, UID, at, delivery, ended, facts, pod, running, staged
+from tests.unit.bots.bot_builders import MEETING, POD, at, bot, delivery, ended, facts, pod, running, staged
 
 ZOOM, BOT = InMeetingSource.ZOOM, InMeetingSource.BOT
 State = InMeetingState
@@ -32,7 +33,7 @@ def seen(*reports: Report) -> InMeeting:
 
 
 def test_the_key_is_the_uid_without_dashes() -> None:
-    assert customer_key(UID) == "abcde123456789abcdef0123456789ab"
+    assert bot().customer_key == "abcde123456789abcdef0123456789ab"
 
 
 WAY = (zoom(State.WAITING_ROOM, 2), zoom(State.IN_MEETING, 10), zoom(State.LEFT, 60))
@@ -201,10 +202,9 @@ def test_what_the_mapping_keeps_of_zooms_events_is_about_this_bot_only() -> None
     def milliseconds(seconds: float) -> int:
         return round(at(seconds).timestamp() * 1000)
 
-    own = {"customerKey": customer_key(UID), "waitingRoomTime": milliseconds(2), "joinedTime": milliseconds(7.5)}
+    own = {"customerKey": bot().customer_key, "waitingRoomTime": milliseconds(2), "joinedTime": milliseconds(7.5)}
     other = {"customerKey": "other", "leftTime": milliseconds(50)}
     mapping = MeetingMapping.from_object(
         {"metadata": {"name": MEETING}, "spec": {"meetingId": MEETING}, "status": {"bots": [other, own]}}
     )
     assert sightings(staged(), mapping) == [zoom(State.WAITING_ROOM, 2), zoom(State.IN_MEETING, 7.5)]
-    assert sightings(staged(), None) == []

@@ -4,7 +4,7 @@ import pytest
 from meetingbots.bots.decide.pod_texts import HIDDEN, presentable, without_secrets
 from pydantic import SecretStr
 
-from tests.unit.bots.bot_builders import SECRET, WAITS, ended, pod
+from tests.unit.bots.bot_builders import WAITS, ended, pod
 
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhIjoxfQ.c2lnbmF0dXJl"
 
@@ -73,4 +73,4 @@ def test_messages_of_waiting_containers_and_of_the_pod_are_cleaned() -> None:
 
 def test_a_passcode_that_is_a_part_of_the_pods_name_does_not_hide_the_gate() -> None:
     shown = presentable(pod(WAITS), known=[SecretStr("zoom"), SecretStr("standup")])
-    assert shown.waits_only_for(SECRET)
+    assert shown.at_gate

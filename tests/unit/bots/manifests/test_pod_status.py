@@ -10,7 +10,7 @@ MISSES_ANOTHER = {"waiting": {"reason": "CreateContainerConfigError", "message":
 
 
 def test_gate_is_reached_when_the_bot_waits_for_its_own_secret_only() -> None:
-    assert pod(WAITS).waits_only_for(SECRET)
+    assert pod(WAITS).at_gate
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,12 @@ def test_gate_is_reached_when_the_bot_waits_for_its_own_secret_only() -> None:
     ids=lambda made: f"{made.phase}-{made.bot}"[:60],
 )
 def test_gate_is_not_reached_before(made: Any) -> None:
-    assert not made.waits_only_for(SECRET)
+    assert not made.at_gate
 
 
 def test_gate_is_reached_beside_containers_that_run_have_ended_or_wait_for_the_same_secret() -> None:
     made = pod(WAITS, others={"a": running(), "b": ended(0), "c": WAITS}, init={"setup": ended(0), "mesh": running()})
-    assert made.waits_only_for(SECRET)
+    assert made.at_gate
 
 
 def test_reads_the_times_and_the_end_of_a_container() -> None:
@@ -80,7 +80,7 @@ def test_the_bot_is_over_while_its_side_cars_go_on() -> None:
 )
 def test_trouble_of_the_bot_and_of_other_containers(state: dict[str, Any], cause: Obstacle) -> None:
     for made in (pod(state), pod(WAITS, others={"x": state}), pod(CREATING, init={"x": state})):
-        trouble = made.trouble(secret=SECRET, now=at(1))
+        trouble = made.trouble(now=at(1))
         assert trouble is not None
         assert trouble.obstacle is cause
         assert (state["waiting"].get("message") or state["waiting"]["reason"]) in trouble.message
@@ -88,14 +88,14 @@ def test_trouble_of_the_bot_and_of_other_containers(state: dict[str, Any], cause
 
 def test_no_trouble_while_all_goes_well() -> None:
     for made in (pod(None), pod(CREATING), pod(WAITS), pod(running()), pod({"waiting": {"reason": "PodInitializing"}})):
-        assert made.trouble(secret=SECRET, now=at(1)) is None
+        assert made.trouble(now=at(1)) is None
 
 
 def test_a_pod_that_fits_no_node_is_reported() -> None:
     for reason, words in (("Unschedulable", "0/3 nodes fit"), ("SchedulingGated", "waits for a queue")):
         scheduled = {"type": "PodScheduled", "status": "False", "reason": reason, "message": words}
-        assert pod(None, conditions=[scheduled]).trouble(secret=SECRET, now=at(1)) == Trouble(Obstacle.PLACEMENT, words)
-    assert pod(None, conditions=[{"type": "PodScheduled", "status": "True"}]).trouble(secret=SECRET, now=at(1)) is None
+        assert pod(None, conditions=[scheduled]).trouble(now=at(1)) == Trouble(Obstacle.PLACEMENT, words)
+    assert pod(None, conditions=[{"type": "PodScheduled", "status": "True"}]).trouble(now=at(1)) is None
 
 
 def test_a_pod_before_its_first_report() -> None:
@@ -110,7 +110,7 @@ def test_a_pod_before_its_first_report() -> None:
         "",
         "",
     )
-    assert not any((made.over, made.started, made.deleting, made.waits_only_for(SECRET)))
+    assert not any((made.over, made.started, made.deleting, made.at_gate))
 
 
 def test_a_deletion_was_asked_for_a_grace_period_before_its_timestamp() -> None:
@@ -123,14 +123,14 @@ def test_a_node_that_does_not_get_volumes_or_network_ready_is_reported_after_a_w
     scheduled = {"type": "PodScheduled", "status": "True"}
     sandbox = {"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at(1).isoformat()}
     waiting = pod(CREATING, conditions=[scheduled, sandbox])
-    assert waiting.trouble(secret=SECRET, now=at(15)) is None
-    reported = waiting.trouble(secret=SECRET, now=at(16))
+    assert waiting.trouble(now=at(15)) is None
+    reported = waiting.trouble(now=at(16))
     assert reported is not None
     assert reported.obstacle is Obstacle.CONFIG
     assert "node-1" in reported.message
     ready = pod(CREATING, conditions=[scheduled, {**sandbox, "status": "True"}])
-    assert ready.trouble(secret=SECRET, now=at(100)) is None
-    assert pod(CREATING, conditions=[sandbox]).trouble(secret=SECRET, now=at(100)) is None
+    assert ready.trouble(now=at(100)) is None
+    assert pod(CREATING, conditions=[sandbox]).trouble(now=at(100)) is None
 
 
 def test_a_pod_that_no_kubelet_reports_on_waits_since_it_was_placed() -> None:
