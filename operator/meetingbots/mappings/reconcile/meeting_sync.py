@@ -1,6 +1,7 @@
 """One sync of a credential: brings mappings up to date with the meetings and personal meeting IDs that Zoom lists.
 
-Nothing is written before Zoom's complete list was read, so an interrupted list removes nothing. Only differences are
+Nothing is written before Zoom's complete list was read, so an interrupted list removes nothing. Where Zoom refuses a
+user's list, it is asked about each meeting before an entry is removed. Only differences are
 written: 300 meetings with three changes cost three writes.
 """
 
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import random
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -33,10 +35,13 @@ from meetingbots.mappings.store import Decide, MappingWriter, unchanged
 from meetingbots.models.credential import Level, ZoomCredential
 from meetingbots.models.mapping import MappingStatus, MeetingMapping
 from meetingbots.runtime.object_cache import Key, ObjectCache
+from meetingbots.zoom.errors import Cause, ZoomError
 from meetingbots.zoom.resources import User
 from meetingbots.zoom.scopes import Feature, ScopeLevel, allows
 
 _log = logging.getLogger(__name__)
+_MAX_QUESTIONS: Final = 100
+"""In one sync. The next one asks about others."""
 _CONCURRENCY: Final = 8
 """Concurrent writes: a first sync must leave room for the bots' requests."""
 
@@ -100,9 +105,10 @@ class MeetingSyncRun:
                 users=_other_users(self._credentials, credential),
             ),
         )
-        differences = await changes.compare(lists.found)
+        differences = await changes.compare(lists.found, complete=not lists.incomplete)
         written = await changes.add(lists.found, differences)
-        removed = await changes.remove(differences.leftovers)
+        gone = await self._gone(key, differences.doubtful, unlisted=lists.incomplete)
+        removed = await changes.remove([*differences.leftovers, *gone])
         count = len(lists.found)
         _log.info("ZoomCredential %s: %d meetings, %d mappings written, %d removed", key, count, written, removed)
         return SyncResult(
@@ -114,19 +120,32 @@ class MeetingSyncRun:
             skipped=tuple(lists.skipped),
         )
 
+    async def _gone(self, key: Key, doubtful: Sequence[str], *, unlisted: Collection[str]) -> list[str]:
+        """Return which of these meetings do not exist, or have a host that is not one of `unlisted`."""
+        gone: list[str] = []
+        if not doubtful:
+            return gone
+        session = await self._open_session(key)
+        for name in random.sample(doubtful, min(len(doubtful), _MAX_QUESTIONS)):
+            host = await _host_of(session, name)
+            if host is not None and host not in unlisted:
+                gone.append(name)
+        return gone
+
 
 @dataclass(frozen=True)
 class _Differences:
     """Names of mappings by what is to be done.
 
     `repairs` differ from the list, `missing` do not exist or lack the credential's label, `leftovers` are no longer
-    listed. `strays` are unlisted (such as instant meetings) and need only their owners repaired. `adopted` counts
-    mappings owned by a deleted credential of the same name.
+    listed. `doubtful` are not listed either, but Zoom refused a list. `strays` are unlisted (such as instant meetings)
+    and need only their owners repaired. `adopted` counts mappings owned by a deleted credential of the same name.
     """
 
     repairs: tuple[str, ...]
     missing: tuple[str, ...]
     leftovers: tuple[str, ...]
+    doubtful: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
     adopted: int = 0
 
@@ -141,9 +160,14 @@ class _MappingChanges:
         self._reader = reader
         self._uids = {credential.name: credential.metadata.uid}
 
-    async def compare(self, wanted: Mapping[str, ListedMeeting]) -> _Differences:
-        """Read the mappings with the credential's label page by page; only names stay in memory."""
-        repairs, leftovers, strays, seen, adopted = [], [], [], set(), 0
+    async def compare(self, wanted: Mapping[str, ListedMeeting], *, complete: bool) -> _Differences:
+        """Read the mappings with the credential's label page by page; only names stay in memory.
+
+        `complete`: Zoom refused no list.
+        """
+        repairs, strays, seen, adopted = [], [], set(), 0
+        leftovers: list[str] = []
+        doubtful: list[str] = []
         async for item in self._kube.list(
             MAPPINGS,
             namespace=self._credential.namespace,
@@ -157,13 +181,15 @@ class _MappingChanges:
                 if self._addition(found)(mapping) is not None or self._has_wrong_owners(item, mapping):
                     repairs.append(mapping.name)
             elif self._removal(mapping) is not None:
-                leftovers.append(mapping.name)
+                certain = complete or is_expired(mapping, now=self._reader.start)
+                (leftovers if certain else doubtful).append(mapping.name)
             elif self._has_wrong_owners(item, mapping):
                 strays.append(mapping.name)
         return _Differences(
             repairs=tuple(repairs),
             missing=tuple(name for name in wanted if name not in seen),
             leftovers=tuple(leftovers),
+            doubtful=tuple(doubtful),
             strays=tuple(strays),
             adopted=adopted,
         )
@@ -221,6 +247,15 @@ class _MappingChanges:
                     raise result
                 done += result
         return done
+
+
+async def _host_of(session: ZoomSession, meeting_id: str) -> str | None:
+    """Return the Zoom user ID of a meeting's host; empty if there is no such meeting, None without a clear answer."""
+    try:
+        meeting = await session.call(lambda api, token: api.meeting(token, meeting_id=meeting_id))
+    except ZoomError as error:
+        return "" if error.kind is Cause.MEETING_NOT_FOUND else None
+    return meeting.host_id
 
 
 def _other_users(credentials: ObjectCache, credential: ZoomCredential) -> dict[str, str]:

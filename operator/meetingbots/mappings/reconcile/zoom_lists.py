@@ -1,7 +1,8 @@
 """Reads Zoom's meeting lists page by page: those of one user, or of every user of an account.
 
 An account of 10,000 users takes many minutes within its rate limit. Each list is one call of a session, so an access
-token that expires in between is replaced. A user of an account whom Zoom refuses to list is skipped.
+token that expires in between is replaced. A user of an account whom Zoom refuses to list is skipped: a refusal of one
+user's list says nothing about the other users, and nothing about that user's meetings.
 """
 
 from __future__ import annotations
@@ -18,21 +19,37 @@ from meetingbots.mappings.decide.listing import ListedMeeting
 from meetingbots.models.credential import SyncProgress
 from meetingbots.models.mapping import Source
 from meetingbots.zoom.api import ZoomAPI
-from meetingbots.zoom.errors import Cause, PermanentError, ZoomError
+from meetingbots.zoom.errors import Cause, ZoomError
 from meetingbots.zoom.resources import MeetingSummary, User
 
 _log = logging.getLogger(__name__)
-_OF_ONE_USER: Final = frozenset(
-    {Cause.USER_NOT_FOUND, Cause.USER_INACTIVE, Cause.NOT_THE_HOST, Cause.NO_PERMISSION, Cause.FEATURE_DISABLED}
+_OF_THE_TOKEN: Final = frozenset(
+    {
+        Cause.APP_DISABLED,
+        Cause.APP_INVALID,
+        Cause.CONSENT_REVOKED,
+        Cause.DISABLED_BY_ADMIN,
+        Cause.PAGE_EXPIRED,
+        Cause.RATE_LIMITED,
+        Cause.SCOPES_MISSING,
+        Cause.TOKEN_EXPIRED,
+        Cause.UNAVAILABLE,
+        Cause.WRONG_TOKEN_KIND,
+    }
 )
-"""Refusals that concern one user of an account: the list of the others goes on."""
+"""Causes that concern every list, so that the next list would fail as well."""
+
+_NOT_REFUSALS: Final = frozenset({401, 408, 425, 429})
 
 T = TypeVar("T")
 Progress: TypeAlias = Callable[[SyncProgress], Awaitable[None]]
 
 
 class MeetingLists:
-    """Reads into `found`: meeting IDs, and how Zoom listed them. `skipped` has the IDs of users that Zoom refused."""
+    """Reads into `found`: meeting IDs, and how Zoom listed them.
+
+    `skipped` has the IDs of users that Zoom refused to list; `incomplete` also those of whom it refused the webinars.
+    """
 
     def __init__(
         self,
@@ -45,6 +62,7 @@ class MeetingLists:
         """`progress` is called after each page; `start` is when the sync started; `webinars`: read those, too."""
         self.found: dict[str, ListedMeeting] = {}
         self.skipped: list[str] = []
+        self.incomplete: set[str] = set()
         self._webinars = webinars
         self._open_session = open_session
         self._progress = progress
@@ -69,9 +87,11 @@ class MeetingLists:
                 await self._read(user, user_id=user.id)
             except ZoomError as error:
                 # When Zoom refuses every user, the account's token is at fault.
-                if error.kind not in _OF_ONE_USER or len(self.skipped) + 1 == len(users):
+                if not _is_of_one_user(error) or len(self.skipped) + 1 == len(users):
                     raise
                 self.skipped.append(user.id)
+                if error.kind is not Cause.USER_NOT_FOUND:
+                    self.incomplete.add(user.id)
                 _log.info("the meetings of Zoom user %s are skipped: %s", user.id, error)
             self._users_done = done
             await self._report()
@@ -87,7 +107,10 @@ class MeetingLists:
             self.found |= await self._call(
                 lambda api, token: self._list(api.webinar_pages(token, user_id=user_id), user)
             )
-        except PermanentError as error:
+        except ZoomError as error:
+            if not error.definite and not _is_of_one_user(error):
+                raise
+            self.incomplete.add(user.id)
             _log.debug("Zoom user %s has no webinars: %s", user.id, error)
 
     async def _list(self, pages: AsyncIterator[tuple[MeetingSummary, ...]], user: User) -> dict[str, ListedMeeting]:
@@ -119,6 +142,12 @@ class MeetingLists:
                 meetings_read=len(self.found) + more,
             )
         )
+
+
+def _is_of_one_user(error: ZoomError) -> bool:
+    """Return whether Zoom refuses one user's list, with whatever code: the lists of the other users can be read."""
+    status = error.http_status or 0
+    return error.kind not in _OF_THE_TOKEN and 400 <= status < 500 and status not in _NOT_REFUSALS
 
 
 async def _me(api: ZoomAPI, token: SecretStr) -> User:

@@ -33,7 +33,8 @@ PAGE = 300
 class Zoom:
     """One user's meetings, in pages. `broken` names the page (from 0) that fails, and how; each time once.
 
-    `account` are the other users with theirs; `gone` are users who are listed and not there any more.
+    `account` are the other users with theirs; `gone` are users who are listed and not there any more. `hosts` are the
+    hosts of meetings that Zoom finds by ID, `asked` the IDs of such questions.
     """
 
     meetings: list[str] = field(default_factory=list)
@@ -45,10 +46,14 @@ class Zoom:
     pmi: str = PMI
     broken: dict[int, httpx.Response] = field(default_factory=dict)
     lists: int = 0
+    hosts: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/users"):
             return self._users()
+        if "/v2/meetings/" in request.url.path:
+            return self._meeting(request.url.path.rpartition("/")[2])
         user = request.url.path.split("/")[3]
         if request.url.path.endswith("/webinars"):
             return self._webinars(user)
@@ -79,6 +84,13 @@ class Zoom:
             return httpx.Response(404, json={"code": 1001, "message": f"User does not exist: {user}."})
         rows = [{"id": int(name), "host_id": user} for name in self.account[user]]
         return httpx.Response(200, json={"next_page_token": "", "meetings": rows})
+
+    def _meeting(self, name: str) -> httpx.Response:
+        self.asked.append(name)
+        host = self.hosts.get(name)
+        if host is None:
+            return httpx.Response(404, json={"code": 3001, "message": f"Meeting does not exist: {name}."})
+        return httpx.Response(200, json={"id": int(name), "host_id": host, "type": 2, "status": "waiting"})
 
     def _page(self, number: int) -> httpx.Response:
         self.lists += number == 0
@@ -401,6 +413,9 @@ def refusal(code: int, message: str, *, status: int = 400) -> httpx.Response:
         refusal(200, "No permission."),
         refusal(1001, "User does not exist: U2.", status=404),
         refusal(200, "The user is deactivated and the user account is locked"),
+        refusal(99999, "A rule that nobody has heard of."),
+        refusal(99999, "A rule that nobody has heard of.", status=403),
+        refusal(99999, "A rule that nobody has heard of.", status=422),
     ],
 )
 async def test_a_user_whom_zoom_refuses_to_list_is_skipped_and_named(account: Ground, answer: httpx.Response) -> None:
@@ -409,6 +424,31 @@ async def test_a_user_whom_zoom_refuses_to_list_is_skipped_and_named(account: Gr
     assert result.skipped == ("U2",)
     assert account.mapping(ids([2])[0]) is None
     assert account.entries(ids([1])[0]) == account.entries(ids([4])[0]) == [entry("Sync", "all")]
+
+
+@pytest.mark.parametrize("answer", [refusal(3161, "Not allowed."), refusal(99999, "?", status=403)])
+async def test_a_refused_list_drops_no_entry_of_that_user(account: Ground, answer: httpx.Response) -> None:
+    kept, cancelled, moved = ids([2, 3, 4])
+    account.zoom.account = {"U2": [kept, cancelled], "U4": [moved]}
+    await account.sync()
+    account.zoom.refusals["U2"], account.zoom.account["U4"] = answer, []
+    account.zoom.hosts = {kept: "U2", moved: "U4", "2000000000": "U2"}
+    result = await account.sync(after=timedelta(days=1))
+    assert (result.skipped, result.removed) == (("U2",), 2)
+    assert account.entries(kept) == [entry("Sync", "all")]
+    assert account.entries("2000000000") == [entry("PMI", "all")]
+    assert account.mapping(cancelled) is None
+    assert account.mapping(moved) is None
+    assert sorted(account.zoom.asked) == sorted(["2000000000", kept, cancelled, moved])
+
+
+async def test_refused_webinars_drop_no_webinar(ground: Ground) -> None:
+    ground.credential = credential(scopes=(*ADMIN, "webinar:read"))
+    ground.zoom.webinars = {"me": ids([2])}
+    await ground.sync()
+    ground.zoom.webinars, ground.zoom.hosts = {"me": refusal(200, "Webinar plan is missing.")}, {ids([2])[0]: "U1"}
+    assert (await ground.sync(after=timedelta(days=1))).removed == 0
+    assert ground.entries(ids([2])[0]) == [entry("Sync")]
 
 
 @pytest.mark.parametrize(
