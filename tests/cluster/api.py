@@ -27,7 +27,7 @@ class ApiError(Exception):
 class Api:
     """Requests to one API server with one bearer token; a connection for each request: simple, safe in threads."""
 
-    def __init__(self, *, host: str, port: int, ca: Path, token: str, timeout_seconds: float = 10) -> None:
+    def __init__(self, *, host: str, port: int, ca: Path, token: str, timeout_seconds: float = 60) -> None:
         self._host = host
         self._port = port
         self._context = ssl.create_default_context(cafile=str(ca))

@@ -96,5 +96,6 @@ def stack(cluster: ControlPlane, session_zoom: SimClient) -> Iterator[Stack]:
 def tenant(cluster: ControlPlane, zoom: SimClient, stack: Stack, namespace: str) -> Tenant:
     """A fresh customer of the running stack, whose app tells its events to the receiver."""
     tenant = Tenant(cluster, zoom, namespace)
-    zoom.change_app(tenant.app.client_id, webhook_url=stack.webhook_url(tenant.app.client_id))
+    tenant.webhook_url = stack.webhook_url(tenant.app.client_id)
+    zoom.change_app(tenant.app.client_id, webhook_url=tenant.webhook_url)
     return tenant

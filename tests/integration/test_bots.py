@@ -142,7 +142,7 @@ def test_without_a_token_a_preferred_bot_goes_and_a_required_one_does_not(
     stranger = zoom.add_user(User(account_id=zoom.add_account(Account()).id, email=f"{tenant.namespace}@x.example"))
     meeting = tenant.meeting(host_id=stranger.id, waiting_room=False)
     tenant.bot("asks", meeting.id)
-    tenant.bot("insists", meeting.id, tokenPolicy="Required")
+    tenant.bot("insists", meeting.id, tokenPolicy="Required", startDeadlineSeconds=30)
     tenant.wait_phase("asks", "Running")
     tenant.wait("join", lambda: bool(tenant.visits(meeting.id)))
     assert tenant.visits(meeting.id)[0].state == "asks_host"
@@ -179,11 +179,10 @@ def test_a_failure_that_lasts_sends_a_preferred_bot_without_and_ends_a_required_
     tenant.mapping(meeting.id, "alice")
     zoom.fault("meetings.jointoken", "html", status=503, count=0, client_id=tenant.app.client_id)
     tenant.bot("asks", meeting.id, tokenWaitSeconds=2)
-    tenant.bot("insists", meeting.id, tokenPolicy="Required")
+    tenant.bot("insists", meeting.id, tokenPolicy="Required", startDeadlineSeconds=30)
     tenant.wait_reason("meetingbots", "insists", "ZoomUnavailable")
     tenant.wait_phase("asks", "Running")
     assert tenant.status("meetingbots", "asks")["token"]["reason"] == "ZoomUnavailable"
-    tenant.bot("insists", meeting.id, tokenPolicy="Required", startDeadlineSeconds=1)
     tenant.wait_phase("insists", "Failed")
     ready = tenant.condition("meetingbots", "insists")
     assert ready["reason"] == "StartDeadlineExceeded"

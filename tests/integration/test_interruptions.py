@@ -55,7 +55,8 @@ def scene(own_cluster: ControlPlane, zoom: SimClient, tmp_path: Path) -> Iterato
         Stack(own_cluster, zoom_url=zoom.base_url, system="meetingbots-system", folder=tmp_path) as stack,
     ):
         tenant = Tenant(own_cluster, zoom, namespace)
-        zoom.change_app(tenant.app.client_id, webhook_url=stack.webhook_url(tenant.app.client_id))
+        tenant.webhook_url = stack.webhook_url(tenant.app.client_id)
+        zoom.change_app(tenant.app.client_id, webhook_url=tenant.webhook_url)
         yield Scene(own_cluster, kubelet, stack, tenant)
 
 

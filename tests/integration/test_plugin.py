@@ -71,9 +71,7 @@ def test_why_tells_the_story_of_a_bot_that_records(tenant: Tenant, plugin: Plugi
 def test_why_names_cause_and_remedy_of_a_bot_without_a_credential(
     tenant: Tenant, plugin: Plugin, kubelet: KubeletDouble
 ) -> None:
-    tenant.bot("notes", 89876543210, tokenPolicy="Required")
-    tenant.wait_reason("meetingbots", "notes", "NoMapping")
-    tenant.bot("notes", 89876543210, tokenPolicy="Required", startDeadlineSeconds=1)
+    tenant.bot("notes", 89876543210, tokenPolicy="Required", startDeadlineSeconds=30)
     tenant.wait_phase("notes", "Failed")
     answer = json.loads(plugin("why", "notes", "--output", "json"))
     assert plugin.code == 1

@@ -59,7 +59,8 @@ def test_odd_objects_of_one_tenant_stop_nobody_else(
     own_cluster: ControlPlane, zoom: SimClient, installation: Stack
 ) -> None:
     tenant = Tenant(own_cluster, zoom, new_namespace(own_cluster))
-    zoom.change_app(tenant.app.client_id, webhook_url=installation.webhook_url(tenant.app.client_id))
+    tenant.webhook_url = installation.webhook_url(tenant.app.client_id)
+    zoom.change_app(tenant.app.client_id, webhook_url=tenant.webhook_url)
     tenant.ready_credential()
     works(tenant, "before")
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import uuid4
 
+import httpx
+
 from tests.cluster.api import Api, core_path, wait_until
 from tests.zoomsim.client import SimClient
 from tests.zoomsim.scenario import MeetingWanted
@@ -29,13 +31,15 @@ class HasApi(Protocol):
 class Tenant:
     """Everything is made with the defaults of a well-behaved customer; tests change what they are about.
 
-    `patience` is how many seconds something is waited for that a test sets no limit to.
+    `patience` is how many seconds something is waited for that a test sets no limit to. `webhook_url` is where the
+    receiver takes the app's events; empty without a receiver.
     """
 
     cluster: HasApi
     zoom: SimClient
     namespace: str
     patience: float = 90.0
+    webhook_url: str = ""
     account: Account = field(init=False)
     user: User = field(init=False)
     app: App = field(init=False)
@@ -92,6 +96,16 @@ class Tenant:
         self.consent(name)
         self.credential(name)
         self.wait_ready("zoomcredentials", name)
+        if self.webhook_url:
+            self.wait_receiver()
+
+    def wait_receiver(self) -> None:
+        """Wait until the receiver knows the app. Before, it answers 404 or 503, and Zoom repeats late or never."""
+
+        def answer() -> int:
+            return httpx.post(self.webhook_url, content=b"{}", timeout=30, trust_env=False).status_code
+
+        self.wait("the receiver knows the app", lambda: answer() == httpx.codes.UNAUTHORIZED)
 
     def meeting(self, *, started: bool = True, emit: bool = False, **fields: Any) -> Meeting:
         """A meeting of the user's; without `emit` no webhook tells of it."""
