@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from meetingbots.models.base import MAX_INTEGER, Message, Model, Time, extension
-from meetingbots.models.conditions import Condition
+from meetingbots.models.conditions import Condition, ConditionType, find
 
 
 class TokenKind(StrEnum):
@@ -222,3 +222,23 @@ class BotStatus(Model):
         max_length=128,
         description="Fingerprint of the part of the spec that is fixed once the bot joins; detects later edits.",
     )
+
+    @property
+    def ready(self) -> Condition | None:
+        """The condition Ready, if there is one."""
+        return find(self.conditions, ConditionType.READY)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the bot has ended."""
+        return self.phase is not None and self.phase.finished
+
+    @property
+    def accounted(self) -> bool:
+        """Whether the attempt of `pod_name` has ended and is recorded, so that a next one may follow."""
+        return self.last_attempt is not None and self.last_attempt.pod_name == self.pod_name
+
+    @property
+    def joined(self) -> bool:
+        """Whether the current attempt joined; from then on the spec is fixed."""
+        return self.spec_hash is not None and not self.accounted

@@ -119,7 +119,7 @@ def too_late(facts: BotFacts, message: str, **changes: Any) -> BotPlan:
 def missed(facts: BotFacts, cause: str) -> BotPlan:
     """The bot did not start before its deadline."""
     message = f"The bot did not start within {facts.bot.spec.start_deadline_seconds} s. {cause}".strip()
-    pod = facts.bot.status.pod_name if bot_status.accounted(facts.bot.status) else bot_status.known_pod(facts)
+    pod = facts.bot.status.pod_name if facts.bot.status.accounted else bot_status.known_pod(facts)
     return _commit(bot_status.failed(facts, BotReason.START_DEADLINE_EXCEEDED, message, pod_name=pod))
 
 
@@ -137,7 +137,7 @@ def over_between_attempts(facts: BotFacts) -> BotPlan:
             next_attempt_time=None,
         )
         return _commit(status)
-    return too_late(facts, last.message if last is not None and bot_status.accounted(facts.bot.status) else "")
+    return too_late(facts, last.message if last is not None and facts.bot.status.accounted else "")
 
 
 def _was_in(last: Attempt, facts: BotFacts) -> bool:

@@ -143,7 +143,7 @@ def waited_before(bot: MeetingBot, *, now: datetime) -> TokenFailure | None:
     A restart does not ask Zoom sooner: tries continue in steps of `retrySeconds` from the first one.
     """
     status, condition = bot.status, find(bot.status.conditions, ConditionType.TOKEN_ISSUED)
-    waits = status.phase is BotPhase.WAITING_FOR_USER and not bot_status.accounted(status)
+    waits = status.phase is BotPhase.WAITING_FOR_USER and not status.accounted
     if not waits or condition is None or condition.reason != BotReason.USER_NOT_IN_MEETING:
         return None
     first, step = condition.last_transition_time, bot.spec.on_behalf.retry_seconds

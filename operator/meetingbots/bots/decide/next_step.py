@@ -52,7 +52,7 @@ _HELD_SECONDS = 1.0
 def decide(facts: BotFacts) -> BotPlan:
     """The next step for the bot at the time `facts.now`."""
     plan = _next_step(facts)
-    if plan.action is not None or facts.pod is None or bot_status.is_finished(plan.status):
+    if plan.action is not None or facts.pod is None or plan.status.finished:
         return plan
     # A broken watch may have missed the end of a Pod, so the bot is looked at again soon.
     most = LOOK_AGAIN_SECONDS if facts.pod.deleting else _LOOK_AT_POD_SECONDS
@@ -61,9 +61,9 @@ def decide(facts: BotFacts) -> BotPlan:
 
 def _next_step(facts: BotFacts) -> BotPlan:
     status, pod = facts.bot.status, facts.pod
-    if bot_status.is_finished(status):
+    if status.finished:
         return _finished(facts)
-    if status.pod_name is None or bot_status.accounted(status):
+    if status.pod_name is None or status.accounted:
         return without_pod(facts)
     if pod is None:
         return _pod_missing(facts, status.pod_name)

@@ -113,8 +113,8 @@ def _notices(bot: MeetingBot) -> Iterator[BotNotice]:
         ):
             if time is not None:
                 yield BotNotice(type=kind, at=time, reason=reason)
-    ready = find(status.conditions, ConditionType.READY)
-    if status.phase is not None and status.phase.finished and status.completion_time is not None and ready is not None:
+    ready = status.ready
+    if status.finished and status.completion_time is not None and ready is not None:
         kind = BotNoticeType.FAILED if status.phase is BotPhase.FAILED else BotNoticeType.DONE
         yield BotNotice(type=kind, at=status.completion_time, reason=ready.reason, message=ready.message)
 
@@ -125,7 +125,7 @@ def _before_joining(bot: MeetingBot) -> Iterator[BotNotice]:
     accepted = status.phase not in (None, BotPhase.PENDING) and status.meeting_id is not None
     if accepted and created_at is not None:
         # A bot that was suspended, or that had an invalid link, is scheduled when it becomes ready.
-        ready = find(status.conditions, ConditionType.READY)
+        ready = status.ready
         waits = status.phase is BotPhase.SCHEDULED and ready is not None and ready.status is ConditionStatus.TRUE
         at = ready.last_transition_time if waits and ready is not None else created_at
         yield BotNotice(type=BotNoticeType.SCHEDULED, at=at, reason="Scheduled")

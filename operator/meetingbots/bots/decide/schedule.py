@@ -235,8 +235,4 @@ def needs_no_watch(mapping: MeetingMapping, bots: Iterable[MeetingBot]) -> bool:
     """
     if mapping.status.phase is MappingPhase.LIVE:
         return False
-    return not any(meeting_end(bot, mapping) is not None and not _is_finished(bot) for bot in bots)
-
-
-def _is_finished(bot: MeetingBot) -> bool:
-    return bot.status.phase is not None and bot.status.phase.finished
+    return not any(meeting_end(bot, mapping) is not None and not bot.status.finished for bot in bots)

@@ -19,7 +19,7 @@ from meetingbots.bots.decide.pod_state import Obstacle, PodState, Trouble
 from meetingbots.bots.decide.schedule import join_time
 from meetingbots.bots.decide.tokens import token_finding, token_status, without_token
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenStatus
-from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
+from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, remove, set_condition
 
 _STILL_ACTS = {"suspend", "meetingEndPolicy", "leaveAfterMeetingEndSeconds", "ttlSecondsAfterFinished"}
 _TOO_DEEP = "too-deep"
@@ -38,20 +38,10 @@ def fixed_spec_hash(bot: MeetingBot) -> str:
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def accounted(status: BotStatus) -> bool:
-    """Whether the attempt of ``status.podName`` has ended and is recorded, so that a next one may follow."""
-    return status.last_attempt is not None and status.last_attempt.pod_name == status.pod_name
-
-
 def known_pod(facts: BotFacts) -> str | None:
     """``status.podName`` at the end of an attempt: None if its Pod was never created."""
     never_created = facts.pod is None and not facts.pod_seen and facts.delivery is None
     return None if never_created and facts.previous_pod is None else facts.bot.status.pod_name
-
-
-def joined(status: BotStatus) -> bool:
-    """Whether the status says that the current attempt joined; from then on the spec is fixed."""
-    return status.spec_hash is not None and not accounted(status)
 
 
 def unchanged(facts: BotFacts) -> BotStatus:
@@ -193,7 +183,7 @@ def unreadable(item: Mapping[str, Any], message: str, *, now: datetime) -> dict[
 def _changed(facts: BotFacts, **changes: Any) -> BotStatus:
     bot = facts.bot
     update: dict[str, Any] = {"observed_generation": bot.metadata.generation}
-    if facts.delivery is None or accounted(bot.status):
+    if facts.delivery is None or bot.status.accounted:
         # An edit after the delivery does not move the bot to another meeting or time.
         known = facts.meeting.meeting_id if isinstance(facts.meeting, MeetingRef) else None
         update["meeting_id"] = known or bot.status.meeting_id
@@ -220,10 +210,10 @@ def _with_findings(conditions: list[Condition], facts: BotFacts, status: BotStat
 
 def _stage(facts: BotFacts, status: BotStatus) -> Stage:
     """Whether the reports are about the current Pod, an earlier one, or a finished bot."""
-    if is_finished(status):
+    if status.finished:
         return Stage.FINISHED
     seen, delivery = facts.in_meeting, facts.delivery
-    if seen is None or delivery is None or accounted(status):
+    if seen is None or delivery is None or status.accounted:
         return Stage.EARLIER_POD
     return Stage.CURRENT_POD if seen.since >= whole_seconds(delivery.delivered_at) else Stage.EARLIER_POD
 
@@ -247,32 +237,22 @@ def _set(
     )
 
 
-def ready(status: BotStatus) -> Condition | None:
-    """The Ready condition, if there is one."""
-    return find(status.conditions, ConditionType.READY)
-
-
 def present_trouble(status: BotStatus) -> str:
     """What blocks the bot now, as a sentence; empty if nothing does."""
-    condition = ready(status)
+    condition = status.ready
     return condition.message if condition is not None and condition.status is ConditionStatus.FALSE else ""
 
 
 def is_suspended(status: BotStatus) -> bool:
     """Whether the status says that the bot is suspended."""
-    condition = ready(status)
+    condition = status.ready
     return condition is not None and condition.reason == BotReason.SUSPENDED
 
 
 def has_invalid_template(status: BotStatus) -> bool:
     """Whether the status says that the template is invalid."""
-    condition = ready(status)
+    condition = status.ready
     return condition is not None and condition.reason == BotReason.TEMPLATE_INVALID
-
-
-def is_finished(status: BotStatus) -> bool:
-    """Whether the bot has ended."""
-    return status.phase is not None and status.phase.finished
 
 
 def joined_with(facts: BotFacts) -> str:
@@ -283,7 +263,7 @@ def joined_with(facts: BotFacts) -> str:
 
 def noted(facts: BotFacts, status: BotStatus, message: str) -> BotStatus:
     """`status` with a sentence added to the message of Ready; the same status if there is none."""
-    condition = ready(status)
+    condition = status.ready
     if not message or condition is None or message in condition.message:
         return status
     well = condition.status is ConditionStatus.TRUE

@@ -66,8 +66,8 @@ class BotGatherer:
     async def gather(self, bot: MeetingBot, memory: BotMemory, *, now: datetime) -> BotFacts:
         """The facts at `now`. Raises `KubeError`."""
         status = bot.status
-        accounted, finished = bot_status.accounted(status), bot_status.is_finished(status)
-        settled = finished or bot_status.joined(status)
+        accounted, finished = status.accounted, status.finished
+        settled = finished or status.joined
         meeting = _known_meeting(bot) if settled else await self._meetings.read(bot, memory, now=now)
         wanted = ""
         if isinstance(meeting, MeetingRef) and not settled:
@@ -263,7 +263,7 @@ class BotGatherer:
 def _may_have_missed_the_end(bot: MeetingBot, pod: PodState | None) -> bool:
     """Whether a new process must read why the Pod was deleted: the Pod has ended, or is gone."""
     if pod is None:
-        return bot_status.joined(bot.status)
+        return bot.status.joined
     return pod.over and ended_from_outside(pod)
 
 

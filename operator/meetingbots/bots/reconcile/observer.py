@@ -8,7 +8,6 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
-from meetingbots.bots.decide import status as bot_status
 from meetingbots.bots.decide.facts import BotFacts
 from meetingbots.bots.decide.schedule import attempt_due, join_time
 from meetingbots.bots.reconcile.memory import BotMemory
@@ -117,7 +116,7 @@ class BotObserver:
         An Event follows when the phase, Ready's reason, Admitted or Recording changes.
         """
         before = bot.status
-        ready, was = bot_status.ready(after), bot_status.ready(before)
+        ready, was = after.ready, before.ready
         if ready is not None and (was is None or was.reason != ready.reason or before.phase != after.phase):
             warning = ready.status is ConditionStatus.FALSE
             self._recorder.event(item, reason=ready.reason, note=ready.message, warning=warning)

@@ -87,7 +87,7 @@ class BotReconciler:
                 if plan.action is not None:
                     await self._apply(item, facts, memory, plan)
                 elif not await self._write(item, bot, plan.status):
-                    if bot_status.is_finished(bot.status):
+                    if bot.status.finished:
                         memory.model = None  # A finished bot is rarely reconciled again.
                     return plan.requeue_after
             except ConflictError:

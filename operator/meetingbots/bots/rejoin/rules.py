@@ -11,7 +11,6 @@ from typing import Final, TypeAlias
 from pydantic import SecretStr
 
 from meetingbots.bots.decide.pod_state import PodState
-from meetingbots.bots.decide.status import accounted, is_finished
 from meetingbots.models.bot import BotPhase, BotReason, MeetingBot
 
 LEAVING: Final = "Leaving"
@@ -99,8 +98,8 @@ def report_denial(bot: MeetingBot, pod: PodState, *, has_access: bool) -> Rejoin
     """Why a report of the Pod about its bot is rejected; None if it counts. A leaving bot may report."""
     if not has_access:
         return RejoinDenied(_NO_ACCESS)
-    if bot.status.pod_name != pod.name or accounted(bot.status) or pod.over:
+    if bot.status.pod_name != pod.name or bot.status.accounted or pod.over:
         return Outdated("This Pod is not its bot's current one.")
-    if is_finished(bot.status):
+    if bot.status.finished:
         return Outdated("The bot has finished.")
     return None

@@ -20,7 +20,7 @@ def types(status: BotStatus) -> set[str]:
 
 def test_going_well_is_ready_and_nothing_else() -> None:
     status = bot_status.going_well(facts(), BotPhase.STAGING, "words")
-    reported = bot_status.ready(status)
+    reported = status.ready
     assert reported is not None
     assert (reported.status, reported.reason, reported.message, reported.observed_generation) == (
         "True",
@@ -66,13 +66,13 @@ def test_a_failure_is_stalled_and_has_its_time() -> None:
     assert types(status) == {"Ready", "Stalled"}
     assert status.phase is BotPhase.FAILED
     assert status.completion_time == at(7)
-    assert bot_status.is_finished(status)
+    assert status.finished
 
 
 def test_transition_times_stay_while_the_status_is_the_same() -> None:
     first = bot_status.going_well(facts(after=1), BotPhase.STAGING, "words")
     second = bot_status.going_well(facts(bot(status=first.to_dict()), after=9), BotPhase.RUNNING, "other words")
-    reported = bot_status.ready(second)
+    reported = second.ready
     assert reported is not None
     assert reported.last_transition_time == at(1)
 
@@ -181,9 +181,9 @@ def test_which_spec_a_bot_joined_with() -> None:
 
 
 def test_accounted_and_joined() -> None:
-    assert not bot_status.accounted(staged().status)
+    assert not staged().status.accounted
     after = staged(status={"lastAttempt": {"podName": POD}, "specHash": "x"}).status
-    assert bot_status.accounted(after)
-    assert not bot_status.joined(after)
-    assert bot_status.joined(staged(status={"specHash": "x"}).status)
-    assert not bot_status.joined(staged().status)
+    assert after.accounted
+    assert not after.joined
+    assert staged(status={"specHash": "x"}).status.joined
+    assert not staged().status.joined
