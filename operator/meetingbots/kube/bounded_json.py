@@ -26,7 +26,8 @@ PLACEHOLDER: Final = "(nested too deeply)"
 _ROUNDS: Final = MAX_DEPTH // 4
 """Enough for 25 levels in any order of brackets, and few enough for megabytes of brackets."""
 _NEITHER_BRACKET_NOR_QUOTE: Final = bytes(set(range(256)) - set(b'{}[]"'))
-_TOKENS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{\[]+|[}\]]+', re.DOTALL)
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]+|\\.)*+(?:"|\\?\Z)|[{\[]+|[}\]]+', re.DOTALL)
+"""Strings and runs of brackets. A string without an end is one token too, so that the time stays linear."""
 _ERROR: Final = b'{"type":"ERROR"'
 _EXPIRED: Final = b'"code":410'
 _PAUSE_SECONDS: Final = 1.0

@@ -197,3 +197,10 @@ async def test_an_error_page_is_left_to_kopf(session: aiohttp.ClientSession) -> 
     async with response_to(session, Reply(b"<html>", status=502, headers={"Content-Type": "text/html"})) as response:
         with pytest.raises(aiohttp.ContentTypeError):
             await response.json()
+
+
+@pytest.mark.parametrize("rest", [rb"\"" * 1000, rb"\"" * 1000 + b"\\", b"{[" * 1000, b"x" * 1000 + b"\\", b""])
+def test_an_unterminated_string_is_one_token(rest: bytes) -> None:
+    """Otherwise each escaped quote in it begins another search, and the time is quadratic."""
+    raw = b'{"a":"' + rest
+    assert [found.span() for found in bounded_json._TOKENS.finditer(raw)] == [(0, 1), (1, 4), (5, len(raw))]
