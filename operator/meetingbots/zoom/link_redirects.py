@@ -1,7 +1,7 @@
 """Unwraps the redirects that mail and chat services put around links, without any request.
 
-Sources: Proofpoint's URL decoder (v1, v2, v3); the query parameters that Google, Outlook Safe Links, Barracuda,
-Facebook and Slack use, and the path of Cisco Secure Email.
+Sources: Proofpoint's URL decoder (v1, v2, v3); the query parameters that `_PARAMETERS` lists; the paths of Cisco Secure
+Email and Check Point; the Base64 of Sophos. Services that keep the address on their servers cannot be unwrapped.
 """
 
 from __future__ import annotations
@@ -15,14 +15,30 @@ from urllib.parse import unquote, urlsplit
 _MAX_LAYERS: Final = 5
 _PARAMETERS: Final = (
     (re.compile(r"(?:www\.)?google\.(?:com?\.)?[a-z]{2,3}"), "/url", ("q", "url")),
-    (re.compile(r"(?:[a-z0-9-]+\.)*safelinks\.protection\.outlook\.com"), "", ("url",)),
+    (re.compile(r"(?:[a-z0-9-]+\.)*safelinks\.protection\.(?:outlook\.com|office365\.us)"), "", ("url",)),
     (re.compile(r"statics\.teams\.cdn\.office\.net"), "/evergreen-assets/safelinks/", ("url",)),
     (re.compile(r"urldefense\.proofpoint\.com"), "/v1/url", ("u",)),
     (re.compile(r"linkprotect\.cudasvc\.com"), "/url", ("a",)),
-    (re.compile(r"lm?\.facebook\.com"), "/l.php", ("u",)),
+    (re.compile(r"lm?\.(?:facebook|messenger|workplace)\.com"), "/l.php", ("u",)),
+    (re.compile(r"l\.instagram\.com"), "/", ("u",)),
     (re.compile(r"slack-redir\.net"), "/link", ("url",)),
+    (re.compile(r"(?:www\.)?linkedin\.com"), "/safety/go", ("url",)),
+    (re.compile(r"(?:www\.)?linkedin\.com"), "/redir/", ("url",)),
+    (re.compile(r"meet\.google\.com"), "/linkredirect", ("dest",)),
+    (re.compile(r"(?:[a-z0-9-]+\.)*[a-z0-9-]+-ctp\.trendmicro\.com"), "/wis/clicktime/", ("url",)),
+    (re.compile(r"clicktime\.symantec\.com"), "/", ("u",)),
+    (re.compile(r"clicktime\.cloud\.postoffice\.net"), "/clicktime.php", ("u",)),
+    (re.compile(r"(?:www\.)?youtube\.com"), "/redirect", ("q",)),
+    (re.compile(r"(?:www\.)?vk\.com"), "/away.php", ("to",)),
+    (re.compile(r"(?:www\.)?duckduckgo\.com"), "/l/", ("uddg",)),
+    (re.compile(r"deref-(?:gmx|web|mail|1und1)\.(?:net|com|de)"), "", ("redirecturl",)),
+    (re.compile(r".+"), "/owa/redir.aspx", ("url",)),  # Exchange, on the customer's host
+    (re.compile(r".+"), "/fmlurlsvc/", ("url",)),  # FortiMail, on the customer's host
 )
-"""Host, beginning of the path, and the parameters that may hold the address."""
+"""Host, beginning of the path, and the parameters (in lower case) that may hold the address."""
+_SOPHOS_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)*protection\.sophos\.com")
+_CHECK_POINT_HOST: Final = re.compile(r"url\.avanan\.click|(?:[a-z0-9-]+\.)*protect\.checkpoint\.com")
+_CHECK_POINT: Final = re.compile(r"/v2/___(?P<url>.+?)___\.")
 _V3: Final = re.compile(r"/v3/__(?P<url>.+?)__;(?P<replaced>[A-Za-z0-9+/=_-]*)!", re.IGNORECASE)
 _V3_HOST: Final = re.compile(r"urldefense\.(?:proofpoint\.)?(?:com|us)")
 _V3_RUNS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -57,6 +73,11 @@ def _target(url: str) -> str | None:
     if host == "secure-web.cisco.com":
         last = parts.path.rpartition("/")[2]
         return unquote(last) if "%3a%2f%2f" in last.lower() else None
+    if _SOPHOS_HOST.fullmatch(host):
+        return _base64_text(unquote(_parameter(parts.query, "u")))
+    if _CHECK_POINT_HOST.fullmatch(host):
+        found = _CHECK_POINT.search(url)
+        return found["url"] if found else None
     for pattern, path, names in _PARAMETERS:
         if pattern.fullmatch(host) and parts.path.startswith(path):
             return next((unquote(value) for name in names if (value := _parameter(parts.query, name))), None)
@@ -66,9 +87,19 @@ def _target(url: str) -> str | None:
 def _parameter(query: str, name: str) -> str:
     for pair in query.split("&"):
         key, _, value = pair.partition("=")
-        if key == name:
+        if key.lower() == name:
             return value
     return ""
+
+
+def _base64_text(encoded: str) -> str | None:
+    """Decode Base64 of either alphabet, with or without padding; None for anything else."""
+    try:
+        return base64.urlsafe_b64decode(
+            encoded.replace("+", "-").replace("/", "_") + "=" * (-len(encoded) % 4)
+        ).decode()
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _proofpoint_v3(url: str) -> str | None:
@@ -76,10 +107,8 @@ def _proofpoint_v3(url: str) -> str | None:
     found = _V3.search(url)
     if found is None:
         return None
-    encoded = found["replaced"]
-    try:
-        replaced = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    replaced = _base64_text(found["replaced"])
+    if replaced is None:
         return None
     used = 0
 

@@ -71,14 +71,16 @@ class MeetingLink:
     def join_url(self, *, meeting_id: str | None = None, passcode: SecretStr | None = None) -> SecretStr:
         """Return the meeting's canonical link, which **holds the passcode**.
 
-        `meeting_id` replaces the name of a personal link; `passcode` replaces that of the link.
+        `meeting_id` replaces the name of a personal link; `passcode` replaces that of the link. The web client's host
+        (``app.zoom.us``), whose links the SDK does not know, becomes the domain itself.
         """
+        host = self.zoom_host if self.host == f"app.{self.zoom_host}" else self.host
         number = self.meeting_id or meeting_id
         form = "w" if self.kind is LinkKind.WEBINAR else "j"
         path = f"{form}/{number}" if number is not None else f"my/{_quoted(self.vanity or '')}"
         secrets = (("pwd", passcode or self.passcode), ("tk", self.registrant_token))
         query = "&".join(f"{key}={_quoted(value.get_secret_value())}" for key, value in secrets if value)
-        return SecretStr(f"https://{self.host}/{path}{'?' if query else ''}{query}")
+        return SecretStr(f"https://{host}/{path}{'?' if query else ''}{query}")
 
     def is_personal_link_of(self, vanity_url: str) -> bool:
         """Return whether this is the personal link of the user with that ``vanity_url``; names ignore case."""

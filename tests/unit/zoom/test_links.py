@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import string
-from urllib.parse import unquote
+from base64 import b64encode
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
@@ -197,6 +198,7 @@ def test_hosts_and_schemes(text: str, host: str, zoom_host: str) -> None:
 
 
 QUOTED = "https%3A%2F%2Fus02web.zoom.us%2Fj%2F81234567890%3Fpwd%3DMySecret.1"
+SOPHOS = b64encode(unquote(QUOTED).encode()).decode()
 
 
 @pytest.mark.parametrize(
@@ -217,6 +219,27 @@ QUOTED = "https%3A%2F%2Fus02web.zoom.us%2Fj%2F81234567890%3Fpwd%3DMySecret.1"
         f"https://linkprotect.cudasvc.com/url?a={QUOTED}&c=E,1,x",
         f"https://l.facebook.com/l.php?u={QUOTED}&h=AT0",
         f"https://secure-web.cisco.com/1AbCdEf/{QUOTED}",
+        f"https://www.linkedin.com/safety/go?url={QUOTED}&trk=feed-detail",
+        f"https://linkedin.com/safety/go/?trk=x&url={QUOTED}",
+        f"https://www.linkedin.com/redir/redirect?url={QUOTED}&urlhash=x",
+        f"https://meet.google.com/linkredirect?authuser=0&dest={QUOTED}",
+        f"https://imsva91-ctp.trendmicro.com:443/wis/clicktime/v1/query?url={QUOTED}&umid=1&auth=x",
+        f"https://clicktime.symantec.com/15siFGt?h=x&u={QUOTED}",
+        f"https://clicktime.cloud.postoffice.net/clicktime.php?U={QUOTED}&E=x&X=y",
+        f"https://l.messenger.com/l.php?u={QUOTED}&h=AT0",
+        f"https://l.instagram.com/?u={QUOTED}&e=AT0",
+        f"https://www.youtube.com/redirect?event=live_chat&q={QUOTED}",
+        f"https://vk.com/away.php?to={QUOTED}",
+        f"https://duckduckgo.com/l/?uddg={QUOTED}&rut=x",
+        f"https://deref-gmx.net/mail/client/x/dereferrer/?redirectUrl={QUOTED}",
+        f"https://deref-web.de/mail/client/x/dereferrer/?redirectUrl={QUOTED}&lm",
+        f"https://gcc02.safelinks.protection.office365.us/?url={QUOTED}&data=05",
+        f"https://mail.example.com/owa/redir.aspx?C=x&URL={QUOTED}",
+        f"https://fortimail.example.com/fmlurlsvc/?fewReq=:B:x&url={QUOTED}",
+        f"https://eu-west-1.protection.sophos.com?d=zoom.us&u={SOPHOS}&i=x&t=y&h=z",
+        f"https://us-west-2.protection.sophos.com/?d=zoom.us&u={quote(SOPHOS, safe='')}&p=m",
+        "https://url.avanan.click/v2/___https://us02web.zoom.us/j/81234567890?pwd=MySecret.1___.YXAzOng6eDp4",
+        "https://protect.checkpoint.com/v2/___https://us02web.zoom.us/j/81234567890?pwd=MySecret.1___.YzJl",
         "https://www.google.com/url?q=https%3A%2F%2Feur01.safelinks.protection.outlook.com%2F%3Furl%3D"
         "https%253A%252F%252Fus02web.zoom.us%252Fj%252F81234567890%253Fpwd%253DMySecret.1%26data%3D05&sa=D",
     ],
@@ -238,6 +261,11 @@ def test_redirects_are_unwrapped(text: str) -> None:
         "https://urldefense.com/v3/__",
         "https://urldefense.com/v3/__https://zoom.us/j/81234567890*__;@@!!AbC!x$",
         "https://www.google.com/url",
+        "https://eu-west-1.protection.sophos.com/?d=zoom.us&u=%%%",
+        "https://eu-west-1.protection.sophos.com/?d=zoom.us&u=aHR0",
+        "https://protect.checkpoint.com/v2/___https://evil.com/j/81234567890___.YzJl",
+        f"https://linkedin.com.evil.com/safety/go?url={QUOTED}",
+        f"https://ctp.trendmicro.com.evil.com/wis/clicktime/v1/query?url={QUOTED}",
     ],
 )
 def test_redirects_that_lead_elsewhere_are_refused(text: str) -> None:
@@ -399,3 +427,18 @@ def test_every_result_has_a_host_of_zooms(text: str) -> None:
 def test_ids_as_people_write_them(number: str, between: list[str]) -> None:
     written = "".join(digit + gap for digit, gap in zip(number, between, strict=False)).strip(" -")
     assert parse_meeting(written).meeting_id == number
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"https://app.zoom.us/wc/{ID}/join?pwd=MySecret.1", f"https://zoom.us/j/{ID}?pwd=MySecret.1"),
+        (f"https://app.zoom.us/wc/join/{ID}", f"https://zoom.us/j/{ID}"),
+        (f"https://app.zoom.us/j/{ID}", f"https://zoom.us/j/{ID}"),
+        (f"https://app.zoom.us/wc/{ID}/start", f"https://zoom.us/j/{ID}"),
+        (f"https://app.zoomgov.com/j/{ID}", f"https://zoomgov.com/j/{ID}"),
+        (f"https://us02web.zoom.us/wc/{ID}/join", f"https://us02web.zoom.us/j/{ID}"),
+    ],
+)
+def test_the_web_client_becomes_a_link_for_the_sdk(text: str, expected: str) -> None:
+    assert parse_meeting(text).join_url().get_secret_value() == expected
