@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from meetingbots.process.operator import run_operator
 from meetingbots.receiver.process import run_receiver
 from meetingbots.runtime.process_setup import configure_logging
 from meetingbots.runtime.settings import OperatorSettings, ReceiverSettings, Settings, TemplateFileError
+from meetingbots.zoom.http.proxies import ProxyError, ProxySettings
 
 S = TypeVar("S", bound=Settings)
 
@@ -53,12 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(kind: type[S], arguments: Sequence[str], *, prog: str) -> int:
     try:
         settings = _settings(kind, arguments, prog=prog)
-        _check_template(settings)
+        _check_surroundings(settings)
     except (ValidationError, SettingsError) as error:
         print(f"{prog}: {_explain(error)}", file=sys.stderr)
         return _USAGE
     except TemplateFileError as error:
         print(f"{prog}: {_sentence(('bot_template_file',), str(error))}", file=sys.stderr)
+        return _USAGE
+    except ProxyError as error:
+        print(f"{prog}: {error}", file=sys.stderr)
         return _USAGE
     configure_logging(settings)
     try:
@@ -82,10 +87,15 @@ def _settings(kind: type[S], arguments: Sequence[str], *, prog: str) -> S:
     return settings
 
 
-def _check_template(settings: Settings) -> None:
-    """Read the default template once, so that a fault ends the process at its start. Raises `TemplateFileError`."""
-    if isinstance(settings, OperatorSettings) and settings.bot_template_file is not None:
-        read_template(settings.bot_template_file)
+def _check_surroundings(settings: Settings) -> None:
+    """Read the default template and the proxy variables once, so that a fault ends the process at its start.
+
+    Raises `TemplateFileError` and `ProxyError`.
+    """
+    if isinstance(settings, OperatorSettings):
+        ProxySettings.from_environment(os.environ)
+        if settings.bot_template_file is not None:
+            read_template(settings.bot_template_file)
 
 
 def _explain(error: ValidationError | SettingsError) -> str:

@@ -316,3 +316,16 @@ def test_crds_into_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_the_installed_command_is_this_one() -> None:
     (command,) = importlib.metadata.entry_points(group="console_scripts", name="meetingbots")
     assert command.load() is main
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY"])
+def test_a_wrong_proxy_is_named_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], started: Started, name: str
+) -> None:
+    for known in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(known, raising=False)
+        monkeypatch.delenv(known.lower(), raising=False)
+    monkeypatch.setenv(name, "socks5://alice:hunter2@proxy.example:1080")
+    assert main(["operator"]) == 2
+    assert capsys.readouterr().err == f"meetingbots operator: {name} is not the URL of an HTTP proxy\n"
+    assert not started

@@ -66,7 +66,7 @@ def new_http_client(
             of the process replace the certificate authorities that are trusted.
 
     Raises:
-        ValueError: a proxy variable has no URL of an HTTP proxy.
+        ProxyError: a proxy variable has no URL of an HTTP proxy.
 
     """
     no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))

@@ -17,6 +17,10 @@ import httpx
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+class ProxyError(ValueError):
+    """A variable has no URL of an HTTP proxy. The text names the variable and not its value."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySettings:
     """The proxies by scheme of the requested URL, and the hosts without one."""
@@ -29,7 +33,7 @@ class ProxySettings:
         """Read the variables.
 
         Raises:
-            ValueError: a proxy's URL is not one of an HTTP proxy. The text names the variable and not its value, which
+            ProxyError: a proxy's URL is not one of an HTTP proxy. The text names the variable and not its value, which
                 may contain a password.
 
         """
@@ -85,9 +89,9 @@ def _proxy(name: str, value: str) -> httpx.Proxy:
         urlsplit(text)  # refuses brackets that httpx accepts
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError):
-        raise ValueError(f"{name} is not a URL") from None
+        raise ProxyError(f"{name} is not a URL") from None
     if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"{name} is not the URL of an HTTP proxy")
+        raise ProxyError(f"{name} is not the URL of an HTTP proxy")
     # aiohttp deprecates the object that httpx-aiohttp makes of a user in the URL.
     headers = {"Proxy-Authorization": _basic(url.username, url.password)} if url.userinfo else None
     return httpx.Proxy(url.copy_with(userinfo=b""), headers=headers)
