@@ -42,7 +42,7 @@ def application(
 ) -> web.Application:
     """Build the routes. `ready` is False until the caches are filled, and at shutdown."""
     app = web.Application()
-    app.router.add_post("/webhooks/{client_id}", webhook)
+    app.router.add_post("/webhooks/{client_id}", webhook, expect_handler=_expect_later)
     app.router.add_routes(probe_routes(healthy=healthy, ready=ready))
     app.router.add_routes(pages)
     app.on_response_prepare.append(_name_no_version)
@@ -106,6 +106,10 @@ class AccessLog(AbstractAccessLogger):
             time,
             request_id if _REQUEST_ID.fullmatch(request_id) else "-",
         )
+
+
+async def _expect_later(_: web.Request) -> None:
+    """Send no `100 Continue` yet: the webhook sends it after its checks of the headers."""
 
 
 async def _name_no_version(_: web.Request, response: web.StreamResponse) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from pydantic import SecretStr
 
 from meetingbots.receiver.app_directory import WebhookKey
@@ -58,6 +58,8 @@ def read_headers(request: web.Request, *, now: datetime) -> SignedHeaders:
     age = timestamp_age(timestamp, now=now)
     if not _SIGNATURE.fullmatch(signature) or age is None:
         raise unsigned()
+    if request.headers.get("Expect") and not _expects_continue(request):
+        raise RequestRefusal(417, "expectation", "this expectation is not met")
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         # Zoom sends plain bytes. A compressed body could expand to gigabytes.
         raise RequestRefusal(415, "encoded", "compressed bodies are not accepted")
@@ -74,6 +76,7 @@ class SignatureCheck:
 
     async def read_body(self, request: web.Request, reservation: Reservation) -> bytes:
         """Read the raw bytes; a large body in turns. Raises `RequestRefusal` as soon as a limit is exceeded."""
+        await _invite_body(request)
         body = bytearray()
         turns = 0
         try:
@@ -116,6 +119,18 @@ class SignatureCheck:
             await self._gate.turn(lane, size=len(body))
             found += [key for key in keys[start : start + batch] if _verifies(key, body, headers)]
         return found
+
+
+async def _invite_body(request: web.Request) -> None:
+    """Send `100 Continue` to a sender that waits for it with the body (RFC 9110, 10.1.1)."""
+    if _expects_continue(request) and request.version == HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # as aiohttp's own handler does: the answer has not begun
+
+
+def _expects_continue(request: web.Request) -> bool:
+    """Whether the sender waits for `100 Continue`."""
+    return request.headers.get("Expect", "").lower() == "100-continue"
 
 
 def _verifies(key: WebhookKey, body: bytes, headers: SignedHeaders) -> bool:

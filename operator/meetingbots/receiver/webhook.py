@@ -91,8 +91,8 @@ class WebhookHandler:
         except RequestRefusal as refusal:
             labels.result = refusal.result
             response = web.Response(status=refusal.status, text=refusal.text + "\n")
-            if refusal.status == web.HTTPRequestEntityTooLarge.status_code:
-                response.force_close()
+            if refusal.status == web.HTTPRequestEntityTooLarge.status_code or "Expect" in request.headers:
+                response.force_close()  # the rest of the body, or one that may never come
             return response
         except TimeoutError:
             labels.result = "late"
