@@ -42,6 +42,16 @@ _REFUSED_SECONDS: Final = 5.0
 _TEMPLATE_REFUSED_SECONDS: Final = 25.0
 _ACCEPTED_SECONDS: Final = 60.0
 _MAX_SHAPES: Final = 10_000
+_MEETING: Final = "123456789"
+_SAMPLE_BOT: Final = MeetingBot.from_object(
+    {
+        "metadata": {"name": "sample", "uid": "sample"},
+        "spec": {"meeting": {"id": _MEETING}, "joinAt": "2026-01-01T00:00:00Z"},
+    }
+)
+_SAMPLE_TEMPLATE: Final[Mapping[str, Any]] = {
+    "spec": {"containers": [{"name": names.BOT_CONTAINER, "image": "sample"}]}
+}
 _POLICY_REFUSALS: Final = (
     "violates PodSecurity",
     "denied the request",  # an admission webhook
@@ -87,13 +97,10 @@ class BotPods:
         except AlreadyExistsError:
             await self._adopt(facts, memory, name)
             return None
-        except (InvalidError, ForbiddenError) as error:
-            attempt.fresh = fresh
-            await self._refused(facts, memory, error)
-            return None
-        except UnavailableError as error:
-            if not _webhook_fails(error):
+        except KubeError as error:
+            if not _is_refusal(error):
                 raise
+            attempt.fresh = fresh and not isinstance(error, UnavailableError)
             await self._refused(facts, memory, error)
             return None
         attempt.pod_seen, attempt.pod_looked_at = True, facts.now
@@ -113,13 +120,11 @@ class BotPods:
             await self._kube.create(PODS, namespace=facts.bot.namespace, body=pod, dry_run=True, strict=True)
         except AlreadyExistsError:
             pass
-        except (InvalidError, ForbiddenError) as error:
+        except KubeError as error:
+            if not _is_refusal(error):
+                raise
             if _NO_DRY_RUN not in str(error):
                 await self._refused(facts, memory, error)
-        except UnavailableError as error:
-            if not _webhook_fails(error):
-                raise
-            await self._refused(facts, memory, error)
         if memory.refused is None:
             memory.checked_hash = facts.pod_hash
         if memory.refused is None and memory.template is None:
@@ -192,34 +197,19 @@ class BotPods:
         )
 
 
+def _is_refusal(error: KubeError) -> bool:
+    """Whether a create is refused: for its content, a quota, a missing right, or by a webhook that does not answer.
+
+    A webhook's failure may last, unlike an outage of the API server.
+    """
+    webhook_fails = isinstance(error, UnavailableError) and error.status >= 500 and "webhook" in str(error)
+    return webhook_fails or isinstance(error, InvalidError | ForbiddenError)
+
+
 def _is_about_this_pod(error: KubeError) -> bool:
     """Whether the API server rejects the Pod's content, rather than for a quota, a missing right or an outage."""
-    return isinstance(error, InvalidError) or (isinstance(error, ForbiddenError) and _forbids_this_pod(error))
-
-
-def _forbids_this_pod(error: ForbiddenError) -> bool:
-    """Whether a policy rejects the Pod itself, rather than a quota or a missing right."""
-    message = str(error)
-    return any(part in message for part in _POLICY_REFUSALS)
-
-
-def _webhook_fails(error: UnavailableError) -> bool:
-    """Whether an admission webhook did not answer; this may last, unlike an outage of the API server."""
-    return error.status >= 500 and "webhook" in str(error)
-
-
-_log = logging.getLogger(__name__)
-
-_MEETING: Final = "123456789"
-_SAMPLE_BOT: Final = MeetingBot.from_object(
-    {
-        "metadata": {"name": "sample", "uid": "sample"},
-        "spec": {"meeting": {"id": _MEETING}, "joinAt": "2026-01-01T00:00:00Z"},
-    }
-)
-_SAMPLE_TEMPLATE: Final[Mapping[str, Any]] = {
-    "spec": {"containers": [{"name": names.BOT_CONTAINER, "image": "sample"}]}
-}
+    by_policy = isinstance(error, ForbiddenError) and any(part in str(error) for part in _POLICY_REFUSALS)
+    return by_policy or isinstance(error, InvalidError)
 
 
 def read_template(path: Path) -> Mapping[str, Any]:
