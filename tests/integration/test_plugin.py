@@ -107,6 +107,32 @@ def test_send_makes_a_bot_once(tenant: Tenant, plugin: Plugin) -> None:
     assert "not one of Zoom's" in plugin.errors
 
 
+def test_send_can_wait_until_the_bot_has_finished(tenant: Tenant, plugin: Plugin, kubelet: KubeletDouble) -> None:
+    created = plugin("send", "https://zoom.us/j/81234567890", "--at", "2020-01-01T12:00:00Z", "--wait")
+    assert plugin.code == 1, "a bot that never started is no success"
+    assert "joinAt" in plugin("timeline", created.split("/")[1].split()[0])
+
+
+def test_all_namespaces_and_completion(cluster: ControlPlane, tenant: Tenant, plugin: Plugin) -> None:
+    tenant.bot("notes-of-this-test", 89876543210, joinAt="2035-01-01T12:00:00Z")
+    tenant.wait_phase("notes-of-this-test", "Scheduled")
+    elsewhere = Plugin(cluster.kubeconfig(), "default")
+    elsewhere("why", "notes-of-this-test")
+    assert elsewhere.code == 2
+    answers = json.loads(elsewhere("why", "notes-of-this-test", "-A", "--output", "json"))["answers"]
+    assert [answer["subject"] for answer in answers] == ["MeetingBot notes-of-this-test: Scheduled"]
+    complete = "from meetingbots.plugin.arguments import complete; complete()"
+    words = subprocess.run(
+        [sys.executable, "-c", complete, "why", "-n", tenant.namespace, "notes-of"],
+        env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig())},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert words.stdout.split() == ["notes-of-this-test", ":4"]
+
+
 def test_doctor_asks_the_receiver_as_zoom_does(tenant: Tenant, plugin: Plugin, stack: Stack, zoom: SimClient) -> None:
     tenant.ready_credential()
     url = stack.webhook_url(tenant.app.client_id).rpartition("/webhooks/")[0]
@@ -123,6 +149,16 @@ def test_doctor_asks_the_receiver_as_zoom_does(tenant: Tenant, plugin: Plugin, s
     assert "Operator operator-1 works" in report
     assert "answers Zoom's validation for app zoom-app" in report
     assert "Zoom accepts the client ID and secret of app zoom-app" in report
+    assert "The API server runs Kubernetes v" in report
+    assert "The clocks of the API server and of this machine agree" in report
+    assert "The clocks of Zoom and of this machine agree" in report
+    assert report.count("is that of this release") == 3
+    assert "is Ready" in report
+    quota = {"metadata": {"name": "bots"}, "spec": {"hard": {"count/secrets": "1"}}}
+    tenant.cluster.api.create(core_path("resourcequotas", namespace=tenant.namespace), quota)
+    tenant.wait("the quota is counted", lambda: "ResourceQuota bots allows 1 count/secrets" in plugin(*doctor))
+    assert plugin.code == 2
+    tenant.cluster.api.delete(core_path("resourcequotas", namespace=tenant.namespace, name="bots"))
     tenant.app_secret(client_secret="wrong")
     wrong = plugin(*doctor)
     assert plugin.code == 2

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.tables import answers, causes, faults, links, pod_ends, zoom_app
+from tests.tables import answers, causes, faults, links, plugin_output, pod_ends, zoom_app
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = (
@@ -11,6 +11,7 @@ PAGES = (
     ("users/links.md", links.in_document),
     ("users/faults.md", faults.in_document),
     ("users/meetingbot.md", causes.in_document),
+    ("users/plugin.md", plugin_output.in_document),
     ("operators/zoom-app.md", zoom_app.in_document),
 )
 

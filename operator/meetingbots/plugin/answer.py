@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from meetingbots.models.base import format_time
@@ -112,3 +113,20 @@ class Answer:
 
 def _stamp(time: datetime | None) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S}  " if time is not None else " " * 21
+
+
+class Colour(StrEnum):
+    """How a check ended. The exit code of `doctor` is 0, 1 or 2 by the worst."""
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Check:
+    """The result of one check, with what to do unless it is green."""
+
+    colour: Colour
+    text: str
+    remedy: str = ""

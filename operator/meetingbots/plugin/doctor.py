@@ -6,19 +6,22 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
+import httpx
 from pydantic import SecretStr
 
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import KubeError
-from meetingbots.kube.resources import LEASES, SECRETS
+from meetingbots.kube.resources import CREDENTIALS, LEASES, SECRETS
 from meetingbots.kube.secrets import SecretValueError, value_of
+from meetingbots.models.base import format_time
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find
 from meetingbots.models.credential import ZoomCredential
+from meetingbots.plugin.answer import Check, Colour
+from meetingbots.plugin.cluster_checks import check_cluster, clock_check
 from meetingbots.plugin.reader import ClusterReader
 from meetingbots.zoom.errors import Cause, ZoomError
 from meetingbots.zoom.http.exchange import new_http_client
@@ -34,23 +37,6 @@ _MEANINGS: Final = {
 }
 LEASE_NAME: Final = "meetingbots-operator"
 _STALE_SECONDS: Final = 30
-
-
-class Colour(StrEnum):
-    """How a check ended. The exit code of `doctor` is 0, 1 or 2 by the worst."""
-
-    GREEN = "green"
-    YELLOW = "yellow"
-    RED = "red"
-
-
-@dataclass(frozen=True)
-class Check:
-    """The result of one check, with what to do unless it is green."""
-
-    colour: Colour
-    text: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,10 +121,30 @@ async def _receiver(client_id: str, *, app: str, signing: SecretStr, places: Pla
 
 
 async def examine(
-    reader: ClusterReader, *, system: str, places: Places, clock: Callable[[], datetime]
+    reader: ClusterReader, *, system: str, places: Places, clock: Callable[[], datetime], everywhere: bool = False
 ) -> AsyncIterator[Check]:
-    """Run all checks. `system` is the operator's namespace; without a public URL, a connect link gives it."""
+    """Run all checks. `system` is the operator's namespace; without a public URL, a connect link gives it.
+
+    `everywhere`: check the credentials of all namespaces.
+    """
+    async for check in check_cluster(reader, now=clock()):
+        yield check
     yield await _lease(reader, system=system, now=clock())
+    yield await _clock_of_zoom(places, clock=clock)
+    namespaces = await reader.places_of(CREDENTIALS, "") if everywhere else [reader.namespace]
+    for namespace in namespaces:
+        async for check in _check_tenant(replace(reader, namespace=namespace), places=places, clock=clock):
+            yield check
+    for what in reader.unread:
+        yield Check(
+            Colour.YELLOW, f"Not checked, because you may not {what}.", "Ask for the right, or ask the platform team."
+        )
+
+
+async def _check_tenant(
+    reader: ClusterReader, *, places: Places, clock: Callable[[], datetime]
+) -> AsyncIterator[Check]:
+    """Check the credentials and apps of the reader's namespace."""
     try:
         credentials = await reader.credentials()
     except KubeError as error:
@@ -152,10 +158,16 @@ async def examine(
     for app in sorted({one.spec.app_secret_ref.name for one in credentials}):
         async for check in check_app(reader, app=app, places=places, clock=clock):
             yield check
-    for what in reader.unread:
-        yield Check(
-            Colour.YELLOW, f"Not checked, because you may not {what}.", "Ask for the right, or ask the platform team."
-        )
+
+
+async def _clock_of_zoom(places: Places, *, clock: Callable[[], datetime]) -> Check:
+    try:
+        async with new_http_client(timeout=_SECONDS, user_agent=_PROBE) as http:
+            answer = await http.get(places.oauth_url)
+    except httpx.HTTPError as error:
+        text = f"Zoom cannot be reached from this machine: {type(error).__name__}."
+        return Check(Colour.YELLOW, text, "Check proxy and network; the operator may still reach it.")
+    return clock_check("Zoom", answer.headers.get("date", ""), now=clock())
 
 
 async def _lease(reader: ClusterReader, *, system: str, now: datetime) -> Check:
@@ -189,7 +201,9 @@ def _credential(credential: ZoomCredential) -> Check:
     if credential.status.missing_scopes:
         missing = ", ".join(credential.status.missing_scopes)
         return Check(Colour.YELLOW, f"ZoomCredential {credential.name} lacks scopes: {missing}.", remedy)
-    return Check(Colour.GREEN, f"ZoomCredential {credential.name} is Ready.")
+    last = credential.status.last_webhook_time
+    heard = f"; the last webhook came at {format_time(last)}" if last is not None else ""
+    return Check(Colour.GREEN, f"ZoomCredential {credential.name} is Ready{heard}.")
 
 
 def _origin(credential: ZoomCredential) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+import aiohttp
 from kubernetes.aio.config import ConfigException, list_kube_config_contexts
 
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.manifests.pod_status import pod_state
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.connection import find_cluster
-from meetingbots.kube.errors import ForbiddenError, NotFoundError
+from meetingbots.kube.errors import ForbiddenError, NotFoundError, UnavailableError
 from meetingbots.kube.resources import BOTS, CREDENTIALS, EVENTS, MAPPINGS, PODS, Resource
 from meetingbots.models.base import ModelError
 from meetingbots.models.bot import MeetingBot
@@ -67,13 +70,34 @@ class MeetingStory:
     unread: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class ServerAnswer:
+    """The API server's version, and the `Date` header of its answer."""
+
+    version: str
+    date: str
+
+
 @asynccontextmanager
 async def open_reader(*, context: str | None, namespace: str | None) -> AsyncIterator[ClusterReader]:
     """A reader of the namespace (default: that of the kubeconfig's context). Raises `ClusterAccessError`."""
     connection = await find_cluster(context=context)
     async with connection.session() as session:
         kube = Kube(session=session, server=connection.server)
-        yield ClusterReader(kube=kube, namespace=namespace or _default_namespace(context))
+        yield ClusterReader(
+            kube=kube,
+            namespace=namespace or _default_namespace(context),
+            ask_server=partial(_server, session, connection.server),
+        )
+
+
+async def _server(session: aiohttp.ClientSession, server: str) -> ServerAnswer:
+    try:
+        async with session.get(f"{server}/version") as answer:
+            content = json.loads(await answer.read())
+            return ServerAnswer(str(content["gitVersion"]), answer.headers.get("Date", ""))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
+        raise UnavailableError(f"GET /version: {type(error).__name__}") from error
 
 
 def _default_namespace(context: str | None) -> str:
@@ -93,6 +117,7 @@ class ClusterReader:
 
     kube: Kube
     namespace: str
+    ask_server: Callable[[], Awaitable[ServerAnswer]]
     unread: list[str] = field(default_factory=list)
 
     async def bot_story(self, name: str) -> BotStory | None:
@@ -123,7 +148,7 @@ class ClusterReader:
     async def meeting_story(self, meeting_id: str) -> MeetingStory:
         """A meeting: its mapping, the namespace's credentials, and its bots. Raises `KubeError`."""
         mapping = await self._mapping(meeting_id)
-        bots = [_read(MeetingBot, item) for item in await self._list(BOTS)]
+        bots = [_read(MeetingBot, item) for item in await self.list(BOTS)]
         return MeetingStory(
             meeting_id=meeting_id,
             mapping=mapping,
@@ -134,7 +159,7 @@ class ClusterReader:
 
     async def credentials(self) -> list[ZoomCredential]:
         """All ZoomCredentials of the namespace. Raises `KubeError`."""
-        read = [_read(ZoomCredential, item) for item in await self._list(CREDENTIALS)]
+        read = [_read(ZoomCredential, item) for item in await self.list(CREDENTIALS)]
         return [one for one in read if one is not None]
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Object | None:
@@ -147,7 +172,27 @@ class ClusterReader:
             self._note(f"get {resource.plural}")
             return None
 
-    async def _list(self, resource: Resource, *, field_selector: str | None = None) -> list[Object]:
+    async def get_cluster_wide(self, resource: Resource, name: str) -> Object | None:
+        """A cluster-scoped object; None if it does not exist or the caller may not read it. Raises `KubeError`."""
+        try:
+            return await self.kube.get(resource, namespace=None, name=name)
+        except NotFoundError:
+            return None
+        except ForbiddenError:
+            self._note(f"get {resource.plural}")
+            return None
+
+    async def places_of(self, resource: Resource, name: str) -> list[str]:
+        """The namespaces that have an object of this name, and all that have any for an empty name."""
+        try:
+            found = [item["metadata"] async for item in self.kube.list(resource, namespace=None)]
+        except ForbiddenError:
+            self._note(f"list {resource.plural} of all namespaces")
+            return []
+        return sorted({one["namespace"] for one in found if name in ("", one["name"])})
+
+    async def list(self, resource: Resource, *, field_selector: str | None = None) -> list[Object]:
+        """The namespace's objects; none if the caller may not list them. Raises `KubeError`."""
         try:
             found = self.kube.list(resource, namespace=self.namespace, field_selector=field_selector)
             return [item async for item in found]
@@ -174,7 +219,7 @@ class ClusterReader:
     async def _events(self, kind: str, name: str) -> tuple[Occurrence, ...]:
         selector = f"regarding.kind={kind},regarding.name={name}"
         return tuple(
-            _occurrence(item) for item in await self._list(EVENTS, field_selector=selector) if _event_time(item)
+            _occurrence(item) for item in await self.list(EVENTS, field_selector=selector) if _event_time(item)
         )
 
     def _note(self, what: str) -> None:

@@ -11,9 +11,9 @@ from meetingbots.models.credential import CredentialReason, ZoomCredential
 from meetingbots.models.mapping import MeetingMapping
 from meetingbots.plugin import why_bot, why_credential
 from meetingbots.plugin.answer import OF_BOTS, OF_CREDENTIALS, OF_PHASES
-from meetingbots.plugin.cli import Wish, manifest
 from meetingbots.plugin.reader import BotStory, CredentialStory, MeetingStory, Occurrence
 from meetingbots.plugin.why_bot import timeline
+from meetingbots.plugin.wish import Wish, manifest
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 

@@ -1,0 +1,90 @@
+"""The arguments of `kubectl meetingbots`, and their completion by kubectl."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from meetingbots import __version__
+from meetingbots.kube.connection import ClusterAccessError
+from meetingbots.kube.errors import KubeError
+from meetingbots.kube.resources import BOTS, CREDENTIALS, Resource
+from meetingbots.plugin.reader import open_reader
+from meetingbots.zoom.oauth import DEFAULT_OAUTH_URL
+
+_NO_FILES: Final = ":4"
+"""kubectl completion, ShellCompDirectiveNoFileComp."""
+_NAMED: Final[dict[str, tuple[Resource, ...]]] = {
+    "why": (BOTS, CREDENTIALS),
+    "timeline": (BOTS,),
+    "connect": (CREDENTIALS,),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("-n", "--namespace", help="default: that of the kubeconfig's context")
+    common.add_argument("-A", "--all-namespaces", action="store_true", help="look in all namespaces (why, doctor)")
+    common.add_argument("--context", help="context of the kubeconfig")
+    common.add_argument("-o", "--output", choices=("text", "json", "yaml"), default="text")
+    made = argparse.ArgumentParser(prog="kubectl meetingbots", description="Explains MeetingBots and ZoomCredentials")
+    made.add_argument("--version", action="version", version=__version__)
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    why = commands.add_parser("why", parents=[common], help="explain a bot, a credential or a meeting")
+    why.add_argument("subject", help="a MeetingBot, a ZoomCredential, a meeting ID or a link")
+    lines = commands.add_parser("timeline", parents=[common], help="list a bot's events, relative to joinAt")
+    lines.add_argument("bot")
+    lines.add_argument("-w", "--watch", action="store_true", help="follow until the bot has finished")
+    link = commands.add_parser("connect", parents=[common], help="print the link on which a person consents")
+    link.add_argument("credential")
+    link.add_argument("--wait", action="store_true", help="wait until the person has consented")
+    new = commands.add_parser("send", parents=[common], help="create a MeetingBot for a pasted link")
+    new.add_argument("link", help="a link or a meeting ID")
+    new.add_argument("--at", type=_time, help="when to join (RFC 3339); default: now")
+    new.add_argument("--as", dest="credential", default="", help="ZoomCredential; default: by the MeetingMapping")
+    new.add_argument("--name", default="", help="name of the MeetingBot; default: made from the meeting")
+    new.add_argument("--dry-run", action="store_true", help="print the MeetingBot instead")
+    new.add_argument("--wait", action="store_true", help="follow the bot until it has finished")
+    checks = commands.add_parser("doctor", parents=[common], help="check the installation")
+    checks.add_argument("--system-namespace", default="meetingbots-system", help="namespace of the operator")
+    checks.add_argument("--public-url", default="", help="the receiver's URL; default: from a connect link")
+    checks.add_argument("--zoom-oauth-url", default=DEFAULT_OAUTH_URL, help="base of Zoom's OAuth endpoints")
+    return made
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("the time needs a zone, such as 2030-01-01T12:00:00Z")
+    return moment
+
+
+def complete(arguments: Sequence[str] | None = None) -> int:
+    """Print the completions of the last word: the protocol of `kubectl_complete-meetingbots` (kubectl plugins)."""
+    words = list(sys.argv[1:] if arguments is None else arguments) or [""]
+    found = asyncio.run(_completions(words[:-1]))
+    print(*(word for word in found if word.startswith(words[-1])), _NO_FILES, sep="\n")
+    return 0
+
+
+async def _completions(before: Sequence[str]) -> list[str]:
+    if not before:
+        return ["why", "timeline", "connect", "send", "doctor"]
+    names: list[str] = []
+    try:
+        async with open_reader(context=None, namespace=_namespace(before)) as reader:
+            for resource in _NAMED.get(before[0], ()):
+                names += [item["metadata"]["name"] for item in await reader.list(resource)]
+    except (ClusterAccessError, KubeError):
+        return []
+    return names
+
+
+def _namespace(words: Sequence[str]) -> str | None:
+    flags = [index for index, word in enumerate(words[:-1]) if word in ("-n", "--namespace")]
+    return words[flags[-1] + 1] if flags else None
