@@ -8,14 +8,14 @@ SOURCES := operator tests examples
 WORKERS ?= 3
 # This test needs the whole machine and runs last.
 STRESS := tests/integration/test_receiver_stress.py
-STEPS := lint docs types layers unit contract gitops integration chart e2e-short
+STEPS := lint workflows docs types layers unit contract gitops integration chart e2e-short
 NOT_RUN := .run/not-run
 # The test cluster: kind (containers, real Pods) or embedded (control plane and a simulated kubelet).
 # Without a choice the demo uses kind where kind works.
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration bench browser contract screenshots test crds chart chart-files release release-publish release-check gitops gitops-files docs docs-serve docs-files demo demo-recording clean
+.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration bench browser contract screenshots test crds chart chart-files release release-publish release-check version workflows audit gitops gitops-files docs docs-serve docs-files demo demo-recording clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,18 @@ release: $(INSTALLED) ## Build a release into dist/: images, chart, packages, CR
 
 release-publish: $(INSTALLED) ## Push and sign the release in dist/
 	@$(BIN)/python -m tests.release publish
+
+version: $(INSTALLED) ## Print the version
+	@$(BIN)/meetingbots --version
+
+workflows: $(INSTALLED) ## Check the workflows of GitHub Actions with actionlint
+	@$(BIN)/python -m tests.checks.workflows
+
+# pip-audit asks the index's own database of vulnerabilities, so this verb needs the network. Images: feed their SBOMs to a scanner.
+AUDIT := $(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes --progress-spinner off
+audit: $(INSTALLED) ## Look for known vulnerabilities in the locks of the image and of development (needs the network)
+	$(AUDIT) -r requirements-runtime.lock
+	$(AUDIT) -r requirements.lock
 
 release-check: $(INSTALLED) ## Build a release, publish it to a registry of the test, verify and install it; ARGS=... goes to pytest
 	$(BIN)/pytest tests/release $(ARGS)

@@ -1,0 +1,89 @@
+"""What docs/operators/api-promise.md promises: objects of the first release are valid in this one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from meetingbots.models.crds import crds
+from meetingbots.models.kinds import KINDS
+
+from tests.chart.rendering import ROOT
+from tests.release.compatibility import breaks, breaks_of_crd
+
+FIRST = ROOT / "tests" / "release" / "first_release"
+OLD_CRDS = [yaml.safe_load(path.read_text()) for path in sorted((FIRST / "crds").glob("*.yaml"))]
+MODELS = {kind.model.KIND: kind.model for kind in KINDS}
+# Changes that no object of the first release can notice.
+HARMLESS = {
+    # Only the API server and the operator write status; -1 stands for an object that the operator has not seen.
+    "v1alpha1:.status default None became {'observedGeneration': -1}",
+    # It limits fields that the first release did not have.
+    "v1alpha1:.spec.onBehalf rule [has(self.credentialRef), has(self.credentialRefs), "
+    "has(self.credentialSelector)].filter(given, given).size() <= 1",
+}
+
+
+def objects() -> list[Any]:
+    files = sorted((FIRST / "objects").glob("*.yaml"))
+    found = [document for path in files for document in yaml.safe_load_all(path.read_text()) if document]
+    return [document for document in found if document["kind"] in MODELS]
+
+
+@pytest.mark.parametrize("old", OLD_CRDS, ids=lambda crd: crd["spec"]["names"]["kind"])
+def test_the_crds_take_all_that_those_of_the_first_release_take(old: dict[str, Any]) -> None:
+    new = next(crd for crd in crds() if crd["metadata"]["name"] == old["metadata"]["name"])
+    assert set(breaks_of_crd(old, new)) - HARMLESS == set()
+
+
+@pytest.mark.parametrize("one", objects(), ids=lambda one: f"{one['kind']}-{one['metadata']['name']}")
+def test_the_models_load_objects_of_the_first_release(one: dict[str, Any]) -> None:
+    metadata = {"namespace": "x", "uid": "u", "resourceVersion": "1", "generation": 1, **one["metadata"]}
+    loaded = MODELS[one["kind"]].model_validate({**one, "metadata": metadata})
+    assert loaded.metadata.name == one["metadata"]["name"]
+
+
+def test_every_kind_is_among_the_objects() -> None:
+    assert {one["kind"] for one in objects()} == set(MODELS)
+    assert Path(FIRST / "crds").is_dir()
+
+
+STRING = {"type": "string", "maxLength": 10}
+
+
+@pytest.mark.parametrize(
+    ("new", "found"),
+    [
+        (STRING, []),
+        ({"type": "string", "maxLength": 20}, []),
+        ({"type": "string"}, []),
+        ({"type": "string", "maxLength": 9}, ["x maxLength 10 became 9"]),
+        ({"type": "string", "maxLength": 10, "minLength": 1}, ["x minLength None became 1"]),
+        ({"type": "integer", "maxLength": 10}, ["x type string became integer"]),
+        ({**STRING, "pattern": "a"}, ["x pattern None became a"]),
+        ({**STRING, "default": "a"}, ["x default None became 'a'"]),
+        ({**STRING, "x-kubernetes-validations": [{"rule": "self != ''"}]}, ["x rule self != ''"]),
+    ],
+)
+def test_a_tighter_schema_is_a_break(new: dict[str, Any], found: list[str]) -> None:
+    assert list(breaks(STRING, new, path="x")) == found
+
+
+@pytest.mark.parametrize(
+    ("new", "found"),
+    [
+        ({"properties": {"a": STRING, "b": STRING}}, []),
+        ({"properties": {"b": STRING}}, ["x.a is dropped"]),
+        ({"properties": {"a": STRING}, "required": ["a"]}, ["x fields ['a'] are required"]),
+        ({"properties": {"a": {**STRING, "enum": ["one"]}}}, ["x.a only ['one'] are accepted"]),
+        ({"properties": {}, "x-kubernetes-preserve-unknown-fields": True}, []),
+    ],
+)
+def test_a_lost_or_newly_required_field_is_a_break(new: dict[str, Any], found: list[str]) -> None:
+    assert list(breaks({"properties": {"a": STRING}}, new, path="x")) == found
+
+
+def test_a_lost_value_is_a_break_at_any_depth() -> None:
+    old = {"type": "array", "items": {"properties": {"a": {"enum": ["one", "two"]}}}}
+    new = {"type": "array", "items": {"properties": {"a": {"enum": ["two", "three"]}}}}
+    assert list(breaks(old, new, path="x")) == ["x[].a values ['one'] are refused"]
