@@ -193,7 +193,8 @@ class FakeKube(Kube):
         uid: str | None = None,
         resource_version: str | None = None,
         grace_seconds: int | None = None,
-    ) -> None:
+    ) -> Object | None:
+        """Delete at once; there is no answer with a grace period."""
         number = await self._before("delete", resource, namespace, name)
         place = _place(resource, namespace, name)
         known = self._objects.get(place)
@@ -204,6 +205,7 @@ class FakeKube(Kube):
                 raise ConflictError("resourceVersion precondition", status=409, reason="Conflict")
             del self._objects[place]
         await self._after("delete", resource, namespace, name, number)
+        return None
 
     def watch(self, *_: Any, **__: Any) -> AsyncIterator[Object]:
         raise NotImplementedError("no watch in memory")

@@ -133,8 +133,8 @@ class Kube:
         uid: str | None = None,
         resource_version: str | None = None,
         grace_seconds: int | None = None,
-    ) -> None:
-        """Delete one object; a missing object is no error.
+    ) -> Object | None:
+        """Delete one object and return the API server's answer; None for a missing object, which is no error.
 
         Raises `ConflictError` when it does not have this `uid` or `resource_version`.
         """
@@ -146,10 +146,11 @@ class Kube:
             options["gracePeriodSeconds"] = grace_seconds
         try:
             path = resource.path(namespace=namespace, name=name)
-            await self._call("delete", resource, "DELETE", path, body=options, media=_JSON)
+            return await self._call("delete", resource, "DELETE", path, body=options, media=_JSON)
         except KubeError as error:
             if error.status != 404:
                 raise
+            return None
 
     async def watch(
         self,

@@ -130,10 +130,14 @@ class BotPods:
         if memory.refused is None and memory.template is None:
             self._accepted[shape] = True
 
-    async def delete(self, bot: MeetingBot, name: str, uid: str) -> None:
-        """Delete the Pod with this uid; the kubelet grants its grace period."""
+    async def delete(self, bot: MeetingBot, name: str, uid: str) -> bool:
+        """Delete the Pod with this uid; return whether the cache has it as one that ends in its grace period."""
         with contextlib.suppress(ConflictError):  # another Pod has the name now
-            await self._kube.delete(PODS, namespace=bot.namespace, name=name, uid=uid)
+            answer = await self._kube.delete(PODS, namespace=bot.namespace, name=name, uid=uid)
+            if answer is not None and answer.get("metadata", {}).get("deletionGracePeriodSeconds"):
+                self._caches.pods.put(answer)
+                return True
+        return False
 
     async def touch(self, facts: BotFacts, memory: BotMemory, name: str, *, number: int) -> None:
         """Change an annotation of the Pod, so that the kubelet syncs it at once."""

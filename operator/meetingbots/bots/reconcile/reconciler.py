@@ -107,8 +107,11 @@ class BotReconciler:
             case CreatePod(name):
                 await self._create_pod(item, facts, memory, name)
             case DeletePod(name, uid):
-                await self._pods.delete(facts.bot, name, uid)
-                await self._gatherer.read_pod(facts.bot.namespace, name)
+                # No read: it could find the Pod gone before the watch shows how its container ended.
+                if await self._pods.delete(facts.bot, name, uid):
+                    memory.of_attempt(name).pod_looked_at = facts.now
+                else:
+                    await self._gatherer.read_pod(facts.bot.namespace, name)
             case TouchPod(name, number):
                 await self._pods.touch(facts, memory, name, number=number)
             case DeleteBot():

@@ -64,17 +64,17 @@ class Cluster(FakeKube):
             if owners and not any(owner["uid"] in alive for owner in owners):
                 del self._objects[place]
 
-    async def delete(self, resource: Resource, *, namespace: str | None, name: str, **conditions: Any) -> None:
+    async def delete(self, resource: Resource, *, namespace: str | None, name: str, **conditions: Any) -> Object | None:
         pod = self.peek(resource, namespace=namespace, name=name)
         if not self.graceful or resource != PODS or pod is None:
-            await super().delete(resource, namespace=namespace, name=name, **conditions)
-            return
+            return await super().delete(resource, namespace=namespace, name=name, **conditions)
         number = await self._before("delete", resource, namespace, name)
         grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
         pod["metadata"].setdefault("deletionTimestamp", format_time(self.clock.now + timedelta(seconds=grace)))
         pod["metadata"].setdefault("deletionGracePeriodSeconds", grace)
-        self.put(resource, pod)
+        answer = self.put(resource, pod)
         await self._after("delete", resource, namespace, name, number)
+        return answer
 
     def _store(self, place: tuple[str, str, str], item: Object) -> Object:
         item["metadata"].setdefault("creationTimestamp", format_time(self.clock.now))

@@ -64,6 +64,12 @@ def end_pod(harness: BotHarness, operator: Operator, *, code: int = 0) -> None:
     state = {"terminated": {"exitCode": code, **times, "message": "left"}}
     pod = {**pod, "status": {"phase": "Succeeded", "containerStatuses": [{"name": "bot", "state": state}]}}
     harness.cluster.remove(PODS, namespace="team", name=POD)
+    watch_ends(operator, pod)
+
+
+def watch_ends(operator: Operator, pod: dict[str, Any]) -> None:
+    """The watch shows that the Pod is gone, in its last state."""
+    operator.services.caches.pods.drop(Key("team", POD))
     operator.services.caches.gone_pods.put(pod)
 
 
@@ -87,6 +93,29 @@ async def test_the_bot_leaves_after_the_meetings_end() -> None:
     await operator.look()
     assert len(harness.cluster.made["pods", POD]) == 1
     assert len(operator.services.caches.gone_pods) == 0
+
+
+async def test_a_pod_that_is_gone_before_the_watch_shows_its_end_keeps_its_exit_code() -> None:
+    harness, operator = await start(leaveAfterMeetingEndSeconds=30)
+    harness.cluster.graceful = True
+    harness.clock.forward(600)
+    tell(harness, operator, end=600)
+    harness.clock.forward(30)
+    operator.watch()
+    await operator.look(watch=False)
+    assert told_to_end(harness)
+    pod = harness.cluster.peek(PODS, namespace="team", name=POD)
+    assert pod is not None
+    harness.cluster.remove(PODS, namespace="team", name=POD)
+    await operator.look(watch=False)
+    assert harness.bot().status.phase == "Running", "the watch is behind"
+    times = {"startedAt": format_time(at(3)), "finishedAt": format_time(harness.clock.now)}
+    statuses = [{"name": "bot", "state": {"terminated": {"exitCode": 0, **times}}}]
+    watch_ends(operator, {**pod, "status": {"phase": "Succeeded", "containerStatuses": statuses}})
+    await operator.look()
+    last = harness.bot().status.last_attempt
+    assert last is not None
+    assert (last.reason, last.exit_code) == ("MeetingEnded", 0)
 
 
 async def test_another_run_of_the_meeting_keeps_the_bot() -> None:
