@@ -36,6 +36,13 @@ class Forked:
         """Whether it still runs."""
         return self._process.is_alive()
 
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        pid = self._process.pid
+        assert pid is not None, "it has been started"
+        return pid
+
     def ask_to_end(self) -> None:
         """Send SIGTERM."""
         self._process.terminate()
