@@ -20,6 +20,7 @@ from tests.e2e.late_image import LateImages
 from tests.kind.cluster import KindCluster
 from tests.kind.project_images import ProjectImages, build_images, build_simulator
 from tests.stack.bot_image import name_as_in_examples
+from tests.stack.plugin import Plugin
 from tests.stack.release import Release
 from tests.stack.simulator_pod import RESTRICTED, SimulatorPod
 from tests.stack.tenant import Tenant
@@ -157,6 +158,12 @@ def fresh_namespace(cluster: KindCluster) -> Iterator[str]:
 def tenant(release: Release, zoom: SimClient, namespace: str) -> Tenant:
     """A fresh customer whose app tells its events to the receiver's Service."""
     return new_tenant(release, zoom, namespace)
+
+
+@pytest.fixture
+def plugin(kind_cluster: KindCluster, namespace: str) -> Plugin:
+    """The kubectl plugin in the tenant's namespace."""
+    return Plugin(kind_cluster.kubeconfig(), namespace)
 
 
 def new_tenant(release: Release, zoom: SimClient, namespace: str) -> Tenant:

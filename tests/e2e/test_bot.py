@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.conftest import Measure
 from tests.e2e.late_image import LateImages
+from tests.stack.plugin import Plugin
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
 from tests.zoomsim.visits import Participant
@@ -31,7 +32,7 @@ def recorded(tenant: Tenant, meeting_id: int, *, measured: Measure, what: str) -
 
 
 @pytest.mark.short
-def test_from_apply_to_succeeded(tenant: Tenant, zoom: SimClient, measured: Measure) -> None:
+def test_from_apply_to_succeeded(tenant: Tenant, plugin: Plugin, zoom: SimClient, measured: Measure) -> None:
     tenant.ready_credential()
     # Zoom's list would have the meeting, too.
     tenant.wait("the first sync", lambda: bool(tenant.condition("zoomcredentials", "alice", "MeetingsSynced")))
@@ -51,6 +52,8 @@ def test_from_apply_to_succeeded(tenant: Tenant, zoom: SimClient, measured: Meas
     zoom.act(meeting.id, "end")
     tenant.wait_phase("notes", "Succeeded")
     done = tenant.status("meetingbots", "notes")
+    assert "Nothing." in plugin("why", "notes").partition("Do: ")[2]
+    assert "container bot started" in plugin("timeline", "notes")
     assert (done["attempts"], done["lastAttempt"]["exitCode"]) == (1, 0)
     assert len(zoom.calls("meetings.jointoken", client_id=tenant.app.client_id)) == 1
     tried = [one for one in zoom.deliveries() if one.client_id == tenant.app.client_id]
@@ -80,7 +83,7 @@ def test_a_scheduled_bot_is_staged_early_and_joins_in_time(tenant: Tenant, measu
 
 @pytest.mark.short
 def test_an_image_that_comes_late_finds_a_fresh_token(
-    tenant: Tenant, late_images: LateImages, zoom: SimClient, measured: Measure
+    tenant: Tenant, plugin: Plugin, late_images: LateImages, zoom: SimClient, measured: Measure
 ) -> None:
     tenant.ready_credential()
     meeting = tenant.meeting()
@@ -91,6 +94,10 @@ def test_an_image_that_comes_late_finds_a_fresh_token(
     told = tenant.wait_reason("meetingbots", "late", "ImagePullFailed")
     assert image in told["message"]
     assert tenant.phase("late") == "Staging"
+    answer = plugin("why", "late")
+    assert plugin.code == 1
+    assert image in answer.partition("Cause: ")[2]
+    assert "pull secret" in answer.partition("Do: ")[2]
     time.sleep(max(0.0, began + IMAGE_DELAY_SECONDS - time.monotonic()))  # a real kubelet has no clock to be told
     assert not zoom.calls("meetings.jointoken", client_id=tenant.app.client_id)
     late_images.arrive(image)

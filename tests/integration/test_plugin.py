@@ -7,41 +7,16 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from tests.cluster.api import core_path
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubelet import KubeletDouble
+from tests.stack.plugin import Plugin
 from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
-
-# What the console script kubectl-meetingbots runs.
-_PROGRAM = "from meetingbots.plugin.cli import main; raise SystemExit(main())"
-
-
-class Plugin:
-    """Runs the plugin as kubectl does: as a program of its own, with a kubeconfig."""
-
-    def __init__(self, kubeconfig: Path, namespace: str) -> None:
-        self._environ = {**os.environ, "KUBECONFIG": str(kubeconfig)}
-        self._namespace = namespace
-        self.code = 0
-        self.errors = ""
-
-    def __call__(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, *arguments, "--namespace", self._namespace],
-            env=self._environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        self.code, self.errors = done.returncode, done.stderr
-        return done.stdout
 
 
 @pytest.fixture
