@@ -47,7 +47,7 @@ class Prometheus:
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Run an instant query; OSError while Prometheus does not answer."""
         query = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/api/v1/query?{query}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/api/v1/query?{query}", timeout=60) as answer:
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return found
 

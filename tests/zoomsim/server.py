@@ -18,6 +18,8 @@ from tests.zoomsim.oauth import OAuth
 from tests.zoomsim.sim import ZoomSim
 from tests.zoomsim.traffic import traffic
 
+_ITERATIONS = 10
+
 
 def build_app(sim: ZoomSim) -> web.Application:
     """Make the application with all routes: /oauth, /v2, /sim, /healthz."""
@@ -67,6 +69,16 @@ async def serving(
         await runner.cleanup()
 
 
+async def _settle() -> None:
+    """End what is left in the loop: a closed transport closes its socket in a later iteration."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    for _ in range(_ITERATIONS):
+        await asyncio.sleep(0)
+
+
 @contextmanager
 def serving_in_thread(sim: ZoomSim | None = None, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[SimClient]:
     """Run the simulator in a background thread; drive it only through the client that this yields."""
@@ -87,6 +99,7 @@ def serving_in_thread(sim: ZoomSim | None = None, *, host: str = "127.0.0.1", po
         try:
             loop.run_until_complete(run())
         finally:
+            loop.run_until_complete(_settle())
             loop.close()
 
     thread = threading.Thread(target=main, name="zoomsim", daemon=True)
