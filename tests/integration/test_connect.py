@@ -123,6 +123,40 @@ def test_another_user_than_expected_is_refused(customer: Tenant, person: Person,
     customer.wait_ready("zoomcredentials", "alice")
 
 
+def test_a_consent_on_another_persons_link_goes_to_ones_own_credential(
+    customer: Tenant, person: Person, zoom: SimClient
+) -> None:
+    bob = zoom.add_user(User(account_id=customer.account.id, email="bob@tenant.example"))
+    first = zoom.consent(client_id=customer.app.client_id, user=bob.id)
+    customer.secret("bob", refresh_token=first.refresh_token)
+    customer.credential("bob", grant={"refreshToken": {"secretKeyRef": {"name": "bob", "key": "refresh_token"}}})
+    customer.wait_ready("zoomcredentials", "bob")
+    spent = customer.secret_values("bob-zoom-token")["refresh_token"]
+    person.open(invite(customer, expectedEmail=customer.user.email))
+    person.press()
+    person.decide(bob.id)
+    shows(customer, person, "other-user")
+    assert person.page is not None
+    assert "has been renewed" in person.page.text
+    ready = customer.wait_reason("zoomcredentials", "alice", "UserMismatch")
+    assert "ZoomCredential bob" in ready["message"]
+    assert not customer.secret_values("alice-zoom-token")
+    assert customer.secret_values("bob-zoom-token")["refresh_token"] != spent
+    customer.wait(
+        "bob's condition names the link",
+        lambda: "ZoomCredential alice" in customer.condition("zoomcredentials", "bob")["message"],
+    )
+    customer.cluster.api.patch(
+        f"{GROUP}/namespaces/{customer.namespace}/zoomcredentials/bob",
+        {"metadata": {"annotations": {"meetingbots.dev/refresh-requested-at": "now"}}},
+    )
+    customer.wait(
+        "bob's tokens are refreshed",
+        lambda: customer.status("zoomcredentials", "bob").get("lastHandledRefreshRequest") == "now",
+    )
+    customer.wait_ready("zoomcredentials", "bob")
+
+
 def test_another_account_than_expected_is_refused(customer: Tenant, person: Person) -> None:
     person.open(invite(customer, expectedAccountId="another-account"))
     person.press()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from meetingbots.credentials.reconcile.actions import ConsentConclusion, CredentialActions
 from meetingbots.credentials.reconcile.gather import CredentialGatherer, FactSources, ProcessClock
+from meetingbots.credentials.reconcile.handover import TokenHandover
 from meetingbots.credentials.reconcile.identity import Identification
 from meetingbots.credentials.reconcile.link_keys import LinkKeys
 from meetingbots.credentials.reconcile.memory import CredentialMemories, SyncedPersonalIds
@@ -128,6 +129,14 @@ def credential_reconciler(
         clock=clock,
         instance=context.instance,
     )
+    handover = TokenHandover(
+        kube=kube,
+        credentials=cache,
+        store=store,
+        memories=memories,
+        queue=context.queues.credentials,
+        recorder=context.recorder,
+    )
     actions = CredentialActions(
         rotation=Rotation(
             clients=TokenClients(oauth=context.oauth, api_factory=context.zoom_api, metrics=context.metrics),
@@ -138,7 +147,12 @@ def credential_reconciler(
             jitter=ports.jitter,
         ),
         identification=Identification(
-            api_factory=context.zoom_api, refused_tokens=tokens, memories=memories, store=store, clock=clock
+            api_factory=context.zoom_api,
+            refused_tokens=tokens,
+            memories=memories,
+            store=store,
+            handover=handover,
+            clock=clock,
         ),
         consents=ConsentConclusion(kube=kube, memories=memories),
         link_keys=link_keys,

@@ -26,8 +26,21 @@ from meetingbots.models.credential import (
 ACCEPTED: Final = "Accepted"
 LINK_USED: Final = "LinkUsed"
 """The link had led to another consent before this one arrived."""
+_HANDED_OVER: Final = "now uses the new tokens."
 _GIVE_UP: Final = timedelta(minutes=10)
 """Twice the life of an authorization code."""
+
+
+def fate_of_tokens(receiver: str) -> str:
+    """Return what became of another user's tokens; `receiver` is that user's own credential, empty without one."""
+    if receiver:
+        return f"ZoomCredential {receiver} belongs to the user who consented and {_HANDED_OVER}"
+    return "The tokens were not kept. The operator does not revoke the consent; the user can remove the app at Zoom."
+
+
+def was_handed_over(handled: HandledConsent) -> bool:
+    """Return whether the tokens of a consent went to the own credential of the user who consented."""
+    return handled.message.endswith(_HANDED_OVER)
 
 
 def consent_fingerprint(secret_name: str) -> str:

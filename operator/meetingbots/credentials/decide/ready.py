@@ -29,6 +29,7 @@ from meetingbots.models.credential import RemovalKind
 _ENDS_TOKENS: Final = frozenset({Reason.USER_INACTIVE, Reason.DISABLED_BY_ADMIN, Reason.DEAUTHORIZED})
 """Definite answers after which Zoom rejects the access token, too, although it has not expired."""
 
+_NAME_LIMIT: Final = 253
 _REMOVAL: Final = {
     RemovalKind.DEACTIVATED: "was deactivated",
     RemovalKind.DELETED: "was deleted",
@@ -147,7 +148,9 @@ def _valid(facts: CredentialFacts) -> Readiness | None:
         text = "The access token has expired; the operator fetches a new one when it is needed."
     else:
         return None
-    notes = [text, scope_report(facts.credential, _scope(facts)).sentence, _refresh_note(facts)]
+    sender = facts.state.received_from[:_NAME_LIMIT]
+    received = f"Its user consented anew on the link of ZoomCredential {sender}." if sender else ""
+    notes = [text, received, scope_report(facts.credential, _scope(facts)).sentence, _refresh_note(facts)]
     return Readiness(True, Reason.TOKEN_VALID, " ".join(note for note in notes if note))
 
 

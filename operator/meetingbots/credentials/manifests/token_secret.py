@@ -40,6 +40,7 @@ _TOKEN_KEYS: Final = ("access_token", "refresh_token", "expires_at", "token_type
 _REJECTED_GRANT: Final = f"{names.GROUP}/rejected-grant"
 _REJECTED_TOKEN: Final = f"{names.GROUP}/rejected-token"
 _HANDLED_REFRESH: Final = f"{names.GROUP}/handled-refresh-request"
+_RECEIVED_FROM: Final = f"{names.GROUP}/received-from"
 
 
 def read_token_secret(obj: Mapping[str, Any], *, credential: ZoomCredential) -> TokenSecret | SecretConflict:
@@ -97,6 +98,7 @@ def read_state(obj: Mapping[str, Any]) -> TokenState:
         rejected_grant=_rejection(notes.get(_REJECTED_GRANT, "")),
         rejected_token=_rejection(notes.get(_REJECTED_TOKEN, "")),
         handled_refresh=notes.get(_HANDLED_REFRESH, ""),
+        received_from=notes.get(_RECEIVED_FROM, ""),
     )
 
 
@@ -160,6 +162,7 @@ def _annotations(state: TokenState) -> dict[str, str | None]:
         _REJECTED_GRANT: _rejection_text(state.rejected_grant),
         _REJECTED_TOKEN: _rejection_text(state.rejected_token),
         _HANDLED_REFRESH: state.handled_refresh,
+        _RECEIVED_FROM: state.received_from,
     }
     return {key: value or None for key, value in notes.items()}
 

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from meetingbots.credentials.decide.consents import consent_fingerprint, last_handled, pending_consents, why_void
 from meetingbots.credentials.decide.facts import Absent, CredentialFacts, GrantAwaited, GrantUnserved, RequestKind
 from meetingbots.credentials.decide.failures import code_of, reason_of, sentence
-from meetingbots.credentials.decide.token_state import Rejection, Tokens, TokenSlot, TokenState, mark_of, refused
+from meetingbots.credentials.decide.token_changes import refused
+from meetingbots.credentials.decide.token_state import Rejection, Tokens, TokenSlot, TokenState, mark_of
 from meetingbots.credentials.manifests.connect import ConsentSecret, is_consent_name, read_consent_secret
 from meetingbots.credentials.reconcile.token_url_grant import TokenURLs
 from meetingbots.kube.client import Kube

@@ -1,22 +1,25 @@
 """Identifies the user of new tokens, once for each consent: after they are stored, before anyone may use them.
 
 The first consent's user is pinned in the token Secret. Tokens of a changed grant replace those in use only if they
-belong to the same user.
+belong to the same user. Tokens of another user go to that user's own credential, if there is one.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import SecretStr
 
+from meetingbots.credentials.decide.consents import fate_of_tokens
 from meetingbots.credentials.decide.facts import RequestKind, unproven_account
 from meetingbots.credentials.decide.failures import error_for_status, next_failure
 from meetingbots.credentials.decide.granted import Proof
-from meetingbots.credentials.decide.token_state import Rejection, TokenSlot, TokenState, identified, refused
+from meetingbots.credentials.decide.token_changes import identified, refused
+from meetingbots.credentials.decide.token_state import Rejection, TokenSlot, TokenState
 from meetingbots.credentials.reconcile.gather import Gathered, ProcessClock
+from meetingbots.credentials.reconcile.handover import TokenHandover
 from meetingbots.credentials.reconcile.memory import CredentialMemories
 from meetingbots.credentials.reconcile.token_store import TokenStore
 from meetingbots.models.credential import ConnectGrant, CredentialReason
@@ -24,6 +27,11 @@ from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.errors import Cause, ZoomError
 from meetingbots.zoom.resources import User
+
+_OTHER_USER: Final = (
+    "The tokens belong to another Zoom user than the first consent. To consent as another user, delete the token "
+    "Secret or create another ZoomCredential."
+)
 
 
 class IdentityAPIFactory(Protocol):
@@ -50,12 +58,14 @@ class Identification:
         refused_tokens: RefusedTokens,
         memories: CredentialMemories,
         store: TokenStore,
+        handover: TokenHandover,
         clock: ProcessClock,
     ) -> None:
         self._api_factory = api_factory
         self._refused_tokens = refused_tokens
         self._memories = memories
         self._store = store
+        self._handover = handover
         self._clock = clock
 
     async def identify(self, gathered: Gathered, *, slot: TokenSlot) -> None:
@@ -84,42 +94,37 @@ class Identification:
         if pinned in ("", user.id):
             known = memory.proof_of(tokens) or Proof()
             memory.prove(tokens, replace(known, user_id=user.id, account_id=user.account_id))
+        mismatch = self._mismatch(gathered, user, slot=slot)
+        if mismatch and slot is TokenSlot.CANDIDATE:
+            # Before the candidate is dropped: it is the only copy of the user's tokens.
+            receiver = await self._handover.give(gathered, tokens, user=user)
+            mismatch = f"{mismatch} {fate_of_tokens(receiver)}"
         change = partial(
-            _conclude,
-            slot=slot,
-            pinned=pinned,
-            mark=tokens.mark,
-            user=user,
-            client_id=gathered.facts.client_id,
-            expected=gathered.facts.credential.spec.grant.connect,
+            _conclude, slot=slot, mark=tokens.mark, user=user, client_id=gathered.facts.client_id, mismatch=mismatch
         )
         await self._store.amend(gathered.facts.credential, change)
 
+    def _mismatch(self, gathered: Gathered, user: User, *, slot: TokenSlot) -> str:
+        """Return why the tokens are not to be used; empty if they are the right user's."""
+        expected = gathered.facts.credential.spec.grant.connect
+        unexpected = _unexpected(user, expected) if slot is TokenSlot.CANDIDATE and expected is not None else ""
+        return unexpected or ("" if gathered.facts.pinned_user in ("", user.id) else _OTHER_USER)
+
 
 def _conclude(
-    state: TokenState,
-    *,
-    slot: TokenSlot,
-    pinned: str,
-    mark: str,
-    user: User,
-    client_id: str,
-    expected: ConnectGrant | None,
+    state: TokenState, *, slot: TokenSlot, mark: str, user: User, client_id: str, mismatch: str
 ) -> TokenState:
     held = state.held(slot)
     if held is None or held.mark != mark:
         return state  # the tokens have been replaced since the request
-    unexpected = _unexpected(user, expected) if slot is TokenSlot.CANDIDATE and expected is not None else ""
-    if not unexpected and pinned in ("", user.id):
+    if not mismatch:
         return identified(state, slot=slot, user_id=user.id, account_id=user.account_id)
     candidate = state.candidate.fingerprint if state.candidate else ""
     rejection = Rejection(
         mark=mark if slot is TokenSlot.CURRENT else candidate,
         client_id=client_id,
         reason=CredentialReason.USER_MISMATCH,
-        message=unexpected
-        or "The tokens belong to another Zoom user than the first consent. To consent as another user, delete the "
-        "token Secret or create another ZoomCredential.",
+        message=mismatch,
     )
     # A claim in progress is unrelated to this result.
     return replace(refused(state, slot=slot, rejection=rejection), claim=state.claim)

@@ -21,15 +21,8 @@ from pydantic import SecretStr
 from meetingbots.credentials.decide.facts import CredentialFacts, RequestKind
 from meetingbots.credentials.decide.failures import error_for_status, is_final, next_failure
 from meetingbots.credentials.decide.granted import refreshed_proof
-from meetingbots.credentials.decide.token_state import (
-    TokenSecret,
-    TokenSlot,
-    Unsaved,
-    claimed,
-    mark_of,
-    obtained,
-    released,
-)
+from meetingbots.credentials.decide.token_changes import claimed, obtained, released
+from meetingbots.credentials.decide.token_state import TokenSecret, TokenSlot, Unsaved, mark_of
 from meetingbots.credentials.reconcile.gather import Gathered, ProcessClock
 from meetingbots.credentials.reconcile.grants import GrantExchange, TokenRequest, record_rejection, rejection_of
 from meetingbots.credentials.reconcile.memory import CredentialMemories, CredentialMemory

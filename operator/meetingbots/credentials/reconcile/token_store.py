@@ -11,7 +11,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from meetingbots.credentials.decide.token_state import SecretConflict, TokenSecret, TokenState, Unsaved, holds, saved
+from meetingbots.credentials.decide.token_changes import holds, saved
+from meetingbots.credentials.decide.token_state import SecretConflict, TokenSecret, TokenState, Unsaved
 from meetingbots.credentials.manifests.token_secret import (
     content_patch,
     new_secret,

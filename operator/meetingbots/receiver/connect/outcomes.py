@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from meetingbots.credentials.decide.consents import ACCEPTED, LINK_USED
+from meetingbots.credentials.decide.consents import ACCEPTED, LINK_USED, was_handed_over
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.credential import CredentialReason, CredentialStatus, HandledConsent, ZoomCredential
 from meetingbots.receiver.connect.messages import (
@@ -53,10 +53,19 @@ _CONNECTED_PARTLY = Message(
         TELL_SENDER,
     ),
 )
-MISMATCH = error(
+_MISMATCH = error(
     "other-user",
     "That is another Zoom account than the expected one",
     "You agreed as a different Zoom user than this link is meant for. Nothing was connected.",
+    'Sign out at zoom.us, or choose "Switch account" there, and try again with the right Zoom account.',
+    "Zoom keeps what you agreed to. You can remove the app in Zoom's App Marketplace, under Manage, Added Apps.",
+    retry=True,
+)
+_HANDED_OVER = error(
+    "other-user",
+    "That is another Zoom account than the expected one",
+    "You agreed as a different Zoom user than this link is meant for. Your own connection has been renewed with it "
+    "and goes on as before; nothing else was connected.",
     'Sign out at zoom.us, or choose "Switch account" there, and try again with the right Zoom account.',
     retry=True,
 )
@@ -83,7 +92,7 @@ _CODE_UNKNOWN = error(
 )
 _OUTCOMES: Final[Mapping[str, Message]] = {
     LINK_USED: USED,
-    CredentialReason.USER_MISMATCH: MISMATCH,
+    CredentialReason.USER_MISMATCH: _MISMATCH,
     CredentialReason.APP_INVALID: _MISCONFIGURED,
     CredentialReason.APP_SECRET_MISSING: _MISCONFIGURED,
     CredentialReason.REAUTHORIZATION_REQUIRED: _CODE_LATE,
@@ -153,6 +162,8 @@ def _unfinished(credential: ZoomCredential, reason: str) -> Message:
 
 
 def _failed(handled: HandledConsent) -> Message:
+    if handled.reason == CredentialReason.USER_MISMATCH and was_handed_over(handled):
+        return _HANDED_OVER
     if handled.reason == CredentialReason.REAUTHORIZATION_REQUIRED:
         if handled.code == "4709" or "redirect URI" in handled.message:
             return _MISCONFIGURED

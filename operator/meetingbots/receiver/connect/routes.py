@@ -188,7 +188,7 @@ class ConnectRoutes:
         notes: tuple[str, ...] = ()
         if message.outcome.startswith("connected") and credential.status.email:
             notes = (f"Connected: {credential.status.email}",)
-        elif message is outcomes.MISMATCH:
+        elif message.outcome == "other-user":
             notes = tuple(filter(None, [expected_user(credential)]))
         if finished:
             return self._show(message, root=_OUTCOME_ROOT, credential=credential, notes=notes)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from meetingbots.credentials.decide.plan import decide
-from meetingbots.credentials.decide.token_state import obtained
+from meetingbots.credentials.decide.token_changes import obtained
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.zoom.oauth import TokenSet
 from pydantic import SecretStr

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from meetingbots.credentials.decide.token_changes import claimed, holds, identified, obtained, refused, released, saved
 from meetingbots.credentials.decide.token_state import (
     Candidate,
     Claim,
@@ -16,14 +17,7 @@ from meetingbots.credentials.decide.token_state import (
     TokenSlot,
     TokenState,
     Unsaved,
-    claimed,
-    holds,
-    identified,
     mark_of,
-    obtained,
-    refused,
-    released,
-    saved,
     wanted_owners,
 )
 from meetingbots.credentials.manifests.token_secret import (

@@ -1,0 +1,263 @@
+"""A consent on another person's link goes to that user's own credential."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from meetingbots.credentials.decide.token_changes import saved
+from meetingbots.credentials.decide.token_state import Tokens, TokenSlot, TokenState, Unsaved
+from meetingbots.credentials.manifests.token_secret import read_state
+from meetingbots.kube.client import Object
+from meetingbots.kube.errors import UnavailableError
+from meetingbots.kube.resources import CREDENTIALS, SECRETS
+from meetingbots.runtime.object_cache import Key
+
+from tests.unit.credentials.reconcile.connect_harness import ConnectBench, ZoomWithCodes
+from tests.unit.fake_kube import Call
+
+BOB = Key("team", "bob")
+
+
+@dataclass
+class OneConsentZoom(ZoomWithCodes):
+    """Zoom keeps one consent for each user and app: a new one ends the refresh token of the earlier one."""
+
+    ended: list[str] = field(default_factory=list)
+
+    def consent(self, user: str = "u-alice") -> str:
+        for token in [token for token, owner in self.users.items() if owner == user]:
+            del self.users[token]
+            self.ended.append(token)
+        return super().consent(user)
+
+
+class TwoPeople(ConnectBench):
+    """alice has a link, bob has a credential of his own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.zoom = OneConsentZoom(secrets=self.zoom.secrets)
+        self.put_connect(expectedEmail="u-alice@example.test")
+
+    def put_bob(self, *, user: str = "u-bob", app: str = "zoom-app") -> None:
+        self.put_secret("bob", refresh_token=self.zoom.consent(user))
+        spec = {
+            "appSecretRef": {"name": app},
+            "grant": {"refreshToken": {"secretKeyRef": {"name": "bob", "key": "refresh_token"}}},
+            "meetingSync": {"enabled": False},
+        }
+        self.kube.put(
+            CREDENTIALS,
+            {"metadata": {"namespace": "team", "name": "bob", "generation": 1}, "spec": spec, "status": {}},
+        )
+
+    @property
+    def bobs(self) -> TokenState:
+        item = self.kube.peek(SECRETS, namespace="team", name="bob-zoom-token")
+        return read_state(item) if item is not None else TokenState()
+
+    def bobs_ready(self) -> Object:
+        item = self.kube.peek(CREDENTIALS, namespace="team", name="bob")
+        assert item is not None
+        ready: Object = next(one for one in item["status"]["conditions"] if one["type"] == "Ready")
+        return ready
+
+    def bob_works(self) -> bool:
+        tokens = self.bobs.tokens
+        assert tokens is not None
+        assert tokens.refresh_token is not None
+        return (
+            tokens.access_token.get_secret_value() in self.zoom.access
+            and tokens.refresh_token.get_secret_value() in self.zoom.users
+        )
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[TwoPeople]:
+    bench = TwoPeople()
+    yield bench
+    await bench.close()
+
+
+async def test_the_tokens_go_to_the_users_own_credential(bench: TwoPeople) -> None:
+    bench.put_bob()
+    operator = bench.operator()
+    await operator.look()
+    await operator.look(BOB)
+    fingerprint = bench.bobs.fingerprint
+    bench.clock.forward(60)
+    bench.arrive("u-bob")
+    assert bench.bob_works()
+    await operator.look()
+    assert bench.reason == "UserMismatch"
+    assert bench.outcomes == ["UserMismatch"]
+    assert "ZoomCredential bob belongs to the user who consented" in bench.condition()["message"]  # type: ignore[index]
+    assert (bench.state.tokens, bench.state.candidate) == (None, None)
+    assert bench.bob_works()
+    assert bench.bobs.fingerprint == fingerprint, "the grant stays the same"
+    await operator.look(BOB)
+    assert bench.bobs_ready()["status"] == "True"
+    assert "ZoomCredential alice" in bench.bobs_ready()["message"]
+    for _ in range(3):
+        bench.clock.forward(3600)
+        await operator.look(BOB)
+        assert bench.bobs_ready()["status"] == "True"
+        assert bench.bob_works()
+    assert "alice" not in bench.bobs_ready()["message"]
+    assert bench.zoom.asked.count("/oauth/revoke") == 0
+    # The right person can still use the link.
+    bench.arrive("u-alice")
+    await operator.look()
+    assert bench.ready
+
+
+async def test_a_restart_finds_what_was_handed_over(bench: TwoPeople) -> None:
+    bench.put_bob()
+    first = bench.operator()
+    await first.look()
+    await first.look(BOB)
+    bench.clock.forward(60)
+    bench.arrive("u-bob")
+    await first.look()
+    second = bench.operator()
+    await second.look(BOB)
+    assert bench.bobs_ready()["status"] == "True"
+    assert bench.bob_works()
+
+
+async def test_a_broken_credential_is_healed(bench: TwoPeople) -> None:
+    bench.put_bob()
+    operator = bench.operator()
+    await operator.look(BOB)
+    bench.zoom.consent("u-bob")
+    bench.clock.forward(3600)
+    await operator.look(BOB)
+    assert bench.bobs_ready()["reason"] == "ReauthorizationRequired"
+    await operator.look()
+    bench.arrive("u-bob")
+    await operator.look()
+    await operator.look(BOB)
+    assert bench.bobs_ready()["reason"] == "TokenValid"
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_death_in_between_loses_no_token(bench: TwoPeople, times: int) -> None:
+    bench.put_bob()
+    operator = bench.operator()
+    await operator.look()
+    await operator.look(BOB)
+    bench.clock.forward(60)
+    bench.arrive("u-bob")
+    gave = 0
+
+    async def fail_after_the_gift(call: Call) -> None:
+        nonlocal gave
+        if (call.moment, call.verb, call.name) == ("after", "patch", "bob-zoom-token"):
+            gave += 1
+        if gave and (call.moment, call.verb, call.name) == ("before", "patch", "alice-zoom-token"):
+            raise UnavailableError("away")
+
+    bench.kube.hook = fail_after_the_gift
+    with pytest.raises(UnavailableError):
+        await operator.look()
+    bench.kube.hook = type(bench.kube)().hook
+    assert gave == 1
+    assert bench.state.candidate is not None
+    for _ in range(times):
+        bench.clock.forward(3000)
+        await bench.operator().look(BOB)
+    after = bench.bobs
+    await bench.operator().look()
+    assert bench.state.candidate is None
+    assert bench.bobs.tokens == after.tokens
+    assert bench.bob_works()
+    await bench.operator().look(BOB)
+    assert bench.bobs_ready()["status"] == "True"
+
+
+async def test_without_an_own_credential_nothing_is_revoked(bench: TwoPeople) -> None:
+    operator = bench.operator()
+    await operator.look()
+    bench.arrive("u-bob")
+    await operator.look()
+    assert bench.reason == "UserMismatch"
+    message = bench.condition()["message"]  # type: ignore[index]
+    assert "does not revoke the consent" in message
+    assert "/oauth/revoke" not in bench.zoom.asked
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"user": "u-carol"},
+        {"app": "other-app"},
+        {"grant": "serverToServer"},
+    ],
+)
+async def test_nobody_else_gets_the_tokens(bench: TwoPeople, other: dict[str, str]) -> None:
+    bench.put_secret("other-app", client_id="another", client_secret="app-secret")
+    bench.put_bob(user=other.get("user", "u-bob"))
+    operator = bench.operator()
+    await operator.look()
+    await operator.look(BOB)
+    item = bench.kube.peek(CREDENTIALS, namespace="team", name="bob")
+    assert item is not None
+    if "app" in other:
+        item["spec"]["appSecretRef"]["name"] = other["app"]
+    if "grant" in other:
+        item["spec"]["grant"] = {"serverToServer": {"accountId": "acc"}}
+    operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, item))
+    before = bench.bobs
+    bench.arrive("u-bob")
+    await operator.look()
+    assert bench.reason == "UserMismatch"
+    assert "does not revoke" in bench.condition()["message"]  # type: ignore[index]
+    assert bench.bobs == before
+
+
+async def test_a_changed_grant_of_another_user_is_handed_over_too(bench: TwoPeople) -> None:
+    bench.put_bob()
+    bench.put_credential()
+    bench.put_grant(bench.zoom.consent("u-alice"))
+    operator = bench.operator()
+    await operator.look()
+    await operator.look(BOB)
+    assert bench.ready
+    bench.clock.forward(60)
+    bench.put_grant(bench.zoom.consent("u-bob"))
+    await operator.look()
+    assert bench.ready
+    rejected = bench.condition("GrantRejected")
+    assert rejected is not None
+    assert "ZoomCredential bob" in rejected["message"]
+    assert bench.works()
+    assert bench.bob_works()
+
+
+async def test_a_late_answer_does_not_replace_newer_tokens(bench: TwoPeople) -> None:
+    bench.put_bob()
+    operator = bench.operator()
+    await operator.look()
+    await operator.look(BOB)
+    claimed = bench.bobs
+    assert claimed.tokens is not None
+    late = Unsaved(
+        tokens=Tokens(
+            access_token=claimed.tokens.access_token,
+            refresh_token=None,
+            expires_at=claimed.tokens.expires_at,
+            last_refresh=bench.clock.now,
+        ),
+        slot=TokenSlot.CURRENT,
+        fingerprint=claimed.fingerprint,
+        spent=claimed.tokens.mark,
+        before=claimed,
+        uid="",
+    )
+    assert saved(claimed, late) is not None
+    bench.clock.forward(5)
+    bench.arrive("u-bob")
+    await operator.look()
+    assert saved(bench.bobs, late) is None
