@@ -14,6 +14,7 @@ from typing import Final
 
 from meetingbots.credentials.decide.facts import CredentialFacts, GrantAwaited, LinkFacts, RequestKind, VoidConsent
 from meetingbots.credentials.manifests.connect import LINK_LIFE, RENEW_BEFORE, ConsentSecret, Link, connect_url, link_in
+from meetingbots.credentials.manifests.signing_keys import Keyring
 from meetingbots.models.credential import (
     CredentialReason,
     CredentialStatus,
@@ -139,6 +140,8 @@ def _handled(consent: ReceivedConsent, now: datetime, *, reason: str, message: s
 _NO_PUBLIC_URL: Final = (
     "The operator cannot make a link: its public URL is not set (flag --public-url or MEETINGBOTS_PUBLIC_URL)."
 )
+_FOREIGN_KEPT: Final = timedelta(minutes=10)
+"""How long a new link of another release that serves the namespace stays; two releases would replace each other's."""
 _NO_KEYRING: Final = "The operator cannot make a link yet: it cannot read or write the receiver's Secret."
 
 
@@ -153,6 +156,9 @@ class ShownLink:
 def shown_link(credential: ZoomCredential, facts: LinkFacts, *, restart: bool, now: datetime) -> ShownLink:
     """Return the present link while it is good, else a new one. `restart` ends all links of the present epoch."""
     present = credential.status.connect_url or ""
+    foreign = None if restart else _foreign_link(credential, facts)
+    if foreign is not None and (not facts.public_url or abs(now - foreign.expires + LINK_LIFE) < _FOREIGN_KEPT):
+        return ShownLink(url=present)
     if not facts.public_url:
         return ShownLink(problem=_NO_PUBLIC_URL)
     if facts.keyring is None or facts.keyring.newest is None:
@@ -161,6 +167,8 @@ def shown_link(credential: ZoomCredential, facts: LinkFacts, *, restart: bool, n
     known = link_in(present, namespace=metadata.namespace, name=metadata.name, keyring=facts.keyring)
     if known is not None and known.uid != metadata.uid:
         known = None  # copied from another object
+    # With the same epoch, links of the other release stay valid.
+    known = known or foreign
     fresh = known is not None and known.expires - now > RENEW_BEFORE
     if fresh and not restart and present.startswith(f"{facts.public_url}/connect/"):
         return ShownLink(url=present)
@@ -172,3 +180,16 @@ def shown_link(credential: ZoomCredential, facts: LinkFacts, *, restart: bool, n
         expires=(now + LINK_LIFE).replace(microsecond=0),
     )
     return ShownLink(url=connect_url(link, public_url=facts.public_url, keyring=facts.keyring))
+
+
+def _foreign_link(credential: ZoomCredential, facts: LinkFacts) -> Link | None:
+    """Return the present link if another release has made it: with another address and another key."""
+    metadata, present = credential.metadata, credential.status.connect_url or ""
+    link = link_in(present, namespace=metadata.namespace, name=metadata.name)
+    if link is None or link.uid != metadata.uid or f"/connect/{metadata.namespace}/{metadata.name}?" not in present:
+        return None
+    if facts.public_url and present.startswith(f"{facts.public_url}/connect/"):
+        return None
+    keyring = facts.keyring or Keyring()
+    ours = link_in(present, namespace=metadata.namespace, name=metadata.name, keyring=keyring)
+    return link if ours is None else None

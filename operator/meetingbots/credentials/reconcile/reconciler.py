@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from meetingbots.credentials.decide.facts import AppFound, CredentialFacts
@@ -24,11 +24,15 @@ from meetingbots.credentials.status_writer import CredentialStatusWriter, Status
 from meetingbots.kube.errors import ConflictError
 from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.models.base import ModelError
-from meetingbots.models.conditions import ConditionStatus, ConditionType, find
+from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find
 from meetingbots.models.credential import CredentialStatus, TokenDeletionPolicy, WebhookReason, ZoomCredential
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache
 from meetingbots.runtime.work_queue import WorkQueue
+
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_REWRITE_AFTER: Final = timedelta(minutes=10)
+"""How long a message stays that another process has written in place of the same message."""
 
 
 class WebhookHealthReporter:
@@ -47,6 +51,8 @@ class WebhookHealthReporter:
         self._recorder = recorder
         self._clock = clock
         self._reasons: dict[Key, str] = {}
+        self._written: dict[Key, tuple[str, datetime]] = {}
+        """The last message and its time. Releases that share a namespace would write their own addresses in turn."""
 
     async def report(self, key: Key, app: WebhookApp) -> None:
         """Update the condition, and record an Event when signatures become invalid. Raises `KubeError`."""
@@ -56,7 +62,7 @@ class WebhookHealthReporter:
         credential = ZoomCredential.from_object(item)
         self._record(key, item, credential)
         conditions = webhook_health(credential, app, now=self._clock()) if app.client_id else None
-        if conditions is None:
+        if conditions is None or not self._may_change(key, credential.status.conditions, conditions):
             return
         with contextlib.suppress(ConflictError):
             # The next reconciliation comes within minutes.
@@ -65,6 +71,18 @@ class WebhookHealthReporter:
     def forget(self, key: Key) -> None:
         """Forget a deleted credential."""
         self._reasons.pop(key, None)
+        self._written.pop(key, None)
+
+    def _may_change(self, key: Key, before: Sequence[Condition], after: Sequence[Condition]) -> bool:
+        known, wanted = (find(one, ConditionType.WEBHOOK_RECEIVING) for one in (before, after))
+        if wanted is None:
+            return True
+        now, (message, since) = self._clock(), self._written.get(key, ("", _LONG_AGO))
+        same = known is not None and (known.status, known.reason) == (wanted.status, wanted.reason)
+        if same and message == wanted.message and now - since < _REWRITE_AFTER:
+            return False
+        self._written[key] = (wanted.message, now)
+        return True
 
     def _record(self, key: Key, item: Object, credential: ZoomCredential) -> None:
         shown = find(credential.status.conditions, ConditionType.WEBHOOK_RECEIVING)

@@ -113,3 +113,16 @@ async def test_invalid_signatures_are_recorded_as_an_event(bench: Bench) -> None
     reasons = [event["reason"] for event in take_events(operator.services.recorder)]
     assert reasons.count("WebhookSignatureInvalid") == 1
     assert condition(bench)["reason"] == "SignatureInvalid"
+
+
+async def test_the_address_of_another_release_is_not_replaced_again_and_again(bench: Bench) -> None:
+    first = bench.operator()
+    bench.public_url = "https://second.example"
+    second = bench.operator()
+    await first.look()
+    writes = bench.kube.count("patch", CREDENTIALS)
+    for _ in range(10):
+        await second.look()
+        await first.look()
+    assert bench.kube.count("patch", CREDENTIALS) - writes <= 2
+    assert condition(bench)["reason"] == "NothingReceived"
