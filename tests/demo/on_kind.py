@@ -101,7 +101,7 @@ def _tell_there(narration: Narration, cluster: KindCluster, images: ProjectImage
     with SimulatorPod(cluster, image=simulator) as pod:
         pod.zoom.load(read(Path(__file__).parent / "scenario.yaml"))
         release = Release(cluster, images=images, zoom_url=pod.zoom.base_url)
-        release.install()
+        release.install({"tokenEndpoint": {"enabled": True}})
         narration.say(f"helm install {release.name} charts/meetingbots --namespace {release.system} --wait")
         narration.show(f"kubectl get pods -n {release.system}", cluster.kubectl("get", "pods", "-n", release.system))
         narration.say(f"Pod Security restricted in {release.system}, {ZOOM} and {NAMESPACE}, the customer's namespace")

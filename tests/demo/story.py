@@ -1,10 +1,13 @@
 """The demo's story: one bot records at once, one asks the host, one does not join."""
 
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from tests.demo.closing_table import lines, row
 from tests.demo.narration import Narration
 from tests.demo.place import ROOT, Objects, Place
 from tests.zoomsim.client import SimClient
@@ -15,6 +18,7 @@ APP = "demo-app"
 VALIDATION = "endpoint.url_validation"
 ALICES_MEETING, BOBS_MEETING = 81234567890, 89876543210
 PASSCODE = "demo-" + "passcode"
+REPORTS = '{"spec": {"tokenEndpoint": true}}'
 # After this many seconds of waiting, the demo says what it waits for.
 PATIENCE_SECONDS = 5.0
 
@@ -36,7 +40,9 @@ class Story:
             self._bot_that_records()
             self._bot_that_asks()
             self._bot_that_insists()
+            self._host_answers()
             self._the_end()
+            self._table()
         except TimeoutError as error:
             self._n.check(str(error), False)
 
@@ -89,7 +95,7 @@ class Story:
         self._n.step(
             "A bot for Alice's meeting: the Pod is staged, the token is requested last, the bot records at once"
         )
-        self._apply("bot-with-token.yaml")
+        self._apply_reporting("bot-with-token.yaml")
         name = "weekly-with-token"
         seen = self._watch_phases(name, until="Running")
         self._n.say(f"phases seen: {' → '.join(seen)}")
@@ -112,7 +118,7 @@ class Story:
         bobs = MeetingWanted(id=BOBS_MEETING, host_id="bob@other.example", start_in=60.0, waiting_room=False)
         self._zoom.add_meeting(bobs)
         self._zoom.act(BOBS_MEETING, "start")
-        self._apply("bot-without-token.yaml")
+        self._apply_reporting("bot-without-token.yaml")
         self._wait("the bot runs", lambda: self._status("meetingbots", "stranger-preferred", "phase") == "Running")
         self._wait("it is in the meeting", lambda: self._visit(BOBS_MEETING) is not None)
         visit = self._visit(BOBS_MEETING)
@@ -129,6 +135,14 @@ class Story:
         self._n.say(str(ready.get("message")))
         self._get("mbot")
 
+    def _host_answers(self) -> None:
+        self._n.step("Bob, the host, allows the recording")
+        visit = self._visit(BOBS_MEETING)
+        if visit is not None:
+            self._zoom.answer(visit.id, "granted")
+        self._wait("the bot records", lambda: self._recording("stranger-preferred") == "True")
+        self._n.say(str(self._condition("meetingbots", "stranger-preferred", "Recording").get("message")))
+
     def _the_end(self) -> None:
         self._n.step("The meetings end, and the bots leave")
         self._zoom.act(ALICES_MEETING, "end")
@@ -139,6 +153,19 @@ class Story:
         events = [one for one in self._zoom.deliveries() if one.client_id == APP and one.event != VALIDATION]
         taken = bool(events) and all(one.state == "delivered" for one in events)
         self._n.check("every webhook of Zoom was accepted", taken)
+
+    def _table(self) -> None:
+        self._n.step("What the bots achieved, by their statuses and Zoom's record")
+        bots = {"weekly-with-token": ALICES_MEETING, "stranger-preferred": BOBS_MEETING, "stranger-required": None}
+        rows = []
+        for name, meeting in bots.items():
+            visit = self._visit(meeting) if meeting is not None else None
+            status = (self._objects.get("meetingbots", name) or {}).get("status", {})
+            rows.append(row(name, status, asked=None if visit is None else visit.state == "asks_host"))
+        for line in lines(rows):
+            self._n.say(line)
+        alices = rows[0]
+        self._n.check("the bot with a token recorded and asked nobody", alices.asked == "nobody" and alices.recorded)
 
     def _watch_phases(self, name: str, *, until: str) -> list[str]:
         seen: list[str] = []
@@ -166,6 +193,9 @@ class Story:
         with self._n.patience(what, every_seconds=PATIENCE_SECONDS):
             self._objects.wait(what, holds)
 
+    def _recording(self, bot: str) -> str:
+        return str(self._condition("meetingbots", bot, "Recording").get("status", ""))
+
     def _ready(self, plural: str, name: str) -> str:
         return str(self._condition(plural, name, "Ready").get("status", ""))
 
@@ -182,6 +212,17 @@ class Story:
         where = self._there()
         output = self._place.kubectl("apply", "-f", str(ROOT / "examples" / file), *where)
         self._n.show(" ".join(("kubectl apply -f", f"examples/{file}", *where)), output)
+
+    def _apply_reporting(self, file: str) -> None:
+        """Apply a bot that reports its progress, for which its Pod needs access to the token endpoint."""
+        where = self._there()
+        patch = ("patch", "--local", "-f", str(ROOT / "examples" / file), "--type=merge", "-o", "yaml", "-p", REPORTS)
+        with tempfile.TemporaryDirectory() as folder:
+            manifest = Path(folder) / file
+            manifest.write_text(self._place.kubectl(*patch))
+            output = self._place.kubectl("apply", "-f", str(manifest), *where)
+        command = f"kubectl patch --local -f examples/{file} --type=merge -p '{REPORTS}' -o yaml | kubectl apply -f -"
+        self._n.show(" ".join((command, *where)), output)
 
     def _get(self, kind: str) -> None:
         where = self._there()
