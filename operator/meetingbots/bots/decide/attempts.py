@@ -44,18 +44,14 @@ def ended(facts: BotFacts, pod: PodState) -> BotPlan:
         case Outcome.LOST:
             return lost(facts, f"{end.message}.")
         case Outcome.DONE:
-            return _done(facts, pod, end)
+            attempt = _attempt(facts, pod, reason="Completed", message=end.record)
+            return _succeeded(facts, f"{end.message}.", attempt, reason=None)
         case Outcome.TOO_LONG:
             return _failed(facts, BotReason.MAX_DURATION_EXCEEDED, f"{end.message}.")
         case Outcome.TRY_AGAIN if TRY_AGAIN_EXIT_CODE not in facts.bot.spec.retry.never_on_exit_codes:
             return _wait_for_user(facts, pod, end)
         case _:
             return _bot_failed(facts, pod, end)
-
-
-def _done(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
-    attempt = _attempt(facts, pod, reason="Completed", message=end.record)
-    return _succeeded(facts, f"{end.message}.", attempt, reason=None)
 
 
 def _taken_away(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
@@ -211,9 +207,13 @@ def blocked(facts: BotFacts, problem: Problem) -> BotPlan:
 
 
 def _withdrawal(facts: BotFacts, message: str) -> dict[str, Any]:
+    status = facts.bot.status
+    # A bot that waits for its user may be past its start deadline; the next attempt has its own.
+    waits = status.phase is BotPhase.WAITING_FOR_USER
     return {
         "last_attempt": _attempt(facts, facts.pod, reason=WITHDRAWN, message=message),
-        "attempts": max(0, facts.bot.status.attempts - 1),
+        "attempts": max(0, status.attempts - 1),
+        "next_attempt_time": bot_status.whole_seconds(facts.now) if waits else status.next_attempt_time,
         "waiting_since": None,
         "pod_name": bot_status.known_pod(facts),
     }

@@ -120,7 +120,7 @@ def _withdrawal(facts: BotFacts, pod: PodState | None) -> BotPlan | None:
     problem = facts.meeting if isinstance(facts.meeting, Problem) else facts.template
     if problem is not None:
         return bot_attempts.blocked(facts, problem)
-    if pod is not None and pod.spec_hash != facts.pod_hash:
+    if pod is not None and pod.spec_hash != facts.pod_hash and facts.now < gate_deadline(facts):
         return bot_attempts.withdrawn(facts, "The spec was changed before the bot joined.")
     return None
 

@@ -5,6 +5,7 @@ from meetingbots.models.bot import BotPhase
 
 from tests.unit.bots.bot_builders import MEETING, POD, at
 from tests.unit.bots.reconcile.bot_harness import BotHarness
+from tests.unit.bots.reconcile.test_on_behalf import BOTH, NOT_THERE, start
 
 
 async def test_suspending_before_the_join_deletes_the_pod_and_resuming_creates_one() -> None:
@@ -91,3 +92,29 @@ async def test_suspending_a_running_bot_makes_it_leave() -> None:
     await harness.live(operator)
     assert harness.condition()[1] == "Succeeded"
     assert harness.heard() == ["join-token-1", "join-token-2"]
+
+
+async def test_an_edit_that_lowers_the_deadline_keeps_the_cause() -> None:
+    harness = BotHarness()
+    harness.kubelet.image = 1
+    harness.put_bot(tokenPolicy="Required")
+    operator = harness.operator()
+    await harness.live(operator, until=lambda: harness.condition()[1] == "NoMapping")
+    harness.put_bot(tokenPolicy="Required", startDeadlineSeconds=1, generation=2)
+    await harness.live(operator)
+    assert harness.condition()[1] == "StartDeadlineExceeded"
+    assert "No MeetingMapping" in harness.condition()[2]
+
+
+async def test_a_bot_that_waits_for_its_user_beyond_its_start_deadline_can_be_edited() -> None:
+    harness, operator = start(tokens=BOTH, onBehalf={"waitSeconds": 2000})
+    harness.zoom.tokens.always["onbehalf"] = NOT_THERE
+    await harness.live(operator, until=lambda: harness.clock.seconds() >= 700)
+    assert harness.condition()[:2] == ("False", "UserNotInMeeting")
+    harness.put_bot(tokens=BOTH, onBehalf={"waitSeconds": 2000}, displayName="Notes", generation=2)
+    await harness.live(operator, until=lambda: harness.clock.seconds() >= 800)
+    del harness.zoom.tokens.always["onbehalf"]
+    await harness.live(operator, until=harness.running)
+    assert harness.heard("ZOOM_OBF_TOKEN") != [""]
+    assert harness.bot().status.attempts == 1
+    harness.check()
