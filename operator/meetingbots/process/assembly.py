@@ -27,8 +27,7 @@ from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.runtime.work_queue import WorkQueue
-from meetingbots.runtime.worker_slots import lent
-from meetingbots.runtime.workers import Tasks
+from meetingbots.runtime.workers import Tasks, lent
 from meetingbots.zoom.api import ZoomAPI
 from meetingbots.zoom.http.exchange import new_http_client
 from meetingbots.zoom.limits.limiter import AccountLimiter

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.work_queue import WorkQueue
-from meetingbots.runtime.worker_slots import lent
-from meetingbots.runtime.workers import Controller, Workers
+from meetingbots.runtime.workers import Controller, Workers, lent
 
 from tests.unit.virtual_time import run
 

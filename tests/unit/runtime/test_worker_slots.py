@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.work_queue import WorkQueue
-from meetingbots.runtime.worker_slots import Slots, lent
-from meetingbots.runtime.workers import Controller, Workers
+from meetingbots.runtime.workers import Controller, Slots, Workers, lent
 from meetingbots.zoom.http.calls import Category, Priority, RateReport
 from meetingbots.zoom.limits.account_rate import AccountAllowance, RatePlan
 from meetingbots.zoom.limits.limiter import AccountLimiter
