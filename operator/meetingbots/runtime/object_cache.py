@@ -47,7 +47,7 @@ class ObjectCache:
         group: Callable[[Object], str] = lambda _: "",
         rests: Callable[[Object], bool] = lambda _: False,
     ) -> None:
-        self._entries: dict[Key, _Entry] = {}
+        self._entries: dict[Key, _Kept] = {}
         self._index = index
         self._group = group
         self._rests = rests
@@ -67,7 +67,7 @@ class ObjectCache:
             self._forget(key, known)
         metadata.pop("managedFields", None)
         content = zlib.compress(orjson.dumps(item)) if self._rests(item) else item
-        entry = _Entry(uid, version, self._index(item), self._group(item), content)
+        entry = _Kept(uid, version, self._index(item), self._group(item), content)
         self._entries[key] = entry
         self._sizes[entry.group] += 1
         if entry.value is not None:
@@ -100,7 +100,7 @@ class ObjectCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def _forget(self, key: Key, known: _Entry) -> None:
+    def _forget(self, key: Key, known: _Kept) -> None:
         self._sizes[known.group] -= 1
         if known.value is not None:
             self._by_value[known.value].discard(key)
@@ -109,7 +109,7 @@ class ObjectCache:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _Kept:
     """An object with its identity, index value and group; `content` is the object, or its compressed JSON."""
 
     uid: str | None
