@@ -22,6 +22,7 @@ from meetingbots.process.operator import run_operator
 from meetingbots.receiver.process import run_receiver
 from meetingbots.runtime.process_setup import configure_logging
 from meetingbots.runtime.settings import OperatorSettings, ReceiverSettings, Settings, TemplateFileError
+from meetingbots.zoom.http.exchange import CertificatesError, check_certificates
 from meetingbots.zoom.http.proxies import ProxyError, ProxySettings
 
 S = TypeVar("S", bound=Settings)
@@ -62,7 +63,7 @@ def _serve(kind: type[S], arguments: Sequence[str], *, prog: str) -> int:
     except TemplateFileError as error:
         print(f"{prog}: {_sentence(('bot_template_file',), str(error))}", file=sys.stderr)
         return _USAGE
-    except ProxyError as error:
+    except (ProxyError, CertificatesError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return _USAGE
     configure_logging(settings)
@@ -88,14 +89,19 @@ def _settings(kind: type[S], arguments: Sequence[str], *, prog: str) -> S:
 
 
 def _check_surroundings(settings: Settings) -> None:
-    """Read the default template and the proxy variables once, so that a fault ends the process at its start.
+    """Read the default template, the proxies and certificates once, so that a fault ends the process at its start.
 
-    Raises `TemplateFileError` and `ProxyError`.
+    Raises `TemplateFileError`, `ProxyError` and `CertificatesError`.
     """
     if isinstance(settings, OperatorSettings):
         ProxySettings.from_environment(os.environ)
+        check_certificates(os.environ)
         if settings.bot_template_file is not None:
             read_template(settings.bot_template_file)
+        directory = settings.token_tls_dir
+        missing = [one for one in ("tls.crt", "tls.key") if directory is not None and not (directory / one).is_file()]
+        if missing:
+            raise CertificatesError(_sentence(("token_tls_dir",), f"has no file {missing[0]}"))
 
 
 def _explain(error: ValidationError | SettingsError) -> str:

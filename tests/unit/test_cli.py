@@ -318,14 +318,61 @@ def test_the_installed_command_is_this_one() -> None:
     assert command.load() is main
 
 
+@pytest.fixture
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.mark.usefixtures("_no_proxy")
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "socks5://alice:hunter2@proxy.example:1080",
+        "http://alice:hunter2@",
+        "http://alice:hunter2@proxy.example:99999",
+        "http://alice:hunter2@proxy.example:0",
+        "http://alice:hunter2@proxy example:3128",
+    ],
+)
 def test_a_wrong_proxy_is_named_without_its_value(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], started: Started, name: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], started: Started, name: str, value: str
 ) -> None:
-    for known in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(known, raising=False)
-        monkeypatch.delenv(known.lower(), raising=False)
-    monkeypatch.setenv(name, "socks5://alice:hunter2@proxy.example:1080")
+    monkeypatch.setenv(name, value)
     assert main(["operator"]) == 2
     assert capsys.readouterr().err == f"meetingbots operator: {name} is not the URL of an HTTP proxy\n"
+    assert not started
+
+
+@pytest.mark.usefixtures("_no_proxy")
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_wrong_certificates_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    started: Started,
+    tmp_path: Path,
+    content: str | None,
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    assert main(["operator"]) == 2
+    assert capsys.readouterr().err.startswith(f"meetingbots operator: SSL_CERT_FILE {file} has no certificates: ")
+    assert not started
+
+
+@pytest.mark.usefixtures("_no_proxy")
+@pytest.mark.parametrize(("present", "missing"), [((), "tls.crt"), (("tls.crt",), "tls.key")])
+def test_missing_files_of_the_token_endpoint_are_named(
+    capsys: pytest.CaptureFixture[str], started: Started, tmp_path: Path, present: tuple[str, ...], missing: str
+) -> None:
+    for name in present:
+        (tmp_path / name).touch()
+    endpoint = ["--token-port", "8082", "--token-url", "https://tokens.example:8082"]
+    assert main(["operator", *endpoint, "--token-tls-dir", str(tmp_path)]) == 2
+    said = f"--token-tls-dir (or MEETINGBOTS_TOKEN_TLS_DIR) has no file {missing}"
+    assert capsys.readouterr().err == f"meetingbots operator: {said}\n"
     assert not started

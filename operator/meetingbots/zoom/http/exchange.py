@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,6 +42,10 @@ _NEVER_SENT: Final = (
     aiohttp.ClientHttpProxyError,
     aiohttp.InvalidURL,
 )
+
+
+class CertificatesError(ValueError):
+    """The certificate authorities cannot be read; the text names the variable and the file."""
 
 
 class ResponseTooLargeError(Exception):
@@ -78,6 +83,17 @@ def new_http_client(
         follow_redirects=False,
         trust_env=False,
     )
+
+
+def check_certificates(environment: Mapping[str, str]) -> None:
+    """Read the certificate authorities once. Raises `CertificatesError`."""
+    try:
+        httpx.create_ssl_context()
+    except OSError as error:
+        name = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environment.get(name)), "")
+        place = f"{name} {environment[name]}" if name else "the system"
+        reason = "it is not PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        raise CertificatesError(f"{place} has no certificates: {reason}") from None
 
 
 def _network(connections: int, environment: Mapping[str, str]) -> ProxyRouter:

@@ -90,7 +90,12 @@ def _proxy(name: str, value: str) -> httpx.Proxy:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError):
         raise ProxyError(f"{name} is not a URL") from None
-    if url.scheme not in ("http", "https") or not url.host:
+    if (
+        url.scheme not in ("http", "https")
+        or not url.host
+        or "%" in url.host
+        or url.port not in (None, *range(1, 65536))
+    ):
         raise ProxyError(f"{name} is not the URL of an HTTP proxy")
     # aiohttp deprecates the object that httpx-aiohttp makes of a user in the URL.
     headers = {"Proxy-Authorization": _basic(url.username, url.password)} if url.userinfo else None
