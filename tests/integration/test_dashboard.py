@@ -1,67 +1,19 @@
 """A real Prometheus scrapes operator and receiver, and every query of the dashboard answers with data."""
 
-import json
 import shutil
-import subprocess
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubelet import KubeletDouble
-from tests.stack.processes import free_port
+from tests.stack.prometheus import Prometheus, panels
 from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
 
-DASHBOARD = Path(__file__).resolve().parents[2] / "charts" / "meetingbots" / "files" / "dashboard.json"
-NAMESPACE = "bots-system"
 BOTS = ("recorder", "without-token")
-
-
-class Prometheus:
-    """A Prometheus that scrapes a stack every second, under the labels that the chart's ServiceMonitor leads to."""
-
-    def __init__(self, folder: Path, stack: Stack) -> None:
-        self._port = free_port()
-        jobs = [
-            {
-                "job_name": f"x-meetingbots-{process}-metrics",
-                "scrape_interval": "1s",
-                "static_configs": [{"targets": [f"127.0.0.1:{port}"], "labels": {"namespace": NAMESPACE}}],
-            }
-            for process, port in stack.metrics_ports.items()
-        ]
-        (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": jobs}))
-        command = ["prometheus", "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{self._port}"]
-        with (folder / "prometheus.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [*command, "--storage.tsdb.path=data"], cwd=folder, stdout=log, stderr=subprocess.STDOUT
-            )
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """Run an instant query; OSError while Prometheus does not answer."""
-        query = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/api/v1/query?{query}", timeout=60) as answer:
-            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-        return found
-
-    def scrapes_both(self) -> bool:
-        """Whether the last scrapes of operator and receiver worked."""
-        try:
-            return [one["value"][1] for one in self.query("up")] == ["1", "1"]
-        except OSError:
-            return False
-
-    def close(self) -> None:
-        """Stop it."""
-        self._process.terminate()
-        self._process.wait(timeout=20)
 
 
 @pytest.fixture
@@ -74,17 +26,12 @@ def prometheus(stack: Stack, tmp_path: Path) -> Iterator[Prometheus]:
 
 
 def queries() -> list[tuple[str, str]]:
-    """List title and query of every panel, with Grafana's variables replaced."""
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    variables = {"$namespace": NAMESPACE, "$__rate_interval": "2m", "$__range": "5m"}
-    found = []
-    for panel in panels:
-        for target in panel.get("targets", ()):
-            expression = target["expr"]
-            for name, value in variables.items():
-                expression = expression.replace(name, value)
-            found.append((panel["title"], expression))
-    return found
+    """List title and query of every panel."""
+    return [
+        (panel.title, expression)
+        for panel in panels(rate_interval="2m", whole_range="5m")
+        for expression, _ in panel.queries
+    ]
 
 
 def test_every_panel_has_data(
