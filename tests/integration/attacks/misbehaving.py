@@ -17,6 +17,7 @@ from typing import Any, Literal
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.connection import find_cluster
 from meetingbots.kube.resources import BOTS, PODS, Resource
+from meetingbots.mappings import assembly as mappings
 from meetingbots.process import assembly
 from meetingbots.process import operator as operator_process
 from meetingbots.runtime.settings import OperatorSettings
@@ -28,20 +29,21 @@ Freeze = Literal["after the claim", "before the create"]
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """Which namespace the operator serves, and how it misbehaves.
+    """Which namespaces the operator serves, and how it misbehaves.
 
     `trace` gets a line for each call about bots and Pods. `freeze`: it stops itself there (SIGSTOP), once. `cancel`:
     of a bot called ``bN``, the Nth call is cancelled from inside. `clock`: a file with the seconds that its wall clock
-    is ahead.
+    is ahead. `sweeps_at_once`: its first sweep of the mappings comes at its start.
     """
 
     kubeconfig: Path
     zoom_url: str
-    namespace: str
+    namespaces: tuple[str, ...]
     trace: Path
     freeze: Freeze | None = None
     cancel: bool = False
     clock: Path | None = None
+    sweeps_at_once: bool = False
 
 
 def start(order: Order) -> Forked:
@@ -102,12 +104,14 @@ def _main(order: Order) -> None:
     logging.basicConfig(filename=order.trace.with_suffix(".log"), level=logging.INFO)
     vars(operator_process).update(find_cluster=partial(find_cluster, kubeconfig=str(order.kubeconfig)))
     vars(assembly).update(Kube=partial(_Kube, order=order))
+    if order.sweeps_at_once:
+        vars(mappings).update(_FIRST_SWEEP_SECONDS=0.0)
     if order.clock is not None:
         vars(assembly).update(_now=partial(_read_clock, order.clock))
     settings = OperatorSettings(
         zoom_api_url=f"{order.zoom_url}/v2",
         zoom_oauth_url=f"{order.zoom_url}/oauth",
-        namespace=(order.namespace,),
+        namespace=order.namespaces,
         system_namespace="default",
         health_port=0,
         metrics_port=0,

@@ -39,7 +39,7 @@ def test_a_forward_step_during_a_refresh_spends_no_token_twice(installation: Ins
                 order = misbehaving.Order(
                     kubeconfig=kubeconfig,
                     zoom_url=zoom.base_url,
-                    namespace=tenant.namespace,
+                    namespaces=(tenant.namespace,),
                     trace=tmp_path / name,
                     clock=clock,
                 )

@@ -56,7 +56,7 @@ def test_a_frozen_leader_makes_no_second_pod(installation: Installation, tmp_pat
             order = misbehaving.Order(
                 kubeconfig=kubeconfig,
                 zoom_url=installation.zoom.base_url,
-                namespace=tenant.namespace,
+                namespaces=(tenant.namespace,),
                 trace=trace,
                 freeze=moment,
             )

@@ -21,7 +21,7 @@ def test_a_bot_goes_on_whichever_of_its_calls_is_cancelled(installation: Install
     order = misbehaving.Order(
         kubeconfig=grant(installation.cluster, "operator", system="cancelled-system", served=()),
         zoom_url=installation.zoom.base_url,
-        namespace=tenant.namespace,
+        namespaces=(tenant.namespace,),
         trace=tmp_path / "trace",
         cancel=True,
     )
