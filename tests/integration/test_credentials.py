@@ -51,6 +51,24 @@ def test_server_to_server(tenant: Tenant, zoom: SimClient) -> None:
     }
 
 
+def test_a_wrong_client_secret_is_found_before_the_next_refresh(tenant: Tenant) -> None:
+    tenant.ready_credential()
+    tenant.app_secret(client_secret="wrong")
+    tenant.wait(
+        "Reconciling names the app",
+        lambda: tenant.condition("zoomcredentials", "alice", "Reconciling").get("reason") == "AppInvalid",
+        seconds=120,
+    )
+    assert tenant.condition("zoomcredentials", "alice")["status"] == "True", "the access token is valid"
+    tenant.app_secret()
+    tenant.wait(
+        "Reconciling is gone",
+        lambda: not tenant.condition("zoomcredentials", "alice", "Reconciling"),
+        seconds=120,
+    )
+    assert tenant.condition("zoomcredentials", "alice")["reason"] == "TokenValid"
+
+
 def test_a_token_is_renewed_in_time_and_ready_stays_true(tenant: Tenant, zoom: SimClient) -> None:
     zoom.change_app(tenant.app.client_id, access_token_seconds=9)
     tenant.ready_credential()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from meetingbots.credentials.reconcile.actions import ConsentConclusion, CredentialActions
+from meetingbots.credentials.reconcile.app_checks import AppChecks
 from meetingbots.credentials.reconcile.gather import CredentialGatherer, FactSources, ProcessClock
 from meetingbots.credentials.reconcile.handover import TokenHandover
 from meetingbots.credentials.reconcile.identity import Identification
@@ -116,6 +117,7 @@ def credential_reconciler(
     store = TokenStore(kube=kube, sleep=ports.sleep)
     status = CredentialStatusWriter(kube=kube, cache=cache)
     link_keys = link_signing_keys(context, monotonic=ports.monotonic)
+    app_checks = AppChecks(oauth=context.oauth, clock=context.clock)
     gatherer = CredentialGatherer(
         sources=FactSources(
             kube=kube,
@@ -124,6 +126,7 @@ def credential_reconciler(
             token_urls=TokenURLs.allowed_by(settings, client=context.outside),
             app_owners=context.app_accounts,
             link_keys=link_keys,
+            app_checks=app_checks,
         ),
         memories=memories,
         clock=clock,
@@ -156,6 +159,7 @@ def credential_reconciler(
         ),
         consents=ConsentConclusion(kube=kube, memories=memories),
         link_keys=link_keys,
+        app_checks=app_checks,
         store=store,
         memories=memories,
     )
@@ -214,6 +218,7 @@ def receiver_projection(context: OperatorContext) -> ReceiverProjection:
         kube=context.kube,
         credentials=context.caches.credentials,
         queue=context.queues.receiver,
+        dependents=context.queues.credentials,
         settings=context.settings,
         clock=context.clock,
         recorder=context.recorder,

@@ -60,6 +60,11 @@ class Metrics:
         self.credential_ready = gauge(
             "meetingbots_credential_ready", "1 while the ZoomCredential is Ready", ["namespace", "name"]
         )
+        self.credential_blocked = gauge(
+            "meetingbots_credential_refresh_blocked",
+            "1 while a Ready ZoomCredential cannot be refreshed, so that it will not stay Ready",
+            ["namespace", "name"],
+        )
         self.credential_expiry = gauge(
             "meetingbots_credential_expiry_timestamp_seconds", "When the access token expires", ["namespace", "name"]
         )

@@ -133,10 +133,19 @@ class LinkFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AppCheck:
+    """The check of a changed app Secret: when it is due, and why Zoom rejects the app. Both None: nothing is known."""
+
+    due: datetime | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CredentialFacts:
     """The state of one credential at `now`.
 
     Attributes:
+        app_check: the check of the app Secret after a change.
         concluded: consents that have been concluded and that the status does not show yet.
         claim_age: seconds for which this process has seen the present claim, by its monotonic clock.
         refused_token: mark of an access token that Zoom rejected before its expiry.
@@ -156,6 +165,7 @@ class CredentialFacts:
     secret: TokenSecret | SecretConflict | None
     now: datetime
     instance: str
+    app_check: AppCheck = field(default_factory=AppCheck)
     link: LinkFacts = field(default_factory=LinkFacts)
     concluded: tuple[HandledConsent, ...] = ()
     claim_age: float = 0.0

@@ -23,63 +23,61 @@ from meetingbots.runtime.plan import Plan
 
 
 @dataclass(frozen=True)
-class StoreTokens:
+class CredentialAction:
+    """One action of a plan."""
+
+
+@dataclass(frozen=True)
+class StoreTokens(CredentialAction):
     """Write the tokens that exist only in memory to the token Secret."""
 
 
 @dataclass(frozen=True)
-class CorrectOwners:
+class CorrectOwners(CredentialAction):
     """Set the token Secret's ownerReferences to those that the deletion policy requires."""
 
 
 @dataclass(frozen=True)
-class RedeemGrant:
+class RedeemGrant(CredentialAction):
     """Exchange the grant for tokens and put them into `slot`."""
 
     slot: TokenSlot = TokenSlot.CURRENT
 
 
 @dataclass(frozen=True)
-class RefreshTokens:
+class RefreshTokens(CredentialAction):
     """Replace the tokens in `slot` by newer ones of the same consent."""
 
     slot: TokenSlot = TokenSlot.CURRENT
 
 
 @dataclass(frozen=True)
-class IdentifyUser:
+class IdentifyUser(CredentialAction):
     """Ask Zoom which user the tokens in `slot` belong to."""
 
     slot: TokenSlot = TokenSlot.CURRENT
 
 
 @dataclass(frozen=True)
-class EndConsent:
+class CheckApp(CredentialAction):
+    """Ask Zoom whether it accepts the changed app Secret."""
+
+
+@dataclass(frozen=True)
+class EndConsent(CredentialAction):
     """Delete the token Secret: the user removed the app."""
 
 
 @dataclass(frozen=True)
-class ConcludeConsents:
+class ConcludeConsents(CredentialAction):
     """Delete the Secrets of consents (grant connect) and record their outcomes."""
 
     outcomes: tuple[HandledConsent, ...]
 
 
 @dataclass(frozen=True)
-class RotateLinkKey:
+class RotateLinkKey(CredentialAction):
     """Create a new key that signs connect links."""
-
-
-CredentialAction: TypeAlias = (
-    StoreTokens
-    | CorrectOwners
-    | RedeemGrant
-    | RefreshTokens
-    | IdentifyUser
-    | EndConsent
-    | ConcludeConsents
-    | RotateLinkKey
-)
 
 
 CredentialPlan: TypeAlias = Plan[CredentialStatus, CredentialAction]
@@ -151,6 +149,8 @@ def _secret_tasks(facts: CredentialFacts) -> Iterator[_Task]:
     yield from _candidate_tasks(facts)
     yield from _grant_tasks(facts)
     yield from _token_tasks(facts)
+    if facts.app_check.due is not None:
+        yield _Task(CheckApp(), facts.app_check.due)
 
 
 def _end_tasks(facts: CredentialFacts) -> Iterator[_Task]:
@@ -281,6 +281,7 @@ def _scopes_interval(facts: CredentialFacts) -> timedelta:
 def _next_check(facts: CredentialFacts) -> datetime:
     """Return when to read the Secrets again: soon while something is wrong, else once in ten minutes."""
     calm = ready(facts).ready and isinstance(facts.app, AppFound) and not facts.changed_grant and not facts.failures
+    calm = calm and facts.app_check.failure is None
     if not calm and not facts.credential.spec.suspend:
         return facts.now + _RECHECK_BROKEN
     period = _RECHECK_READY.total_seconds()

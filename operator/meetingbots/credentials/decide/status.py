@@ -133,7 +133,7 @@ def _blocked_refresh(facts: CredentialFacts, readiness: Readiness) -> tuple[bool
     tokens = facts.state.tokens
     if not readiness.ready or tokens is None or tokens.expires_at is None:
         return None
-    failure = facts.failures.get(RequestKind.TOKENS)
+    failure = facts.failures.get(RequestKind.TOKENS) or facts.app_check.failure
     if failure is not None and failure.definite:
         reason, cause = failure.reason, f"{failure.message} {advice(failure.reason, facts)}"
     elif isinstance(facts.app, Absent):

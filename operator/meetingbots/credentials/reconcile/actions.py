@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from meetingbots.credentials.decide.facts import RequestKind
 from meetingbots.credentials.decide.plan import (
+    CheckApp,
     ConcludeConsents,
     CorrectOwners,
     CredentialAction,
@@ -22,6 +23,7 @@ from meetingbots.credentials.decide.plan import (
     StoreTokens,
 )
 from meetingbots.credentials.decide.token_state import TokenSecret
+from meetingbots.credentials.reconcile.app_checks import AppChecks
 from meetingbots.credentials.reconcile.gather import Gathered
 from meetingbots.credentials.reconcile.grants import read_consent
 from meetingbots.credentials.reconcile.identity import Identification
@@ -44,6 +46,7 @@ class CredentialActions:
     identification: Identification
     consents: ConsentConclusion
     link_keys: LinkKeys
+    app_checks: AppChecks
     store: TokenStore
     memories: CredentialMemories
 
@@ -61,6 +64,8 @@ class CredentialActions:
                 await self.rotation.refresh(gathered, slot=slot)
             case IdentifyUser(slot):
                 await self.identification.identify(gathered, slot=slot)
+            case CheckApp():
+                await self._check_app(gathered)
             case EndConsent():
                 await self._end_consent(gathered)
             case ConcludeConsents():
@@ -72,6 +77,10 @@ class CredentialActions:
         facts = gathered.facts
         if isinstance(facts.secret, TokenSecret):
             await self.store.replace(facts.secret, facts.state, credential=facts.credential)
+
+    async def _check_app(self, gathered: Gathered) -> None:
+        if gathered.app is not None:
+            await self.app_checks.check(gathered.app_key, gathered.app)
 
     async def _end_consent(self, gathered: Gathered) -> None:
         """Delete the token Secret, whatever the deletion policy says, and what is remembered of the user."""

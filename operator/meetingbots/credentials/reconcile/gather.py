@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from meetingbots.credentials.decide.consents import handled_consents
 from meetingbots.credentials.decide.facts import (
     Absent,
+    AppCheck,
     AppFound,
     CredentialFacts,
     GrantAwaited,
@@ -23,6 +24,7 @@ from meetingbots.credentials.decide.facts import (
 from meetingbots.credentials.decide.token_state import SecretConflict, TokenSecret
 from meetingbots.credentials.manifests.receiver_secret import too_long
 from meetingbots.credentials.manifests.token_secret import read_token_secret
+from meetingbots.credentials.reconcile.app_checks import AppChecks
 from meetingbots.credentials.reconcile.grants import GrantExchange, read_grant
 from meetingbots.credentials.reconcile.link_keys import LinkKeys
 from meetingbots.credentials.reconcile.memory import CredentialMemories, CredentialMemory, recall_failures
@@ -67,6 +69,7 @@ class FactSources:
     token_urls: TokenURLs
     app_owners: AppOwners
     link_keys: LinkKeys
+    app_checks: AppChecks
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class Gathered:
     facts: CredentialFacts
     app: AppCredentials | None
     grant: GrantExchange | None
+
+    @property
+    def app_key(self) -> Key:
+        """Namespace and name of the app Secret."""
+        return Key(self.key.namespace, self.facts.credential.spec.app_secret_ref.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +150,12 @@ class CredentialGatherer:
         facts = replace(gathered.facts, secret=secret, now=self._clock.utc())
         recall_failures(memory, facts)
         memory.keep_proofs(facts.state, facts.credential.status)
+        app = gathered.app
+        # With grant accessTokenURL, only the customer has the client secret.
+        checked = app is not None and bool(app.client_secret.get_secret_value())
         facts = replace(
             facts,
+            app_check=self._sources.app_checks.see(gathered.app_key, app) if app and checked else AppCheck(),
             concluded=memory.concluded,
             claim_age=memory.see_claim(claim, monotonic=self._clock.monotonic()),
             unsaved=memory.unsaved,

@@ -5,7 +5,7 @@ read. Before an entry is removed, the credentials are listed from the API server
 
 A new webhook secret must reach the receiver soon: it answers an unknown signature with 401, and Zoom never repeats that
 event. Secrets are not watched, so each app Secret is polled: at most 20 reads a second, each app every 20 seconds for
-up to 400 apps.
+up to 400 apps. When one has changed, the credentials that refer to it are reconciled.
 
 All namespaces share one Secret of at most 1 MiB, so each has a bounded share of it.
 """
@@ -60,6 +60,7 @@ class ReceiverProjection:
         kube: Kube,
         credentials: ObjectCache,
         queue: WorkQueue[Key],
+        dependents: WorkQueue[Key],
         settings: OperatorSettings,
         clock: Callable[[], datetime],
         recorder: EventRecorder,
@@ -69,6 +70,8 @@ class ReceiverProjection:
         self._excluded: set[AppName] = set()
         self._credentials = credentials
         self._queue = queue
+        self._dependents = dependents
+        self._versions: dict[AppName, str] = {}
         self._system = settings.system_namespace
         self._namespaces = settings.namespace
         self._clock = clock
@@ -82,14 +85,27 @@ class ReceiverProjection:
         name = AppName(key.namespace, key.name)
         if not await self._referenced(key):
             self._written.pop(name, None)
+            self._versions.pop(name, None)
             self._excluded.discard(name)
             self._referrer.pop(key, None)
             await self._write(name, None)
             return None
-        app = app_of(name, await self._app_secret(key))
+        secret = await self._app_secret(key)
+        self._note_version(key, secret)
+        app = app_of(name, secret)
         await self._update(name, entry_value(name, app))
         pause = len(self._written) / _READS_PER_SECOND
         return max(pause, _RECHECK_BROKEN if isinstance(app, UnreadableApp) else _RECHECK_READY)
+
+    def _note_version(self, key: Key, secret: Object | None) -> None:
+        """Requeue the credentials that refer to an app Secret which has changed, appeared or gone."""
+        name = AppName(key.namespace, key.name)
+        version = secret["metadata"]["resourceVersion"] if secret is not None else ""
+        if self._versions.get(name, version) != version:
+            for known in self._credentials:
+                if known.namespace == key.namespace and _refers(self._credentials.get(known), key):
+                    self._dependents.add(known)
+        self._versions[name] = version
 
     async def _update(self, name: AppName, value: str) -> None:
         """Write the entry, unless it is known to have this value."""

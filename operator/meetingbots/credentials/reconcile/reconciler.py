@@ -230,6 +230,8 @@ class CredentialReconciler:
         shown = find(plan.status.conditions, ConditionType.READY)
         ready = shown is not None and shown.status is ConditionStatus.TRUE
         metrics.credential_ready.labels(key.namespace, key.name).set(1 if ready else 0)
+        blocked = find(plan.status.conditions, ConditionType.RECONCILING) if ready else None
+        metrics.credential_blocked.labels(key.namespace, key.name).set(1 if blocked is not None else 0)
         if tokens is not None and tokens.expires_at is not None:
             metrics.credential_expiry.labels(key.namespace, key.name).set(tokens.expires_at.timestamp())
 
@@ -253,7 +255,7 @@ class CredentialReconciler:
         if memory.app_secret:
             self._queues.projections.add(Key(key.namespace, memory.app_secret))
         metrics = self._reporting.metrics
-        for gauge in (metrics.credential_ready, metrics.credential_expiry):
+        for gauge in (metrics.credential_ready, metrics.credential_blocked, metrics.credential_expiry):
             with contextlib.suppress(KeyError):
                 gauge.remove(key.namespace, key.name)
         self._reporting.access_tokens.forget(key)

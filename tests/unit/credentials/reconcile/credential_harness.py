@@ -91,6 +91,8 @@ class FakeZoom:
     after: Callable[[str], Awaitable[httpx.Response | None]] | None = None
     """Awaited after the work was done; an answer of its own replaces the true one."""
     client_secret: str = "app-secret"
+    checks: int = 0
+    """How often the app was checked with the right client secret."""
     account: str = "acc"
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -149,6 +151,9 @@ class FakeZoom:
             if form["account_id"] != self.account:
                 return httpx.Response(400, json={"error": "invalid_request", "reason": "Bad account"})
             return self._tokens("u-owner", refresh=False)
+        if form["grant_type"] == "client_credentials":
+            self.checks += 1
+            return httpx.Response(200, json={"access_token": "of-the-app"})
         if form["grant_type"] == "authorization_code":
             return self._code(form)
         user = self.users.pop(form["refresh_token"], None)

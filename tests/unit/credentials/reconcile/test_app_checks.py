@@ -1,0 +1,131 @@
+"""A wrong client secret is found when the app Secret changes, not at the next refresh."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from meetingbots.credentials.assembly import receiver_projection
+from meetingbots.runtime.object_cache import Key
+
+from tests.unit.credentials.reconcile.credential_harness import KEY, Bench, Operator
+
+APP = Key("team", "zoom-app")
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    bench.consent()
+    bench.put_credential()
+    yield bench
+    await bench.close()
+
+
+async def ready(bench: Bench) -> Operator:
+    operator = bench.operator()
+    await operator.look()
+    assert bench.ready
+    return operator
+
+
+async def test_a_wrong_client_secret_is_reported_at_once_and_mended(bench: Bench) -> None:
+    operator = await ready(bench)
+    tokens = bench.state.tokens
+    assert operator.services.metrics.credential_blocked.labels(KEY.namespace, KEY.name)._value.get() == 0
+    bench.put_app("wrong")
+    await operator.look()
+    assert bench.ready, "the access token is valid"
+    blocked = bench.condition("Reconciling")
+    assert blocked is not None
+    assert blocked["reason"] == "AppInvalid"
+    assert "Ready turns False at" in blocked["message"]
+    assert "Check client_id and client_secret" in blocked["message"]
+    assert bench.state.tokens == tokens, "no token is spent"
+    assert operator.services.metrics.credential_blocked.labels(KEY.namespace, KEY.name)._value.get() == 1
+    bench.put_app()
+    await operator.look()
+    bench.clock.forward(11)
+    await operator.look()
+    assert bench.condition("Reconciling") is None
+    assert bench.zoom.checks == 1
+    assert operator.services.metrics.credential_blocked.labels(KEY.namespace, KEY.name)._value.get() == 0
+
+
+async def test_the_check_is_repeated_while_zoom_rejects_the_app(bench: Bench) -> None:
+    operator = await ready(bench)
+    bench.zoom.client_secret = "changed at Zoom"
+    bench.put_app("changed at Zoom as well, with a mistake")
+    after = await operator.look()
+    assert after is not None
+    assert after <= 30
+    bench.zoom.client_secret = "changed at Zoom as well, with a mistake"
+    bench.clock.forward(30)
+    await operator.look()
+    assert bench.condition("Reconciling") is None
+
+
+async def test_an_unchanged_app_is_not_checked(bench: Bench) -> None:
+    operator = await ready(bench)
+    asked = bench.zoom.asked.count("/oauth/token")
+    for _ in range(5):
+        bench.put_app()
+        bench.clock.forward(60)
+        await operator.look()
+    assert bench.zoom.asked.count("/oauth/token") == asked
+
+
+async def test_many_changes_cause_few_checks(bench: Bench) -> None:
+    operator = await ready(bench)
+    asked = bench.zoom.asked.count("/oauth/token")
+    for number in range(60):
+        bench.put_app(f"wrong-{number}")
+        bench.clock.forward(1)
+        await operator.look()
+    assert bench.zoom.asked.count("/oauth/token") - asked <= 7
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(400, json={"error": "unsupported_grant_type", "reason": "unsupported grant type"}),
+        httpx.Response(502, text="<html>"),
+        httpx.Response(429, json={"code": 429, "message": "You have reached the maximum per-second rate limit."}),
+    ],
+)
+async def test_other_answers_report_nothing(bench: Bench, answer: httpx.Response) -> None:
+    operator = await ready(bench)
+    bench.put_app("another")
+    bench.zoom.client_secret = "another"
+
+    async def answers(path: str) -> httpx.Response | None:
+        return answer if path == "/oauth/token" else None
+
+    bench.zoom.before = answers
+    await operator.look()
+    assert bench.ready
+    assert bench.condition("Reconciling") is None
+
+
+async def test_an_address_that_gives_tokens_needs_no_check(bench: Bench) -> None:
+    operator = await ready(bench)
+    bench.put_credential(grant={"accessTokenURL": {"url": "https://tokens.example/t"}})
+    bench.put_app("wrong")
+    asked = bench.zoom.asked.count("/oauth/token")
+    await operator.look()
+    assert bench.zoom.asked.count("/oauth/token") == asked
+
+
+async def test_a_changed_app_secret_requeues_its_credentials(bench: Bench) -> None:
+    operator = await ready(bench)
+    projection = receiver_projection(operator.services)
+    queue = operator.services.queues.credentials
+    await projection.reconcile(APP)
+    await projection.reconcile(APP)
+    assert len(queue) == 0
+    bench.put_app("changed")
+    after = await projection.reconcile(APP)
+    assert len(queue) == 1
+    assert after is not None
+    assert after <= 30
