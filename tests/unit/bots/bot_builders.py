@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from meetingbots.bots.decide.facts import BotFacts, Delivery, MeetingRef, TokenFailure
+from meetingbots.bots.decide.facts import BotFacts, BotPlan, Delivery, MeetingRef, TokenFailure
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.bots.manifests.pod import SPEC_HASH_ANNOTATION
 from meetingbots.bots.manifests.pod_status import pod_state
 from meetingbots.models.base import format_time
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind
+from meetingbots.models.conditions import Condition
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MEETING = "81234567890"
@@ -138,6 +139,13 @@ def staged(**spec: Any) -> MeetingBot:
     """A bot whose first Pod is claimed."""
     status = {"phase": "Staging", "podName": POD, "attempts": 1, "meetingId": MEETING}
     return bot(status={**status, **spec.pop("status", {})}, **spec)
+
+
+def ready(plan: BotPlan) -> Condition:
+    """The condition Ready of a plan's status."""
+    condition = plan.status.ready
+    assert condition is not None
+    return condition
 
 
 def delivery(*, after: float = 1, reason: str = "", message: str = "") -> Delivery:

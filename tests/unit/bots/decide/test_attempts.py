@@ -8,7 +8,7 @@ from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.models.bot import BotPhase, MeetingBot
 from meetingbots.models.conditions import find
 
-from tests.unit.bots.bot_builders import POD, WAITS, at, delivery, ended, facts, pod, running, staged
+from tests.unit.bots.bot_builders import POD, WAITS, at, delivery, ended, facts, pod, ready, running, staged
 
 RUNNING = {"phase": "Running", "startTime": at(1).isoformat(), "specHash": "joined-with"}
 
@@ -28,8 +28,7 @@ def after(
 
 
 def reason(plan: BotPlan) -> str:
-    reported = find(plan.status.conditions, "Ready")
-    assert reported is not None
+    reported = ready(plan)
     return reported.reason
 
 
@@ -87,8 +86,7 @@ def test_a_failed_init_container_is_a_failure_of_the_bot() -> None:
     made = pod(waiting, phase="Failed", init={"ok": ended(0), "setup": ended(2, message="no disk")})
     plan = decide(facts(staged(), after=60.5, pod=made))
     assert reason(plan) == "BotFailed"
-    condition = find(plan.status.conditions, "Ready")
-    assert condition is not None
+    condition = ready(plan)
     assert "Container setup" in condition.message
     assert "no disk" in condition.message
 

@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-from meetingbots.bots.decide.facts import BotPlan, Commit, DeletePod, DeleteSecret, Problem
+from meetingbots.bots.decide.facts import Commit, DeletePod, DeleteSecret, Problem
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, BotReason
-from meetingbots.models.conditions import Condition, find
 
 from tests.unit.bots.bot_builders import (
     POD,
@@ -17,6 +16,7 @@ from tests.unit.bots.bot_builders import (
     ended,
     facts,
     pod,
+    ready,
     running,
     staged,
 )
@@ -24,12 +24,6 @@ from tests.unit.bots.bot_builders import (
 INVALID = Problem(BotReason.TEMPLATE_INVALID, "no container bot")
 NO_SECRET = Problem(BotReason.CONFIG_ERROR, "Secret links does not exist.", recoverable=True)
 SECOND = "standup-abcde-2"
-
-
-def ready(plan: BotPlan) -> Condition:
-    reported = find(plan.status.conditions, "Ready")
-    assert reported is not None
-    return reported
 
 
 def accounted(**more: Any) -> dict[str, Any]:

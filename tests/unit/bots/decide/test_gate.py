@@ -8,7 +8,19 @@ from meetingbots.bots.decide.schedule import prepare_time
 from meetingbots.models.bot import BotPhase, BotReason
 from meetingbots.models.conditions import find
 
-from tests.unit.bots.bot_builders import CREATING, POD, WAITS, at, delivery, facts, pod, running, staged, token_failure
+from tests.unit.bots.bot_builders import (
+    CREATING,
+    POD,
+    WAITS,
+    at,
+    delivery,
+    facts,
+    pod,
+    ready,
+    running,
+    staged,
+    token_failure,
+)
 
 CONFIG = {
     "waiting": {"reason": "CreateContainerConfigError", "message": "container has runAsNonRoot and image is root"}
@@ -22,8 +34,7 @@ def plan(
 
 
 def reason(reported: BotPlan) -> str:
-    condition = find(reported.status.conditions, "Ready")
-    assert condition is not None
+    condition = ready(reported)
     return condition.reason
 
 
@@ -71,8 +82,7 @@ def test_waiting_at_the_gate_is_reported_as_on_the_way_to_it() -> None:
     spec = {"joinAt": at(100).isoformat()}
     waits, comes = plan(9, spec=spec), plan(9, spec=spec, state=CREATING)
     assert waits.status == comes.status
-    condition = find(waits.status.conditions, "Ready")
-    assert condition is not None
+    condition = ready(waits)
     assert "12:01:40 UTC" in condition.message
 
 
@@ -119,8 +129,7 @@ def test_required_is_patient_until_the_start_deadline() -> None:
     )
     reported = plan(600, spec=REQUIRED, token_failure=given)
     assert (reported.status.phase, reason(reported)) == (BotPhase.FAILED, "StartDeadlineExceeded")
-    condition = find(reported.status.conditions, "Ready")
-    assert condition is not None
+    condition = ready(reported)
     assert "alice (Host): no." in condition.message
 
 

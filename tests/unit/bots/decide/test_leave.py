@@ -8,7 +8,6 @@ from meetingbots.bots.decide.facts import BotPlan, Commit, CreatePod, DeletePod
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.schedule import meeting_end
 from meetingbots.models.bot import BotPhase, MeetingBot
-from meetingbots.models.conditions import Condition, find
 from meetingbots.models.mapping import MeetingMapping
 
 from tests.unit.bots.bot_builders import (
@@ -22,18 +21,13 @@ from tests.unit.bots.bot_builders import (
     ended,
     facts,
     pod,
+    ready,
     running,
     staged,
 )
 
 DELETES_POD = DeletePod(POD, f"uid-of-{POD}")
 MESSAGE = {"phase": "Failed", "status": {"phase": "Running", "startTime": at(1).isoformat()}}
-
-
-def ready(plan: BotPlan) -> Condition:
-    reported = find(plan.status.conditions, "Ready")
-    assert reported is not None
-    return reported
 
 
 def in_meeting(**spec: Any) -> MeetingBot:

@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 from meetingbots.bots.decide.facts import (
-    BotPlan,
     CheckTemplate,
     Commit,
     CreatePod,
@@ -14,7 +13,7 @@ from meetingbots.bots.decide.facts import (
 )
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, BotReason
-from meetingbots.models.conditions import Condition, find
+from meetingbots.models.conditions import find
 
 from tests.unit.bots.bot_builders import (
     CREATING,
@@ -27,6 +26,7 @@ from tests.unit.bots.bot_builders import (
     ended,
     facts,
     pod,
+    ready,
     running,
     staged,
 )
@@ -35,12 +35,6 @@ INVALID = Problem(BotReason.TEMPLATE_INVALID, "no container bot")
 QUOTA = Problem(BotReason.QUOTA_EXCEEDED, "exceeded quota: pods", recoverable=True)
 NO_SECRET = Problem(BotReason.CONFIG_ERROR, "Secret links does not exist.", recoverable=True)
 LATER = at(1000).isoformat()
-
-
-def ready(plan: BotPlan) -> Condition:
-    reported = find(plan.status.conditions, "Ready")
-    assert reported is not None
-    return reported
 
 
 # Before there is a Pod.

@@ -38,7 +38,7 @@ def types(one: MeetingBot, *, now: datetime = LATER, since: datetime | None = No
     return [notice.type.value for notice in due_notices(one, now=now, webhook_created_at=since)]
 
 
-def told(one: MeetingBot, *, now: datetime = LATER) -> MeetingBot:
+def notified(one: MeetingBot, *, now: datetime = LATER) -> MeetingBot:
     """The bot after its webhook accepted everything that is due."""
     accepted = one.status.notifications
     for notice in due_notices(one, now=now):
@@ -57,7 +57,7 @@ def test_the_life_of_a_bot_in_order() -> None:
         "bot.recording",
         "bot.done",
     ]
-    assert types(told(one)) == []
+    assert types(notified(one)) == []
 
 
 def test_a_clock_that_differs_does_not_reorder_joining_and_the_end() -> None:
@@ -95,14 +95,14 @@ def test_joining_says_why_a_token_is_missing() -> None:
 
 
 def test_each_attempt_joins_but_records_first_only_once() -> None:
-    first = told(lived("Running", token=delivered(3), inMeeting=seen("recording", admittedTime=5, recordingTime=6)))
+    first = notified(lived("Running", token=delivered(3), inMeeting=seen("recording", admittedTime=5, recordingTime=6)))
     again = first.status.model_copy(update={"token": lived("Joining", token=delivered(90)).status.token})
     assert types(first.model_copy(update={"status": again})) == ["bot.joining"]
 
 
 def test_an_earlier_time_that_arrives_late_repeats_nothing() -> None:
     early = lived("Running", token=delivered(3), inMeeting=seen("in_meeting", waitingRoomTime=9, admittedTime=9))
-    known = told(early)
+    known = notified(early)
     news = lived("Running", token=delivered(3), inMeeting=seen("in_meeting", waitingRoomTime=4, admittedTime=8))
     status = known.status.model_copy(update={"in_meeting": news.status.in_meeting})
     assert types(known.model_copy(update={"status": status})) == []

@@ -7,9 +7,9 @@ import pytest
 from meetingbots.bots.decide.facts import BotPlan, Commit, DeliverWithout, IssueTokens, OnBehalfUser, TokenFailure
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, BotReason
-from meetingbots.models.conditions import Condition, find
+from meetingbots.models.conditions import find
 
-from tests.unit.bots.bot_builders import CREATING, POD, WAITS, at, facts, pod, staged, token_failure
+from tests.unit.bots.bot_builders import CREATING, POD, WAITS, at, facts, pod, ready, staged, token_failure
 
 ABSENT = OnBehalfUser("bob", present=False, since=at(-60))
 UNKNOWN = OnBehalfUser("bob")
@@ -34,12 +34,6 @@ def gate(
 def refused(*, tried: float, following: float) -> TokenFailure:
     reported = token_failure(transient=True, first=1, following=following)
     return replace(reported, reason=BotReason.USER_NOT_IN_MEETING, tried_at=at(tried))
-
-
-def ready(plan: BotPlan) -> Condition:
-    reported = find(plan.status.conditions, "Ready")
-    assert reported is not None
-    return reported
 
 
 def test_a_present_or_unknown_user_is_not_waited_for() -> None:

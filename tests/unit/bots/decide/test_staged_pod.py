@@ -7,9 +7,8 @@ import pytest
 from meetingbots.bots.decide.facts import DeletePod, Problem, TouchPod
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.models.bot import BotPhase, BotReason
-from meetingbots.models.conditions import find
 
-from tests.unit.bots.bot_builders import CREATING, POD, WAITS, at, ended, facts, pod, staged
+from tests.unit.bots.bot_builders import CREATING, POD, WAITS, at, ended, facts, pod, ready, staged
 
 STUMBLES = {
     "waiting": {
@@ -48,8 +47,7 @@ def test_a_transient_failure_of_the_kubelet_is_no_mistake_of_the_author(reason: 
     assert touched.action == TouchPod(POD, number=0)
     waits = decide(facts(staged(), after=3, pod=made, touched_at=at(2)))
     assert (waits.action, waits.requeue_after, waits.status.phase) == (None, 1, BotPhase.STAGING)
-    condition = find(waits.status.conditions, "Ready")
-    assert condition is not None
+    condition = ready(waits)
     assert condition.status == "True"
 
 
@@ -64,8 +62,7 @@ def test_a_transient_failure_of_the_kubelet_is_no_mistake_of_the_author(reason: 
 )
 def test_a_mistake_of_the_author_is_reported(reason: str, message: str) -> None:
     plan = decide(facts(staged(), after=2, pod=pod({"waiting": {"reason": reason, "message": message}})))
-    condition = find(plan.status.conditions, "Ready")
-    assert condition is not None
+    condition = ready(plan)
     assert (plan.action, condition.reason) == (None, "ConfigError")
 
 

@@ -7,9 +7,8 @@ from meetingbots.bots.decide.facts import BotPlan, OnBehalfUser
 from meetingbots.bots.decide.next_step import decide
 from meetingbots.bots.decide.pod_state import PodState
 from meetingbots.models.bot import BotPhase
-from meetingbots.models.conditions import find
 
-from tests.unit.bots.bot_builders import POD, WAITS, at, bot, delivery, ended, facts, pod, staged
+from tests.unit.bots.bot_builders import POD, WAITS, at, bot, delivery, ended, facts, pod, ready, staged
 
 BEHALF: dict[str, Any] = {"tokens": ["OnBehalf"], "onBehalf": {"retrySeconds": 60, "waitSeconds": 900}}
 ABSENT = OnBehalfUser("bob", present=False, since=at(-60))
@@ -103,8 +102,7 @@ def test_a_bot_that_is_withdrawn_or_resumed_waits_anew() -> None:
 
 def test_exit_code_75_may_be_one_after_which_it_is_never_started_again() -> None:
     plan = after(put_out(start=1, end=10), seconds=10, since=None, retry={"neverOnExitCodes": [75]})
-    reported = find(plan.status.conditions, "Ready")
-    assert reported is not None
+    reported = ready(plan)
     assert (plan.status.phase, reported.reason) == (BotPhase.FAILED, "BotFailed")
 
 

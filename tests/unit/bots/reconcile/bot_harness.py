@@ -75,9 +75,9 @@ class Zoom:
             if isinstance(answer, Exception):
                 raise answer
             return answer
-        for part, told in self.tokens.always.items():
+        for part, answer in self.tokens.always.items():
             if part == who or part in path:
-                return httpx.Response(told.status_code, content=told.content, headers=told.headers)
+                return httpx.Response(answer.status_code, content=answer.content, headers=answer.headers)
         token = f"join-token-{next(self.tokens.numbers)}"
         self.tokens.given.append(token)
         return httpx.Response(200, json={"expire_in": 120, "token": token})
@@ -261,9 +261,9 @@ class BotHarness:
 
     def condition(self, kind: str = "Ready") -> tuple[str, str, str]:
         """Status, reason and message of the bot's condition; empty if it is absent."""
-        for told in self.bot().status.conditions:
-            if told.type == kind:
-                return str(told.status), told.reason, told.message
+        for condition in self.bot().status.conditions:
+            if condition.type == kind:
+                return str(condition.status), condition.reason, condition.message
         return "", "", ""
 
     def pods(self) -> list[str]:

@@ -15,10 +15,10 @@ from tests.unit.bots.reconcile.bot_harness import BotHarness, Operator
 PLACE = Key("team", MEETING)
 
 
-def tell(
+def write_run(
     harness: BotHarness, operator: Operator, *, start: float = 0, end: float | None = None, uuid: str = "run-1"
 ) -> None:
-    """What the receiver writes of a run, and the watch tells."""
+    """Let the receiver write a run of the meeting, and the watch report it."""
     status: dict[str, Any] = {
         "credentials": [{"name": "alice", "role": "Host", "source": "Webhook"}],
         "phase": "Live" if end is None else "Ended",
@@ -50,13 +50,13 @@ async def start(**spec: Any) -> tuple[BotHarness, Operator]:
     harness.put_bot(**spec)
     harness.kubelet.runs = 100_000
     operator = harness.operator()
-    tell(harness, operator)
+    write_run(harness, operator)
     await harness.live(operator, until=harness.running)
     return harness, operator
 
 
 def end_pod(harness: BotHarness, operator: Operator, *, code: int = 0) -> None:
-    """The kubelet ends the Pod that was told to end, tells how it went, and removes it; the watch tells both."""
+    """Let the kubelet end the deleted Pod, report its end, and remove it, and the watch report both."""
     pod = harness.cluster.peek(PODS, namespace="team", name=POD)
     assert pod is not None
     assert "deletionTimestamp" in pod["metadata"]
@@ -81,7 +81,7 @@ async def test_the_bot_leaves_after_the_meetings_end() -> None:
     harness, operator = await start(leaveAfterMeetingEndSeconds=30)
     harness.cluster.graceful = True
     harness.clock.forward(600)
-    tell(harness, operator, end=600)
+    write_run(harness, operator, end=600)
     await harness.live(operator, until=lambda: told_to_end(harness))
     assert harness.clock.seconds() == pytest.approx(630, abs=0.1)
     end_pod(harness, operator)
@@ -99,7 +99,7 @@ async def test_a_pod_that_is_gone_before_the_watch_shows_its_end_keeps_its_exit_
     harness, operator = await start(leaveAfterMeetingEndSeconds=30)
     harness.cluster.graceful = True
     harness.clock.forward(600)
-    tell(harness, operator, end=600)
+    write_run(harness, operator, end=600)
     harness.clock.forward(30)
     operator.watch()
     await operator.look(watch=False)
@@ -121,10 +121,10 @@ async def test_a_pod_that_is_gone_before_the_watch_shows_its_end_keeps_its_exit_
 async def test_another_run_of_the_meeting_keeps_the_bot() -> None:
     harness, operator = await start()
     harness.clock.forward(600)
-    tell(harness, operator, end=600)
+    write_run(harness, operator, end=600)
     await operator.look()
     harness.clock.forward(10)
-    tell(harness, operator, start=610, uuid="run-2")
+    write_run(harness, operator, start=610, uuid="run-2")
     for _ in range(5):
         harness.clock.forward(60)
         await operator.look()
@@ -136,7 +136,7 @@ async def test_a_new_process_reports_the_same_end() -> None:
     harness, operator = await start()
     harness.cluster.graceful = True
     harness.clock.forward(600)
-    tell(harness, operator, end=600)
+    write_run(harness, operator, end=600)
     harness.clock.forward(60)
     await operator.look()
     assert told_to_end(harness)
@@ -166,7 +166,7 @@ async def test_a_run_that_ends_before_the_bot_came_does_not_keep_it_from_the_nex
     if moment == "while the image comes":
         await operator.look()
     harness.clock.forward(2)
-    tell(harness, operator, end=2)
+    write_run(harness, operator, end=2)
     await harness.live(operator, until=lambda: harness.condition()[1] == "Running")
     assert len(harness.zoom.tokens.asked) == 1
 
@@ -197,7 +197,7 @@ async def test_the_live_label_is_removed_after_the_last_bot() -> None:
     harness.clock.forward(20)
     assert await meetings.reconcile_mapping(PLACE) is None
     assert is_live(harness)
-    tell(harness, operator, end=100)
+    write_run(harness, operator, end=100)
     operator.watch()
     await meetings.reconcile_mapping(PLACE)
     assert is_live(harness)
@@ -212,7 +212,7 @@ async def test_a_new_process_waits_for_its_caches_before_it_removes_the_label() 
     harness = BotHarness()
     operator = harness.operator()
     meetings = operator
-    tell(harness, operator, end=1)
+    write_run(harness, operator, end=1)
     assert await meetings.reconcile_mapping(PLACE) == 15
     assert is_live(harness)
     harness.clock.forward(15)
@@ -224,11 +224,11 @@ async def test_a_restarted_meeting_keeps_its_label() -> None:
     harness = BotHarness()
     operator = harness.operator()
     meetings = operator
-    tell(harness, operator, end=1)
+    write_run(harness, operator, end=1)
     old = operator.services.caches.live_mappings.get(PLACE)
     assert old is not None
     harness.clock.forward(20)
-    tell(harness, operator, start=20, uuid="run-2")
+    write_run(harness, operator, start=20, uuid="run-2")
     operator.services.caches.live_mappings.drop(PLACE)
     operator.services.caches.live_mappings.put(old)
     assert await meetings.reconcile_mapping(PLACE) == 1.0
@@ -241,7 +241,7 @@ async def test_a_later_bot_does_not_keep_the_label() -> None:
     operator = harness.operator()
     meetings = operator
     await operator.look()
-    tell(harness, operator, end=60)
+    write_run(harness, operator, end=60)
     harness.clock.forward(60)
     operator.watch()
     await meetings.reconcile_mapping(PLACE)

@@ -140,7 +140,7 @@ ENDS: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
 @pytest.mark.parametrize("end", ENDS)
 async def test_killed_at_every_call_of_a_bot_that_leaves(end: str, moment: str) -> None:
     """Its Pod is gone without a trace afterwards: a new process must not take it for lost."""
-    spec, told = ENDS[end]
+    spec, ready = ENDS[end]
     for number in range(1, MOST_CALLS):
         harness = BotHarness()
         harness.put_bot(**spec)
@@ -151,7 +151,7 @@ async def test_killed_at_every_call_of_a_bot_that_leaves(end: str, moment: str) 
         send_away(harness, end)
         await survive(harness, asyncio.CancelledError, restart=True, until=partial(ended, harness))
         harness.check()
-        assert harness.condition()[:2] == told
+        assert harness.condition()[:2] == ready
         assert [pod for plural, pod in harness.cluster.made if plural == "pods"] == [POD]
         assert harness.bot().status.infrastructure_restarts == 0
         if not once.happened:

@@ -31,7 +31,7 @@ def start(**spec: Any) -> tuple[BotHarness, Operator]:
     harness = BotHarness()
     harness.put_bot(**spec)
     harness.kubelet.image = 1
-    # By default nobody's account has the meeting; a token is made for whoever asks.
+    # By default no account has the meeting; every request for a token gets one.
     harness.zoom.tokens.always[f"meetings/{MEETING}/"] = httpx.Response(200, json={"expire_in": 120, "token": "t"})
     harness.zoom.tokens.always[f"meetings/{MEETING}"] = DETAIL
     return harness, harness.operator()

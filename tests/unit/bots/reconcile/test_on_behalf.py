@@ -1,4 +1,4 @@
-"""Tokens on somebody's behalf: by whose credential, when they are asked for, what is told while they are missing."""
+"""Tokens on behalf of a user: the credential, the time of the request, and the status while they are missing."""
 
 import itertools
 from typing import Any
@@ -28,12 +28,12 @@ def credential(harness: BotHarness, name: str, *, account: str = "acme", app: st
 
 
 def presence(harness: BotHarness, operator: Operator, *, present: bool, after: float = 0, name: str = "bob") -> None:
-    """What the receiver writes when a user of ours comes or goes, and the watch tells."""
+    """Let the receiver write that a user came or went, and the watch report it."""
     item = harness.cluster.peek(MAPPINGS, namespace="team", name=MEETING)
     assert item is not None
-    told = {"name": name, "present": present, "eventTime": int(at(after).timestamp() * 1000), "uuid": "run-1"}
+    entry = {"name": name, "present": present, "eventTime": int(at(after).timestamp() * 1000), "uuid": "run-1"}
     item["metadata"]["labels"] = {"meetingbots.dev/live": "true"}
-    item["status"] |= {"phase": "Live", "uuid": "run-1", "presence": [told]}
+    item["status"] |= {"phase": "Live", "uuid": "run-1", "presence": [entry]}
     operator.services.caches.live_mappings.put(harness.cluster.put(MAPPINGS, item))
 
 

@@ -1,4 +1,4 @@
-"""Personal links: whose user is asked for the meeting ID behind them, and how often."""
+"""Personal links: which users are asked for the meeting ID behind them, and how often."""
 
 from typing import Any
 

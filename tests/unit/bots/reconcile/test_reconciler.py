@@ -122,9 +122,9 @@ async def test_bots_of_one_shape_share_a_dry_run_for_a_while() -> None:
         operator.watch()
         await operator.bots.reconcile(Key("team", f"bot-{number}"))
         assert harness.cluster.count("create", PODS) == runs
-        told = harness.cluster.peek(BOTS, namespace="team", name=f"bot-{number}")
-        assert told is not None
-        assert told["status"]["phase"] == "Scheduled"
+        found = harness.cluster.peek(BOTS, namespace="team", name=f"bot-{number}")
+        assert found is not None
+        assert found["status"]["phase"] == "Scheduled"
 
 
 async def test_a_running_meetings_mapping_comes_from_the_watch() -> None:

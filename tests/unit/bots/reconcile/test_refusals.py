@@ -56,17 +56,17 @@ async def test_a_scheduled_bot_reports_a_quota_until_there_is_room() -> None:
 
 
 async def refused_until(harness: BotHarness, error: Exception, *, joins: float | None) -> dict[str, bool]:
-    """A bot whose Pod Kubernetes refuses for as long as the answer's `no` holds."""
-    told = {"no": True}
+    """A bot whose Pod Kubernetes refuses while `no` of the answer is true."""
+    refusal = {"no": True}
     harness.put_bot(joinAt=at(joins or 0).isoformat())
     harness.put_mapping()
 
     async def refuse(call: Call) -> None:
-        if told["no"] and (call.moment, call.verb, call.plural) == ("before", "create", "pods"):
+        if refusal["no"] and (call.moment, call.verb, call.plural) == ("before", "create", "pods"):
             raise error
 
     harness.cluster.inner = refuse
-    return told
+    return refusal
 
 
 INVALID = InvalidError("Pod is invalid: spec.containers[0].image: Required value", status=422, reason="Invalid")
@@ -83,7 +83,7 @@ async def test_a_refused_template_is_reported_and_checked_again() -> None:
     for joins in (None, 5000):
         for error in (INVALID, POLICY, DENIED, BY_POLICY):
             harness = BotHarness()
-            told = await refused_until(harness, error, joins=joins)
+            refusal = await refused_until(harness, error, joins=joins)
             operator = harness.operator()
             for _ in range(4):
                 after = await operator.look()
@@ -95,7 +95,7 @@ async def test_a_refused_template_is_reported_and_checked_again() -> None:
                 harness.clock.forward(after)
             writes = harness.cluster.count("patch", BOTS)
             assert writes <= 3
-            told["no"] = False
+            refusal["no"] = False
             await operator.look()
             assert harness.condition()[0] == "True"
             await harness.live(operator)
@@ -105,11 +105,11 @@ async def test_a_refused_template_is_reported_and_checked_again() -> None:
 async def test_a_scheduled_bot_reports_a_silent_admission_webhook() -> None:
     harness = BotHarness()
     error = UnavailableError('failed calling webhook "x": connection refused', status=500)
-    told = await refused_until(harness, error, joins=5000)
+    refusal = await refused_until(harness, error, joins=5000)
     operator = harness.operator()
     await operator.look()
     assert harness.condition()[:2] == ("False", "ConfigError")
-    told["no"] = False
+    refusal["no"] = False
     harness.clock.forward(60)
     await operator.look()
     assert harness.condition()[:2] == ("True", "Scheduled")
@@ -261,10 +261,10 @@ async def test_an_invalid_bot_is_reported_once() -> None:
         await operator.look()
     item = harness.cluster.peek(BOTS, namespace="team", name="standup")
     assert item is not None
-    told = {condition["type"]: condition for condition in item["status"]["conditions"]}
-    assert (told["Ready"]["status"], told["Ready"]["reason"]) == ("False", "ConfigError")
-    assert "joinAt" in told["Ready"]["message"]
-    assert told["Stalled"]["status"] == "True"
+    conditions = {condition["type"]: condition for condition in item["status"]["conditions"]}
+    assert (conditions["Ready"]["status"], conditions["Ready"]["reason"]) == ("False", "ConfigError")
+    assert "joinAt" in conditions["Ready"]["message"]
+    assert conditions["Stalled"]["status"] == "True"
     assert harness.cluster.count("patch", BOTS) == 1
     harness.put_bot(generation=2)
     harness.put_mapping()
@@ -276,12 +276,12 @@ async def test_an_invalid_bot_is_reported_once() -> None:
 async def test_a_silent_admission_webhook_is_reported_and_waited_for() -> None:
     harness = BotHarness()
     error = UnavailableError('Internal error occurred: failed calling webhook "x": refused', status=500)
-    told = await refused_until(harness, error, joins=None)
+    refusal = await refused_until(harness, error, joins=None)
     operator = harness.operator()
     assert await operator.look() == 5
     assert harness.condition() == ("False", "ConfigError", str(error))
     assert harness.condition("Reconciling")[0] == "True"
-    told["no"] = False
+    refusal["no"] = False
     harness.clock.forward(5)
     await harness.live(operator)
     assert harness.condition()[1] == "Succeeded"

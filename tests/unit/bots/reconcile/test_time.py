@@ -1,4 +1,4 @@
-"""A bot's time: it comes when it is to come, whoever was down meanwhile, and what is over never begins again."""
+"""A bot's times: it joins on time although operators were down meanwhile, and a finished bot never reruns."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ async def test_a_scheduled_bot_reports_a_missing_credential() -> None:
     names = {"credentialRef": {"name": "alcie"}, "onBehalf": {"credentialRef": {"name": "bob"}}}
     harness, operator = start(joinAt=at(1000).isoformat(), **names)
     harness.cluster.put(CREDENTIALS, {"metadata": {"namespace": "team", "name": "bob"}, "spec": {}})
-    # Before the watch has told of anything, the API server itself is asked.
+    # Before the first report of the watch, the API server is asked.
     operator.services.caches.bots.put(harness.cluster.all(BOTS)[0])
     for _ in range(3):
         assert await operator.look(watch=False) is not None

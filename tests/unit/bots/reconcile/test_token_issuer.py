@@ -1,4 +1,4 @@
-"""Whose credential is asked for which token, what follows from Zoom's answers, and how the bot tells it."""
+"""Which credential is used for which token, what follows from Zoom's answers, and how the status reports it."""
 
 import itertools
 from typing import Any
@@ -227,9 +227,9 @@ async def test_preferred_names_the_missing_tokens() -> None:
     await harness.live(operator, until=harness.running)
     assert (harness.heard(), harness.heard("ZOOM_LIVE_STREAMING_TOKEN")) == (["join-token-1"], [""])
     assert harness.heard("ZOOM_TOKEN_REASON") == ["LiveStreaming: LocalRecordingDisabled"]
-    told = harness.bot().status.token
-    assert told is not None
-    assert told.reason == "LocalRecordingDisabled"
+    token = harness.bot().status.token
+    assert token is not None
+    assert token.reason == "LocalRecordingDisabled"
     assert harness.condition("TokenIssued")[0] == "False"
     assert "LiveStreaming" in harness.condition("TokenIssued")[2]
     assert "with LocalRecording only" in harness.condition()[2]

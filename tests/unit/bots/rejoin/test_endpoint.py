@@ -22,7 +22,7 @@ from pydantic import SecretStr
 HEADERS = {"Authorization": "Bearer pods-own-token"}
 
 
-class Told:
+class FakeServices:
     """Both services, with a preset outcome."""
 
     def __init__(self, outcome: Outcome | ReportOutcome | Exception) -> None:
@@ -50,14 +50,14 @@ class Told:
         return cast("ReportOutcome", self.outcome)
 
 
-def services(told: Told | None) -> EndpointServices | None:
-    if told is None:
+def services(fake: FakeServices | None) -> EndpointServices | None:
+    if fake is None:
         return None
-    return EndpointServices(tokens=cast("RejoinService", told), reports=cast("ReportService", told))
+    return EndpointServices(tokens=cast("RejoinService", fake), reports=cast("ReportService", fake))
 
 
 async def ask(
-    told: Told | None,
+    fake: FakeServices | None,
     *,
     method: str = "POST",
     path: str = "/token",
@@ -65,7 +65,7 @@ async def ask(
     data: bytes | None = None,
 ) -> tuple[int, str, dict[str, str]]:
     async with (
-        serve_tokens(services=lambda: services(told), port=0, host="127.0.0.1") as port,
+        serve_tokens(services=lambda: services(fake), port=0, host="127.0.0.1") as port,
         aiohttp.ClientSession() as session,
         session.request(
             method, f"http://127.0.0.1:{port}{path}", headers=HEADERS if headers is None else headers, data=data
@@ -76,12 +76,12 @@ async def ask(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_token_is_plain_text_and_not_cached(method: str) -> None:
-    told = Told(Granted(SecretStr("fresh-token")))
-    status, text, headers = await ask(told, method=method)
+    fake = FakeServices(Granted(SecretStr("fresh-token")))
+    status, text, headers = await ask(fake, method=method)
     assert (status, text) == (200, "fresh-token")
     assert headers["Content-Type"] == "text/plain; charset=utf-8"
     assert headers["Cache-Control"] == "no-store"
-    assert told.presented == ["pods-own-token"]
+    assert fake.presented == ["pods-own-token"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ async def test_a_token_is_plain_text_and_not_cached(method: str) -> None:
 async def test_every_outcome_has_its_status(
     outcome: Outcome | Exception, status: int, text: str, again: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    got, body, headers = await ask(Told(outcome))
+    got, body, headers = await ask(FakeServices(outcome))
     assert got == status
     assert text in body
     assert headers.get("Retry-After") == again
@@ -112,10 +112,10 @@ async def test_every_outcome_has_its_status(
 
 @pytest.mark.parametrize("value", [None, "", "Bearer ", "Basic YTpi", "Bearer two words", "pods-own-token"])
 async def test_without_a_presented_token_nothing_is_reviewed(value: str | None) -> None:
-    told = Told(Granted(SecretStr("fresh-token")))
-    status, _, _ = await ask(told, headers={} if value is None else {"Authorization": value})
+    fake = FakeServices(Granted(SecretStr("fresh-token")))
+    status, _, _ = await ask(fake, headers={} if value is None else {"Authorization": value})
     assert status == 401
-    assert told.presented == []
+    assert fake.presented == []
 
 
 async def test_a_standby_answers_503() -> None:
@@ -126,12 +126,12 @@ async def test_a_standby_answers_503() -> None:
 
 async def test_other_paths_and_methods_are_rejected(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    told = Told(Granted(SecretStr("fresh-token")))
+    fake = FakeServices(Granted(SecretStr("fresh-token")))
     for method, path, status in (("GET", "/", 404), ("DELETE", "/token", 405), ("HEAD", "/token", 405)):
-        assert (await ask(told, method=method, path=path))[0] == status
+        assert (await ask(fake, method=method, path=path))[0] == status
     huge = {"Authorization": "Bearer " + "x" * 20_000}
-    assert (await ask(told, headers=huge))[0] == 400
-    assert told.presented == []
+    assert (await ask(fake, headers=huge))[0] == 400
+    assert fake.presented == []
     assert "xxxx" not in caplog.text
 
 
@@ -150,32 +150,32 @@ async def test_other_paths_and_methods_are_rejected(caplog: pytest.LogCaptureFix
 async def test_every_outcome_of_a_report_has_its_status(
     outcome: ReportOutcome | Exception, status: int, again: str | None
 ) -> None:
-    told = Told(outcome)
-    got, _, headers = await ask(told, path="/report", data=b'{"state": "recording"}')
+    fake = FakeServices(outcome)
+    got, _, headers = await ask(fake, path="/report", data=b'{"state": "recording"}')
     assert (got, headers.get("Retry-After")) == (status, again)
     assert headers["Cache-Control"] == "no-store"
-    assert told.bodies == ([] if status in (401, 429) else [b'{"state": "recording"}'])
+    assert fake.bodies == ([] if status in (401, 429) else [b'{"state": "recording"}'])
 
 
 async def test_a_report_has_at_most_4_kib_and_is_read_only_for_known_callers() -> None:
-    assert (await ask(Told(Accepted()), path="/report", data=b"x" * 4096))[0] == 204
-    assert (await ask(Told(Accepted()), path="/report", data=b"x" * 4097))[0] == 413
-    assert (await ask(Told(Unknown()), path="/report", data=b"x" * 100_000))[0] == 401
-    assert (await ask(Told(Accepted()), path="/report", method="GET"))[0] == 405
+    assert (await ask(FakeServices(Accepted()), path="/report", data=b"x" * 4096))[0] == 204
+    assert (await ask(FakeServices(Accepted()), path="/report", data=b"x" * 4097))[0] == 413
+    assert (await ask(FakeServices(Unknown()), path="/report", data=b"x" * 100_000))[0] == 401
+    assert (await ask(FakeServices(Accepted()), path="/report", method="GET"))[0] == 405
 
 
 async def test_a_new_join_as_json_has_the_names_of_the_variables() -> None:
     headers = {**HEADERS, "Accept": "application/json"}
-    told = Told(Granted(SecretStr("fresh"), Extras(sdk_jwt=SecretStr("jwt"), on_behalf=SecretStr("obf"))))
-    status, text, answered = await ask(told, headers=headers)
+    fake = FakeServices(Granted(SecretStr("fresh"), Extras(sdk_jwt=SecretStr("jwt"), on_behalf=SecretStr("obf"))))
+    status, text, answered = await ask(fake, headers=headers)
     assert (status, json.loads(text)) == (
         200,
         {"ZOOM_JOIN_TOKEN": "fresh", "ZOOM_TOKEN_REASON": "", "ZOOM_SDK_JWT": "jwt", "ZOOM_OBF_TOKEN": "obf"},
     )
     assert answered["Content-Type"].startswith("application/json")
-    told = Told(NoToken("NoMapping", "No credential.", extras=Extras(sdk_jwt=SecretStr("jwt"))))
-    assert json.loads((await ask(told, headers=headers))[1])["ZOOM_TOKEN_REASON"] == "NoMapping"
-    assert (await ask(Told(NoToken("MeetingEnded", "Over.")), headers=headers))[0] == 404
+    fake = FakeServices(NoToken("NoMapping", "No credential.", extras=Extras(sdk_jwt=SecretStr("jwt"))))
+    assert json.loads((await ask(fake, headers=headers))[1])["ZOOM_TOKEN_REASON"] == "NoMapping"
+    assert (await ask(FakeServices(NoToken("MeetingEnded", "Over.")), headers=headers))[0] == 404
 
 
 async def test_tls(tmp_path: Path) -> None:
@@ -186,9 +186,9 @@ async def test_tls(tmp_path: Path) -> None:
     issued.private_key_pem.write_to_path(str(key))
     trusted = ssl.create_default_context()
     authority.configure_trust(trusted)
-    told = Told(Granted(SecretStr("fresh-token")))
+    fake = FakeServices(Granted(SecretStr("fresh-token")))
     async with (
-        serve_tokens(services=lambda: services(told), port=0, host="127.0.0.1", tls=tmp_path) as port,
+        serve_tokens(services=lambda: services(fake), port=0, host="127.0.0.1", tls=tmp_path) as port,
         aiohttp.ClientSession() as session,
     ):
         async with session.post(f"https://127.0.0.1:{port}/token", headers=HEADERS, ssl=trusted) as answer:

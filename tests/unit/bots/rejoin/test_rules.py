@@ -16,15 +16,15 @@ def test_a_bot_in_its_meeting_may_have_a_token(phase: str) -> None:
 
 @pytest.mark.parametrize("phase", ["Pending", "Scheduled", "WaitingForUser", "Succeeded", "Failed", "Expired"])
 def test_a_bot_that_is_not_in_its_meeting_may_not(phase: str) -> None:
-    told = token_denial(joined(phase), pod(running()), has_access=True)
-    assert isinstance(told, RejoinDenied)
-    assert phase in told.message
+    denial = token_denial(joined(phase), pod(running()), has_access=True)
+    assert isinstance(denial, RejoinDenied)
+    assert phase in denial.message
 
 
 def test_a_bot_that_has_just_started_has_to_wait() -> None:
-    told = token_denial(joined("Staging"), pod(running()), has_access=True)
-    assert isinstance(told, NotYet)
-    assert told.retry_after == 1
+    denial = token_denial(joined("Staging"), pod(running()), has_access=True)
+    assert isinstance(denial, NotYet)
+    assert denial.retry_after == 1
 
 
 def test_only_the_present_pod_with_access_may() -> None:
@@ -35,12 +35,12 @@ def test_only_the_present_pod_with_access_may() -> None:
 
 
 def test_a_leaving_bot_gets_the_reason() -> None:
-    told = token_denial(joined(suspend=True), pod(running()), has_access=True)
-    assert isinstance(told, NoToken)
-    assert (told.reason, told.retry_after) == ("Suspended", None)
-    told = token_denial(joined(), pod(running(), deleted_at=5), has_access=True)
-    assert isinstance(told, NoToken)
-    assert told.reason == "Leaving"
+    denial = token_denial(joined(suspend=True), pod(running()), has_access=True)
+    assert isinstance(denial, NoToken)
+    assert (denial.reason, denial.retry_after) == ("Suspended", None)
+    denial = token_denial(joined(), pod(running(), deleted_at=5), has_access=True)
+    assert isinstance(denial, NoToken)
+    assert denial.reason == "Leaving"
 
 
 @pytest.mark.parametrize("phase", ["Staging", "Joining", "Running"])

@@ -74,10 +74,10 @@ async def start_rejoins(
     harness.put_mapping()
     operator = harness.operator(token_url=BASE, token_port=8082, **(settings or {}))
     await harness.live(operator, until=harness.running)
-    told = status()
+    review = status()
     [pod] = harness.cluster.all(PODS)
-    told["user"]["extra"]["authentication.kubernetes.io/pod-uid"] = [pod["metadata"]["uid"]]
-    made = RejoinHarness(harness, operator, operator.endpoint, told)
+    review["user"]["extra"]["authentication.kubernetes.io/pod-uid"] = [pod["metadata"]["uid"]]
+    made = RejoinHarness(harness, operator, operator.endpoint, review)
     create = harness.cluster.create
 
     async def create_or_review(
@@ -147,7 +147,7 @@ async def test_there_is_no_token_after_the_meetings_end(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "told",
+    "changes",
     [
         {"authenticated": False},
         {"audiences": []},
@@ -159,10 +159,10 @@ async def test_there_is_no_token_after_the_meetings_end(monkeypatch: pytest.Monk
     ],
 )
 async def test_only_a_valid_pod_token_for_our_audience_counts(
-    monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     here = await start_rejoins(monkeypatch)
-    here.review = {**here.review, **told} if told else {}
+    here.review = {**here.review, **changes} if changes else {}
     asked = len(here.harness.zoom.tokens.asked)
     assert isinstance(await here.ask(), Unknown)
     assert len(here.harness.zoom.tokens.asked) == asked
