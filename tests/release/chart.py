@@ -31,7 +31,7 @@ def build_chart(
         chart = Path(temporary) / "chart" / "meetingbots"
         shutil.copytree(CHART, chart)
         _edit(chart / "values.yaml", lambda text: with_image(text, registry=registry, digest=image_digest))
-        _edit(chart / "README.md", lambda text: text.replace(EXAMPLE_REGISTRY, registry))
+        _edit(chart / "README.md", lambda text: with_addresses(text, registry=registry, version=commit.version))
         _edit(chart / "Chart.yaml", lambda text: with_release(text, changelog=changelog, registry=registry))
         said = helm.run("package", str(chart), "-d", temporary, "--version", commit.version)
         packaged = Path(said.strip().rpartition(": ")[2])
@@ -50,6 +50,11 @@ def with_image(values: str, *, registry: str, digest: str) -> str:
         raise ValueError("values.yaml: image.repository or image.digest is not where it is expected")
     values = values.replace(IMAGE_DEFAULTS, f"  repository: {registry}/meetingbots\n")
     return values.replace(DIGEST_DEFAULT, f"  digest: {digest}\n")
+
+
+def with_addresses(readme: str, *, registry: str, version: str) -> str:
+    """Write the release's registry and version into the commands of the README."""
+    return readme.replace(EXAMPLE_REGISTRY, registry).replace(":VERSION", f":{version}")
 
 
 def with_release(chart: str, *, changelog: str, registry: str) -> str:

@@ -93,3 +93,34 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- regexReplaceAll ":[0-9]+$" $url.host "" -}}
 {{- end -}}
+
+{{/* Zoom's base URLs: the simulator's where it is enabled. */}}
+{{- define "meetingbots.simulatorUrl" -}}
+{{- printf "http://%s-simulator.%s.svc:8085" (include "meetingbots.fullname" .) (include "meetingbots.namespace" .) -}}
+{{- end -}}
+
+{{- define "meetingbots.zoomApiUrl" -}}
+{{- if .Values.simulator.enabled }}{{ include "meetingbots.simulatorUrl" . }}/v2{{ else }}{{ .Values.zoom.apiUrl }}{{ end -}}
+{{- end -}}
+
+{{- define "meetingbots.zoomOauthUrl" -}}
+{{- if .Values.simulator.enabled }}{{ include "meetingbots.simulatorUrl" . }}/oauth{{ else }}{{ .Values.zoom.oauthUrl }}{{ end -}}
+{{- end -}}
+
+{{/* The simulator's scenario unless simulator.scenario is set: an account with a user, an app and a meeting. */}}
+{{- define "meetingbots.simulatorScenario" -}}
+accounts:
+  - {id: acme, plan: Pro}
+users:
+  - {account_id: acme, email: alice@example.com}
+apps:
+  - client_id: staging-app
+    client_secret: staging-client-secret
+    webhook_secret_token: staging-webhook-secret
+    owner_account_id: acme
+    server_to_server: true
+    level: account
+    webhook_url: http://{{ include "meetingbots.fullname" . }}-receiver.{{ include "meetingbots.namespace" . }}.svc:{{ .Values.receiver.service.port }}/webhooks/staging-app
+meetings:
+  - {id: 81234567890, host_id: alice@example.com}
+{{- end -}}

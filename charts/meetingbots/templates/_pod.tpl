@@ -7,8 +7,8 @@
       (dict "name" "MEETINGBOTS_SYSTEM_NAMESPACE" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.namespace")))
       (dict "name" "MEETINGBOTS_LOG_LEVEL" "value" $values.logs.level)
       (dict "name" "MEETINGBOTS_LOG_FORMAT" "value" $values.logs.format)
-      (dict "name" "MEETINGBOTS_ZOOM_API_URL" "value" $values.zoom.apiUrl)
-      (dict "name" "MEETINGBOTS_ZOOM_OAUTH_URL" "value" $values.zoom.oauthUrl)
+      (dict "name" "MEETINGBOTS_ZOOM_API_URL" "value" (include "meetingbots.zoomApiUrl" .root))
+      (dict "name" "MEETINGBOTS_ZOOM_OAUTH_URL" "value" (include "meetingbots.zoomOauthUrl" .root))
       (dict "name" "MEETINGBOTS_PUBLIC_URL" "value" (include "meetingbots.publicUrl" .root))
       (dict "name" "MEETINGBOTS_METRICS_PORT" "value" (ternary "9090" "0" $values.metrics.enabled)) -}}
 {{- if eq .component "operator" -}}
