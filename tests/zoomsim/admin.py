@@ -5,7 +5,7 @@ from collections.abc import Callable
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from tests.zoomsim import scenario
+from tests.zoomsim import openapi, scenario
 from tests.zoomsim.control import Handler, answering, body, merged
 from tests.zoomsim.errors import NoSuchObject
 from tests.zoomsim.faults import Fault
@@ -65,6 +65,7 @@ class Admin:
             ("DELETE", "calls", self._clear_calls),
             ("GET", "peak", self._peak),
             ("GET", "records", self._records),
+            ("GET", "openapi.json", self._openapi),
         ]
         routes = [web.route(method, f"/sim/{path}", answering(handler)) for method, path, handler in table]
         return [*routes, web.get("/sim/customer-token/{client_id}/{user}", self._customer_token)]
@@ -237,6 +238,9 @@ class Admin:
         seconds = float(query.get("seconds", "1"))
         account = query.get("account_id", "")
         return {"peak": self._sim.recorder.peak(account_id=account, category=category, seconds=seconds)}
+
+    async def _openapi(self, _: web.Request) -> object:
+        return openapi.document()
 
     async def _records(self, _: web.Request) -> object:
         recorder = self._sim.recorder
