@@ -15,13 +15,12 @@ SIMULATOR = ROOT / "simulator"
 
 
 def build_packages(commit: ReleaseCommit, *, into: Path) -> list[Path]:
-    """Build wheel and sdist of meetingbots, and of the simulator where its package is."""
+    """Build wheel and sdist of meetingbots, and the wheel of the simulator."""
     before = set(into.iterdir())
-    for folder in (ROOT, SIMULATOR):
-        if not (folder / "pyproject.toml").is_file():
-            continue
-        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist", "-d", str(into)]
-        environ = dict(os.environ) | {"SOURCE_DATE_EPOCH": str(commit.epoch)}
+    environ = dict(os.environ) | {"SOURCE_DATE_EPOCH": str(commit.epoch)}
+    for folder, targets in ((ROOT, ("wheel", "sdist")), (SIMULATOR, ("wheel",))):
+        options = [option for target in targets for option in ("-t", target)]
+        command = [sys.executable, "-m", "hatchling", "build", *options, "-d", str(into)]
         done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ToolError(f"the Python package of {folder.name} cannot be built:\n{done.stderr[-2000:]}")

@@ -6,10 +6,10 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.zoomsim import scenario
-from tests.zoomsim.clock import SimClock
-from tests.zoomsim.server import serving
-from tests.zoomsim.sim import ZoomSim
+from . import scenario
+from .clock import SimClock
+from .server import serving
+from .sim import ZoomSim
 
 
 async def run(*, host: str, port: int, url: str, seed: Path | None, factor: float) -> None:
@@ -40,4 +40,5 @@ def main() -> None:
         sys.exit(f"zoomsim: {error}")
 
 
-main()
+if __name__ == "__main__":
+    main()

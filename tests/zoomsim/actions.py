@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from tests.zoomsim import events
-from tests.zoomsim.clock import SimClock, iso
-from tests.zoomsim.consents import Consents
-from tests.zoomsim.grants import Issued
-from tests.zoomsim.identifiers import new_secret, new_uuid
-from tests.zoomsim.recorder import Recorder
-from tests.zoomsim.sessions import Session, Sessions
-from tests.zoomsim.visits import Participant, Place, Visits
-from tests.zoomsim.webhooks import Delivery, Webhooks
-from tests.zoomsim.world import Account, App, Meeting, User, World
+from . import events
+from .clock import SimClock, iso
+from .consents import Consents
+from .grants import Issued
+from .identifiers import new_secret, new_uuid
+from .recorder import Recorder
+from .sessions import Session, Sessions
+from .visits import Participant, Place, Visits
+from .webhooks import Delivery, Webhooks
+from .world import Account, App, Meeting, User, World
 
 Removal = Literal["deleted", "disassociated", "deactivated"]
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from tests.zoomsim import openapi, scenario
-from tests.zoomsim.control import Handler, answering, body, merged
-from tests.zoomsim.errors import NoSuchObject
-from tests.zoomsim.faults import Fault
-from tests.zoomsim.limits import Category
-from tests.zoomsim.orders import (
+from . import openapi, scenario
+from .control import Handler, answering, body, merged
+from .errors import NoSuchObject
+from .faults import Fault
+from .limits import Category
+from .orders import (
     ChangeOrder,
     ClockOrder,
     ClockState,
@@ -22,9 +22,9 @@ from tests.zoomsim.orders import (
     RemovalOrder,
     WithdrawalOrder,
 )
-from tests.zoomsim.scenario import ConsentWanted, Scenario
-from tests.zoomsim.sim import Settings, ZoomSim
-from tests.zoomsim.world import Account, App, Meeting, User
+from .scenario import ConsentWanted, Scenario
+from .sim import Settings, ZoomSim
+from .world import Account, App, Meeting, User
 
 
 class Admin:

@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from tests.zoomsim.control import Handler, answering, body
-from tests.zoomsim.join import JoinRequest
-from tests.zoomsim.orders import AnswerOrder
-from tests.zoomsim.sim import ZoomSim
+from .control import Handler, answering, body
+from .join import JoinRequest
+from .orders import AnswerOrder
+from .sim import ZoomSim
 
 
 class BotAdmin:

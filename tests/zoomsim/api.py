@@ -6,9 +6,9 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from tests.zoomsim import events, scopes, zoom_json
-from tests.zoomsim.clock import iso
-from tests.zoomsim.errors import (
+from . import events, scopes, zoom_json
+from .clock import iso
+from .errors import (
     ZoomError,
     invalid_id,
     invalid_parameter,
@@ -18,13 +18,13 @@ from tests.zoomsim.errors import (
     no_such_meeting,
     no_such_user,
 )
-from tests.zoomsim.grants import AccessToken
-from tests.zoomsim.limits import Category
-from tests.zoomsim.listing import listed_times, page_size
-from tests.zoomsim.sim import ZoomSim
-from tests.zoomsim.tokens import JOIN_TOKEN_SECONDS, JoinKind
-from tests.zoomsim.traffic import Notes, notes_of
-from tests.zoomsim.world import Kind, Meeting, User
+from .grants import AccessToken
+from .limits import Category
+from .listing import listed_times, page_size
+from .sim import ZoomSim
+from .tokens import JOIN_TOKEN_SECONDS, JoinKind
+from .traffic import Notes, notes_of
+from .world import Kind, Meeting, User
 
 Query = Mapping[str, str]
 

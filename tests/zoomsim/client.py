@@ -7,17 +7,17 @@ from urllib.parse import quote
 
 import httpx
 
-from tests.zoomsim.actions import Removal
-from tests.zoomsim.client_bots import BotClient
-from tests.zoomsim.client_orders import plain
-from tests.zoomsim.faults import Fault, HeaderForm
-from tests.zoomsim.faults import Kind as FaultKind
-from tests.zoomsim.orders import ClockState, Records
-from tests.zoomsim.recorder import Call
-from tests.zoomsim.scenario import Consented, Scenario
-from tests.zoomsim.sim import Settings
-from tests.zoomsim.webhooks import Delivery
-from tests.zoomsim.world import Account, App, Meeting, User
+from .actions import Removal
+from .client_bots import BotClient
+from .client_orders import plain
+from .faults import Fault, HeaderForm
+from .faults import Kind as FaultKind
+from .orders import ClockState, Records
+from .recorder import Call
+from .scenario import Consented, Scenario
+from .sim import Settings
+from .webhooks import Delivery
+from .world import Account, App, Meeting, User
 
 MeetingAct = Literal["start", "end", "delete", "recover", "convert", "joined", "left"]
 

@@ -1,10 +1,10 @@
 """The client of the control routes for bots."""
 
-from tests.zoomsim.client_orders import OrderClient, OrderRefused
-from tests.zoomsim.join import JoinRequest
-from tests.zoomsim.scenario import Consented
-from tests.zoomsim.visits import Participant
-from tests.zoomsim.world import HostAnswer
+from .client_orders import OrderClient, OrderRefused
+from .join import JoinRequest
+from .scenario import Consented
+from .visits import Participant
+from .world import HostAnswer
 
 
 class BotClient(OrderClient):

@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from tests.zoomsim.client import SimClient
-from tests.zoomsim.scenario import Scenario
-from tests.zoomsim.server import serving_in_thread
-from tests.zoomsim.visits import Participant, State
-from tests.zoomsim.world import Account, App, HostAnswer, Meeting, User
+from .client import SimClient
+from .scenario import Scenario
+from .server import serving_in_thread
+from .visits import Participant, State
+from .world import Account, App, HostAnswer, Meeting, User
 
 PASSCODE = "Conformance.1"
 CUSTOMER_KEY = "0123456789abcdef0123456789abcdef"

@@ -5,13 +5,13 @@ import hashlib
 import hmac
 from dataclasses import replace
 
-from tests.zoomsim.clock import SimClock
-from tests.zoomsim.errors import NoSuchObject, OAuthError, expired_token, invalid_token
-from tests.zoomsim.grants import AccessToken, Code, Consent, Issued, RefreshToken
-from tests.zoomsim.identifiers import TokenForge, new_secret
-from tests.zoomsim.recorder import Recorder
-from tests.zoomsim.scopes import Level
-from tests.zoomsim.world import App, User, World
+from .clock import SimClock
+from .errors import NoSuchObject, OAuthError, expired_token, invalid_token
+from .grants import AccessToken, Code, Consent, Issued, RefreshToken
+from .identifiers import TokenForge, new_secret
+from .recorder import Recorder
+from .scopes import Level
+from .world import App, User, World
 
 CODE_SECONDS = 300
 REFRESH_TOKEN_SECONDS = 90 * 86400

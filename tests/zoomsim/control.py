@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from tests.zoomsim.errors import NoSuchObject
+from .errors import NoSuchObject
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[object]]

@@ -6,9 +6,9 @@ participants. `make contract` validates every body against those types.
 
 from typing import Any, Literal
 
-from tests.zoomsim.clock import iso
-from tests.zoomsim.sessions import Session
-from tests.zoomsim.world import Meeting, Occurrence, User
+from .clock import iso
+from .sessions import Session
+from .world import Meeting, Occurrence, User
 
 Json = dict[str, Any]
 ParticipantEvent = Literal[

@@ -8,9 +8,9 @@ from typing import Literal
 from aiohttp import web
 from pydantic import ConfigDict
 
-from tests.zoomsim.clock import SimClock, iso
-from tests.zoomsim.limits import DAY
-from tests.zoomsim.zoom_json import answer
+from .clock import SimClock, iso
+from .limits import DAY
+from .zoom_json import answer
 
 Kind = Literal["rate_limited", "html", "empty", "close", "timeout", "delay", "revoke", "unexpected"]
 HeaderForm = Literal["none", "seconds", "iso", "x_ratelimit"]

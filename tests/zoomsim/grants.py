@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tests.zoomsim.scopes import Level
+from .scopes import Level
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ConfigDict
 
-from tests.zoomsim.clock import SimClock
-from tests.zoomsim.tokens import JoinKind, JoinToken, OnBehalfToken, Refused, Tokens, Zak
-from tests.zoomsim.visits import Participant, Visits
-from tests.zoomsim.world import Meeting, World
+from .clock import SimClock
+from .tokens import JoinKind, JoinToken, OnBehalfToken, Refused, Tokens, Zak
+from .visits import Participant, Visits
+from .world import Meeting, World
 
 # The Meeting SDK's fail codes.
 WRONG_PASSCODE = 4

@@ -4,9 +4,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tests.zoomsim.clock import SimClock, iso
-from tests.zoomsim.errors import ZoomError
-from tests.zoomsim.world import Account, Plan
+from .clock import SimClock, iso
+from .errors import ZoomError
+from .world import Account, Plan
 
 Category = Literal["light", "medium", "heavy"]
 

@@ -3,9 +3,9 @@
 import secrets
 from dataclasses import dataclass
 
-from tests.zoomsim.clock import SimClock
-from tests.zoomsim.errors import ZoomError, invalid_parameter
-from tests.zoomsim.world import Meeting
+from .clock import SimClock
+from .errors import ZoomError, invalid_parameter
+from .world import Meeting
 
 PAGE_TOKEN_SECONDS = 15 * 60
 LARGEST_PAGE = 300

@@ -8,13 +8,13 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
 
-from tests.zoomsim import pages
-from tests.zoomsim.errors import NoSuchObject, OAuthError
-from tests.zoomsim.grants import Issued
-from tests.zoomsim.sim import ZoomSim
-from tests.zoomsim.traffic import basic_auth, notes_of
-from tests.zoomsim.world import App, User
-from tests.zoomsim.zoom_json import answer
+from . import pages
+from .errors import NoSuchObject, OAuthError
+from .grants import Issued
+from .sim import ZoomSim
+from .traffic import basic_auth, notes_of
+from .world import App, User
+from .zoom_json import answer
 
 Form = Mapping[str, str]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from tests.zoomsim.faults import Fault
-from tests.zoomsim.join import JoinRequest
-from tests.zoomsim.orders import (
+from .faults import Fault
+from .join import JoinRequest
+from .orders import (
     AnswerOrder,
     ChangeOrder,
     ClockOrder,
@@ -19,8 +19,8 @@ from tests.zoomsim.orders import (
     RemovalOrder,
     WithdrawalOrder,
 )
-from tests.zoomsim.scenario import ConsentWanted, Scenario
-from tests.zoomsim.world import Account, App, User
+from .scenario import ConsentWanted, Scenario
+from .world import Account, App, User
 
 REFERENCE = "#/components/schemas/{model}"
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import ConfigDict
 
-from tests.zoomsim.actions import Removal
-from tests.zoomsim.scenario import MeetingWanted
-from tests.zoomsim.world import HostAnswer
+from .actions import Removal
+from .scenario import MeetingWanted
+from .world import HostAnswer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from html import escape
 
 from aiohttp import web
 
-from tests.zoomsim.world import App, User
+from .world import App, User
 
 
 def consent(*, app: App, users: Iterable[User], action: str) -> web.Response:

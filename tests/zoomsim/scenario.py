@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 from pydantic import ConfigDict, TypeAdapter
 
-from tests.zoomsim.sim import Settings, ZoomSim
-from tests.zoomsim.world import Account, App, Meeting, User
+from .sim import Settings, ZoomSim
+from .world import Account, App, Meeting, User
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager, contextmanager
 from aiohttp import web
 from yarl import URL
 
-from tests.zoomsim.admin import Admin
-from tests.zoomsim.admin_bots import BotAdmin
-from tests.zoomsim.api import Api
-from tests.zoomsim.client import SimClient
-from tests.zoomsim.oauth import OAuth
-from tests.zoomsim.sim import ZoomSim
-from tests.zoomsim.traffic import traffic
+from .admin import Admin
+from .admin_bots import BotAdmin
+from .api import Api
+from .client import SimClient
+from .oauth import OAuth
+from .sim import ZoomSim
+from .traffic import traffic
 
 _ITERATIONS = 10
 

@@ -4,7 +4,7 @@ import secrets
 import uuid
 from dataclasses import dataclass
 
-from tests.zoomsim.world import User
+from .world import User
 
 # The first number that Zoom gives to a session of a meeting, and the step to the next one.
 FIRST_USER_ID = 16_778_240

@@ -5,18 +5,18 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from tests.zoomsim.actions import Actions
-from tests.zoomsim.clock import SimClock
-from tests.zoomsim.consents import Consents
-from tests.zoomsim.faults import Faults
-from tests.zoomsim.join import JoinRequest, Joins
-from tests.zoomsim.limits import Limits
-from tests.zoomsim.listing import Pages
-from tests.zoomsim.recorder import Recorder
-from tests.zoomsim.tokens import Tokens
-from tests.zoomsim.visits import Participant, Visits
-from tests.zoomsim.webhooks import Webhooks
-from tests.zoomsim.world import World
+from .actions import Actions
+from .clock import SimClock
+from .consents import Consents
+from .faults import Faults
+from .join import JoinRequest, Joins
+from .limits import Limits
+from .listing import Pages
+from .recorder import Recorder
+from .tokens import Tokens
+from .visits import Participant, Visits
+from .webhooks import Webhooks
+from .world import World
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tests.zoomsim.clock import SimClock
-from tests.zoomsim.grants import AccessToken
-from tests.zoomsim.identifiers import TokenForge
-from tests.zoomsim.recorder import Recorder
-from tests.zoomsim.scopes import Level
-from tests.zoomsim.world import Kind
+from .clock import SimClock
+from .grants import AccessToken
+from .identifiers import TokenForge
+from .recorder import Recorder
+from .scopes import Level
+from .world import Kind
 
 JoinKind = Literal["local_recording", "live_streaming", "local_archiving"]
 

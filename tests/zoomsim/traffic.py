@@ -10,9 +10,9 @@ from email.utils import formatdate
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from tests.zoomsim.faults import Fault, act
-from tests.zoomsim.recorder import Call
-from tests.zoomsim.sim import ZoomSim
+from .faults import Fault, act
+from .recorder import Call
+from .sim import ZoomSim
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tests.zoomsim.errors import NoSuchObject
-from tests.zoomsim.tokens import JoinToken
-from tests.zoomsim.world import HostAnswer, Meeting, World
+from .errors import NoSuchObject
+from .tokens import JoinToken
+from .world import HostAnswer, Meeting, World
 
 State = Literal["recording", "waiting_room", "asks_host", "denied", "timed_out", "ended", "removed", "left", "refused"]
 Place = Literal["outside", "waiting_room", "meeting"]

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import aiohttp
 
-from tests.zoomsim.clock import SimClock
-from tests.zoomsim.world import App, World
-from tests.zoomsim.zoom_json import compact
+from .clock import SimClock
+from .world import App, World
+from .zoom_json import compact
 
 ANSWER_SECONDS = 3.0
 RETRY_AFTER_SECONDS = (5 * 60, 20 * 60, 60 * 60)  # each counted from the try before

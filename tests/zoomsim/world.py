@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict
 
-from tests.zoomsim.errors import NoSuchObject
-from tests.zoomsim.identifiers import (
+from .errors import NoSuchObject
+from .identifiers import (
     new_account_id,
     new_meeting_id,
     new_pmi,
@@ -17,7 +17,7 @@ from tests.zoomsim.identifiers import (
     new_user_id,
     new_uuid,
 )
-from tests.zoomsim.scopes import Level, all_granular
+from .scopes import Level, all_granular
 
 Plan = Literal["Free", "Pro", "Business"]
 HostAnswer = Literal["granted", "denied", "timeout"]
