@@ -26,6 +26,7 @@ OPEN = {
     "definitions.scalingBehavior",
     "definitions.volume",
     "global",
+    "simulator.scenario",
 }
 
 

@@ -70,8 +70,8 @@ def test_operator_with_everything(helm: Helm, monkeypatch: pytest.MonkeyPatch, t
     assert got.min_share_percent == 20
     assert (got.bot_image, got.public_url) == ("registry.example/bot:1", "https://bots.example")
     assert (got.zoom_api_url, got.zoom_oauth_url) == (
-        "http://zoomsim.zoom:8080/v2",
-        "http://zoomsim.zoom:8080/oauth",
+        "http://x-meetingbots-simulator.system.svc:8085/v2",
+        "http://x-meetingbots-simulator.system.svc:8085/oauth",
     )
     assert (got.log_level, got.log_format) == (LogLevel.DEBUG, LogFormat.TEXT)
     assert got.bot_template_file == file

@@ -47,14 +47,16 @@ class Publisher:
     helm: Helm
     cosign: Path
     plain_http: bool
-    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    environ: Mapping[str, str] = field(repr=False)
 
     @classmethod
-    def of(cls, dist: Path, *, helm: Helm, cosign: Path, plain_http: bool) -> "Publisher":
+    def of(
+        cls, dist: Path, *, helm: Helm, cosign: Path, plain_http: bool, environ: Mapping[str, str] = os.environ
+    ) -> "Publisher":
         """Read release.json, and check all files against SHA256SUMS. ToolError for a missing or changed file."""
         check_files(dist)
         about = json.loads((dist / "release.json").read_text())
-        return cls(dist=dist, helm=helm, cosign=cosign, plain_http=plain_http, **about)
+        return cls(dist=dist, helm=helm, cosign=cosign, plain_http=plain_http, environ=dict(environ), **about)
 
     def publish(self) -> None:
         """Push and sign everything."""
@@ -91,7 +93,7 @@ class Publisher:
             )
 
     def _sign(self, reference: str, *, sboms: list[Path]) -> None:
-        options = self._signing_options()
+        options = [*self._signing_options(), *self._registry_options()]
         self._run([str(self.cosign), "sign", *options, reference], what="cosign sign")
         provenance = ("slsaprovenance1", self.dist / "provenance-predicate.json")
         for kind, predicate in (provenance, *(("spdxjson", sbom) for sbom in sboms)):
@@ -99,16 +101,16 @@ class Publisher:
             self._run(command, what=f"cosign attest {kind}")
 
     def _sign_file(self, file: Path) -> None:
-        options = [
-            option for option in self._signing_options() if "registry" not in option and "insecure" not in option
-        ]
+        options = self._signing_options()
         outputs = ["--output-signature", f"{file}.sig", "--bundle", f"{file}.bundle"]
         self._run([str(self.cosign), "sign-blob", *options, *outputs, str(file)], what="cosign sign-blob")
 
     def _signing_options(self) -> list[str]:
         key = self.environ.get("COSIGN_KEY", "")
-        options = ["--yes", *(["--key", key, "--tlog-upload=false"] if key else [])]
-        return options + (["--allow-insecure-registry", "--allow-http-registry"] if self.plain_http else [])
+        return ["--yes", *(["--key", key, "--tlog-upload=false"] if key else [])]
+
+    def _registry_options(self) -> list[str]:
+        return ["--allow-insecure-registry", "--allow-http-registry"] if self.plain_http else []
 
     def _run(self, command: list[str], *, what: str) -> str:
         done = subprocess.run(command, env=dict(self.environ), capture_output=True, text=True, check=False)
