@@ -14,8 +14,8 @@ from tests.unit.kube.scripted_server import ScriptedServer
 
 
 @dataclass
-class Told:
-    """Remembers what `on_call` was told."""
+class RecordedCalls:
+    """Remembers the calls of `on_call`."""
 
     calls: list[tuple[str, str, int]] = field(default_factory=list)
 
@@ -30,11 +30,11 @@ async def server() -> AsyncIterator[ScriptedServer]:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def recorded() -> RecordedCalls:
+    return RecordedCalls()
 
 
 @pytest.fixture
-async def kube(server: ScriptedServer, told: Told) -> AsyncIterator[Kube]:
+async def kube(server: ScriptedServer, recorded: RecordedCalls) -> AsyncIterator[Kube]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
-        yield Kube(session=session, server=server.url, on_call=told)
+        yield Kube(session=session, server=server.url, on_call=recorded)

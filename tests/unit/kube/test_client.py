@@ -1,4 +1,4 @@
-"""The client's calls against an API server that answers as told: what is sent, and what comes back."""
+"""The requests that the client sends to a scripted API server, and its answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meetingbots.kube.errors import (
 )
 from meetingbots.kube.resources import BOTS, PODS, SECRETS
 
-from tests.unit.kube.conftest import Told
+from tests.unit.kube.conftest import RecordedCalls
 from tests.unit.kube.scripted_server import Answer, Reply, Reset, ScriptedServer, Stream, refusal
 
 Call = Callable[[Kube], Awaitable[Any]]
@@ -26,7 +26,7 @@ async def get_one(kube: Kube) -> Any:
     return await kube.get(BOTS, namespace="ns", name="b")
 
 
-async def test_get(kube: Kube, server: ScriptedServer, told: Told) -> None:
+async def test_get(kube: Kube, server: ScriptedServer, recorded: RecordedCalls) -> None:
     server.says(Reply({"metadata": {"name": "b"}}))
     assert await get_one(kube) == {"metadata": {"name": "b"}}
     (asked,) = server.asked
@@ -36,10 +36,10 @@ async def test_get(kube: Kube, server: ScriptedServer, told: Told) -> None:
         {},
         None,
     )
-    assert told.calls == [("get", "meetingbots", 200)]
+    assert recorded.calls == [("get", "meetingbots", 200)]
 
 
-async def test_create(kube: Kube, server: ScriptedServer, told: Told) -> None:
+async def test_create(kube: Kube, server: ScriptedServer, recorded: RecordedCalls) -> None:
     body = {"metadata": {"name": "p"}, "note": "ä"}
     server.says(Reply({"metadata": {"uid": "u"}}, status=201))
     assert await kube.create(PODS, namespace="ns", body=body) == {"metadata": {"uid": "u"}}
@@ -48,7 +48,7 @@ async def test_create(kube: Kube, server: ScriptedServer, told: Told) -> None:
     assert (first.method, first.path, first.query, first.body) == ("POST", "/api/v1/namespaces/ns/pods", {}, body)
     assert first.headers["Content-Type"] == "application/json"
     assert second.query == {"dryRun": "All"}
-    assert told.calls[0] == ("create", "pods", 201)
+    assert recorded.calls[0] == ("create", "pods", 201)
 
 
 async def test_create_tells_an_existing_object_from_a_conflict(kube: Kube, server: ScriptedServer) -> None:
@@ -108,16 +108,16 @@ async def test_delete_can_mean_one_very_object(kube: Kube, server: ScriptedServe
 
 
 async def test_deleting_what_is_gone_is_silent_but_another_object_is_a_conflict(
-    kube: Kube, server: ScriptedServer, told: Told
+    kube: Kube, server: ScriptedServer, recorded: RecordedCalls
 ) -> None:
     server.says(refusal(404, "NotFound"), refusal(409, "Conflict", "uid differs"))
     await kube.delete(PODS, namespace="ns", name="p")
     with pytest.raises(ConflictError):
         await kube.delete(PODS, namespace="ns", name="p", uid="u")
-    assert told.calls == [("delete", "pods", 404), ("delete", "pods", 409)]
+    assert recorded.calls == [("delete", "pods", 404), ("delete", "pods", 409)]
 
 
-async def test_a_list_goes_through_all_pages(kube: Kube, server: ScriptedServer, told: Told) -> None:
+async def test_a_list_goes_through_all_pages(kube: Kube, server: ScriptedServer, recorded: RecordedCalls) -> None:
     server.says(
         Reply({"metadata": {"resourceVersion": "5", "continue": "t=1&x"}, "items": [{"n": 1}, {"n": 2}]}),
         Reply({"metadata": {"resourceVersion": "5", "continue": ""}, "items": [{"n": 3}]}),
@@ -133,7 +133,7 @@ async def test_a_list_goes_through_all_pages(kube: Kube, server: ScriptedServer,
     assert first.path == "/api/v1/namespaces/ns/pods"
     assert first.query == {"limit": "2", "labelSelector": "a=b,c", "fieldSelector": "metadata.name=x"}
     assert second.query == {**first.query, "continue": "t=1&x"}
-    assert told.calls == [("list", "pods", 200)] * 2
+    assert recorded.calls == [("list", "pods", 200)] * 2
 
 
 async def test_a_list_of_all_namespaces_without_anything(kube: Kube, server: ScriptedServer) -> None:
@@ -174,29 +174,29 @@ BROKEN: dict[str, Answer] = {
 @pytest.mark.parametrize("broken", BROKEN)
 @pytest.mark.parametrize("verb", CALLS)
 async def test_no_definite_answer_is_unavailable(
-    kube: Kube, server: ScriptedServer, told: Told, verb: str, broken: str
+    kube: Kube, server: ScriptedServer, recorded: RecordedCalls, verb: str, broken: str
 ) -> None:
     server.says(BROKEN[broken])
     with pytest.raises(UnavailableError):
         await CALLS[verb](kube)
-    assert [call[0] for call in told.calls] == [verb]
+    assert [call[0] for call in recorded.calls] == [verb]
 
 
-async def test_a_server_that_is_away_is_unavailable_and_told_as_no_answer(
-    kube: Kube, server: ScriptedServer, told: Told
+async def test_an_absent_server_is_unavailable_and_recorded_without_status(
+    kube: Kube, server: ScriptedServer, recorded: RecordedCalls
 ) -> None:
     server.says(Reset())
     with pytest.raises(UnavailableError, match="API server unreachable: ServerDisconnectedError"):
         await get_one(kube)
-    assert told.calls == [("get", "meetingbots", 0)]
+    assert recorded.calls == [("get", "meetingbots", 0)]
 
 
-async def test_redirects_are_not_followed(kube: Kube, server: ScriptedServer, told: Told) -> None:
+async def test_redirects_are_not_followed(kube: Kube, server: ScriptedServer, recorded: RecordedCalls) -> None:
     server.says(Reply({}, status=307, headers={"Location": "/elsewhere"}), Reply({"stolen": True}))
     with pytest.raises(KubeError, match="HTTP 307"):
         await get_one(kube)
     assert len(server.asked) == 1
-    assert told.calls == [("get", "meetingbots", 307)]
+    assert recorded.calls == [("get", "meetingbots", 307)]
 
 
 async def test_a_name_out_of_a_spec_never_leaves_its_namespace(kube: Kube, server: ScriptedServer) -> None:

@@ -129,7 +129,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("content", UNUSABLE.values(), ids=UNUSABLE.keys())
-async def test_an_unusable_kubeconfig_is_told_in_words(tmp_path: Path, content: str) -> None:
+async def test_an_unusable_kubeconfig_is_described(tmp_path: Path, content: str) -> None:
     path = tmp_path / "kubeconfig"
     path.write_text(content)
     with pytest.raises(ClusterAccessError) as caught:
@@ -140,14 +140,14 @@ async def test_an_unusable_kubeconfig_is_told_in_words(tmp_path: Path, content: 
     assert "secret" not in str(caught.value)
 
 
-async def test_a_missing_kubeconfig_is_told_in_words(tmp_path: Path) -> None:
+async def test_a_missing_kubeconfig_is_described(tmp_path: Path) -> None:
     with pytest.raises(
         ClusterAccessError, match=r"not in a cluster.*no usable kubeconfig \(there is no file .*missing\)"
     ):
         await find_cluster(kubeconfig=str(tmp_path / "missing"))
 
 
-async def test_an_unknown_context_is_told_in_words(tmp_path: Path) -> None:
+async def test_an_unknown_context_is_described(tmp_path: Path) -> None:
     with pytest.raises(ClusterAccessError, match="Expected object with name elsewhere"):
         await find_cluster(kubeconfig=kubeconfig(tmp_path), context="elsewhere")
 

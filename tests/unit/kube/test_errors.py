@@ -62,7 +62,7 @@ async def test_a_refusal_without_a_status_object_still_has_its_class(
     assert caught.value.reason == ""
 
 
-async def test_retry_after_is_told(kube: Kube, server: ScriptedServer) -> None:
+async def test_retry_after_is_read(kube: Kube, server: ScriptedServer) -> None:
     server.says(Reply({"message": "busy"}, status=429, headers={"Retry-After": "17"}))
     with pytest.raises(UnavailableError) as caught:
         await kube.get(PODS, namespace="ns", name="p")
@@ -74,7 +74,7 @@ def test_a_retry_after_of_another_form_is_none(header: str) -> None:
     assert from_status(status=429, body={}, retry_after=header).retry_after is None
 
 
-def test_a_quota_is_told_from_other_prohibitions() -> None:
+def test_a_quota_differs_from_other_prohibitions() -> None:
     quota = from_status(status=403, body={"message": 'pods "x" is forbidden: exceeded quota: small, requested: pods=1'})
     rights = from_status(status=403, body={"message": 'pods is forbidden: User "x" cannot create resource "pods"'})
     assert isinstance(quota, ForbiddenError)

@@ -24,7 +24,7 @@ BOT: Object = {
 
 
 class Posted(Kube):
-    """Keeps what is created; fails as told, and waits while it is blocked."""
+    """Keeps what is created; fails as scripted, and waits while it is blocked."""
 
     def __init__(self) -> None:
         self.events: list[Object] = []
@@ -165,7 +165,7 @@ def test_flush_waits_for_the_one_that_is_being_posted() -> None:
     run(main())
 
 
-def test_a_namespace_whose_events_hang_does_not_delay_those_of_another() -> None:
+def test_hanging_events_of_one_namespace_do_not_delay_another() -> None:
     class Hanging(Posted):
         async def create(
             self,

@@ -40,7 +40,7 @@ class Watch:
 
 
 class Script(Kube):
-    """Lists and watches as written, in told time; when the script is over, it waits for ever."""
+    """Lists and watches as scripted, in virtual time; after the script it waits for ever."""
 
     def __init__(self, *steps: Step) -> None:
         self.steps = list(steps)

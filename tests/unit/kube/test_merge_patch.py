@@ -30,7 +30,7 @@ def applied(target: Any, patch: Any) -> Any:
     return result
 
 
-# RFC 7396, appendix A: original, patch, result; those whose result is an object, and whose patch is the smallest one.
+# RFC 7396, appendix A: original, patch, result; only examples in which the result is an object and the patch minimal.
 RFC_EXAMPLES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({"a": "b"}, {"a": "c"}, {"a": "c"}),
     ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),

@@ -9,7 +9,7 @@ from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import ExpiredError, ForbiddenError, KubeError, UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 
-from tests.unit.kube.conftest import Told
+from tests.unit.kube.conftest import RecordedCalls
 from tests.unit.kube.scripted_server import Answer, Reply, Reset, ScriptedServer, Stream, lines, refusal
 
 PATH = "/apis/meetingbots.dev/v1alpha1/namespaces/ns/zoomcredentials"
@@ -30,7 +30,7 @@ async def watch(kube: Kube) -> tuple[list[Object], KubeError | None]:
     return seen, None
 
 
-async def test_what_is_asked(kube: Kube, server: ScriptedServer, told: Told) -> None:
+async def test_what_is_asked(kube: Kube, server: ScriptedServer, recorded: RecordedCalls) -> None:
     server.says(Stream())
     assert await watch(kube) == ([], None)
     (asked,) = server.asked
@@ -41,7 +41,7 @@ async def test_what_is_asked(kube: Kube, server: ScriptedServer, told: Told) -> 
         "resourceVersion": "7",
         "timeoutSeconds": "240",
     }
-    assert told.calls == [("watch", "zoomcredentials", 200)]
+    assert recorded.calls == [("watch", "zoomcredentials", 200)]
 
 
 async def test_a_field_selector_is_passed_on(kube: Kube, server: ScriptedServer) -> None:
@@ -88,13 +88,13 @@ async def test_another_error_inside_the_stream(kube: Kube, server: ScriptedServe
     ("answer", "kind"), [(refusal(410, "Expired"), ExpiredError), (refusal(403, "Forbidden"), ForbiddenError)]
 )
 async def test_a_refusal_at_the_start(
-    kube: Kube, server: ScriptedServer, told: Told, answer: Answer, kind: type[KubeError]
+    kube: Kube, server: ScriptedServer, recorded: RecordedCalls, answer: Answer, kind: type[KubeError]
 ) -> None:
     server.says(answer)
     seen, ended = await watch(kube)
     assert type(ended) is kind
     assert seen == []
-    assert told.calls == [("watch", "zoomcredentials", ended.status)]
+    assert recorded.calls == [("watch", "zoomcredentials", ended.status)]
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,12 @@ async def test_a_stream_cut_off_in_a_line(kube: Kube, server: ScriptedServer) ->
     assert isinstance(ended, UnavailableError)
 
 
-async def test_no_answer_at_all_is_told_too(kube: Kube, server: ScriptedServer, told: Told) -> None:
+async def test_no_answer_at_all_is_reported_too(kube: Kube, server: ScriptedServer, recorded: RecordedCalls) -> None:
     server.says(Reset())
     seen, ended = await watch(kube)
     assert seen == []
     assert isinstance(ended, UnavailableError)
-    assert told.calls == [("watch", "zoomcredentials", 0)]
+    assert recorded.calls == [("watch", "zoomcredentials", 0)]
 
 
 async def test_a_redirect_is_not_followed(kube: Kube, server: ScriptedServer) -> None:

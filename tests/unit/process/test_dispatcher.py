@@ -1,4 +1,4 @@
-"""From a watch event to the caches and queues: whose turn it is."""
+"""A watch event changes the caches and queues the keys that depend on it."""
 
 from __future__ import annotations
 

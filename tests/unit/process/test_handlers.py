@@ -109,8 +109,8 @@ def test_the_login_hands_out_a_new_session_of_our_own_kind() -> None:
 
 def test_kopf_watches_only_our_pods_and_running_meetings() -> None:
     selectors = kopf_settings().watching.label_selectors
-    told = {name: list(selectors.collect(kind)) for name, kind in KINDS.items()}
-    assert told == {
+    selected = {name: list(selectors.collect(kind)) for name, kind in KINDS.items()}
+    assert selected == {
         "credential": [],
         "bot": [],
         "pod": ["app.kubernetes.io/managed-by=meetingbots"],

@@ -59,7 +59,7 @@ KEY = Key("ns", "a")
 
 
 class Harness:
-    """A `Work` whose one controller and one background task are the test's own."""
+    """A `Work` with one controller and one background task of the test."""
 
     def __init__(
         self,

@@ -168,7 +168,7 @@ async def test_successful_probes_are_not_logged_at_info(
         assert "GET /readyz 503" in caplog.text
 
 
-async def test_answers_do_not_tell_which_server_it_is(app: web.Application, session: aiohttp.ClientSession) -> None:
+async def test_answers_name_no_server_version(app: web.Application, session: aiohttp.ClientSession) -> None:
     async with serve(app, host=HOST, port=0) as port:
         answer = await session.get(f"http://{HOST}:{port}/healthz")
         assert "aiohttp" not in str(answer.headers)

@@ -42,7 +42,7 @@ def test_the_newest_state_of_an_object_is_kept(known: str, late: str, kept: str)
     assert len(cache) == 1
 
 
-def test_what_is_news_is_told() -> None:
+def test_put_returns_whether_the_object_is_newer() -> None:
     cache = ObjectCache()
     assert cache.put(thing(version="9"))
     assert cache.put(thing(version="10"))

@@ -65,7 +65,7 @@ async def test_port_0_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
-async def test_a_port_that_is_taken_is_told(port: int) -> None:
+async def test_a_port_in_use_is_an_error(port: int) -> None:
     with socket.socket() as other:
         other.bind(("0.0.0.0", port))
         other.listen()

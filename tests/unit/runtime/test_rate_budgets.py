@@ -74,9 +74,9 @@ def test_an_account_without_a_status_has_the_allowance_of_its_askers() -> None:
     assert found.allowance("acme") == AccountAllowance(plan=RatePlan.PRO, share=0.5)
     found.note(Key("team", "new"), account="acme")
     assert found.allowance("acme") == AccountAllowance(plan=RatePlan.FREE, share=0.3)
-    told = credential("new", account="acme", plan="Pro", sharePercent=40)
-    told["metadata"]["resourceVersion"] = "2"
-    credentials.put(told)
+    changed = credential("new", account="acme", plan="Pro", sharePercent=40)
+    changed["metadata"]["resourceVersion"] = "2"
+    credentials.put(changed)
     assert found.allowance("acme") == AccountAllowance(plan=RatePlan.PRO, share=0.4)
     credentials.drop(Key("team", "new"))
     assert found.allowance("acme") == AccountAllowance(plan=RatePlan.PRO, share=0.5)

@@ -44,7 +44,7 @@ def test_a_template_is_metadata_and_spec() -> None:
         (b"a" * 300_000, "larger than"),
     ],
 )
-def test_anything_else_is_told(content: bytes, words: str) -> None:
+def test_other_content_is_rejected(content: bytes, words: str) -> None:
     with pytest.raises(TemplateFileError, match=words):
         parse_template(content)
 
@@ -58,7 +58,7 @@ def test_anything_else_is_told(content: bytes, words: str) -> None:
         ("spec: {containers: [{name: bot, env: [{name: ZOOM_ZAK}]}]}", r"containers\[bot\]\.env must not set ZOOM_ZAK"),
     ],
 )
-def test_a_template_that_no_bot_can_have_is_told(tmp_path: Path, content: str, words: str) -> None:
+def test_an_impossible_template_is_rejected(tmp_path: Path, content: str, words: str) -> None:
     file = tmp_path / "template.yaml"
     file.write_text(content)
     with pytest.raises(TemplateFileError, match=words):

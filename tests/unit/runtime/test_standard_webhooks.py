@@ -39,8 +39,8 @@ def test_the_official_library_verifies_each_of_two_signatures() -> None:
     message = WebhookMessage(id="msg_1", body=message_body("bot.done", at=NOW, data={"name": "standup"}))
     headers = dict(signed_headers(message, keys=[RAW, b"x" * 24], now=datetime.now(UTC)))
     for key in (RAW, b"x" * 24):
-        told = Webhook(base64.b64encode(key).decode()).verify(message.body, headers)
-        assert told == {"type": "bot.done", "timestamp": "2026-11-24T12:00:00Z", "data": {"name": "standup"}}
+        verified = Webhook(base64.b64encode(key).decode()).verify(message.body, headers)
+        assert verified == {"type": "bot.done", "timestamp": "2026-11-24T12:00:00Z", "data": {"name": "standup"}}
     with pytest.raises(WebhookVerificationError):
         Webhook(base64.b64encode(b"y" * 24).decode()).verify(message.body, headers)
 

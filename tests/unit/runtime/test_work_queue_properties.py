@@ -16,7 +16,7 @@ DELAYS = st.sampled_from([0.0, 0.5, 1.0, 3.0, 100.0])
 
 
 class QueueModel(RuleBasedStateMachine):
-    """`wanted` says when each key is due, `working` which are in work; the clock is told."""
+    """`wanted` says when each key is due, `working` which are in work; the test sets the clock."""
 
     def __init__(self) -> None:
         super().__init__()

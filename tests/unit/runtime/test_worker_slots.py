@@ -16,7 +16,7 @@ from meetingbots.zoom.limits.limiter import AccountLimiter
 from tests.unit.virtual_time import run, turns
 
 
-class Ground:
+class SlotsHarness:
     """Workers on keys; `at_work` and `most` count what works at once."""
 
     def __init__(self, *, count: int) -> None:
@@ -59,18 +59,18 @@ class Ground:
 
 
 def test_a_thousand_that_wait_for_a_turn_do_not_keep_another_waiting() -> None:
-    ground = Ground(count=64)
+    harness = SlotsHarness(count=64)
 
     async def reconcile(key: str) -> None:
         if key.startswith("slow"):
-            await ground.waits(10.0)
+            await harness.waits(10.0)
         else:
             await asyncio.sleep(0.1)
 
     keys = [*(f"slow-{number}" for number in range(1000)), "quick"]
-    run(ground.serve(reconcile, keys=keys, seconds=5.0))
-    assert ground.order[0] == "quick"
-    assert len(ground.order) == 1001
+    run(harness.serve(reconcile, keys=keys, seconds=5.0))
+    assert harness.order[0] == "quick"
+    assert len(harness.order) == 1001
 
 
 def test_one_accounts_burst_does_not_delay_another_accounts_bot() -> None:
@@ -93,7 +93,7 @@ def test_one_accounts_burst_does_not_delay_another_accounts_bot() -> None:
             ended[key] = clock() - begin
 
         keys = [*(f"a-{number}" for number in range(140)), "b"]
-        await Ground(count=64).serve(reconcile, keys=keys, seconds=60.0)
+        await SlotsHarness(count=64).serve(reconcile, keys=keys, seconds=60.0)
 
     run(main())
     assert ended["b"] < 0.1
@@ -101,30 +101,30 @@ def test_one_accounts_burst_does_not_delay_another_accounts_bot() -> None:
 
 
 def test_without_waiting_no_more_than_the_count_work_at_once() -> None:
-    ground = Ground(count=3)
+    harness = SlotsHarness(count=3)
 
     async def reconcile(_: str) -> None:
         await asyncio.sleep(1.0)
 
-    run(ground.serve(reconcile, keys=[str(number) for number in range(20)], seconds=100.0))
-    assert (ground.most, len(ground.order)) == (3, 20)
+    run(harness.serve(reconcile, keys=[str(number) for number in range(20)], seconds=100.0))
+    assert (harness.most, len(harness.order)) == (3, 20)
 
 
 def test_there_is_an_end_to_what_is_begun() -> None:
-    ground, begun = Ground(count=2), []
+    harness, begun = SlotsHarness(count=2), []
 
     async def reconcile(key: str) -> None:
         begun.append(key)
-        await ground.waits(1000.0)
+        await harness.waits(1000.0)
 
     async def main() -> None:
-        serving = asyncio.create_task(ground.serve(reconcile, keys=[str(n) for n in range(100)], seconds=5000.0))
+        serving = asyncio.create_task(harness.serve(reconcile, keys=[str(n) for n in range(100)], seconds=5000.0))
         await asyncio.sleep(500.0)
         assert len(begun) == 32
         await serving
 
     run(main())
-    assert len(ground.order) == 100
+    assert len(harness.order) == 100
 
 
 def test_parts_of_one_work_that_wait_side_by_side_lend_its_slot_once() -> None:
@@ -207,7 +207,7 @@ def test_who_gives_up_entering_takes_nothing_with_it() -> None:
     run(main())
 
 
-def test_whose_turn_has_come_goes_before_who_is_to_begin() -> None:
+def test_returning_tasks_go_before_starting_ones() -> None:
     async def main() -> None:
         slots, order = Slots(1), []
 

@@ -39,7 +39,7 @@ class Scripted:
 async def serve(
     reconcile: Reconcile, *, keys: Sequence[str] = ("a",), seconds: float = 10_000.0, count: int = 1
 ) -> WorkQueue[str]:
-    """Run workers for so long (of told time) and end them."""
+    """Run workers for `seconds` of virtual time and end them."""
     queue: WorkQueue[str] = WorkQueue(clock=asyncio.get_running_loop().time)
     workers = Workers(Controller(kind="Thing", queue=queue, reconcile=reconcile, workers=count), metrics=Metrics())
     task = asyncio.create_task(workers.run())

@@ -293,7 +293,7 @@ def test_redirects_that_lead_elsewhere_are_refused(text: str) -> None:
         (ID, "https://acme.zoom.us/my/alice", False),
     ],
 )
-def test_whose_personal_link_it_is(text: str, vanity_url: str, same: bool) -> None:
+def test_the_owner_of_a_personal_link(text: str, vanity_url: str, same: bool) -> None:
     assert parse_meeting(text).is_personal_link_of(vanity_url) is same
 
 

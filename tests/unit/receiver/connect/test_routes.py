@@ -293,7 +293,7 @@ async def test_an_answer_counts_once(harness: ConnectHarness) -> None:
 
 
 @pytest.mark.parametrize(("error", "outcome"), [("access_denied", "refused"), ("server_error", "zoom-refused")])
-async def test_a_refusal_is_told_and_can_be_thought_over(harness: ConnectHarness, error: str, outcome: str) -> None:
+async def test_a_refusal_is_shown_with_another_attempt(harness: ConnectHarness, error: str, outcome: str) -> None:
     page, cookies = await harness.begin()
     seen = await harness.open(harness.back(page, code="", error=error), cookies=cookies)
     assert seen.outcome == outcome

@@ -52,7 +52,7 @@ def test_the_verifier_is_a_verifier_and_each_states_own() -> None:
 
 
 @pytest.mark.parametrize("browser", [None, new_browser(), ""], ids=["none", "another", "empty"])
-def test_another_browser_is_told_apart(browser: str | None) -> None:
+def test_another_browser_is_recognised(browser: str | None) -> None:
     assert read_state(STATE.text, browser=browser, keyring=RING) is StateFault.OTHER_BROWSER
 
 

@@ -33,7 +33,7 @@ def new_limiter(
         allowance=lambda _: AccountAllowance(plan=plan, share=share),
         clock=clock,
         utc=lambda: NOON + timedelta(seconds=clock() - begin),
-        on_wait=None if waits is None else lambda *told: waits.append(told),
+        on_wait=None if waits is None else lambda *wait: waits.append(wait),
     )
 
 
