@@ -95,10 +95,14 @@ async def _send_from(waiting: Iterator[bytes], answers: list[Answer], *, port: i
 
 
 class Line:
-    """One kept connection to a port of the loopback interface, opened when it is needed."""
+    """One kept connection to a port of the loopback interface, opened when it is needed.
 
-    def __init__(self, *, port: int) -> None:
+    `source` is the address that it comes from, any of 127.0.0.0/8 (Linux); empty: the usual one.
+    """
+
+    def __init__(self, *, port: int, source: str = "") -> None:
         self._port = port
+        self._source = source
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -106,7 +110,9 @@ class Line:
         """Send one request; the status of its answer, 0 where none came."""
         try:
             if self._reader is None or self._writer is None:
-                self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+                self._reader, self._writer = await asyncio.open_connection(
+                    "127.0.0.1", self._port, local_addr=(self._source, 0) if self._source else None
+                )
             self._writer.write(content)
             return await self._answer(self._reader)
         except (OSError, EOFError):

@@ -32,7 +32,7 @@ class Tenant:
     """Everything is made with the defaults of a well-behaved customer; tests change what they are about.
 
     `patience` is how many seconds something is waited for that a test sets no limit to. `webhook_url` is where the
-    receiver takes the app's events; empty without a receiver.
+    receiver takes the events of `app`; empty without a receiver.
     """
 
     cluster: HasApi
@@ -96,16 +96,6 @@ class Tenant:
         self.consent(name)
         self.credential(name)
         self.wait_ready("zoomcredentials", name)
-        if self.webhook_url:
-            self.wait_receiver()
-
-    def wait_receiver(self) -> None:
-        """Wait until the receiver knows the app. Before, it answers 404 or 503, and Zoom repeats late or never."""
-
-        def answer() -> int:
-            return httpx.post(self.webhook_url, content=b"{}", timeout=30, trust_env=False).status_code
-
-        self.wait("the receiver knows the app", lambda: answer() == httpx.codes.UNAUTHORIZED)
 
     def meeting(self, *, started: bool = True, emit: bool = False, **fields: Any) -> Meeting:
         """A meeting of the user's; without `emit` no webhook tells of it."""
@@ -215,8 +205,25 @@ class Tenant:
         wait_until(holds, what=what, limit_seconds=self.patience if seconds is None else seconds, every_seconds=0.05)
 
     def wait_ready(self, plural: str, name: str, *, seconds: float | None = None) -> None:
-        """Wait until Ready is True; the error tells what it is instead."""
+        """Wait until Ready is True; the error tells what it is instead. Of a credential, the receiver knows the app."""
         self._wait_for(plural, name, lambda: self.condition(plural, name).get("status") == "True", "Ready", seconds)
+        if plural == "zoomcredentials" and self.webhook_url:
+            self._wait_receiver(name)
+
+    def _wait_receiver(self, credential: str) -> None:
+        """Wait until the receiver knows the app. Before, it answers 404 or 503, and Zoom repeats late or never."""
+        values = self.secret_values(self.get("zoomcredentials", credential)["spec"]["appSecretRef"]["name"])
+        if not values.get("webhook_secret_token"):
+            return
+        url = f"{self.webhook_url.rpartition('/')[0]}/{values.get('client_id', '').strip()}"
+
+        def answer() -> int:
+            try:
+                return httpx.post(url, content=b"{}", timeout=30, trust_env=False).status_code
+            except httpx.TransportError:
+                return 0
+
+        self.wait(f"the receiver knows the app of {credential}", lambda: answer() == httpx.codes.UNAUTHORIZED)
 
     def wait_reason(self, plural: str, name: str, reason: str, *, seconds: float | None = None) -> dict[str, Any]:
         """Wait until Ready is False with this reason; gives the condition."""
