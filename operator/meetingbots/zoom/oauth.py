@@ -182,15 +182,8 @@ class OAuthClient:
         """Check client ID and secret at Zoom. Raises ``APP_INVALID`` when Zoom rejects them."""
         await self._tokens(calls.CHECK_APP, app=app, form={"grant_type": "client_credentials"}, now=now)
 
-    async def revoke(self, app: AppCredentials, *, token: SecretStr) -> None:
-        """Revoke a consent: its access and refresh tokens become invalid."""
-        form = {"token": _stripped(token).get_secret_value()}
-        fields, answer = await self._post("revoke", call=calls.REVOKE, app=app, form=form)
-        if fields.get("status") != "success":
-            raise classify(answer, call=calls.REVOKE)
-
     async def _tokens(self, call: Call, *, app: AppCredentials, form: Mapping[str, str], now: datetime) -> TokenSet:
-        fields, answer = await self._post("token", call=call, app=app, form=form)
+        fields, answer = await self._post(call, app=app, form=form)
         access = _token(fields, "access_token")
         if access is None:
             raise classify(answer, call=call)
@@ -204,14 +197,14 @@ class OAuthClient:
         )
 
     async def _post(
-        self, path: str, *, call: Call, app: AppCredentials, form: Mapping[str, str]
+        self, call: Call, *, app: AppCredentials, form: Mapping[str, str]
     ) -> tuple[Mapping[str, object], ZoomResponse]:
         if not app.client_id or not app.client_secret.get_secret_value():
             raise PermanentError(Cause.APP_INVALID, message="the client ID or the client secret is empty")
         # A new connection each time: when Zoom has closed a reused one, it is unclear whether the token was used up.
         request = self._http.build_request(
             "POST",
-            f"{app.environment.oauth_url(configured=self._oauth_url)}/{path}",
+            f"{app.environment.oauth_url(configured=self._oauth_url)}/token",
             data=dict(form),
             headers={"connection": "close"},
         )

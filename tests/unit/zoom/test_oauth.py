@@ -108,15 +108,6 @@ async def test_check_app(oauth: OAuthClient, zoom: ScriptedZoom) -> None:
     assert caught.value.kind is Cause.APP_INVALID
 
 
-async def test_revoke(oauth: OAuthClient, zoom: ScriptedZoom) -> None:
-    zoom.says(httpx.Response(200, json={"status": "success"}), httpx.Response(200, json={"status": "what"}))
-    await oauth.revoke(APP, token=SecretStr("a\n"))
-    assert str(zoom.asked[0].url) == "https://zoom.us/oauth/revoke"
-    assert form(zoom.asked[0]) == {"token": "a"}
-    with pytest.raises(TransientError):
-        await oauth.revoke(APP, token=SecretStr("a"))
-
-
 async def test_what_is_empty_is_not_sent(oauth: OAuthClient, zoom: ScriptedZoom) -> None:
     empty = SecretStr(" \n")
     with pytest.raises(PermanentError) as refresh:

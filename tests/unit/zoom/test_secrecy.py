@@ -36,7 +36,6 @@ ASKS: dict[str, Ask] = {
     "code": lambda oauth, api: oauth.redeem_code(APP, code=SENT, redirect_uri="r", code_verifier=SENT, now=NOW),
     "account": lambda oauth, api: oauth.account_token(APP, account_id="a", now=NOW),
     "check": lambda oauth, api: oauth.check_app(APP, now=NOW),
-    "revoke": lambda oauth, api: oauth.revoke(APP, token=SENT),
     "me": lambda oauth, api: api.me(SENT),
     "lists": lambda oauth, api: _lists(api),
     "meeting": lambda oauth, api: api.meeting(SENT, meeting_id=MEETING),

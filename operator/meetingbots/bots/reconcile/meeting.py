@@ -146,8 +146,8 @@ def meeting_ref(
 
 
 _KEPT_SECONDS: Final = 600.0
-_MISS_KEPT_SECONDS: Final = 120.0
-"""How old the known links may be while none of them fits."""
+_CURRENT_SECONDS: Final = 45.0
+"""How old the answers may be that decide: the one that fits a link, and all of them while none fits."""
 _MAX_USERS: Final = 10_000
 _MAX_CREDENTIALS: Final = 50
 
@@ -176,11 +176,10 @@ class PersonalLinks:
         """The ID; None if it belongs to no known user, or to more than one. Raises `KubeError`."""
         keys = self._candidates(bot)
         found = await self._find(keys, link)
-        outdated = [key for key in keys if self._is_older(key, _MISS_KEPT_SECONDS)]
-        if not found and outdated:
-            # A user may have changed the link meanwhile.
-            for key in outdated:
-                self._rooms.pop(key, None)
+        # Users may have changed their links: first ask the one who had this link, then the others.
+        while outdated := [key for key in keys if self._is_outdated(key, link, missed=not found)]:
+            if not [key for key in outdated if await self._read(key) is not None]:
+                break
             found = await self._find(keys, link)
         return found.pop() if len(found) == 1 else None
 
@@ -189,14 +188,17 @@ class PersonalLinks:
         own = [room for room in rooms if room is not None and link.is_personal_link_of(room.vanity_url)]
         return {room.meeting_id for room in own if room.meeting_id}
 
-    def _is_older(self, key: Key, seconds: float) -> bool:
+    def _is_outdated(self, key: Key, link: MeetingLink, *, missed: bool) -> bool:
         known = self._rooms.get(key)
-        return known is not None and self._monotonic() - known.read_at >= seconds
+        if known is None or self._monotonic() - known.read_at < _CURRENT_SECONDS:
+            return False
+        return missed or link.is_personal_link_of(known.vanity_url)
 
     async def _room(self, key: Key) -> _PersonalRoom | None:
-        known = self._rooms.get(key)
-        if known is not None:
-            return known
+        return self._rooms.get(key) or await self._read(key)
+
+    async def _read(self, key: Key) -> _PersonalRoom | None:
+        """Ask Zoom for the user; while that fails, the earlier answer counts."""
         try:
             session = await self._sessions.session(key)
             user = await session.call(lambda api, token: api.me(token))

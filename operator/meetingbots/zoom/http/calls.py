@@ -18,7 +18,6 @@ class Family(enum.Flag):
     CODE = enum.auto()
     ACCOUNT_TOKEN = enum.auto()
     APP_CHECK = enum.auto()
-    REVOKE = enum.auto()
     RECORDING_TOKEN = enum.auto()
     OTHER_JOIN_TOKEN = enum.auto()
     MEETING = enum.auto()
@@ -27,7 +26,7 @@ class Family(enum.Flag):
     ON_BEHALF = enum.auto()
     ZAK = enum.auto()
 
-    OAUTH = REFRESH | CODE | ACCOUNT_TOKEN | APP_CHECK | REVOKE
+    OAUTH = REFRESH | CODE | ACCOUNT_TOKEN | APP_CHECK
     JOIN_TOKEN = RECORDING_TOKEN | OTHER_JOIN_TOKEN
     REST = JOIN_TOKEN | MEETING | LISTS | USER | ON_BEHALF | ZAK
     ANY = OAUTH | REST
@@ -64,7 +63,6 @@ REFRESH = Call("oauth_refresh", Family.REFRESH, Category.NONE, Priority.CREDENTI
 REDEEM_CODE = Call("oauth_code", Family.CODE, Category.NONE, Priority.CREDENTIAL)
 ACCOUNT_TOKEN = Call("oauth_account", Family.ACCOUNT_TOKEN, Category.NONE, Priority.CREDENTIAL)
 CHECK_APP = Call("oauth_check", Family.APP_CHECK, Category.NONE, Priority.CREDENTIAL)
-REVOKE = Call("oauth_revoke", Family.REVOKE, Category.NONE, Priority.CREDENTIAL)
 USER = Call("user", Family.USER, Category.LIGHT, Priority.CREDENTIAL)
 USERS = Call("users", Family.LISTS, Category.MEDIUM, Priority.SYNC)
 MEETINGS = Call("meetings", Family.LISTS, Category.MEDIUM, Priority.SYNC)

@@ -120,11 +120,29 @@ async def test_zooms_own_hosts_and_letter_case_do_not_matter(link: str, vanity: 
     assert harness.bot().status.meeting_id == str(PERSONAL)
 
 
-async def test_a_changed_personal_link_is_known_within_three_minutes() -> None:
+async def test_a_personal_link_that_another_user_has_taken_leads_to_that_user() -> None:
+    later, link = "2099-01-01T00:00:00Z", {"url": "https://zoom.us/my/alice"}
+    harness, operator = start(link["url"], joinAt=later)
+    await operator.look()
+    assert harness.bot().status.meeting_id == str(PERSONAL)
+    harness.zoom.tokens.always["alice"] = user("alice", vanity="https://acme.zoom.us/my/former")
+    harness.zoom.tokens.always["bob"] = user("bob", vanity="https://acme.zoom.us/my/alice", pmi=5559876543)
+    harness.clock.forward(60)
+    harness.put_bot(meeting=link, tokens=[], joinAt=later, generation=2)
+    await operator.look()
+    assert harness.bot().status.meeting_id == "5559876543"
+    harness.zoom.tokens.always = dict.fromkeys(("alice", "bob"), httpx.Response(502, html="<html>"))
+    harness.clock.forward(60)
+    harness.put_bot(meeting=link, tokens=[], joinAt=later, generation=3)
+    await operator.look()
+    assert harness.bot().status.meeting_id == "5559876543", "the earlier answer counts"
+
+
+async def test_a_changed_personal_link_is_known_within_a_minute() -> None:
     harness, operator = start("https://acme.zoom.us/my/new-name", startDeadlineSeconds=3600)
     await harness.live(operator, until=harness.troubled)
     harness.zoom.tokens.always["alice"] = user("alice", vanity="https://acme.zoom.us/my/new-name")
-    for _ in range(9):
+    for _ in range(3):
         harness.clock.forward(20)
         await operator.look()
     assert harness.bot().status.meeting_id == str(PERSONAL)

@@ -63,7 +63,7 @@ CATCH_ALL = {"errorCode": 4700, "reason": "Exception message", "error": "invalid
 NO_REAL_ANSWER = [
     *(
         passing(call, 400, CATCH_ALL, Cause.UNAVAILABLE, maybe_done=True, code="4700")
-        for call in (calls.REFRESH, calls.REDEEM_CODE, calls.ACCOUNT_TOKEN, calls.CHECK_APP, calls.REVOKE)
+        for call in (calls.REFRESH, calls.REDEEM_CODE, calls.ACCOUNT_TOKEN, calls.CHECK_APP)
     ),
     *(
         passing(call, 400, oauth("invalid_request", "Exception message"), Cause.UNAVAILABLE, maybe_done=True)
@@ -115,9 +115,8 @@ OAUTH = [
     definite(calls.ACCOUNT_TOKEN, 400, {"code": 4706, "message": "Missing"}, Cause.GRANT_INVALID),
     definite(calls.REFRESH, 401, oauth("invalid_grant", "Invalid Token!"), Cause.GRANT_INVALID, "invalid_grant"),
     definite(calls.REFRESH, 400, oauth("invalid_request", "Refresh token invalid (4,711)"), Cause.GRANT_INVALID),
+    definite(calls.REFRESH, 400, oauth("invalid_request", "Invalid Token!"), Cause.GRANT_INVALID),
     definite(calls.REFRESH, 400, oauth("invalid_request", "Not found 4737"), Cause.GRANT_INVALID, "4737"),
-    definite(calls.REVOKE, 400, oauth("invalid_grant"), Cause.GRANT_INVALID),
-    definite(calls.REVOKE, 400, oauth("invalid_request", "Invalid Token!"), Cause.GRANT_INVALID),
     definite(calls.REDEEM_CODE, 400, oauth("invalid_request", "Invalid code x-4733 4709 (4734)"), Cause.CODE_INVALID),
     definite(calls.REDEEM_CODE, 400, oauth("invalid_grant", "Bad code aB4711xY"), Cause.CODE_INVALID, "invalid_grant"),
     passing(calls.REFRESH, 400, oauth("invalid_request", "Bad Request"), Cause.UNKNOWN),
