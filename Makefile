@@ -165,10 +165,11 @@ chart: $(INSTALLED) ## Check the Helm chart: lint, helm-unittest, kubeconform, d
 	@$(PYTHON) -m tests.chart.programs
 	$(BIN)/pytest tests/chart $(ARGS)
 
-chart-files: $(INSTALLED) ## Update the chart's copies: CRDs and the README's table
+chart-files: $(INSTALLED) ## Update the chart's copies: CRDs, the README's table, the schema's descriptions
 	rm -f charts/meetingbots/files/crds/*.yaml
 	cp crds/*.yaml charts/meetingbots/files/crds/
 	$(BIN)/python -m tests.chart.readme
+	$(BIN)/python -m tests.chart.schema_texts
 
 gitops: $(INSTALLED) ## Check the health of our objects with the engines of Flux, Argo CD and kstatus; ARGS=... goes to pytest
 	@$(PYTHON) -m tests.gitops.engines

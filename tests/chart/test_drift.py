@@ -13,6 +13,7 @@ from meetingbots import __version__
 
 from tests.chart.readme import rows, table, with_table
 from tests.chart.rendering import CHART, ROOT, Helm, of_kind
+from tests.chart.schema_texts import with_descriptions
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -141,3 +142,9 @@ def _nodes(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _nodes(child, f"{prefix}{key}")
     for keyword in ("items", "oneOf", "anyOf", "allOf"):
         yield from _nodes(node.get(keyword), f"{path}[]" if keyword == "items" else path)
+
+
+def test_the_schema_describes_each_value_as_values_yaml_does() -> None:
+    schema = (CHART / "values.schema.json").read_text()
+    assert with_descriptions(schema, (CHART / "values.yaml").read_text()) == schema, "run: make chart-files"
+    assert SCHEMA["properties"]["simulator"]["properties"]["enabled"]["description"].startswith("Run a Zoom simulator")
