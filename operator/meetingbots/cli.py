@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
 from meetingbots import __version__
-from meetingbots.bots.reconcile.pods import read_template
+from meetingbots.bots.reconcile.default_template import read_template
 from meetingbots.cli_help import help_source
 from meetingbots.kube.connection import ClusterAccessError
 from meetingbots.models.crds import crd_text, crds, write_crds

@@ -105,6 +105,27 @@ def test_the_clusters_default_template(own_cluster: ControlPlane, zoom: SimClien
         assert pod["metadata"]["labels"]["team"] == "others"
 
 
+def test_an_operator_with_a_refused_default_template_is_not_ready(
+    own_cluster: ControlPlane, zoom: SimClient, tmp_path: Path
+) -> None:
+    good = {"spec": {"containers": [{"name": "bot", "image": "test/sleep"}]}}
+    file = tmp_path / "template.yaml"
+    file.write_text(yaml.safe_dump({"spec": {**good["spec"], "nodeSelektor": {"pool": "bots"}}}))
+    settings = {"BOT_TEMPLATE_FILE": str(file)}
+    stack = Stack(own_cluster, zoom_url=zoom.base_url, system="meetingbots-system", settings=settings)
+    try:
+        stack.operator.start(wait=False)
+        words = "Kubernetes refuses the default template"
+        wait_until(lambda: words in stack.operator.text(), what="the refusal in the log", limit_seconds=120)
+        assert 'unknown field "spec.nodeSelektor"' in stack.operator.text()
+        wait_until(lambda: "serving" in stack.operator.text(), what="the operator serves", limit_seconds=120)
+        assert not stack.operator.ready
+        file.write_text(yaml.safe_dump(good))
+        stack.operator.wait_ready()
+    finally:
+        stack.stop()
+
+
 def test_null_removes_a_default_and_environment_has_host_and_link(tenant: Tenant, kubelet: KubeletDouble) -> None:
     """The API server keeps an explicit null in a template."""
     template = {"name": "bot", "image": "test/sleep", "securityContext": {"allowPrivilegeEscalation": None}}

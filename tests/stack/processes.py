@@ -40,7 +40,7 @@ class Program:
 
     def wait_ready(self) -> None:
         """Wait for /readyz; an error with the log's tail if the process ends or is not ready in time."""
-        self._service.wait_ready(self._ready, limit_seconds=120)
+        self._service.wait_ready(lambda: self.ready, limit_seconds=120)
 
     def stop(self) -> None:
         """SIGTERM, and wait for the end."""
@@ -73,7 +73,9 @@ class Program:
         """All that it has logged."""
         return self.log.read_text(errors="replace") if self.log.is_file() else ""
 
-    def _ready(self) -> bool:
+    @property
+    def ready(self) -> bool:
+        """Whether /readyz answers 200."""
         try:
             with urllib.request.urlopen(self._ready_url, timeout=5) as answer:  # noqa: S310 - loopback
                 return bool(answer.status == 200)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import kopf
 
+from meetingbots.bots.reconcile.default_template import DefaultTemplateCheck
 from meetingbots.bots.rejoin.endpoint import EndpointServices, serve_tokens
 from meetingbots.credentials.manifests.receiver_secret import new_projection_secret
 from meetingbots.kube.client import Kube
@@ -139,6 +140,7 @@ class OperatorProcess:
         self._started = asyncio.Event()
         self._kopf: asyncio.Task[None] | None = None
         self._endpoint: EndpointServices | None = None
+        self._template = _template_check(context)
         self._election = _election(context) if context.settings.leader_elect else None
         context.metrics.leading.set_function(self.leads)
 
@@ -151,7 +153,9 @@ class OperatorProcess:
         return self._kopf is None or not self._kopf.done()
 
     def ready(self) -> bool:
-        """Whether this process works, or stands by behind a leader that works."""
+        """Whether this process works, or stands by behind a leader that works, with a default template that can."""
+        if not self._template.accepted:
+            return False
         if self._election is not None and not self.leads():
             return self._election.stands_by
         return self._started.is_set() and self.healthy()
@@ -164,13 +168,17 @@ class OperatorProcess:
         """Stand by, lead, shut down; return the exit code. The Lease is kept until all work has ended."""
         self._catch_signals()
         namespace = self._context.settings.system_namespace
-        preflight = asyncio.create_task(
-            warn_if_namespace_is_missing(self._context.kube, namespace=namespace), name="preflight"
+        preflight = (
+            asyncio.create_task(
+                warn_if_namespace_is_missing(self._context.kube, namespace=namespace), name="own namespace"
+            ),
+            asyncio.create_task(self._template.run(), name="default template"),
         )
         try:
             return await self._run()
         finally:
-            preflight.cancel()
+            for task in preflight:
+                task.cancel()
 
     async def _run(self) -> int:
         stop = asyncio.create_task(self._stop.wait(), name="stop")
@@ -255,3 +263,9 @@ def _election(context: OperatorContext) -> LeaderElection:
         clock=context.clock,
         monotonic=asyncio.get_running_loop().time,
     )
+
+
+def _template_check(context: OperatorContext) -> DefaultTemplateCheck:
+    settings = context.settings
+    namespace = next(iter(settings.namespace), settings.system_namespace)
+    return DefaultTemplateCheck(kube=context.kube, path=settings.bot_template_file, namespace=namespace)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from meetingbots.bots.reconcile.pods import DefaultTemplate, read_template
+from meetingbots.bots.reconcile.default_template import read_template
+from meetingbots.bots.reconcile.pods import DefaultTemplate
 from meetingbots.runtime import settings as module
 from meetingbots.runtime.settings import (
     LogFormat,

@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from meetingbots.bots.decide.facts import BotFacts, MeetingRef, Problem, templat
 from meetingbots.bots.decide.pod_state import pod_name
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod, pod_shape, with_default_template_only
 from meetingbots.bots.manifests.pod_status import belongs_to
-from meetingbots.bots.manifests.template import TemplateError, check_content, merge_template
+from meetingbots.bots.reconcile.default_template import read_template
 from meetingbots.bots.reconcile.memory import BotMemory
 from meetingbots.kube.client import Kube
 from meetingbots.kube.errors import (
@@ -35,23 +35,13 @@ from meetingbots.kube.resources import PODS
 from meetingbots.models import names
 from meetingbots.models.bot import BotReason, MeetingBot
 from meetingbots.runtime.context import ObjectCaches
-from meetingbots.runtime.settings import TemplateFileError, parse_template
+from meetingbots.runtime.settings import TemplateFileError
 
 _log = logging.getLogger(__name__)
 _REFUSED_SECONDS: Final = 5.0
 _TEMPLATE_REFUSED_SECONDS: Final = 25.0
 _ACCEPTED_SECONDS: Final = 60.0
 _MAX_SHAPES: Final = 10_000
-_MEETING: Final = "123456789"
-_SAMPLE_BOT: Final = MeetingBot.from_object(
-    {
-        "metadata": {"name": "sample", "uid": "sample"},
-        "spec": {"meeting": {"id": _MEETING}, "joinAt": "2026-01-01T00:00:00Z"},
-    }
-)
-_SAMPLE_TEMPLATE: Final[Mapping[str, Any]] = {
-    "spec": {"containers": [{"name": names.BOT_CONTAINER, "image": "sample"}]}
-}
 _POLICY_REFUSALS: Final = (
     "violates PodSecurity",
     "denied the request",  # an admission webhook
@@ -214,22 +204,6 @@ def _is_about_this_pod(error: KubeError) -> bool:
     """Whether the API server rejects the Pod's content, rather than for a quota, a missing right or an outage."""
     by_policy = isinstance(error, ForbiddenError) and any(part in str(error) for part in _POLICY_REFUSALS)
     return by_policy or isinstance(error, InvalidError)
-
-
-def read_template(path: Path) -> Mapping[str, Any]:
-    """The template in a file, if it can become a bot's Pod. Raises `TemplateFileError` and OSError.
-
-    Container bot and its image may be missing: a MeetingBot's own template or the operator's settings can add them.
-    """
-    template = parse_template(path.read_bytes())
-    try:
-        check_content(template)
-        settings = PodSettings(template=merge_template(_SAMPLE_TEMPLATE, template))
-        now = datetime(2026, 1, 1, tzinfo=UTC)
-        bot_pod(_SAMPLE_BOT, name="sample", meeting=MeetingRef(_MEETING), settings=settings, now=now)
-    except TemplateError as error:
-        raise TemplateFileError(f"holds a template that no bot can have: {error}") from None
-    return template
 
 
 class DefaultTemplate:

@@ -1,13 +1,16 @@
 """The operator's default template: a bot that fails by it says that the fault is not its own."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from meetingbots.kube.errors import InvalidError
+from meetingbots.bots.reconcile.default_template import DefaultTemplateCheck
+from meetingbots.kube.errors import ForbiddenError, InvalidError, UnavailableError
 from meetingbots.kube.resources import PODS
 
+from tests.unit import virtual_time
 from tests.unit.bots.reconcile.bot_harness import BotHarness
-from tests.unit.fake_kube import Call
+from tests.unit.fake_kube import Call, FakeKube
 
 DEFAULT = "spec: {containers: [{name: bot, image: i}], nodeSelektor: {a: b}}\n"
 OWN = {"spec": {"containers": [{"name": "bot", "image": "i"}], "unknownField": 1}}
@@ -55,3 +58,69 @@ async def test_a_default_template_that_became_valid_lets_the_bot_join(tmp_path: 
     harness.clock.forward(30)
     await harness.live(operator)
     assert [pod["spec"]["containers"][0]["image"] for pod in harness.cluster.all(PODS)] == ["other"]
+
+
+class Refusing(FakeKube):
+    """An API server that answers each create with the next error; None accepts."""
+
+    def __init__(self, *errors: Exception | None) -> None:
+        super().__init__()
+        self.errors = list(errors)
+        self.asked: list[dict[str, object]] = []
+        self.hook = self._refuse
+
+    async def _refuse(self, call: Call) -> None:
+        if call.moment == "before":
+            self.asked.append({"verb": call.verb, "plural": call.plural, "namespace": call.namespace})
+            error = self.errors.pop(0)
+            if error is not None:
+                raise error
+
+
+UNKNOWN_FIELD = InvalidError('strict decoding error: unknown field "spec.nodeSelektor"', status=400, reason="Bad")
+BY_WEBHOOK = InvalidError('admission webhook "x" denied the request: no', status=400, reason="Bad")
+BY_POLICY = ForbiddenError("violates PodSecurity", status=403, reason="Forbidden")
+AWAY = UnavailableError("API server unreachable")
+
+
+async def seen_by_the_check(kube: Refusing, path: Path | None) -> list[bool]:
+    """Whether the template was accepted, at the start and after each answer, until the check ends."""
+    check = DefaultTemplateCheck(kube=kube, path=path, namespace="team")
+    seen = [check.accepted]
+    task = asyncio.create_task(check.run())
+    while not task.done():
+        known = len(kube.asked)
+        await asyncio.sleep(1)
+        if len(kube.asked) != known:
+            seen.append(check.accepted)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("errors", "seen"),
+    [
+        ((None,), [False, True]),
+        ((UNKNOWN_FIELD, UNKNOWN_FIELD, None), [False, False, False, True]),
+        ((BY_WEBHOOK,), [False, True]),
+        ((BY_POLICY,), [False, True]),
+        ((AWAY, UNKNOWN_FIELD, None), [False, True, False, True]),
+    ],
+)
+def test_the_check_at_the_start_reports_what_kubernetes_refuses(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, errors: tuple[Exception | None, ...], seen: list[bool]
+) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(DEFAULT)
+    kube = Refusing(*errors)
+    assert virtual_time.run(seen_by_the_check(kube, file)) == seen
+    assert kube.asked == [{"verb": "create", "plural": "pods", "namespace": "team"}] * len(errors)
+    assert kube.peek(PODS, namespace="team", name="sample") is None, "dry runs only"
+    refused = [one for one in caplog.messages if "refuses the default template" in one]
+    assert len(refused) == (1 if UNKNOWN_FIELD in errors else 0), "the same refusal is logged once"
+    assert all("nodeSelektor" in one for one in refused)
+
+
+def test_the_check_without_a_default_template_asks_nothing() -> None:
+    kube = Refusing()
+    assert virtual_time.run(seen_by_the_check(kube, None)) == [True]
+    assert kube.asked == []
