@@ -133,6 +133,14 @@ class LinkFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Twin:
+    """The name of another credential with the same Zoom user and app; `newer`: it was created later."""
+
+    name: str
+    newer: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppCheck:
     """The check of a changed app Secret: when it is due, and why Zoom rejects the app. Both None: nothing is known."""
 
@@ -155,7 +163,7 @@ class CredentialFacts:
         removal_confirmed: Zoom confirms that the user is removed, as the status reports.
         proof: what Zoom itself has said about the tokens in use; None if nothing is known.
         user: the user that Zoom named since the status was last written.
-        older_twin: name of an older credential with the same Zoom user and app; empty without one.
+        twin: another credential with the same Zoom user and app.
 
     """
 
@@ -181,7 +189,7 @@ class CredentialFacts:
     removal_confirmed: bool = False
     proof: Proof | None = None
     user: User | None = field(default=None, repr=False)
-    older_twin: str = ""
+    twin: Twin | None = None
 
     @property
     def state(self) -> TokenState:

@@ -62,10 +62,13 @@ class Readiness:
 def ready(facts: CredentialFacts) -> Readiness:
     """Return the result of the first check that applies."""
     readiness = next(filter(None, (check(facts) for check in _CHECKS)), None) or _in_progress(facts)
-    if not readiness.ready or not facts.older_twin:
+    if not readiness.ready or facts.twin is None:
         return readiness
-    twin = f"ZoomCredential {facts.older_twin} holds a consent of the same Zoom user, which a newer consent may end."
-    return replace(readiness, message=f"{readiness.message} {twin}")
+    other = f"ZoomCredential {facts.twin.name} holds a consent of the same Zoom user"
+    note = (
+        f"{other}, which may have ended this one." if facts.twin.newer else f"{other}, which a newer consent may end."
+    )
+    return replace(readiness, message=f"{readiness.message} {note}")
 
 
 def needs_consent(facts: CredentialFacts, readiness: Readiness) -> bool:

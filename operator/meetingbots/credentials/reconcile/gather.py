@@ -20,6 +20,7 @@ from meetingbots.credentials.decide.facts import (
     GrantFound,
     GrantUnserved,
     LinkFacts,
+    Twin,
 )
 from meetingbots.credentials.decide.token_state import SecretConflict, TokenSecret
 from meetingbots.credentials.manifests.receiver_secret import too_long
@@ -170,18 +171,18 @@ class CredentialGatherer:
             removal_confirmed=_removal_confirmed(memory, facts.credential),
             proof=memory.proof_of(facts.state.tokens),
             user=memory.user,
-            older_twin=self._older_twin(facts),
+            twin=self._twin(facts),
         )
         return replace(gathered, facts=facts)
 
-    def _older_twin(self, facts: CredentialFacts) -> str:
-        """Return the name of an older credential here with the same app and Zoom user; empty without one."""
+    def _twin(self, facts: CredentialFacts) -> Twin | None:
+        """Return another credential here with the same app and user: the oldest if it is older, else the newest."""
         state, credential = facts.state, facts.credential
         if not state.user_id or not state.account_id:
-            return ""
+            return None
         cache = self._sources.credentials
         items = (cache.get(key) for key in cache.indexed(state.account_id) if key.namespace == credential.namespace)
-        older = (
+        others = sorted(
             _age(item)
             for item in items
             if item is not None
@@ -189,9 +190,12 @@ class CredentialGatherer:
             and item["status"].get("userId") == state.user_id
             and item["spec"].get("appSecretRef", {}).get("name") == credential.spec.app_secret_ref.name
         )
-        first = min(older, default=None)
         own = cache.get(Key(credential.namespace, credential.name))
-        return first[1] if first is not None and own is not None and first < _age(own) else ""
+        if not others or own is None:
+            return None
+        if others[0] < _age(own):
+            return Twin(name=others[0][1], newer=False)
+        return Twin(name=others[-1][1], newer=True)
 
 
 def _grant_facts(

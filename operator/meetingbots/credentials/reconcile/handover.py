@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from meetingbots.credentials.decide.granted import Proof
 from meetingbots.credentials.decide.token_changes import received
@@ -31,6 +32,8 @@ from meetingbots.runtime.work_queue import WorkQueue
 from meetingbots.zoom.resources import User
 
 _log = logging.getLogger(__name__)
+_RECORDED_SECONDS: Final = 5.0
+"""After this time the status of a new consent's credential names the user."""
 
 
 class TokenHandover:
@@ -67,6 +70,11 @@ class TokenHandover:
             self._follow_up(gathered, credential, tokens, user=user)
             return credential.name
         return ""
+
+    def announce(self, gathered: Gathered, *, user: User) -> None:
+        """Let the user's other credentials know of a new consent, which may have ended theirs, once it is recorded."""
+        for credential in self._credentials_of(gathered, user):
+            self._queue.add(Key(credential.namespace, credential.name), after=_RECORDED_SECONDS)
 
     def _follow_up(self, gathered: Gathered, credential: ZoomCredential, tokens: Tokens, *, user: User) -> None:
         """Let the receiving credential know at once; it finds everything in its Secret, too."""

@@ -99,6 +99,8 @@ class Identification:
             # Before the candidate is dropped: it is the only copy of the user's tokens.
             receiver = await self._handover.give(gathered, tokens, user=user)
             mismatch = f"{mismatch} {fate_of_tokens(receiver)}"
+        elif not mismatch and (slot is TokenSlot.CANDIDATE or not pinned):
+            self._handover.announce(gathered, user=user)
         change = partial(
             _conclude, slot=slot, mark=tokens.mark, user=user, client_id=gathered.facts.client_id, mismatch=mismatch
         )

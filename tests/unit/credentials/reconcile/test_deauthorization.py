@@ -292,7 +292,7 @@ async def test_zoom_away_does_not_confirm_a_report(bench: Bench) -> None:
     assert bench.reason == "Deauthorized"
 
 
-async def test_the_newer_of_two_credentials_of_one_user_tells_it(bench: Bench) -> None:
+async def test_two_credentials_of_one_user_name_each_other(bench: Bench) -> None:
     bench.consent()
     bench.put_credential()
     operator = bench.operator()
@@ -310,6 +310,10 @@ async def test_the_newer_of_two_credentials_of_one_user_tells_it(bench: Bench) -
     await operator.look()
     assert bench.ready
     assert "ZoomCredential first holds a consent of the same Zoom user" in message(bench)
+    older["metadata"]["creationTimestamp"] = "2026-03-01T00:00:00Z"
+    operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, older))
+    await operator.look()
+    assert "ZoomCredential first holds a consent of the same Zoom user, which may have ended this one" in message(bench)
     older["spec"]["appSecretRef"]["name"] = "another-app"
     operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, older))
     await operator.look()

@@ -236,6 +236,22 @@ async def test_a_changed_grant_of_another_user_is_handed_over_too(bench: TwoPeop
     assert bench.bob_works()
 
 
+async def test_a_new_consent_on_an_open_link_is_announced_to_the_users_other_credential(bench: TwoPeople) -> None:
+    bench.put_bob()
+    bench.put_connect()
+    operator = bench.operator()
+    await operator.look()
+    await operator.look(BOB)
+    queue = operator.services.queues.credentials
+    before = len(queue)
+    bench.arrive("u-bob")
+    await operator.look()
+    assert bench.ready
+    assert len(queue) > before
+    await operator.look(BOB)
+    assert "ZoomCredential alice holds a consent of the same Zoom user" in bench.bobs_ready()["message"]
+
+
 async def test_a_late_answer_does_not_replace_newer_tokens(bench: TwoPeople) -> None:
     bench.put_bob()
     operator = bench.operator()
