@@ -111,7 +111,7 @@ integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 	$(BIN)/pytest tests/integration -n $(WORKERS) --dist worksteal --ignore=$(STRESS) $(ARGS)
 	$(BIN)/pytest $(STRESS) $(ARGS)
 
-bench: $(INSTALLED) ## Benchmarks beside bare loops; PART=... selects some (load, stress, burst, credentials, hostile)
+bench: $(INSTALLED) ## Benchmarks beside bare loops; PART=... selects some (load, stress, burst, credentials, hostile, outcomes)
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	@$(BIN)/python -m tests.bench $(PART)
 

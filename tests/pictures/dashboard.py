@@ -124,14 +124,14 @@ def _graph(panel: Panel, series: Sequence[_Series], window: Window, *, width: fl
         parts.append(_text(left - 6, line + 4, readable(share * highest, panel.unit), colour="#8e8e9a", anchor="end"))
     across = left
     for one, colour in zip(series, _COLOURS, strict=False):
+        name = one.name if len(one.name) <= 28 else f"{one.name[:27]}…"
+        if across + 16 + 6.2 * len(name) > right:
+            break
         points = " ".join(at(time, max(0.0, value)) for time, value in one.points)
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
         parts.append(f'<rect x="{across}" y="{height - 22}" width="12" height="3" fill="{colour}"/>')
-        name = one.name if len(one.name) <= 18 else f"{one.name[:17]}…"
         parts.append(_text(across + 16, height - 17, name, colour="#ccccdc"))
         across += 28 + 6.2 * len(name)
-        if across > right - 60:
-            break
     minutes = (window.end - window.start) / 60
     parts.append(_text(right, bottom + 13, f"{minutes:.0f} minutes", colour="#8e8e9a", anchor="end", size=10))
     return parts

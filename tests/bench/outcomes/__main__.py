@@ -35,6 +35,7 @@ from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
 from tests.zoomsim.server import serving_in_thread
+from tests.zoomsim.world import Account, User
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 NAMESPACE: Final = "outcomes"
@@ -42,7 +43,7 @@ PLAYERS: Final = 8
 PICTURE: Final = ROOT / "docs" / "screenshots" / "dashboard.svg"
 _LAST_SCRAPES_SECONDS: Final = 3.0
 MEETINGS: Final = 20
-# The act of each bot, in turn; None: its token is required and its meeting a stranger's, so that it never starts.
+# The act of each bot, in turn; None: its token is required, so that it never starts.
 ACTS: Final[tuple[Callable[[Played], None] | None, ...]] = (
     bots.records,
     bots.records,
@@ -53,6 +54,8 @@ ACTS: Final[tuple[Callable[[Played], None] | None, ...]] = (
     bots.says_nothing,
     None,
 )
+# These bots join a stranger's meeting, for which there is no token, or stay away.
+WITHOUT_TOKEN: Final = (bots.is_refused, bots.is_not_answered, None)
 
 
 @contextmanager
@@ -79,11 +82,13 @@ def live(tenant: Tenant, zoom: SimClient, kubelet: KubeletDouble, *, count: int)
     meetings = [tenant.meeting(emit=True) for _ in range(MEETINGS)]
     for meeting in meetings:
         tenant.mapping(meeting.id, "alice")
-    stranger = tenant.meeting()
+    account = zoom.add_account(Account())
+    host = zoom.add_user(User(account_id=account.id, email="host@stranger.example"))
+    stranger = tenant.meeting(host_id=host.id)
 
     def one(number: int) -> str:
         act = ACTS[number % len(ACTS)]
-        meeting = meetings[number // len(ACTS) % MEETINGS] if act is not None else stranger
+        meeting = stranger if act in WITHOUT_TOKEN else meetings[number // len(ACTS) % MEETINGS]
         bot = Played(name=f"bot-{number}", tenant=tenant, zoom=zoom, kubelet=kubelet, meeting=meeting)
         if act is None:
             bot.create(tokenPolicy="Required", startDeadlineSeconds=2)

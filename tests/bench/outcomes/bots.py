@@ -40,14 +40,14 @@ class Played:
         pod = self._tenant.status("meetingbots", self.name)["podName"]
         self._kubelet.kill(self._tenant.namespace, pod, "bot")
 
-    def join(self, *, customer_key: bool = True, token: bool = True) -> Participant:
+    def join(self, *, customer_key: bool = True) -> Participant:
         """Join the meeting as the bot's program does."""
         environment = self._environment()
         return self._zoom.join(
             JoinRequest(
                 meeting_id=environment["ZOOM_MEETING_ID"],
                 display_name=self.name,
-                join_token=environment["ZOOM_JOIN_TOKEN"] if token else "",
+                join_token=environment["ZOOM_JOIN_TOKEN"],
                 customer_key=environment["ZOOM_CUSTOMER_KEY"] if customer_key else "",
             )
         )
@@ -94,7 +94,7 @@ def records(bot: Played) -> None:
 
 def is_refused(bot: Played) -> None:
     """It asks the host, who refuses."""
-    visit = bot.join(token=False)
+    visit = bot.join()
     bot.report("asking_host")
     bot.host_answers(visit, "denied")
     bot.report("recording_denied")
@@ -102,7 +102,7 @@ def is_refused(bot: Played) -> None:
 
 def is_not_answered(bot: Played) -> None:
     """It asks the host, who does not answer, and leaves."""
-    visit = bot.join(token=False)
+    visit = bot.join()
     bot.report("asking_host")
     bot.host_answers(visit, "timeout")
     bot.report("left")

@@ -17,6 +17,10 @@ HOST = "hooks.example.com"
 KEY = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
 class Webhook(EgressClient):
     """A webhook that accepts, or fails with `failure`."""
 
@@ -25,6 +29,8 @@ class Webhook(EgressClient):
         self.accepted: list[dict[str, Any]] = []
         self.ids: list[str] = []
         self.failure: EgressError | None = None
+        self.kills = False
+        """The operator dies before it reads the answer."""
 
     async def post(self, target: Target, *, headers: Mapping[str, str], body: bytes) -> EgressResponse:
         assert target.host == HOST
@@ -32,6 +38,8 @@ class Webhook(EgressClient):
         if self.failure is not None:
             raise self.failure
         self.accepted.append(json.loads(body))
+        if self.kills:
+            raise Killed
         return EgressResponse(status=204, body=b"")
 
     def types(self) -> list[str]:
@@ -89,6 +97,22 @@ async def test_a_restart_repeats_nothing(harness: BotHarness, webhook: Webhook) 
     await running.send_notices()
     assert await operator(harness).send_notices() is None
     assert webhook.types() == ["bot.scheduled", "bot.joining", "bot.done"]
+
+
+async def test_a_notice_that_was_accepted_but_not_recorded_is_repeated_with_its_id(
+    harness: BotHarness, webhook: Webhook
+) -> None:
+    configure(harness)
+    harness.put_bot()
+    running = operator(harness)
+    await harness.live(running, until=harness.running)
+    webhook.kills = True
+    with pytest.raises(Killed):
+        await running.send_notices()
+    webhook.kills = False
+    await operator(harness).send_notices()
+    assert webhook.types() == ["bot.scheduled", "bot.scheduled", "bot.joining"]
+    assert webhook.ids[0] == webhook.ids[1]
 
 
 async def test_a_notice_that_fails_holds_back_the_later_ones_and_keeps_its_id(
