@@ -172,6 +172,19 @@ def test_an_accounts_meetings_are_read_where_asked_for(tenant: Tenant, zoom: Sim
     zoom.act(gone.id, "delete", emit=False)
     ask_for_sync(tenant, "all")
     tenant.wait("removed", lambda: not tenant.get("meetingmappings", gone.id))
+    # Zoom refuses the list of one user: that user's meetings stay, except for those that do not exist.
+    zoom.change_user(users[1].id, may_host=False, emit=False)
+    kept, cancelled, elsewhere = meetings[2], meetings[3], meetings[4]
+    for meeting in (cancelled, elsewhere):
+        zoom.act(meeting.id, "delete", emit=False)
+    ask_for_sync(tenant, "all")
+    tenant.wait("cancelled removed", lambda: not tenant.get("meetingmappings", cancelled.id))
+    tenant.wait("elsewhere removed", lambda: not tenant.get("meetingmappings", elsewhere.id))
+    tenant.wait(
+        "the user is named",
+        lambda: users[1].id in tenant.condition("zoomcredentials", "all", "MeetingsSynced")["message"],
+    )
+    assert roles(tenant, kept.id) == {"all": "Host"}
 
 
 def test_missing_webhooks_are_reported_until_zooms_validation(tenant: Tenant, zoom: SimClient, stack: Stack) -> None:
