@@ -8,7 +8,6 @@ from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
 from tests.zoomsim.world import User
 
-
 EVENTS = 4
 """Creation and start of two meetings."""
 
