@@ -15,7 +15,7 @@ NOT_RUN := .run/not-run
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration bench browser contract screenshots test crds chart chart-files release release-publish release-check version workflows audit gitops gitops-files docs docs-serve docs-files demo demo-recording clean
+.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration bench browser contract screenshots test crds chart chart-files release release-publish release-check version workflows audit gitops gitops-files docs docs-serve docs-files demo demo-programs demo-recording clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -188,7 +188,10 @@ docs-files: $(INSTALLED) ## Update what the documentation has from elsewhere: ta
 	$(BIN)/python -m tests.tables
 	$(BIN)/python -m tests.pictures
 
-demo: $(INSTALLED) ## Show a recording from end to end on the quickest cluster here; CLUSTER=kind or embedded chooses; KEEP=1 keeps it
+demo-programs: python
+	@$(PYTHON) -m tests.demo.programs $(or $(CLUSTER),auto) &
+
+demo: demo-programs $(INSTALLED) ## Show a recording from end to end on the quickest cluster here; CLUSTER=kind or embedded chooses; KEEP=1 keeps it
 	@$(BIN)/python -m tests.demo --cluster $(or $(CLUSTER),auto) $(if $(KEEP),--keep)
 
 demo-recording: $(INSTALLED) ## Record the demo for the README (docs/screenshots/demo.svg)

@@ -82,11 +82,12 @@ def this_one(*, environ: Mapping[str, str] = os.environ) -> Machine:
     return Machine(
         engine=has_engine,
         node_image=has_node_image,
-        programs=lambda: _are_there((*KIND, *HELM), cache=cache, environ=environ),
+        programs=lambda: are_there((*KIND, *HELM), cache=cache, environ=environ),
     )
 
 
-def _are_there(programs: tuple[Program, ...], *, cache: Path, environ: Mapping[str, str]) -> bool:
+def are_there(programs: tuple[Program, ...], *, cache: Path, environ: Mapping[str, str]) -> bool:
+    """Whether all programs are built, downloaded or installed already."""
     found = find(programs=programs, assets=None, downloaded=None, cache=cache, target=this_machine())
     installed = {p.name for p in programs if p.on_path and shutil.which(p.name, path=environ.get("PATH"))}
     return all(program.name in found or program.name in installed for program in programs)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.demo import __main__ as demo
 from tests.demo import choice, embedded, on_kind
 from tests.demo.choice import Choice, Machine, choose
 from tests.demo.narration import Narration
+from tests.demo.programs import prepare
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def machine(*, engine: str = "docker", node_image: bool = True, programs: bool = True) -> Machine:
@@ -88,3 +95,27 @@ def test_a_wish_for_kind_is_met_or_fails_with_the_reason(ran: list[str]) -> None
 def test_a_wish_for_the_embedded_cluster_is_met(ran: list[str]) -> None:
     assert demo.run(Narration(), where="embedded", keep=False) == 0
     assert ran == ["embedded, keep False"]
+
+
+@pytest.mark.parametrize(
+    ("where", "here", "built"),
+    [
+        ("embedded", machine(), True),
+        ("kind", machine(engine=""), False),
+        ("auto", machine(), False),
+        ("auto", machine(engine=""), True),
+    ],
+)
+def test_programs_are_built_ahead_for_the_embedded_cluster_only(
+    tmp_path: Path, where: str, here: Machine, built: bool
+) -> None:
+    builds: list[str] = []
+    environ = {"XDG_CACHE_HOME": str(tmp_path), "PATH": ""}
+    prepare(where, machine=here, environ=environ, build=lambda: builds.append("embedded"))
+    assert builds == (["embedded"] if built else [])
+
+
+def test_programs_are_built_ahead_without_the_virtual_environment() -> None:
+    """`make demo` starts it with the system's Python, before the packages are installed."""
+    command = [sys.executable, "-S", "-c", "import tests.demo.programs"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stderr == ""
