@@ -200,10 +200,7 @@ def withdrawn(facts: BotFacts, message: str) -> BotPlan:
 def blocked(facts: BotFacts, problem: Problem) -> BotPlan:
     """The attempt ends, uncounted, because of the meeting or the template."""
     changes = _withdrawal(facts, problem.message)
-    status = bot_status.in_trouble(
-        facts, BotPhase.PENDING, problem.reason, problem.message, recoverable=problem.recoverable, **changes
-    )
-    return _commit(status)
+    return _commit(bot_status.blocked(facts, BotPhase.PENDING, problem, **changes))
 
 
 def _withdrawal(facts: BotFacts, message: str) -> dict[str, Any]:

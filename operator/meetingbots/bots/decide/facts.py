@@ -184,6 +184,17 @@ class BotFacts:
     """A bot with this name and joinAt was deleted by its time to live, and something (Git) has created it again."""
 
     @property
+    def joinable(self) -> MeetingRef:
+        """The meeting, for steps that are only decided where it is known."""
+        assert isinstance(self.meeting, MeetingRef)  # noqa: S101 - no action needs an unknown meeting
+        return self.meeting
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why the spec cannot become a Pod: its meeting or its template."""
+        return self.meeting if isinstance(self.meeting, Problem) else self.template
+
+    @property
     def on_behalf_user(self) -> OnBehalfUser | None:
         """The user on whose behalf the bot joins."""
         return self.on_behalf_users[0] if self.on_behalf_users else None

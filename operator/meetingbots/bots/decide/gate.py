@@ -67,7 +67,7 @@ def staging(facts: BotFacts, pod: PodState) -> BotPlan:
         return _being_prepared(facts, pod, following)
     if facts.refused is not None:
         # Kubernetes refused the Secret, by a quota or a policy. Each further try costs tokens.
-        new_status = bot_status.in_trouble(facts, BotPhase.STAGING, facts.refused.reason, facts.refused.message)
+        new_status = bot_status.blocked(facts, BotPhase.STAGING, facts.refused)
         return BotPlan(status=new_status, requeue_after=until(facts, deadline, at_most=_QUOTA_SECONDS))
     return at_gate(facts, pod.name)
 

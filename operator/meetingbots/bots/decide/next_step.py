@@ -23,7 +23,6 @@ from meetingbots.bots.decide.facts import (
     DeleteBot,
     DeletePod,
     DeleteSecret,
-    Problem,
 )
 from meetingbots.bots.decide.gate import at_gate, behind_gate, staging
 from meetingbots.bots.decide.notices import HOLD
@@ -101,7 +100,7 @@ def _pod_missing(facts: BotFacts, name: str) -> BotPlan:
             facts, facts.refused.message if facts.refused else bot_status.present_trouble(status)
         )
     if facts.refused is not None:
-        new_status = bot_status.in_trouble(facts, BotPhase.PENDING, facts.refused.reason, facts.refused.message)
+        new_status = bot_status.blocked(facts, BotPhase.PENDING, facts.refused)
         return BotPlan(status=new_status, requeue_after=until(facts, start_deadline(bot), at_most=_QUOTA_SECONDS))
     if first:
         return at_gate(facts, name)
@@ -117,9 +116,8 @@ def _withdrawal(facts: BotFacts, pod: PodState | None) -> BotPlan | None:
         return bot_attempts.too_late(facts, "The bot had not joined yet.")
     if facts.now < lead_time(bot):
         return bot_attempts.withdrawn(facts, "The bot was moved to a later time.")
-    problem = facts.meeting if isinstance(facts.meeting, Problem) else facts.template
-    if problem is not None:
-        return bot_attempts.blocked(facts, problem)
+    if facts.problem is not None:
+        return bot_attempts.blocked(facts, facts.problem)
     if pod is not None and pod.spec_hash != facts.pod_hash and facts.now < gate_deadline(facts):
         return bot_attempts.withdrawn(facts, "The spec was changed before the bot joined.")
     return None
@@ -213,15 +211,13 @@ def _clean_up(facts: BotFacts) -> BotPlan | None:
 
 def _blocked(facts: BotFacts, deadline: datetime) -> BotPlan | None:
     """Why the bot gets no Pod: its deadline has passed, or its link or template is invalid."""
-    problem = facts.meeting if isinstance(facts.meeting, Problem) else facts.template
+    problem = facts.problem
     if facts.now >= deadline:
         cause = problem or facts.refused
         return bot_attempts.missed(facts, cause.message if cause else bot_status.present_trouble(facts.bot.status))
     if problem is None:
         return None
-    new_status = bot_status.in_trouble(
-        facts, BotPhase.PENDING, problem.reason, problem.message, recoverable=problem.recoverable
-    )
+    new_status = bot_status.blocked(facts, BotPhase.PENDING, problem)
     return BotPlan(status=new_status, requeue_after=until(facts, deadline, at_most=LOOK_AGAIN_SECONDS))
 
 
@@ -273,7 +269,7 @@ def _scheduled(facts: BotFacts, lead: datetime) -> BotPlan:
 def _dry_run(facts: BotFacts, phase: BotPhase, moment: datetime) -> BotPlan | None:
     """Ask Kubernetes whether it accepts the Pod, and report a refusal; None once it has accepted the Pod."""
     if facts.refused is not None:
-        new_status = bot_status.in_trouble(facts, phase, facts.refused.reason, facts.refused.message)
+        new_status = bot_status.blocked(facts, phase, facts.refused)
         return BotPlan(status=new_status, requeue_after=until(facts, moment, at_most=LOOK_AGAIN_SECONDS))
     return None if facts.checked else BotPlan(status=facts.bot.status, action=CheckTemplate())
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from meetingbots.bots.decide.facts import BotFacts, MeetingRef
+from meetingbots.bots.decide.facts import BotFacts, MeetingRef, Problem
 from meetingbots.bots.decide.in_meeting import Stage, with_progress
 from meetingbots.bots.decide.pod_state import Obstacle, PodState, Trouble
 from meetingbots.bots.decide.schedule import join_time
@@ -105,6 +105,12 @@ def in_trouble(
         conditions = _set(conditions, facts, present, True, reason, message)
     conditions = remove(conditions, absent)
     return status.model_copy(update={"conditions": _with_findings(conditions, facts, status)})
+
+
+def blocked(facts: BotFacts, phase: BotPhase, problem: Problem, **changes: Any) -> BotStatus:
+    """The status of a bot that a problem blocks."""
+    reason, message = problem.reason, problem.message
+    return in_trouble(facts, phase, reason, message, recoverable=problem.recoverable, **changes)
 
 
 _OBSTACLES: Mapping[Obstacle, BotReason] = {

@@ -87,7 +87,7 @@ class BotDelivery:
         self, facts: BotFacts, memory: BotMemory, name: str, *, absent: bool = False, settle: bool = False
     ) -> None:
         """Get tokens and deliver them; a failure goes into the memory. Raises `KubeError`."""
-        meeting = _meeting(facts)
+        meeting = facts.joinable
         read_at, known = memory.mapping_read_at, memory.mapping_of(meeting.meeting_id)
         old = known is None or read_at is None or self._clock() - read_at > _MAPPING_LIFE
         if old and facts.bot.requested_tokens:
@@ -140,7 +140,7 @@ class BotDelivery:
             await self._refresh(facts, name)
         if self._outdated(facts, name):
             return
-        meeting = _meeting(facts).at(content.environment)
+        meeting = facts.joinable.at(content.environment)
         delivery = Delivery(
             pod_name=name,
             kinds=tuple(content.tokens),
@@ -267,11 +267,6 @@ class BotDelivery:
             user_absent=absent or (earlier is not None and earlier.user_absent),
             environment=outcome.environment or (earlier.environment if earlier is not None else None),
         )
-
-
-def _meeting(facts: BotFacts) -> MeetingRef:
-    assert isinstance(facts.meeting, MeetingRef)  # noqa: S101 - decide delivers tokens for known meetings only
-    return facts.meeting
 
 
 def _sdk_jwt(bot: MeetingBot, meeting: MeetingRef, *, now: datetime) -> SecretStr | None:

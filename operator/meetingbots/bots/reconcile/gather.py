@@ -256,8 +256,7 @@ class BotGatherer:
             await self._meetings.read(bot, memory, now=now)
         if attempt.secrets is None and not attempt.secret_gone and pod.may_quote_tokens:
             await self._read_secret(bot, attempt, pod)
-        of_meeting = memory.meeting.secrets if isinstance(memory.meeting, MeetingRef) else ()
-        return presentable(pod, known=(*of_meeting, *(attempt.secrets or ())))
+        return presentable(pod, known=memory.secrets)
 
 
 def _may_have_missed_the_end(bot: MeetingBot, pod: PodState | None) -> bool:

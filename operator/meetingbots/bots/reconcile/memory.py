@@ -121,6 +121,12 @@ class BotMemory:
             self.template, self.template_until = None, None
             self.checked_hash, self.doubtful = "", True
 
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """The secret values of the meeting and of the current attempt, as far as they are known, for redaction."""
+        of_meeting = self.meeting.secrets if isinstance(self.meeting, MeetingRef) else ()
+        return (*of_meeting, *((self.attempt.secrets or ()) if self.attempt is not None else ()))
+
     def of_attempt(self, pod_name: str) -> AttemptMemory:
         """The memory of the attempt with this Pod; empty for a new name."""
         if self.attempt is None or self.attempt.pod_name != pod_name:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from cachetools import TTLCache
 
-from meetingbots.bots.decide.facts import BotFacts, MeetingRef, Problem, template_problem
+from meetingbots.bots.decide.facts import BotFacts, Problem, template_problem
 from meetingbots.bots.decide.pod_state import pod_name
 from meetingbots.bots.manifests.pod import PodSettings, bot_pod, pod_shape, with_default_template_only
 from meetingbots.bots.manifests.pod_status import belongs_to
@@ -156,10 +156,10 @@ class BotPods:
     async def _default_is_refused(self, facts: BotFacts) -> bool:
         """Whether Kubernetes refuses a Pod of the operator's default template alone, too."""
         settings, bot = self._pod_settings(), with_default_template_only(facts.bot)
-        if not settings.template or not isinstance(facts.meeting, MeetingRef):
+        if not settings.template:
             return False
         name = pod_name(bot, attempt=1)
-        pod = bot_pod(bot, name=name, meeting=facts.meeting, settings=settings, now=facts.now)
+        pod = bot_pod(bot, name=name, meeting=facts.joinable, settings=settings, now=facts.now)
         try:
             await self._kube.create(PODS, namespace=bot.namespace, body=pod, dry_run=True, strict=True)
         except AlreadyExistsError:
@@ -181,11 +181,10 @@ class BotPods:
         )
 
     def _pod(self, facts: BotFacts, name: str) -> dict[str, Any]:
-        assert isinstance(facts.meeting, MeetingRef)  # noqa: S101 - decide creates Pods for known meetings only
         return bot_pod(
             facts.bot,
             name=name,
-            meeting=facts.meeting,
+            meeting=facts.joinable,
             settings=self._pod_settings(),
             now=facts.now,
         )

@@ -14,7 +14,6 @@ from typing import Annotated, Final, TypeAlias
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from meetingbots.bots.decide.facts import MeetingRef
 from meetingbots.bots.decide.in_meeting import Report, reported
 from meetingbots.bots.decide.pod_texts import without_secrets
 from meetingbots.bots.reconcile.meeting import MeetingReader
@@ -125,10 +124,8 @@ class ReportService:
         memory = self._memories.of(key_of(caller.item), caller.bot.metadata.uid)
         if memory.meeting is None:
             await self._meetings.read(caller.bot, memory, now=now)
-        known = memory.meeting.secrets if isinstance(memory.meeting, MeetingRef) else ()
-        delivered = memory.attempt.secrets or () if memory.attempt is not None else ()
         printable = "".join(character if character.isprintable() else " " for character in message)
-        return without_secrets(printable, known=(*known, *delivered))[:_MAX_MESSAGE]
+        return without_secrets(printable, known=memory.secrets)[:_MAX_MESSAGE]
 
     async def _write(self, caller: Caller, status: BotStatus) -> None:
         bot = caller.bot
