@@ -87,8 +87,8 @@ class Retry(Model):
         ge=0,
         le=3600,
         description="Seconds before the first restart, doubled for each further one up to 300 or this value, "
-        "whichever is "
-        "greater. Default: 5.",
+        "whichever is greater. With 0, the first three restarts are immediate, and the others follow after 1, 2, 4 … "
+        "seconds. Default: 5.",
     )
     never_on_exit_codes: tuple[Annotated[int, Field(ge=0, le=255)], ...] = Field(
         default=(),

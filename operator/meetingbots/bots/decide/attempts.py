@@ -20,6 +20,7 @@ from meetingbots.bots.decide.schedule import (
     is_run_over,
     leave,
     overdue,
+    restart_pause,
     run_end,
     shifted,
     until,
@@ -31,8 +32,6 @@ from meetingbots.runtime.plan import Backoff
 MAX_INFRASTRUCTURE_RESTARTS = 10
 LEFT_SUSPENDED = "The bot was suspended and has left the meeting."
 _LOSS_BACKOFF = Backoff(first=1.0, cap=60.0)
-_MAX_FAILURE_BACKOFF = 300
-"""The kubelet's longest pause between restarts. A longer `backoffSeconds` is its own limit."""
 
 
 def ended(facts: BotFacts, pod: PodState) -> BotPlan:
@@ -235,8 +234,7 @@ def _bot_failed(facts: BotFacts, pod: PodState, end: PodEnd) -> BotPlan:
         return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, message, last_attempt=attempt))
     if status.attempts > retry.limit or code in retry.never_on_exit_codes:
         return _commit(bot_status.failed(facts, BotReason.BOT_FAILED, message, last_attempt=attempt))
-    backoff = Backoff(first=retry.backoff_seconds, cap=max(retry.backoff_seconds, _MAX_FAILURE_BACKOFF))
-    pause = round(backoff.delay(status.attempts))
+    pause = restart_pause(retry, attempts=status.attempts)
     new_status = bot_status.in_trouble(
         facts,
         BotPhase.STAGING,

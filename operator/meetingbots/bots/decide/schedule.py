@@ -15,9 +15,10 @@ from datetime import UTC, datetime, timedelta
 from meetingbots.bots.decide.facts import BotFacts
 from meetingbots.bots.decide.in_meeting import is_inside, is_out
 from meetingbots.bots.decide.pod_state import PodState, attempt_of
-from meetingbots.models.bot import BotPhase, BotReason, MeetingBot, MeetingEndPolicy
+from meetingbots.models.bot import BotPhase, BotReason, MeetingBot, MeetingEndPolicy, Retry
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find
 from meetingbots.models.mapping import MappingPhase, MeetingMapping
+from meetingbots.runtime.plan import Backoff
 
 WITHDRAWN = "Withdrawn"
 """Reason of an attempt that its author took back."""
@@ -26,6 +27,10 @@ _SLACK_SECONDS = 5.0
 """Time beyond its grace period after which a Pod's end counts as overdue."""
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
+_IMMEDIATE_RESTARTS = 3
+"""With `backoffSeconds: 0`."""
+_MAX_FAILURE_BACKOFF = 300
+"""The kubelet's longest pause between restarts. A longer `backoffSeconds` is its own limit."""
 _PREPARE_SECONDS = 4.0
 _PREPARE_SPREAD_SECONDS = 8.0
 _LAST_TRY_SECONDS = 5.0
@@ -236,3 +241,12 @@ def needs_no_watch(mapping: MeetingMapping, bots: Iterable[MeetingBot]) -> bool:
     if mapping.status.phase is MappingPhase.LIVE:
         return False
     return not any(meeting_end(bot, mapping) is not None and not bot.status.finished for bot in bots)
+
+
+def restart_pause(retry: Retry, *, attempts: int) -> int:
+    """Seconds until a failed bot is restarted. Restarts without any pause are few, as each costs the API server."""
+    if retry.backoff_seconds or attempts <= _IMMEDIATE_RESTARTS:
+        first, failures = retry.backoff_seconds, attempts
+    else:
+        first, failures = 1, attempts - _IMMEDIATE_RESTARTS
+    return round(Backoff(first=first, cap=max(first, _MAX_FAILURE_BACKOFF)).delay(failures))

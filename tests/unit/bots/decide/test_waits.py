@@ -108,7 +108,17 @@ def test_exit_code_75_may_be_one_after_which_it_is_never_started_again() -> None
 
 @pytest.mark.parametrize(
     ("first", "attempts", "pause"),
-    [(5, 6, 160), (5, 7, 300), (0, 50, 0), (600, 1, 600), (600, 3, 600), (3600, 100, 3600)],
+    [
+        (5, 6, 160),
+        (5, 7, 300),
+        (0, 3, 0),
+        (0, 4, 1),
+        (0, 6, 4),
+        (0, 50, 300),
+        (600, 1, 600),
+        (600, 3, 600),
+        (3600, 100, 3600),
+    ],
 )
 def test_pauses_between_attempts_have_a_limit(first: int, attempts: int, pause: int) -> None:
     status = {"phase": "Running", "attempts": attempts}
