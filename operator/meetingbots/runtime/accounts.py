@@ -50,6 +50,9 @@ class AppOwners:
 class RateBudgets:
     """Returns allowances. `credentials` is the cache of ZoomCredentials, indexed by `account_of`.
 
+    Within a namespace the lowest plan and the smallest share hold. A namespace is a tenant: where several share an
+    account, the one that grants most decides, so that no tenant slows another down.
+
     `min_share` is the platform's lower bound for `rateLimit.sharePercent`, as a fraction.
     """
 

@@ -43,7 +43,12 @@ def configure_logging(settings: Settings) -> None:
 
 
 def tune_garbage_collection() -> None:
-    """Call once after all imports: the objects that exist now stay for good, and are never examined again."""
+    """Call once after all imports: the objects that exist now stay for good, and are never examined again.
+
+    The memory is mostly caches of objects, which stay. With Python's defaults the collector examines them again and
+    again: for a thousand bots, a quarter of the CPU time and pauses of up to 0.3 s. Almost everything is freed without
+    it, because it is in no reference cycle.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)

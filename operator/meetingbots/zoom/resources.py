@@ -197,7 +197,10 @@ def int_of(value: object) -> int | None:
 
 
 def claimed_account(token: SecretStr) -> str:
-    """Return the account that a token claims; empty when it is not a JWT or claims none. Never raises."""
+    """Return the account that a token claims; empty when it is not a JWT or claims none. Never raises.
+
+    The claim is not verified: nothing but the choice of a rate limit, before Zoom was asked, depends on it.
+    """
     parts = _JWT.fullmatch(token.get_secret_value().strip())
     if parts is None:
         return ""

@@ -7,7 +7,7 @@ An answer without a row is transient: an unknown answer must not end a consent.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from meetingbots.zoom.errors import Cause, PermanentError, TransientError, ZoomError
@@ -102,16 +102,8 @@ def _permanent(
     errors: str = "",
     words: str = "",
 ) -> Row:
-    return Row(
-        cause=cause,
-        says=says,
-        definite=True,
-        family=family,
-        status=status,
-        codes=frozenset(codes.split()),
-        errors=frozenset(errors.split()),
-        words=re.compile(words, re.IGNORECASE) if words else None,
-    )
+    row = _transient(cause, says, family=family, status=status, codes=codes, words=words)
+    return replace(row, definite=True, errors=frozenset(errors.split()))
 
 
 _NO_REAL_ANSWER: Final = (

@@ -43,7 +43,10 @@ _MAX_DIGITS: Final = 20
 
 
 def sign(secret: SecretStr, *, timestamp: str, body: bytes) -> str:
-    """Return the signature, ``v0=<hex>``; ``timestamp`` is the header's text (seconds), ``body`` the raw bytes."""
+    """Return the signature, ``v0=<hex>``: HMAC-SHA256 of ``v0:{timestamp}:{body}`` (Zoom, Using webhooks).
+
+    ``timestamp`` is the header's text (seconds), ``body`` the raw bytes.
+    """
     signed = b"v0:" + timestamp.encode("utf-8", "replace") + b":" + body
     return "v0=" + hmac.new(_key(secret), signed, hashlib.sha256).hexdigest()
 
