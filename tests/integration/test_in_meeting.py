@@ -17,7 +17,7 @@ from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
 
-LIMIT = 90.0
+LIMIT = 120.0
 IN_WAITING_ROOM = ("False", "InWaitingRoom")
 
 
@@ -59,7 +59,8 @@ def environment_of(tenant: Tenant, kubelet: KubeletDouble, bot: str = "notes") -
 
 def test_the_waiting_room_and_a_removal(tenant: Tenant, kubelet: KubeletDouble, zoom: SimClient) -> None:
     meeting = ready_meeting(tenant)
-    tenant.bot("notes", meeting.id, bypassWaitingRoom=False, tokenEndpoint=True)
+    soon = {"retrySeconds": 10}
+    tenant.bot("notes", meeting.id, bypassWaitingRoom=False, tokenEndpoint=True, onBehalf=soon)
     wait_progress(tenant, admitted=IN_WAITING_ROOM, recording=IN_WAITING_ROOM)
     assert tenant.phase("notes") == "Running"
     (visit,) = tenant.visits(meeting.id)
