@@ -152,7 +152,7 @@ def _valid(facts: CredentialFacts) -> Readiness | None:
     else:
         return None
     sender = facts.state.received_from[:_NAME_LIMIT]
-    received = f"Its user consented anew on the link of ZoomCredential {sender}." if sender else ""
+    received = f"Its user consented again on the link of ZoomCredential {sender}." if sender else ""
     notes = [text, received, scope_report(facts.credential, _scope(facts)).sentence, _refresh_note(facts)]
     return Readiness(True, Reason.TOKEN_VALID, " ".join(note for note in notes if note))
 

@@ -75,7 +75,7 @@ def saved(state: TokenState, unsaved: Unsaved) -> TokenState | None:
 
 
 def received(state: TokenState, tokens: Tokens, *, user_id: str, sender: str) -> TokenState:
-    """Return the content after the user consented anew on the link of the credential `sender`: its grant stays.
+    """Return the content after the user consented again on the link of the credential `sender`: its grant stays.
 
     A repetition after a crash changes nothing, also when the tokens have been refreshed since.
     """

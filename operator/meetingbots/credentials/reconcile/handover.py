@@ -86,7 +86,7 @@ class TokenHandover:
         self._queue.add(key)
         item = self._credentials.get(key)
         text = (
-            f"The Zoom user consented anew on the link of ZoomCredential {gathered.key.name}. The new tokens are used."
+            f"The Zoom user consented again on the link of ZoomCredential {gathered.key.name}. The new tokens are used."
         )
         _log.info("ZoomCredential %s: %s", key, text)
         if item is not None:
