@@ -41,19 +41,22 @@ class _App:
 
 
 class AppChecks:
-    """Remembers the app Secrets that this process has seen. The first content counts as right."""
+    """Remembers the app Secrets that this process has seen. The first content counts as right, unless in doubt."""
 
     def __init__(self, *, oauth: OAuthClient, clock: Callable[[], datetime]) -> None:
         self._oauth = oauth
         self._clock = clock
         self._apps: LRUCache[Key, _App] = LRUCache(maxsize=_MAX_APPS)
 
-    def see(self, key: Key, app: AppCredentials) -> AppCheck:
-        """Take note of the present content of an app Secret; return the state of its check."""
+    def see(self, key: Key, app: AppCredentials, *, in_doubt: bool) -> AppCheck:
+        """Take note of the present content of an app Secret; return the state of its check.
+
+        `in_doubt`: an earlier process reported that Zoom rejects the app.
+        """
         mark = mark_of(SecretStr(f"{app.client_id}\n{app.client_secret.get_secret_value()}\n{app.environment}"))
         known = self._apps.get(key)
         if known is None:
-            known = self._apps[key] = _App(mark)
+            known = self._apps[key] = _App(mark, due=self._clock() if in_doubt else None)
         elif known.mark != mark:
             now = self._clock()
             due = now if known.checked is None else max(now, known.checked + _INTERVAL)

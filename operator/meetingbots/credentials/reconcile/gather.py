@@ -34,7 +34,8 @@ from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import NotFoundError
 from meetingbots.kube.resources import SECRETS
 from meetingbots.kube.secrets import SecretValueError, value_of
-from meetingbots.models.credential import ZoomCredential
+from meetingbots.models.conditions import ConditionType, find
+from meetingbots.models.credential import CredentialReason, ZoomCredential
 from meetingbots.runtime.accounts import AppOwners
 from meetingbots.runtime.object_cache import Key, ObjectCache
 from meetingbots.zoom.oauth import AppCredentials, Environment
@@ -156,7 +157,7 @@ class CredentialGatherer:
         checked = app is not None and bool(app.client_secret.get_secret_value())
         facts = replace(
             facts,
-            app_check=self._sources.app_checks.see(gathered.app_key, app) if app and checked else AppCheck(),
+            app_check=self._app_check(gathered, app) if app is not None and checked else AppCheck(),
             concluded=memory.concluded,
             claim_age=memory.see_claim(claim, monotonic=self._clock.monotonic()),
             unsaved=memory.unsaved,
@@ -174,6 +175,11 @@ class CredentialGatherer:
             twin=self._twin(facts),
         )
         return replace(gathered, facts=facts)
+
+    def _app_check(self, gathered: Gathered, app: AppCredentials) -> AppCheck:
+        blocked = find(gathered.facts.credential.status.conditions, ConditionType.RECONCILING)
+        in_doubt = blocked is not None and blocked.reason == CredentialReason.APP_INVALID
+        return self._sources.app_checks.see(gathered.app_key, app, in_doubt=in_doubt)
 
     def _twin(self, facts: CredentialFacts) -> Twin | None:
         """Return another credential here with the same app and user: the oldest if it is older, else the newest."""

@@ -66,6 +66,21 @@ async def test_the_check_is_repeated_while_zoom_rejects_the_app(bench: Bench) ->
     assert bench.condition("Reconciling") is None
 
 
+async def test_a_restart_keeps_the_report(bench: Bench) -> None:
+    operator = await ready(bench)
+    bench.put_app("wrong")
+    await operator.look()
+    restarted = bench.operator()
+    await restarted.look()
+    blocked = bench.condition("Reconciling")
+    assert blocked is not None
+    assert blocked["reason"] == "AppInvalid"
+    bench.put_app()
+    bench.clock.forward(11)
+    await restarted.look()
+    assert bench.condition("Reconciling") is None
+
+
 async def test_an_unchanged_app_is_not_checked(bench: Bench) -> None:
     operator = await ready(bench)
     asked = bench.zoom.asked.count("/oauth/token")
