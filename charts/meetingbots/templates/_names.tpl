@@ -122,5 +122,5 @@ apps:
     level: account
     webhook_url: http://{{ include "meetingbots.fullname" . }}-receiver.{{ include "meetingbots.namespace" . }}.svc:{{ .Values.receiver.service.port }}/webhooks/staging-app
 meetings:
-  - {id: 81234567890, host_id: alice@example.com}
+  - {id: 81234567890, host_id: alice@example.com, start_in: 86400}
 {{- end -}}
