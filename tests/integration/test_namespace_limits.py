@@ -1,5 +1,7 @@
 """A namespace with a quota on Secrets or a LimitRange: bots name the limit, and start once it allows them to."""
 
+import pytest
+
 from tests.cluster.api import core_path
 from tests.cluster.kubelet import KubeletDouble
 from tests.stack.tenant import Tenant
@@ -46,6 +48,28 @@ def test_a_limit_range_gives_a_bot_its_defaults_and_refuses_too_much(tenant: Ten
     assert pod["spec"]["containers"][0]["resources"]["limits"]["memory"] == "64Mi"
     ready = tenant.wait_reason("meetingbots", "greedy", "TemplateInvalid")
     assert "128Mi" in ready["message"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "words"),
+    [
+        ("limitranges", {"limits": [{"type": "Pod", "max": {"ephemeral-storage": "1Gi"}}]}, "ephemeral-storage"),
+        ("resourcequotas", {"hard": {"limits.memory": "1Gi"}}, "must specify limits.memory"),
+    ],
+)
+def test_a_template_that_a_namespace_never_admits_is_invalid(
+    tenant: Tenant, kind: str, spec: dict[str, object], words: str
+) -> None:
+    path = core_path(kind, namespace=tenant.namespace)
+    tenant.cluster.api.create(path, {"metadata": {"name": "rule"}, "spec": spec})
+    rule = core_path(kind, namespace=tenant.namespace, name="rule")
+    if kind == "resourcequotas":
+        tenant.wait("the quota counts", lambda: "used" in (tenant.cluster.api.get(rule) or {}).get("status", {}))
+    greedy = {**SLEEP["spec"]["containers"][0], "resources": {"limits": {"ephemeral-storage": "2Gi"}}}
+    template = {"spec": {"containers": [greedy]}}
+    tenant.apply("MeetingBot", "greedy", {"meeting": {"id": "81234567890"}, "tokens": [], "template": template})
+    ready = tenant.wait_reason("meetingbots", "greedy", "TemplateInvalid", seconds=90)
+    assert words in ready["message"]
 
 
 def _hard(tenant: Tenant, quota: str) -> str:

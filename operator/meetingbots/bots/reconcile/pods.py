@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -42,17 +43,14 @@ _REFUSED_SECONDS: Final = 5.0
 _TEMPLATE_REFUSED_SECONDS: Final = 25.0
 _ACCEPTED_SECONDS: Final = 60.0
 _MAX_SHAPES: Final = 10_000
-_POLICY_REFUSALS: Final = (
-    "violates PodSecurity",
-    "denied the request",  # an admission webhook
-    "denied request",  # a ValidatingAdmissionPolicy
-    "security context constraint",  # OpenShift
-    "pod security policy",
-    "maximum cpu usage per",  # LimitRange
-    "maximum memory usage per",
-    "minimum cpu usage per",
-    "minimum memory usage per",
-    "limit to request ratio per",
+_POLICY_REFUSALS: Final = re.compile(
+    r"violates PodSecurity|pod security policy"
+    r"|denied (the )?request"  # an admission webhook, a ValidatingAdmissionPolicy
+    r"|security context constraint"  # OpenShift
+    r"|(maximum|minimum) \S+ usage per |limit to request ratio per "  # LimitRange
+    r"|failed quota: \S+ must specify "  # ResourceQuota: the Pod names no amount
+    r"|node label selector conflicts|not in the allowed whitelist|tolerations conflict"
+    r"|image policy webhook backend denied"
 )
 """Parts of the messages with which the API server rejects a Pod for its content."""
 _NO_DRY_RUN: Final = "does not support dry run"
@@ -201,7 +199,7 @@ def _is_refusal(error: KubeError) -> bool:
 
 def _is_about_this_pod(error: KubeError) -> bool:
     """Whether the API server rejects the Pod's content, rather than for a quota, a missing right or an outage."""
-    by_policy = isinstance(error, ForbiddenError) and any(part in str(error) for part in _POLICY_REFUSALS)
+    by_policy = isinstance(error, ForbiddenError) and _POLICY_REFUSALS.search(str(error)) is not None
     return by_policy or isinstance(error, InvalidError)
 
 
