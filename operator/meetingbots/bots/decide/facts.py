@@ -71,6 +71,11 @@ class Problem:
     recoverable: bool = False
 
 
+def is_template_error(message: str) -> bool:
+    """Whether a message is a `TemplateError`'s, which starts with the field's path."""
+    return message.startswith(("template", "a key in template"))
+
+
 def template_problem(message: str, *, by_default: bool) -> Problem:
     """A template that cannot become a Pod. `by_default`: the operator's default template alone is invalid, too."""
     if by_default:

@@ -13,13 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from meetingbots.bots.decide.facts import BotFacts, MeetingRef, Problem
+from meetingbots.bots.decide.facts import BotFacts, MeetingRef, Problem, is_template_error, template_problem
 from meetingbots.bots.decide.in_meeting import Stage, with_progress
 from meetingbots.bots.decide.pod_state import Obstacle, PodState, Trouble
 from meetingbots.bots.decide.schedule import join_time
 from meetingbots.bots.decide.tokens import token_finding, token_status, without_token
 from meetingbots.models.bot import BotPhase, BotReason, BotStatus, MeetingBot, TokenStatus
-from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, remove, set_condition
+from meetingbots.models.conditions import Condition, ConditionStatus, ConditionType, find, remove, set_condition
 
 _STILL_ACTS = {"suspend", "meetingEndPolicy", "leaveAfterMeetingEndSeconds", "ttlSecondsAfterFinished"}
 _TOO_DEEP = "too-deep"
@@ -259,6 +259,20 @@ def has_invalid_template(status: BotStatus) -> bool:
     """Whether the status says that the template is invalid."""
     condition = status.ready
     return condition is not None and condition.reason == BotReason.TEMPLATE_INVALID
+
+
+def refused_for_its_template(bot: MeetingBot) -> Problem | None:
+    """The fault of the bot's own template that the status reports for this generation of the spec.
+
+    It stays until the spec changes: after a change of the operator's default template alone, nobody expects the bot
+    any more. A refusal by Kubernetes is not meant, since a policy may change.
+    """
+    condition = find(bot.status.conditions, ConditionType.STALLED)
+    if condition is None or condition.reason != BotReason.TEMPLATE_INVALID:
+        return None
+    if condition.observed_generation != bot.metadata.generation or not is_template_error(condition.message):
+        return None
+    return template_problem(condition.message, by_default=False)
 
 
 def joined_with(facts: BotFacts) -> str:

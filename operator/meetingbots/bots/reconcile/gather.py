@@ -166,6 +166,7 @@ class BotGatherer:
                 return wanted
             memory.expect_template(wanted, doubtful=doubtful)
             bot_pod(bot, name=pod_name(bot, attempt=1), meeting=meeting, settings=settings, now=now)
+            memory.template = bot_status.refused_for_its_template(bot)
         except TemplateError as error:
             memory.expect_template(wanted, doubtful=doubtful)
             memory.template = template_problem(str(error), by_default=default_is_invalid(bot, meeting, settings, now))

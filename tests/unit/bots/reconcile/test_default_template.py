@@ -60,6 +60,24 @@ async def test_a_default_template_that_became_valid_lets_the_bot_join(tmp_path: 
     assert [pod["spec"]["containers"][0]["image"] for pod in harness.cluster.all(PODS)] == ["other"]
 
 
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_change_of_the_default_lets_no_bot_join_that_failed_by_its_own_template(
+    tmp_path: Path, restart: bool
+) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text("spec: {nodeSelector: {a: b}}\n")
+    harness = BotHarness()
+    harness.put_bot(template={"spec": {"containers": [{"name": "robot", "image": "i"}]}}, tokens=[])
+    operator = harness.operator(bot_template_file=file)
+    await harness.live(operator, until=harness.troubled)
+    assert harness.condition()[1] == "TemplateInvalid"
+    file.write_text("spec: {containers: [{name: bot, image: i}]}\n")
+    harness.clock.forward(30)
+    await harness.live(harness.operator(bot_template_file=file) if restart else operator)
+    assert harness.pods() == []
+    assert "container named bot" in harness.condition()[2], "the bot's deadline passes with the same cause"
+
+
 class Refusing(FakeKube):
     """An API server that answers each create with the next error; None accepts."""
 
