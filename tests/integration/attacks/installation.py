@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from uuid import uuid4
 from tests.cluster.api import core_path, wait_until
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubelet import KubeletDouble
+from tests.stack.event_sender import event_body, send_all, signed_request
 from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
@@ -26,6 +29,19 @@ def new_namespace(cluster: ControlPlane, *, prefix: str = "test") -> str:
     account = core_path("serviceaccounts", namespace=name, name="default")
     wait_until(lambda: cluster.api.get(account) is not None, what="default service account", limit_seconds=PATIENCE)
     return name
+
+
+def wait_known(stack: Stack, tenant: Tenant) -> None:
+    """Wait until the receiver knows the tenant's app: Zoom repeats an event that it refuses only after minutes."""
+    body = event_body("app.attack_test", account_id=tenant.account.id, event_ts=int(time.time() * 1000), item={})
+
+    def answer() -> int:
+        client_id, secret = tenant.app.client_id, tenant.app.webhook_secret_token
+        request = signed_request(body, client_id=client_id, secret=secret)
+        [answered] = asyncio.run(send_all([request], port=stack.receiver_port))
+        return answered.status
+
+    wait_until(lambda: answer() == 204, what="the receiver knows the app", limit_seconds=PATIENCE, every_seconds=0.2)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.attacks.installation import wait_known
+from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
 from tests.zoomsim.world import User
@@ -13,11 +15,14 @@ EVENTS = 4
 
 
 @pytest.mark.usefixtures("kubelet")
-def test_level_account_of_a_plain_user_reaches_no_meeting_of_a_colleague(tenant: Tenant, zoom: SimClient) -> None:
+def test_level_account_of_a_plain_user_reaches_no_meeting_of_a_colleague(
+    tenant: Tenant, zoom: SimClient, stack: Stack
+) -> None:
     tenant.app_secret()
     tenant.consent()
     tenant.credential(level="Account")
     tenant.wait("identified", lambda: bool(tenant.status("zoomcredentials", "alice").get("userId")), seconds=90)
+    wait_known(stack, tenant)
     email = f"colleague-{tenant.namespace}@tenant.example"
     colleague = zoom.add_user(User(account_id=tenant.account.id, email=email))
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.cluster.api import core_path
-from tests.integration.attacks.installation import Installation
+from tests.integration.attacks.installation import Installation, wait_known
 from tests.integration.attacks.odd_values import Odd, odd_objects, odd_secrets, token_secret, users_of
 from tests.stack.tenant import GROUP, Tenant
 
@@ -51,6 +51,7 @@ def test_odd_values_are_reported_and_stop_nobody_else(installation: Installation
     good, hostile = installation.tenant(), installation.tenant()
     for tenant in (good, hostile):
         tenant.ready_credential()
+    wait_known(installation.stack, good)
     meeting = hostile.meeting()
     hostile.mapping(meeting.id, "alice")
     secrets = core_path("secrets", namespace=hostile.namespace)

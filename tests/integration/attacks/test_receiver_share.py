@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cluster.api import core_path
-from tests.integration.attacks.installation import Installation
+from tests.integration.attacks.installation import Installation, wait_known
 from tests.stack.tenant import Tenant
 
 NAMESPACE_BYTES = 64 * 1024
@@ -33,6 +33,7 @@ def test_many_credentials_without_secrets_leave_room_for_the_others(installation
         hostile.credential(f"empty-{number}", appSecretRef={"name": secret}, grant={"connect": {}})
     hostile.wait("the full share is reported", lambda: is_reported(hostile), seconds=180)
     good.ready_credential()
+    wait_known(installation.stack, good)
     meeting = good.meeting(emit=True)
     good.wait("a webhook makes a mapping", lambda: bool(good.get("meetingmappings", meeting.id)))
     assert NAMESPACE_BYTES / 2 < share(installation, hostile) <= NAMESPACE_BYTES

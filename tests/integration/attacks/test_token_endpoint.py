@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.integration.attacks.installation import Installation
 ATTACKER, REPEATER, BOT = "127.0.0.66", "127.0.0.67", "127.0.0.1"
 UNKNOWN_TOKENS = 300
 REVIEWS_PER_ADDRESS = 10
+SECONDS_PER_REVIEW = 6.0
 AT_ONCE = 8
 
 
@@ -45,15 +47,16 @@ def test_unknown_tokens_cost_few_token_reviews(installation: Installation) -> No
     pod = tenant.status("meetingbots", "notes")["podName"]
     environment = installation.kubelet.record(tenant.namespace, pod).environment["bot"]
 
-    before = reviews(installation.cluster)
+    before, began = reviews(installation.cluster), time.monotonic()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         unknown = [secrets.token_urlsafe(40) for _ in range(UNKNOWN_TOKENS)]
         answers = set(pool.map(lambda token: ask(port, token, source=ATTACKER), unknown))
     assert answers == {401, 429}
     again = [ask(port, "the same unknown token", source=REPEATER) for _ in range(2 * REVIEWS_PER_ADDRESS)]
     assert set(again) == {401}
-    # Those that were under way when the last one was counted, one more for the token that came again and again.
-    assert reviews(installation.cluster) - before <= REVIEWS_PER_ADDRESS + AT_ONCE + 1
+    # Those that were under way when the last one was counted, and those that a slow machine's time has earned since.
+    earned = (time.monotonic() - began) / SECONDS_PER_REVIEW
+    assert reviews(installation.cluster) - before <= REVIEWS_PER_ADDRESS + AT_ONCE + 1 + earned
 
     own = Path(environment["ZOOM_TOKEN_URL_TOKEN_FILE"]).read_text()
     assert ask(port, own, source=BOT) == 200
