@@ -29,31 +29,44 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("-n", "--namespace", help="default: that of the kubeconfig's context")
-    common.add_argument("-A", "--all-namespaces", action="store_true", help="look in all namespaces (why, doctor)")
     common.add_argument("--context", help="context of the kubeconfig")
-    common.add_argument("-o", "--output", choices=("text", "json", "yaml"), default="text")
+    common.add_argument("-o", "--output", choices=("text", "json", "yaml"), default="text", help="default: text")
+    anywhere = argparse.ArgumentParser(add_help=False, parents=[common])
+    anywhere.add_argument("-A", "--all-namespaces", action="store_true", help="look in all namespaces")
     made = argparse.ArgumentParser(prog="kubectl meetingbots", description="Explains MeetingBots and ZoomCredentials")
     made.add_argument("--version", action="version", version=__version__)
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    why = commands.add_parser("why", parents=[common], help="explain a bot, a credential or a meeting")
+    why = commands.add_parser("why", parents=[anywhere], help="explain a bot, a credential or a meeting")
     why.add_argument("subject", help="a MeetingBot, a ZoomCredential, a meeting ID or a link")
     lines = commands.add_parser("timeline", parents=[common], help="list a bot's events, relative to joinAt")
-    lines.add_argument("bot")
+    lines.add_argument("bot", help="name of the MeetingBot")
     lines.add_argument("-w", "--watch", action="store_true", help="follow until the bot has finished")
     link = commands.add_parser("connect", parents=[common], help="print the link on which a person consents")
-    link.add_argument("credential")
+    link.add_argument("credential", help="name of the ZoomCredential")
     link.add_argument("--wait", action="store_true", help="wait until the person has consented")
     new = commands.add_parser("send", parents=[common], help="create a MeetingBot for a pasted link")
     new.add_argument("link", help="a link or a meeting ID")
-    new.add_argument("--at", type=_time, help="when to join (RFC 3339); default: now")
+    new.add_argument("--at", type=_time, metavar="TIME", help="when to join (RFC 3339); default: now")
     new.add_argument("--as", dest="credential", default="", help="ZoomCredential; default: by the MeetingMapping")
     new.add_argument("--name", default="", help="name of the MeetingBot; default: made from the meeting")
     new.add_argument("--dry-run", action="store_true", help="print the MeetingBot instead")
     new.add_argument("--wait", action="store_true", help="follow the bot until it has finished")
-    checks = commands.add_parser("doctor", parents=[common], help="check the installation")
-    checks.add_argument("--system-namespace", default="meetingbots-system", help="namespace of the operator")
-    checks.add_argument("--public-url", default="", help="the receiver's URL; default: from a connect link")
-    checks.add_argument("--zoom-oauth-url", default=DEFAULT_OAUTH_URL, help="base of Zoom's OAuth endpoints")
+    checks = commands.add_parser("doctor", parents=[anywhere], help="check the installation")
+    checks.add_argument(
+        "--system-namespace",
+        default="meetingbots-system",
+        metavar="NAMESPACE",
+        help="namespace of the operator; default: meetingbots-system",
+    )
+    checks.add_argument(
+        "--public-url", default="", metavar="URL", help="the receiver's URL; default: from a connect link"
+    )
+    checks.add_argument(
+        "--zoom-oauth-url",
+        default=DEFAULT_OAUTH_URL,
+        metavar="URL",
+        help=f"base URL of Zoom's OAuth endpoints; default: {DEFAULT_OAUTH_URL}",
+    )
     return made
 
 
