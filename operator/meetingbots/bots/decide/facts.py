@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from pydantic import SecretStr
 
@@ -71,9 +71,12 @@ class Problem:
     recoverable: bool = False
 
 
+IMAGE_MISSING: Final = "is missing, and the operator has no default for it"
+
+
 def is_template_error(message: str) -> bool:
-    """Whether a message is a `TemplateError`'s, which starts with the field's path."""
-    return message.startswith(("template", "a key in template"))
+    """Whether a message is a `TemplateError`'s, by its path, and no image is missing, which the operator can name."""
+    return message.startswith(("template", "a key in template")) and IMAGE_MISSING not in message
 
 
 def template_problem(message: str, *, by_default: bool) -> Problem:

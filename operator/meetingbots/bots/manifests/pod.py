@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from meetingbots.bots.decide.facts import MeetingRef
+from meetingbots.bots.decide.facts import IMAGE_MISSING, MeetingRef
 from meetingbots.bots.decide.pod_state import join_secret_name
 from meetingbots.bots.manifests import environment
 from meetingbots.bots.manifests.template import (
@@ -193,7 +193,7 @@ def _bot_container(spec: dict[str, Any], bot_image: str) -> dict[str, Any]:
     if not container.get("image"):
         if not bot_image:
             raise TemplateError(
-                f"{_BOT_PATH}.image is missing, and the operator has no default for it: name an image, or set "
+                f"{_BOT_PATH}.image {IMAGE_MISSING}: name an image, or set "
                 "MEETINGBOTS_BOT_IMAGE for the operator (chart: bot.image)"
             )
         container["image"] = bot_image

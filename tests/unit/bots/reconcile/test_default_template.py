@@ -78,6 +78,25 @@ async def test_a_change_of_the_default_lets_no_bot_join_that_failed_by_its_own_t
     assert "container named bot" in harness.condition()[2], "the bot's deadline passes with the same cause"
 
 
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("own", [None, {"spec": {"containers": [{"name": "bot", "args": ["a"]}]}}])
+async def test_a_bot_joins_once_the_platform_names_the_image_that_was_missing(
+    tmp_path: Path, own: object, restart: bool
+) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text("spec: {nodeSelector: {a: b}}\n")
+    harness = BotHarness()
+    harness.put_bot(template=own, tokens=[])
+    operator = harness.operator(bot_template_file=file, bot_image="")
+    await harness.live(operator, until=harness.troubled)
+    assert harness.condition()[1] == "TemplateInvalid"
+    assert "MEETINGBOTS_BOT_IMAGE" in harness.condition()[2]
+    file.write_text("spec: {containers: [{name: bot, image: i}]}\n")
+    harness.clock.forward(30)
+    await harness.live(harness.operator(bot_template_file=file, bot_image="") if restart else operator)
+    assert [pod["spec"]["containers"][0]["image"] for pod in harness.cluster.all(PODS)] == ["i"]
+
+
 class Refusing(FakeKube):
     """An API server that answers each create with the next error; None accepts."""
 
