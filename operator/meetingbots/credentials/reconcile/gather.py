@@ -222,8 +222,8 @@ def _with_outcomes(credential: ZoomCredential, memory: CredentialMemory) -> Zoom
 
 
 def _removal_confirmed(memory: CredentialMemory, credential: ZoomCredential) -> bool:
-    removal = credential.status.user_removal
-    return removal is not None and removal.time is not None and memory.removal_check(removal.time).confirmed
+    check = memory.removal_check(credential.status)
+    return check is not None and check.confirmed
 
 
 def _age(item: Object) -> tuple[str, str]:

@@ -96,11 +96,18 @@ class CredentialMemory:
         kept = {proof_key(tokens) for tokens in held}
         self.proofs = {key: proof for key, proof in self.proofs.items() if key in kept}
 
-    def removal_check(self, reported: datetime) -> RemovalCheck:
-        """Return the check of the removal that the status reports."""
-        if self.removal is None or self.removal.reported != reported:
-            return RemovalCheck(reported=reported)
-        return self.removal
+    def removal_check(self, status: CredentialStatus) -> RemovalCheck | None:
+        """Return the check of the removal that the status reports; None without one.
+
+        Until Zoom has answered about this report, an earlier answer counts, which the condition Ready shows.
+        """
+        removal, shown = status.user_removal, find(status.conditions, ConditionType.READY)
+        if removal is None or removal.time is None:
+            return None
+        if self.removal is not None and self.removal.reported == removal.time:
+            return self.removal
+        confirmed = shown is not None and shown.reason == CredentialReason.USER_INACTIVE
+        return RemovalCheck(reported=removal.time, confirmed=confirmed)
 
     def saved(self) -> None:
         """Drop the unsaved tokens: they are stored, or void."""
@@ -145,8 +152,6 @@ def recall_failures(memory: CredentialMemory, facts: CredentialFacts) -> None:
     if not memory.recalled and error is not None and error.time is not None and error.time <= facts.now + CLOCK_SKEW:
         memory.last_error = error
         memory.failures = _recalled(error, facts) if status.consecutive_failures else {}
-    if not memory.recalled and memory.removal is None:
-        memory.removal = _recalled_removal(status)
     memory.recalled = True
     tokens = facts.state.tokens
     refreshed = tokens.last_refresh if tokens and tokens.last_refresh else _LONG_AGO
@@ -156,14 +161,6 @@ def recall_failures(memory: CredentialMemory, facts: CredentialFacts) -> None:
             del memory.failures[kind]
     if facts.state.user_id and status.user_id == facts.state.user_id:
         memory.failures.pop(RequestKind.IDENTITY, None)
-
-
-def _recalled_removal(status: CredentialStatus) -> RemovalCheck | None:
-    """Return the removal that Zoom had confirmed before the start of this process."""
-    removal, shown = status.user_removal, find(status.conditions, ConditionType.READY)
-    if removal is None or removal.time is None or shown is None or shown.reason != CredentialReason.USER_INACTIVE:
-        return None
-    return RemovalCheck(reported=removal.time, confirmed=True)
 
 
 def _recalled(error: CredentialError, facts: CredentialFacts) -> dict[RequestKind, Failure]:

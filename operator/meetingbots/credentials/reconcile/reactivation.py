@@ -59,11 +59,11 @@ class UserReactivation:
 
     async def look(self, key: Key, credential: ZoomCredential) -> float | None:
         """Ask Zoom if that is due; return the seconds until the next time (None: no removal). Raises `KubeError`."""
-        memory, removal = self._memories.of(key), credential.status.user_removal
-        if removal is None or removal.time is None:
+        memory = self._memories.of(key)
+        check = memory.removal_check(credential.status)
+        if check is None:
             memory.removal = None
             return None
-        check = memory.removal_check(removal.time)
         if check.asked_at is None or check.wait_seconds(self._clock()) <= 0:
             answer = await self._is_removed(key)
             before, check = check, checked(check, removed=answer, now=self._clock())

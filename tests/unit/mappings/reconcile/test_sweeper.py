@@ -288,6 +288,38 @@ async def test_a_confirmed_removal_outlasts_a_restart_and_a_forged_one_does_not(
     assert bench.ready
 
 
+async def test_a_second_report_of_a_removed_user_does_not_make_it_ready(bench: Bench) -> None:
+    """Zoom sends one event when a user is deactivated, and another when the user is deleted."""
+    operator, tidy = await removed(bench)
+    asked = zoom_says(bench, "inactive")
+    await tidy.reconcile(KEY)
+    await operator.look()
+    bench.clock.forward(30)
+    say(bench, operator, userRemoval={"time": format_time(bench.clock.now), "kind": "Deleted"})
+    await operator.look()
+    assert bench.reason == "UserInactive"
+    assert len(asked) == 1
+    await tidy.reconcile(KEY)
+    assert len(asked) == 2, "each report is checked"
+
+
+async def test_zoom_away_after_a_restart_does_not_make_a_removed_user_ready(bench: Bench) -> None:
+    operator, tidy = await removed(bench)
+    zoom_says(bench, "inactive")
+    await tidy.reconcile(KEY)
+    await operator.look()
+    second = bench.operator()
+    say(bench, second)
+
+    async def away(_: str) -> httpx.Response:
+        return httpx.Response(503)
+
+    bench.zoom.before = away
+    await tidying(second).reconcile(KEY)
+    await second.look()
+    assert bench.reason == "UserInactive", "the sweep came before the credential's own reconciliation"
+
+
 async def test_a_rejected_token_of_a_removed_user_is_invalidated(bench: Bench) -> None:
     operator, tidy = await removed(bench)
     zoom_says(bench, "inactive")
