@@ -23,6 +23,7 @@ from tests.cluster.audit import POLICY, ApiCall, read_calls
 from tests.cluster.crds import apply_crds, wait_served
 from tests.cluster.flags import HOST, Files, in_url
 from tests.cluster.kubeconfig import Tokens, write_kubeconfig
+from tests.cluster.ports import free_ports
 from tests.cluster.service import ClusterError, Service
 from tests.cluster.warden import Warden
 
@@ -202,7 +203,7 @@ class ControlPlane:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._write_inputs()
         self._warden = Warden()
-        etcd_port, etcd_peer_port, self.port = _free_ports(3, host=self.host)
+        etcd_port, etcd_peer_port, self.port = free_ports(3, host=self.host)
         # Only a path: the CA certificate itself is made by the API server when it starts.
         kubeconfig = self.kubeconfig("kube-controller-manager")
         etcd = self._service("etcd", flags.etcd(self._files, client=etcd_port, peer=etcd_peer_port, host=self.host))
@@ -259,15 +260,6 @@ class ControlPlane:
         with contextlib.suppress(OSError):
             return self.api.raw("GET", "/readyz")[0] == 200
         return False
-
-
-def _free_ports(count: int, *, host: str) -> list[int]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket(family)) for _ in range(count)]
-        for each in sockets:
-            each.bind((host, 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def _listening(port: int, *, host: str) -> bool:

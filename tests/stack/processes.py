@@ -1,7 +1,6 @@
 """Operator and receiver as the processes that they will be: started, waited for, stopped, killed, their logs kept."""
 
 import os
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -9,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.cluster.flags import HOST
+from tests.cluster.ports import free_ports
 from tests.cluster.service import Service
 from tests.cluster.warden import Warden
 
@@ -84,9 +84,6 @@ class Program:
 
 
 def free_port(host: str = HOST) -> int:
-    """A port of the loopback address `host` that nobody listens on now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback address `host` on which nobody listens now."""
+    (port,) = free_ports(1, host=host)
+    return port

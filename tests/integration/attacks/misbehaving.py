@@ -17,7 +17,6 @@ from typing import Any, Literal
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.connection import find_cluster
 from meetingbots.kube.resources import BOTS, PODS, Resource
-from meetingbots.mappings import assembly as mappings
 from meetingbots.process import assembly
 from meetingbots.process import operator as operator_process
 from meetingbots.runtime.settings import OperatorSettings
@@ -33,7 +32,7 @@ class Order:
 
     `trace` gets a line for each call about bots and Pods. `freeze`: it stops itself there (SIGSTOP), once. `cancel`:
     of a bot called ``bN``, the Nth call is cancelled from inside. `clock`: a file with the seconds that its wall clock
-    is ahead. `sweeps_at_once`: its first sweep of the mappings comes at its start.
+    is ahead.
     """
 
     kubeconfig: Path
@@ -43,7 +42,6 @@ class Order:
     freeze: Freeze | None = None
     cancel: bool = False
     clock: Path | None = None
-    sweeps_at_once: bool = False
 
 
 def start(order: Order) -> Forked:
@@ -104,8 +102,6 @@ def _main(order: Order) -> None:
     logging.basicConfig(filename=order.trace.with_suffix(".log"), level=logging.INFO)
     vars(operator_process).update(find_cluster=partial(find_cluster, kubeconfig=str(order.kubeconfig)))
     vars(assembly).update(Kube=partial(_Kube, order=order))
-    if order.sweeps_at_once:
-        vars(mappings).update(_FIRST_SWEEP_SECONDS=0.0)
     if order.clock is not None:
         vars(assembly).update(_now=partial(_read_clock, order.clock))
     settings = OperatorSettings(

@@ -55,7 +55,6 @@ def test_many_doubtful_meetings_of_one_namespace_leave_questions_to_the_others(
             zoom_url=zoom.base_url,
             namespaces=(),
             trace=tmp_path / "trace",
-            sweeps_at_once=True,
         )
         with running(misbehaving.start(order)):
             good.wait(
