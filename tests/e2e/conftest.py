@@ -1,7 +1,7 @@
 """What end-to-end tests share: one kind cluster, the project's images, a simulated Zoom, the chart installed by Helm.
 
 The cluster is deleted at the end. `MEETINGBOTS_KIND=NAME` uses one that is there already (`make kind`) and leaves it.
-What tests measured is told at the end of the run.
+The end of the run shows what tests measured.
 """
 
 import os

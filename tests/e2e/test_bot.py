@@ -91,14 +91,14 @@ def test_an_image_that_comes_late_finds_a_fresh_token(
     image = late_images.name()
     began = time.monotonic()
     tenant.bot("late", meeting.id, image=image)
-    told = tenant.wait_reason("meetingbots", "late", "ImagePullFailed")
-    assert image in told["message"]
+    condition = tenant.wait_reason("meetingbots", "late", "ImagePullFailed")
+    assert image in condition["message"]
     assert tenant.phase("late") == "Staging"
     answer = plugin("why", "late")
     assert plugin.code == 1
     assert image in answer.partition("Cause: ")[2]
     assert "pull secret" in answer.partition("Do: ")[2]
-    time.sleep(max(0.0, began + IMAGE_DELAY_SECONDS - time.monotonic()))  # a real kubelet has no clock to be told
+    time.sleep(max(0.0, began + IMAGE_DELAY_SECONDS - time.monotonic()))  # nobody can set the clock of a real kubelet
     assert not zoom.calls("meetings.jointoken", client_id=tenant.app.client_id)
     late_images.arrive(image)
     arrived = time.monotonic()

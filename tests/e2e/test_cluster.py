@@ -53,11 +53,11 @@ class Namespace:
         self.api.create(core_path("pods", namespace=self.name), {"metadata": {"name": name}, "spec": spec})
 
     def state(self, pod: str) -> dict[str, Any]:
-        """State of the Pod's container: `waiting`, `running` or `terminated`; empty before the kubelet has told one."""
+        """State of the Pod's container: `waiting`, `running` or `terminated`; empty until the kubelet reports one."""
         found = self.api.request("GET", core_path("pods", namespace=self.name, name=pod))
         statuses = found["status"].get("containerStatuses", [])
-        told: dict[str, Any] = statuses[0]["state"] if statuses else {}
-        return told
+        state: dict[str, Any] = statuses[0]["state"] if statuses else {}
+        return state
 
     def output(self, pod: str) -> str:
         """What the Pod's container printed, once it has ended."""
@@ -117,13 +117,13 @@ def test_a_pod_waits_for_its_late_secret_and_starts_at_once_when_touched(
     namespace.run("late", container=container)
 
     def waiting() -> dict[str, Any]:
-        told: dict[str, Any] = namespace.state("late").get("waiting", {})
-        return told
+        state: dict[str, Any] = namespace.state("late").get("waiting", {})
+        return state
 
     wait_until(lambda: waiting().get("reason") == "CreateContainerConfigError", what="the Pod waits for its Secret")
     assert waiting()["message"] == 'secret "late-zoom" not found'
 
-    time.sleep(pause_seconds)  # a real kubelet has no clock that could be told
+    time.sleep(pause_seconds)  # nobody can set the clock of a real kubelet
     secret = {"metadata": {"name": "late-zoom"}, "stringData": {"join_token": "made-up"}}
     namespace.api.create(core_path("secrets", namespace=namespace.name), secret)
     delivered = time.time()

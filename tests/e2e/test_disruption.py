@@ -59,8 +59,8 @@ def test_a_drained_node_costs_a_pod_and_not_the_bot(
         *(f"--pod-selector={selector}", "--timeout=90s"),
         limit_seconds=120,
     )
-    told = tenant.wait_reason("meetingbots", "notes", "Unschedulable")
-    assert "unschedulable" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "notes", "Unschedulable")
+    assert "unschedulable" in condition["message"]
     second = tenant.status("meetingbots", "notes")["podName"]
     assert second != first
     assert len(zoom.calls("meetings.jointoken", client_id=tenant.app.client_id)) == 1, "no token while it cannot start"
@@ -78,7 +78,7 @@ def test_a_drained_node_costs_a_pod_and_not_the_bot(
     tenant.wait_phase("notes", "Succeeded")
 
 
-def test_a_quota_that_is_full_is_told_and_waited_out(tenant: Tenant, zoom: SimClient, measured: Measure) -> None:
+def test_a_full_quota_is_reported_until_it_frees_up(tenant: Tenant, zoom: SimClient, measured: Measure) -> None:
     tenant.ready_credential()
     quotas = core_path("resourcequotas", namespace=tenant.namespace)
     tenant.cluster.api.create(quotas, {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "0"}}})
@@ -86,8 +86,8 @@ def test_a_quota_that_is_full_is_told_and_waited_out(tenant: Tenant, zoom: SimCl
     meeting = tenant.meeting()
     tenant.mapping(meeting.id, "alice")
     tenant.bot("notes", meeting.id)
-    told = tenant.wait_reason("meetingbots", "notes", "QuotaExceeded")
-    assert "few" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "notes", "QuotaExceeded")
+    assert "few" in condition["message"]
     assert not tenant.pods()
     assert not zoom.calls("meetings.jointoken", client_id=tenant.app.client_id)
     tenant.cluster.api.patch(f"{quotas}/few", {"spec": {"hard": {"pods": "1"}}})
@@ -104,9 +104,9 @@ def test_the_api_server_is_away_for_a_minute(
     waiting = tenant.meeting()
     tenant.mapping(waiting.id, "alice")
     planned = tenant.meeting(started=False)
-    told = {"account_id": tenant.account.id, "object": events.planned(planned)}
+    payload = {"account_id": tenant.account.id, "object": events.planned(planned)}
     mine = (tenant.app.client_id,)
-    zoom.emit("meeting.created", told, client_ids=mine, delay_seconds=AWAY_SECONDS / 2)
+    zoom.emit("meeting.created", payload, client_ids=mine, delay_seconds=AWAY_SECONDS / 2)
     away = without_api_server(release, seconds=AWAY_SECONDS)
     began = time.monotonic()
     tenant.bot("afterwards", waiting.id)
@@ -125,7 +125,7 @@ def test_the_api_server_is_away_for_a_minute(
     (delivery,) = [one for one in zoom.deliveries("meeting.created") if one.client_id == tenant.app.client_id]
     assert (delivery.state, [one.status for one in delivery.attempts]) == ("pending", [503]), "it could not be written"
     let_zoom_try_again(zoom)
-    tenant.wait("what Zoom told meanwhile", lambda: bool(tenant.get("meetingmappings", planned.id)))
+    tenant.wait("what Zoom reported meanwhile", lambda: bool(tenant.get("meetingmappings", planned.id)))
     for meeting_id, name in ((running, "runs"), (waiting.id, "afterwards")):
         zoom.act(meeting_id, "end")
         tenant.wait_phase(name, "Succeeded")

@@ -92,12 +92,12 @@ def test_a_bad_bot_fails_its_commit_and_no_other_bot(
     good = tenant.bot_object("good", 81234567890, joinAt=moment(days=1))
     bad = tenant.bot_object("bad", meeting, joinAt=moment(days=1), **spec)
     began = time.monotonic()
-    told = repository.wait_failed(repository.commit(good, bad))
+    failed = repository.wait_failed(repository.commit(good, bad))
     measured(f"Flux, {health}: commit with {reason} given up after {time.monotonic() - began:.1f} s")
-    assert told["reason"] == "HealthCheckFailed"
+    assert failed["reason"] == "HealthCheckFailed"
     # Flux tells which object has failed, and that alone; the reason is the object's to tell.
-    assert f"MeetingBot/{tenant.namespace}/bad status: 'Failed'" in told["message"]
-    assert "good" not in told["message"]
+    assert f"MeetingBot/{tenant.namespace}/bad status: 'Failed'" in failed["message"]
+    assert "good" not in failed["message"]
     assert tenant.condition("meetingbots", "bad")["reason"] == reason
     assert tenant.phase("good") == "Scheduled"
     repository.wait_ready(repository.commit(good, tenant.bot_object("bad", 81234567890, joinAt=moment(days=1))))
@@ -106,13 +106,13 @@ def test_a_bad_bot_fails_its_commit_and_no_other_bot(
 
 def test_what_the_schema_refuses_fails_the_commit_in_our_words(tenant: Tenant, repository: Repository) -> None:
     bad = tenant.bot_object("bad", {"id": "81234567890", "url": "https://zoom.us/j/81234567890"})
-    told = repository.wait_failed(repository.commit(bad))
-    assert told["reason"] == "ReconciliationFailed"
-    assert "exactly one of url, id and urlSecretKeyRef must be set in meeting" in told["message"]
+    failed = repository.wait_failed(repository.commit(bad))
+    assert failed["reason"] == "ReconciliationFailed"
+    assert "exactly one of url, id and urlSecretKeyRef must be set in meeting" in failed["message"]
     assert not tenant.get("meetingbots", "bad")
 
 
-def test_an_edit_of_a_bot_that_has_joined_is_applied_and_told(
+def test_an_edit_of_a_bot_that_has_joined_is_applied_and_reported(
     tenant: Tenant, repository: Repository, zoom: SimClient, measured: Measure
 ) -> None:
     tenant.ready_credential()
@@ -122,7 +122,7 @@ def test_an_edit_of_a_bot_that_has_joined_is_applied_and_told(
     tenant.wait_phase("notes", "Running")
     recorded(tenant, meeting.id, measured=measured, what="applied by Flux")
     repository.wait_ready(repository.commit(mapping, tenant.bot_object("notes", meeting.id, displayName="Other")))
-    tenant.wait("the edit is told", lambda: ignored(tenant, "notes") == "True")
+    tenant.wait("the edit is reported", lambda: ignored(tenant, "notes") == "True")
     zoom.act(meeting.id, "end")
     tenant.wait_phase("notes", "Succeeded")
     edited = tenant.bot_object("notes", meeting.id, displayName="Third", joinAt=moment(days=1), image="other")
@@ -175,12 +175,12 @@ def test_applying_again_changes_nothing(
     tenant.wait_phase("notes", "Succeeded")
     tenant.wait("the mapping's end", lambda: tenant.status("meetingmappings", meeting.id).get("phase") == "Ended")
     settled(tenant, objects)
-    before, told = [seen(tenant, one) for one in objects], len(repository.events())
+    before, count = [seen(tenant, one) for one in objects], len(repository.events())
     for _ in range(3):
         repository.reconcile()
         assert repository.ready()["status"] == "True"
     assert [seen(tenant, one) for one in objects] == before
-    assert not [one for one in repository.events()[told:] if "configured" in one["message"]]
+    assert not [one for one in repository.events()[count:] if "configured" in one["message"]]
     for now in before:
         owned = fields_by_manager(now)
         flux = owned.pop(CONTROLLER)
@@ -283,10 +283,10 @@ def test_credentials_that_wait_for_a_person_hold_up_nothing(
 def test_without_the_examples_health_checks_flux_waits_for_them(tenant: Tenant, repository_of: Open) -> None:
     credentials, _ = waiting(tenant)
     repository = repository_of(health_check_exprs=KSTATUS)
-    told = repository.wait_failed(repository.commit(*credentials))
-    assert "timeout waiting for" in told["message"]
+    failed = repository.wait_failed(repository.commit(*credentials))
+    assert "timeout waiting for" in failed["message"]
     for name in ("asks", "sleeps"):
-        assert f"ZoomCredential/{tenant.namespace}/{name} status: 'InProgress'" in told["message"]
+        assert f"ZoomCredential/{tenant.namespace}/{name} status: 'InProgress'" in failed["message"]
 
 
 def test_the_example_is_healthy_as_it_stands_and_keeps_its_consent(tenant: Tenant, repository: Repository) -> None:

@@ -186,7 +186,7 @@ def test_uninstall_with_its_crds_takes_objects_and_no_consent(
     assert tenant.secret_values("alice-zoom-token")["refresh_token"] == tokens["refresh_token"]
 
 
-def test_a_missing_app_secret_is_told_and_heals(tenant: Tenant) -> None:
+def test_a_missing_app_secret_is_reported_and_heals(tenant: Tenant) -> None:
     tenant.consent()
     tenant.credential()
     assert "zoom-app" in tenant.wait_reason("zoomcredentials", "alice", "AppSecretMissing")["message"]

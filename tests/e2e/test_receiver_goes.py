@@ -40,9 +40,9 @@ class Stream:
             time.sleep(PAUSE_SECONDS)  # the stream's own pace
 
     def created(self) -> list[Delivery]:
-        """What became of the events that told of the meetings."""
-        told = self.tenant.zoom.deliveries("meeting.created")
-        return [one for one in told if one.client_id == self.tenant.app.client_id]
+        """What became of the events about the meetings."""
+        deliveries = self.tenant.zoom.deliveries("meeting.created")
+        return [one for one in deliveries if one.client_id == self.tenant.app.client_id]
 
 
 def let_zoom_try_again(zoom: SimClient) -> None:
@@ -78,7 +78,7 @@ def test_receivers_are_deleted_one_after_the_other(tenant: Tenant, release: Rele
     tries = [len(one.attempts) for one in stream.created()]
     measured(f"receivers deleted under {EVENTS} events: {sum(each > 1 for each in tries)} had to be sent again")
     check_nothing_lost(stream)
-    # Pods that are told to end answer until everybody has heard of it: Zoom notices nothing.
+    # Pods that terminate answer until every proxy knows it: Zoom notices nothing.
     assert max(len(one.attempts) for one in stream.created()) == 1
 
 

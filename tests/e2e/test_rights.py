@@ -78,7 +78,7 @@ def mine(installation: Installation, namespace: str) -> Iterator[Release]:
 
 
 def leaving(release: Release) -> list[str]:
-    """Pods of the release that were told to end and are still there, on connections that are kept open for instance."""
+    """Pods of the release that terminate and are still there, on connections that are kept open for instance."""
     pods = (release.api.get(core_path("pods", namespace=release.system)) or {})["items"]
     return [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" in pod["metadata"]]
 
@@ -100,8 +100,10 @@ def test_an_install_for_one_namespace_sees_no_other(
     assert not zoom.calls("oauth.token", client_id=theirs.app.client_id)
     theirs.meeting(emit=True)
     zoom.settled()
-    told = {(one.state, one.attempts[0].status) for one in zoom.deliveries() if one.client_id == theirs.app.client_id}
-    assert told == {("refused", 404)}, "nobody here has this app"
+    outcomes = {
+        (one.state, one.attempts[0].status) for one in zoom.deliveries() if one.client_id == theirs.app.client_id
+    }
+    assert outcomes == {("refused", 404)}, "nobody here has this app"
     for process in PROCESSES:
         api = mine.cluster.api_with_token(mine.cluster.token_of(f"{mine.name}-{process}", namespace=mine.system))
         for path in (

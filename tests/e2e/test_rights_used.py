@@ -155,7 +155,7 @@ def connect(tenant: Tenant, release: Release) -> None:
 
 
 def send_and_clear_away(tenant: Tenant, release: Release, zoom: SimClient) -> None:
-    """A bot for a meeting that a webhook told of, which asks for another token, and is cleared away after its time."""
+    """A bot for a meeting that a webhook reported, which asks for another token, and is cleared away after its time."""
     meeting = tenant.meeting(emit=True)
     tenant.wait("the mapping", lambda: bool(tenant.get("meetingmappings", meeting.id)))
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -171,7 +171,7 @@ def send_and_clear_away(tenant: Tenant, release: Release, zoom: SimClient) -> No
 
 
 def look_up_and_suspend(tenant: Tenant) -> None:
-    """A bot for a meeting that nobody told of, which somebody edits all the time; told to leave, its Pod is deleted."""
+    """A bot for a meeting without any event, edited all the time; when it has to leave, its Pod is deleted."""
     meeting = tenant.meeting()
     tenant.bot("looked-up", meeting.id, credentialRef={"name": "alice"})
     path = f"{GROUP}/namespaces/{tenant.namespace}/meetingbots/looked-up"

@@ -14,7 +14,7 @@ from tests.zoomsim.client import SimClient
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 IMAGE = "bot-example"
-# A side-car that goes on until it is told to end.
+# A side-car that goes on until SIGTERM.
 STAYS = ["python3", "-c", "import signal, sys; signal.signal(15, lambda *_: sys.exit(0)); signal.pause()"]
 INIT_SECONDS = 6
 SIMULATOR = {"configMapKeyRef": {"name": "zoom-simulator", "key": "url"}}
@@ -72,8 +72,8 @@ def test_the_token_waits_for_a_side_cars_image(
     tenant.mapping(meeting.id, "alice")
     image = late_images.name()
     send(tenant, "notes", meeting.id, containers=[PLAIN | {"image": image}])
-    told = tenant.wait_reason("meetingbots", "notes", "ImagePullFailed")
-    assert "plain" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "notes", "ImagePullFailed")
+    assert "plain" in condition["message"]
     assert not zoom.calls("meetings.jointoken", client_id=tenant.app.client_id)
     late_images.arrive(image)
     tenant.wait_phase("notes", "Running", seconds=400)
@@ -85,8 +85,8 @@ def test_the_token_waits_for_a_side_cars_image(
 def running(tenant: Tenant, pod: str) -> list[str]:
     """The containers of a Pod that run."""
     status = tenant.core("pods", pod).get("status", {})
-    told = [*status.get("containerStatuses", []), *status.get("initContainerStatuses", [])]
-    return [one["name"] for one in told if "running" in one["state"]]
+    containers = [*status.get("containerStatuses", []), *status.get("initContainerStatuses", [])]
+    return [one["name"] for one in containers if "running" in one["state"]]
 
 
 def moment(text: str) -> float:

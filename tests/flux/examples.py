@@ -17,7 +17,7 @@ def team_objects() -> list[Object]:
 
 
 def health_check_exprs() -> list[Object]:
-    """How Flux is told to look at our kinds."""
+    """The health checks of our kinds in Flux."""
     (found,) = [one for one in _documents(EXAMPLES / "flux" / "team-a.yaml") if one["kind"] == "Kustomization"]
     exprs: list[Object] = found["spec"]["healthCheckExprs"]
     return exprs

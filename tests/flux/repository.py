@@ -96,7 +96,7 @@ class Repository:
         return found
 
     def events(self) -> list[Object]:
-        """What Flux told of the Kustomization."""
+        """What Flux reported of the Kustomization."""
         found: list[Object] = self._flux.api.request("GET", core_path("events", namespace=self._namespace))["items"]
         return [one for one in found if one["involvedObject"]["kind"] == "Kustomization"]
 

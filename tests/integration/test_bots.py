@@ -189,7 +189,7 @@ def test_a_failure_that_lasts_sends_a_preferred_bot_without_and_ends_a_required_
     assert "503" in ready["message"]
 
 
-def test_a_setting_of_zooms_is_told_by_its_name(tenant: Tenant, kubelet: KubeletDouble, zoom: SimClient) -> None:
+def test_a_zoom_setting_is_reported_by_its_name(tenant: Tenant, kubelet: KubeletDouble, zoom: SimClient) -> None:
     tenant.ready_credential()
     meeting = tenant.meeting()
     zoom.change_user(tenant.user.id, emit=False, local_recording=False)
@@ -207,7 +207,7 @@ def test_a_bot_created_after_its_deadline_never_runs(tenant: Tenant, kubelet: Ku
     assert not tenant.pods()
 
 
-def test_a_bot_that_fails_is_tried_again_and_then_told(tenant: Tenant, kubelet: KubeletDouble) -> None:
+def test_a_bot_that_fails_is_tried_again_and_then_reported(tenant: Tenant, kubelet: KubeletDouble) -> None:
     meeting = tenant.meeting()
     retry = {"limit": 1, "backoffSeconds": 0}
     tenant.bot("broken", meeting.id, image="test/exit", args=["3"], tokens=[], retry=retry)
@@ -228,7 +228,7 @@ def test_a_bot_that_fails_is_tried_again_and_then_told(tenant: Tenant, kubelet: 
         ({"urlSecretKeyRef": {"name": "nowhere", "key": "url"}}, "ConfigError"),
     ],
 )
-def test_a_meeting_that_cannot_be_joined_is_told(tenant: Tenant, meeting: dict[str, object], reason: str) -> None:
+def test_a_meeting_that_cannot_be_joined_is_reported(tenant: Tenant, meeting: dict[str, object], reason: str) -> None:
     tenant.bot("lost", meeting)
     tenant.wait_reason("meetingbots", "lost", reason)
     assert not tenant.pods()
@@ -265,7 +265,7 @@ def test_a_deleted_bot_takes_its_pod_with_it(tenant: Tenant, kubelet: KubeletDou
     tenant.wait_phase("notes", "Running")
 
 
-def test_an_edit_after_joining_is_told_and_ignored(tenant: Tenant, kubelet: KubeletDouble) -> None:
+def test_an_edit_after_joining_is_reported_and_ignored(tenant: Tenant, kubelet: KubeletDouble) -> None:
     meeting = tenant.meeting()
     tenant.bot("notes", meeting.id, image="test/sleep", tokens=[])
     tenant.wait_phase("notes", "Running")

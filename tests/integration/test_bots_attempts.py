@@ -78,26 +78,26 @@ def test_some_exit_codes_are_never_tried_again(tenant: Tenant, kubelet: KubeletD
     assert len(kubelet.records(tenant.namespace)) == 1
 
 
-def test_what_a_bot_says_at_its_end_is_told(tenant: Tenant, kubelet: KubeletDouble) -> None:
+def test_the_termination_message_of_a_bot_is_reported(tenant: Tenant, kubelet: KubeletDouble) -> None:
     meeting = tenant.meeting(passcode="needed")
     tenant.bot("notes", meeting.id, tokens=[], retry={"limit": 0})
-    told = tenant.wait_reason("meetingbots", "notes", "BotFailed")
-    assert "the passcode is wrong" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "notes", "BotFailed")
+    assert "the passcode is wrong" in condition["message"]
     assert "the passcode is wrong" in tenant.status("meetingbots", "notes")["lastAttempt"]["message"]
 
 
-def test_transitions_are_told_as_events(tenant: Tenant, kubelet: KubeletDouble) -> None:
+def test_transitions_are_reported_as_events(tenant: Tenant, kubelet: KubeletDouble) -> None:
     tenant.bot("notes", 81234567890, image="test/exit", args=["3"], tokens=[], retry={"limit": 1, "backoffSeconds": 0})
     tenant.wait_reason("meetingbots", "notes", "BotFailed")
     tenant.wait_phase("notes", "Failed")
 
-    def told() -> set[tuple[str, str]]:
+    def reported() -> set[tuple[str, str]]:
         path = f"/apis/events.k8s.io/v1/namespaces/{tenant.namespace}/events"
         items = (tenant.cluster.api.get(path) or {})["items"]
         return {(item["reason"], item["type"]) for item in items if item["regarding"]["name"] == "notes"}
 
-    tenant.wait("the failure's event", lambda: ("BotFailed", "Warning") in told())
-    tenant.wait("the event of the staging", lambda: ("Staging", "Normal") in told())
+    tenant.wait("the failure's event", lambda: ("BotFailed", "Warning") in reported())
+    tenant.wait("the event of the staging", lambda: ("Staging", "Normal") in reported())
 
 
 def test_a_lost_node_is_a_loss(tenant: Tenant, kubelet: KubeletDouble) -> None:

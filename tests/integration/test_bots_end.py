@@ -15,7 +15,7 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); 
 
 
 def ready_meeting(tenant: Tenant, **fields: Any) -> Any:
-    """A running meeting of which the receiver was told."""
+    """A running meeting that the receiver knows."""
     tenant.ready_credential()
     meeting = tenant.meeting(emit=True, **fields)
     tenant.wait("the meeting is live", lambda: LIVE in labels(tenant, meeting.id))
@@ -139,10 +139,10 @@ def test_a_bot_applied_again_while_its_old_pod_still_ends_runs(tenant: Tenant, k
     tenant.bot("notes", meeting.id, image="test/sleep", tokens=[])
     tenant.wait_phase("notes", "Running")
     assert tenant.status("meetingbots", "notes")["podName"] != old
-    tenant.wait("the old Pod is told to end", lambda: "deletionTimestamp" in tenant.core("pods", old)["metadata"])
+    tenant.wait("the old Pod terminates", lambda: "deletionTimestamp" in tenant.core("pods", old)["metadata"])
 
 
-def test_a_pod_that_does_not_end_in_its_grace_period_is_told(tenant: Tenant, kubelet: KubeletDouble) -> None:
+def test_a_pod_that_does_not_end_in_its_grace_period_is_reported(tenant: Tenant, kubelet: KubeletDouble) -> None:
     meeting = tenant.meeting()
     spec = {"terminationGracePeriodSeconds": 1, "containers": [{"name": "bot", "image": "test/sleep"}]}
     wanted = {"meeting": {"id": str(meeting.id)}, "tokens": [], "template": {"spec": spec}}
@@ -150,15 +150,13 @@ def test_a_pod_that_does_not_end_in_its_grace_period_is_told(tenant: Tenant, kub
     tenant.wait_phase("stuck", "Running")
     kubelet.pause()
     tenant.apply("MeetingBot", "stuck", {**wanted, "suspend": True})
-    told = tenant.wait_reason("meetingbots", "stuck", "InfrastructureLost")
-    assert "double-1" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "stuck", "InfrastructureLost")
+    assert "double-1" in condition["message"]
     kubelet.resume()
     tenant.wait_reason("meetingbots", "stuck", "Suspended")
 
 
-def test_a_bot_told_to_leave_while_its_container_is_being_made_never_runs(
-    tenant: Tenant, kubelet: KubeletDouble
-) -> None:
+def test_a_bot_stopped_while_its_container_is_created_never_runs(tenant: Tenant, kubelet: KubeletDouble) -> None:
     tenant.ready_credential()
     meeting = tenant.meeting()
     tenant.mapping(meeting.id, "alice")

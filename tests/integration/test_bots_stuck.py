@@ -1,4 +1,4 @@
-"""What keeps a bot from starting is told within seconds, goes on when it heals, and the deadline decides otherwise."""
+"""What keeps a bot from starting is reported within seconds; the bot goes on when it heals, until its deadline."""
 
 from itertools import count
 from typing import Any
@@ -22,31 +22,31 @@ def test_a_pod_that_fits_no_node(tenant: Tenant, kubelet: KubeletDouble) -> None
     annotations = {"kubelet.test/unschedulable": "0/1 nodes are available: 1 Insufficient cpu."}
     wanted: dict[str, Any] = {"image": "test/sleep", "annotations": annotations, "tokens": []}
     tenant.bot("big", 81234567890, **wanted)
-    told = tenant.wait_reason("meetingbots", "big", "Unschedulable")
-    assert "Insufficient cpu" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "big", "Unschedulable")
+    assert "Insufficient cpu" in condition["message"]
     assert tenant.condition("meetingbots", "big", "Reconciling")["status"] == "True"
     tenant.bot("big", 81234567890, startDeadlineSeconds=1, **wanted)
-    told = tenant.wait_reason("meetingbots", "big", "StartDeadlineExceeded")
-    assert "Insufficient cpu" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "big", "StartDeadlineExceeded")
+    assert "Insufficient cpu" in condition["message"]
     assert tenant.phase("big") == "Failed"
     tenant.wait("no Pod is left", lambda: not tenant.pods())
 
 
 def test_an_image_that_never_comes(tenant: Tenant, kubelet: KubeletDouble) -> None:
     bot(tenant, "nowhere", template(image="nowhere/at-all"))
-    told = tenant.wait_reason("meetingbots", "nowhere", "ImagePullFailed")
-    assert "nowhere/at-all" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "nowhere", "ImagePullFailed")
+    assert "nowhere/at-all" in condition["message"]
     bot(tenant, "nowhere", template(image="nowhere/at-all"), startDeadlineSeconds=1)
-    told = tenant.wait_reason("meetingbots", "nowhere", "StartDeadlineExceeded")
-    assert "nowhere/at-all" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "nowhere", "StartDeadlineExceeded")
+    assert "nowhere/at-all" in condition["message"]
     tenant.wait("no Pod is left", lambda: not tenant.pods())
 
 
 def test_a_secret_of_the_authors_own_that_is_missing(tenant: Tenant, kubelet: KubeletDouble) -> None:
     own = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "upload", "key": "key"}}}
     bot(tenant, "uploads", template(env=[own]))
-    told = tenant.wait_reason("meetingbots", "uploads", "ConfigError")
-    assert "upload" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "uploads", "ConfigError")
+    assert "upload" in condition["message"]
     tenant.secret("upload", key="value")
     tenant.wait_phase("uploads", "Running")
 
@@ -55,8 +55,8 @@ def test_a_service_account_that_is_missing(tenant: Tenant, kubelet: KubeletDoubl
     wanted = template()
     wanted["spec"]["serviceAccountName"] = "recorder"
     bot(tenant, "uses-account", wanted)
-    told = tenant.wait_reason("meetingbots", "uses-account", "ConfigError")
-    assert "recorder" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "uses-account", "ConfigError")
+    assert "recorder" in condition["message"]
     path = core_path("serviceaccounts", namespace=tenant.namespace)
     tenant.cluster.api.create(path, {"metadata": {"name": "recorder"}})
     tenant.wait_phase("uses-account", "Running")
@@ -71,8 +71,8 @@ def test_a_quota_that_frees_up(tenant: Tenant, kubelet: KubeletDouble) -> None:
     bot(tenant, "first", template())
     tenant.wait_phase("first", "Running")
     bot(tenant, "second", template())
-    told = tenant.wait_reason("meetingbots", "second", "QuotaExceeded")
-    assert "few" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "second", "QuotaExceeded")
+    assert "few" in condition["message"]
     tenant.delete("meetingbots", "first")
     tenant.wait_phase("second", "Running")
     assert tenant.status("meetingbots", "second")["attempts"] == 1
@@ -101,7 +101,7 @@ def test_an_admission_policy_that_refuses(tenant: Tenant, kubelet: KubeletDouble
             ready = tenant.condition("meetingbots", bot_name)
             return ready["reason"] == "TemplateInvalid" and "name a version" in ready["message"]
 
-        tenant.wait("the refusal is told", refused)
+        tenant.wait("the refusal is reported", refused)
         assert not tenant.pods()
         bot(tenant, "versioned", template(image="test/sleep:v1"))
         tenant.wait_phase("versioned", "Running")

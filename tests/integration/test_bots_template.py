@@ -29,7 +29,7 @@ def test_the_bots_success_counts_whatever_its_side_cars_do(tenant: Tenant, kubel
     tenant.wait_phase("done", "Succeeded")
     assert tenant.status("meetingbots", "done")["lastAttempt"]["exitCode"] == 0
     pod = tenant.status("meetingbots", "done")["podName"]
-    tenant.wait("the side-car is told to end", lambda: not tenant.core("pods", pod))
+    tenant.wait("the Pod is gone with its side-car", lambda: not tenant.core("pods", pod))
 
 
 def test_a_side_car_that_fails_does_not_fail_the_bot(tenant: Tenant, kubelet: KubeletDouble) -> None:
@@ -38,12 +38,12 @@ def test_a_side_car_that_fails_does_not_fail_the_bot(tenant: Tenant, kubelet: Ku
     tenant.wait_phase("done", "Succeeded")
 
 
-def test_an_init_container_that_fails_is_told(tenant: Tenant, kubelet: KubeletDouble) -> None:
+def test_an_init_container_that_fails_is_reported(tenant: Tenant, kubelet: KubeletDouble) -> None:
     init = [{"name": "fetch", "image": "test/exit", "args": ["7"]}]
     bot(tenant, "unfit", {"name": "bot", "image": "test/sleep"}, initContainers=init)
-    told = tenant.wait_reason("meetingbots", "unfit", "BotFailed")
-    assert "fetch" in told["message"]
-    assert "7" in told["message"]
+    condition = tenant.wait_reason("meetingbots", "unfit", "BotFailed")
+    assert "fetch" in condition["message"]
+    assert "7" in condition["message"]
 
 
 def test_the_example_for_zooms_headless_sample(tenant: Tenant, kubelet: KubeletDouble) -> None:

@@ -59,7 +59,7 @@ def test_what_is_over_never_runs_again(tenant: Tenant, kubelet: KubeletDouble) -
     tenant.bot("done", 81234567890, image="test/exit", args=["1"], tokens=[], joinAt=soon)
     tenant.bot("expired", 81234567890, image="test/exit", args=["1"], tokens=[], joinAt=soon)
     tenant.wait(
-        "the edit is told as ignored",
+        "the edit is reported as ignored",
         lambda: tenant.condition("meetingbots", "done", "SpecChangeIgnored").get("status") == "True",
     )
     # A bot that came later is through, so these two have had their turn as well.

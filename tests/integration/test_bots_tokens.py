@@ -61,9 +61,9 @@ def test_what_is_missing_is_named_to_the_bot_and_in_the_condition(tenant: Tenant
     assert seen["ZOOM_JOIN_TOKEN"]
     assert seen["ZOOM_LIVE_STREAMING_TOKEN"] == ""
     assert seen["ZOOM_TOKEN_REASON"].startswith("LiveStreaming: ")
-    told = tenant.condition("meetingbots", "half", "TokenIssued")
-    assert told["status"] == "False"
-    assert "LiveStreaming" in told["message"]
+    issued = tenant.condition("meetingbots", "half", "TokenIssued")
+    assert issued["status"] == "False"
+    assert "LiveStreaming" in issued["message"]
 
 
 def test_a_bot_on_behalf_of_somebody_waits_until_they_are_there(
@@ -74,7 +74,7 @@ def test_a_bot_on_behalf_of_somebody_waits_until_they_are_there(
     meeting = tenant.meeting(emit=True)
     zoom.act(meeting.id, "joined", user=user.id)
     zoom.act(meeting.id, "left", user=user.id)
-    tenant.wait("presence is told", lambda: presence(tenant, meeting.id) == [("bob", False)])
+    tenant.wait("presence is reported", lambda: presence(tenant, meeting.id) == [("bob", False)])
     tenant.bot(
         "with-bob", meeting.id, tokens=["LocalRecording", "OnBehalf"], onBehalf={"credentialRef": {"name": "bob"}}
     )
@@ -89,8 +89,8 @@ def test_a_bot_on_behalf_of_somebody_waits_until_they_are_there(
 
 
 def presence(tenant: Tenant, meeting_id: int) -> list[tuple[str, bool]]:
-    told = tenant.status("meetingmappings", meeting_id).get("presence", [])
-    return [(one["name"], one.get("present", False)) for one in told]
+    users = tenant.status("meetingmappings", meeting_id).get("presence", [])
+    return [(one["name"], one.get("present", False)) for one in users]
 
 
 def test_a_bot_whose_user_is_not_there_comes_again_with_new_tokens(
@@ -131,9 +131,9 @@ def test_webinars(tenant: Tenant, kubelet: KubeletDouble, zoom: SimClient) -> No
     tenant.ready_credential()
     webinar = tenant.meeting(kind="webinar")
     tenant.mapping(webinar.id, "alice")
-    tenant.bot("told", {"url": f"https://zoom.us/w/{webinar.id}"})
-    tenant.bot("not-told", webinar.id)
-    for name in ("told", "not-told"):
+    tenant.bot("by-link", {"url": f"https://zoom.us/w/{webinar.id}"})
+    tenant.bot("by-id", webinar.id)
+    for name in ("by-link", "by-id"):
         tenant.wait_phase(name, "Running")
         assert tenant.status("meetingbots", name)["token"]["kinds"] == ["LocalRecording"]
     assert zoom.calls("webinars.jointoken", client_id=tenant.app.client_id)
@@ -164,9 +164,9 @@ def test_the_trail_tells_of_an_entry_that_names_no_credential(tenant: Tenant, ku
     tenant.mapping(meeting.id, "ghost", "alice")
     tenant.bot("notes", meeting.id)
     tenant.wait_phase("notes", "Running")
-    told = tenant.condition("meetingbots", "notes", "TokenIssued")
-    assert told["status"] == "True"
-    assert "There is no ZoomCredential ghost" in told["message"]
+    issued = tenant.condition("meetingbots", "notes", "TokenIssued")
+    assert issued["status"] == "True"
+    assert "There is no ZoomCredential ghost" in issued["message"]
     assert tenant.status("meetingbots", "notes")["credentialName"] == "alice"
 
 
@@ -211,5 +211,5 @@ def test_into_strangers_meetings_a_bot_goes_on_behalf_of_somebody_of_ours(
     tenant.wait("join", lambda: bool(tenant.visits(meeting.id)))
     (visit,) = tenant.visits(meeting.id)
     assert (visit.state, visit.on_behalf_of, visit.presented) == ("asks_host", tenant.user.id, ("OnBehalf",))
-    told = tenant.status("meetingbots", "guest")["token"]
-    assert (told["kinds"], told["reason"]) == (["OnBehalf"], "NoMapping")
+    token = tenant.status("meetingbots", "guest")["token"]
+    assert (token["kinds"], token["reason"]) == (["OnBehalf"], "NoMapping")

@@ -194,7 +194,7 @@ def test_the_user_must_come_again_and_must_be_the_same(customer: Tenant, person:
     customer.wait_ready("zoomcredentials", "alice")
 
 
-def test_an_app_that_zoom_refuses_is_told_and_mended_in_time(customer: Tenant, person: Person) -> None:
+def test_an_app_that_zoom_refuses_is_reported_and_can_be_corrected(customer: Tenant, person: Person) -> None:
     customer.app_secret(client_secret="wrong")
     person.open(invite(customer))
     person.press()
@@ -205,7 +205,7 @@ def test_an_app_that_zoom_refuses_is_told_and_mended_in_time(customer: Tenant, p
     shows(customer, person, "connected")
 
 
-def test_zoom_away_is_told_and_tried_on(customer: Tenant, person: Person, zoom: SimClient) -> None:
+def test_an_outage_of_zoom_is_reported_and_retried(customer: Tenant, person: Person, zoom: SimClient) -> None:
     person.open(invite(customer))
     person.press()
     zoom.fault("oauth.token", "html", status=503, count=2, client_id=customer.app.client_id)
@@ -231,7 +231,7 @@ def test_a_forged_link_leads_nowhere(customer: Tenant, person: Person) -> None:
     assert person.outcome == "gone"
 
 
-def test_suspended_is_told_and_goes_on_later(customer: Tenant, person: Person) -> None:
+def test_a_suspended_credential_is_reported_and_can_be_resumed(customer: Tenant, person: Person) -> None:
     url = invite(customer)
     person.open(url)
     person.press()

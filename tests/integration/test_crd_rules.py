@@ -309,7 +309,7 @@ def test_the_category_lists_all_three(cluster: ControlPlane, namespace: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("field", "told"),
+    ("field", "text"),
     [
         ("zcred.spec.tokenDeletionPolicy", "a re-created credential uses it again"),
         ("zcred.status.connectURL", "Link at which the end user consents"),
@@ -318,5 +318,5 @@ def test_the_category_lists_all_three(cluster: ControlPlane, namespace: str) -> 
         ("mbot.spec.tokens", "LocalRecording, OnBehalf or ZAK (not both)"),
     ],
 )
-def test_kubectl_explains_fields(cluster: ControlPlane, field: str, told: str) -> None:
-    assert told in " ".join(cluster.kubectl("explain", field).split())
+def test_kubectl_explains_fields(cluster: ControlPlane, field: str, text: str) -> None:
+    assert text in " ".join(cluster.kubectl("explain", field).split())

@@ -16,7 +16,7 @@ from tests.zoomsim.client import SimClient
 ZOOM_TAKES = 4.0
 """Seconds for a renewal."""
 AWAY = 8.0
-"""Seconds without an API server after the operator was told to end."""
+"""Seconds without an API server after the operator got SIGTERM."""
 
 
 def test_tokens_that_are_not_stored_yet_are_stored_before_the_operator_ends(

@@ -94,7 +94,7 @@ def test_a_token_is_renewed_in_time_and_ready_stays_true(tenant: Tenant, zoom: S
         ({}, False, "GrantSecretMissing"),
     ],
 )
-def test_what_is_missing_is_told_and_heals_by_itself(
+def test_a_missing_reference_is_reported_and_heals_by_itself(
     tenant: Tenant, app_secret: dict[str, str] | None, grant_secret: bool, reason: str
 ) -> None:
     if app_secret is not None:
@@ -116,7 +116,7 @@ def test_a_key_that_is_not_in_the_secret_is_named(tenant: Tenant) -> None:
     assert "refresh_token" in tenant.wait_reason("zoomcredentials", "alice", "GrantSecretMissing")["message"]
 
 
-def test_a_dead_consent_is_told(tenant: Tenant, zoom: SimClient) -> None:
+def test_a_dead_consent_is_reported(tenant: Tenant, zoom: SimClient) -> None:
     tenant.app_secret()
     tenant.consent()
     zoom.revoke(client_id=tenant.app.client_id, user=tenant.user.id)

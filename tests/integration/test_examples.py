@@ -27,10 +27,10 @@ def test_the_whole_folder_can_be_applied(own_cluster: ControlPlane, tmp_path: Pa
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    told = done.stdout.splitlines()
-    assert all(line.endswith(" created") for line in told)
-    assert "zoomcredential.meetingbots.dev/alice created" in told
-    assert len(told) >= len(list(EXAMPLES.glob("*.yaml")))
+    lines = done.stdout.splitlines()
+    assert all(line.endswith(" created") for line in lines)
+    assert "zoomcredential.meetingbots.dev/alice created" in lines
+    assert len(lines) >= len(list(EXAMPLES.glob("*.yaml")))
 
 
 OURS = {kind.model.KIND: kind.model.PLURAL for kind in KINDS}

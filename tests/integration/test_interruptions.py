@@ -78,8 +78,8 @@ def test_the_api_server_restarts_in_the_middle_of_everything(scene: Scene, zoom:
     tenant.wait("an event after it all", lambda: bool(tenant.get("meetingmappings", late.id)))
     tenant.wait_ready("zoomcredentials", "alice")
     visits = [visit for meeting in meetings for visit in tenant.visits(meeting.id)]
-    told = [tenant.condition("meetingbots", f"notes-{number}", "TokenIssued") for number in range(len(meetings))]
-    assert [visit.state for visit in visits] == ["recording"] * len(meetings), told
+    conditions = [tenant.condition("meetingbots", f"notes-{number}", "TokenIssued") for number in range(len(meetings))]
+    assert [visit.state for visit in visits] == ["recording"] * len(meetings), conditions
     for meeting in meetings:
         zoom.act(meeting.id, "end")
     for number in range(len(meetings)):

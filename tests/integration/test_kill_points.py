@@ -20,7 +20,7 @@ from tests.zoomsim.client import SimClient
 from tests.zoomsim.world import User
 
 NAMESPACE = "killed"
-LOST = "Zoom's answer lost: told as RotationInterrupted"
+LOST = "Zoom's answer lost: reported as RotationInterrupted"
 WORKS = "works"
 
 
@@ -190,12 +190,12 @@ def judge(ground: Ground, cases: list[Case], *, of_others: set[str]) -> None:
                 seconds=120,
             )
     for case in cases:
-        case.result = LOST if told_as_lost(ground, case) else WORKS
+        case.result = LOST if reported_as_lost(ground, case) else WORKS
     print("\n" + "\n".join(case.row for case in cases))
     assert [case.row for case in cases if case.result == LOST and not case.may_lose] == []
     assert [case.row for case in cases if case.result == WORKS and not ground.works(case.name)] == []
     lost = [case for case in cases if case.result == LOST]
-    assert len(lost) == sum(case.may_lose for case in cases), "what is told as lost is what was lost"
+    assert len(lost) == sum(case.may_lose for case in cases), "what is reported as lost is what was lost"
     # Only where an answer was lost was a token sent to Zoom twice.
     used = {token: uses for token, uses in zoom.records().refresh_uses.items() if token not in of_others}
     twice = [uses for uses in used.values() if uses > 1]
@@ -203,14 +203,14 @@ def judge(ground: Ground, cases: list[Case], *, of_others: set[str]) -> None:
     assert len(twice) == len(lost)
 
 
-def told_as_lost(ground: Ground, case: Case) -> bool:
+def reported_as_lost(ground: Ground, case: Case) -> bool:
     """Of the consent in use, or of a changed grant beside it."""
     conditions = [ground.tenant.condition("zoomcredentials", case.name, kind) for kind in ("Ready", "GrantRejected")]
     return any(condition.get("reason") == "RotationInterrupted" for condition in conditions)
 
 
 def settled(ground: Ground, case: Case) -> bool:
-    if told_as_lost(ground, case):
+    if reported_as_lost(ground, case):
         return True
     status = ground.tenant.status("zoomcredentials", case.name)
     ready = ground.tenant.condition("zoomcredentials", case.name)

@@ -193,7 +193,7 @@ def test_active_deadline(pods: Pods) -> None:
 
 def test_an_unschedulable_pod_says_so_until_it_may_run(pods: Pods) -> None:
     pods.create("stuck", container("test/sleep"), annotations={"kubelet.test/unschedulable": "true"})
-    pod = pods.wait("stuck", lambda pod: bool(pod["status"].get("conditions")), what="told to be unschedulable")
+    pod = pods.wait("stuck", lambda pod: bool(pod["status"].get("conditions")), what="reported as unschedulable")
     assert condition(pod, "PodScheduled")["reason"] == "Unschedulable"
     assert "nodeName" not in pod["spec"]
     pods.touch("stuck", **{"kubelet.test/unschedulable": None})

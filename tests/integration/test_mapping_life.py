@@ -119,8 +119,8 @@ def test_a_deauthorization_is_reported_and_removes_the_mappings(tenant: Tenant, 
     time.sleep(1.1)  # Zoom's time of it has whole seconds: it must not be that of the consent
     zoom.deauthorize(client_id=tenant.app.client_id, user=tenant.user.id)
     tenant.wait("freed", lambda: roles(tenant, meeting.id) == {"bob": "AlternativeHost"})
-    told = tenant.status("zoomcredentials", "alice")["deauthorization"]
-    assert told["userDataRetention"] is False
+    report = tenant.status("zoomcredentials", "alice")["deauthorization"]
+    assert report["userDataRetention"] is False
     assert "deauthorization" not in tenant.status("zoomcredentials", "bob")
 
 
@@ -153,7 +153,7 @@ def test_an_accounts_meetings_are_read_where_asked_for(tenant: Tenant, zoom: Sim
     tenant.credential("all", level="Account", rateLimit={"plan": "Business", "sharePercent": 100})
     tenant.wait_ready("zoomcredentials", "all")
     condition = tenant.condition("zoomcredentials", "all", "MeetingsSynced")
-    tenant.wait("told", lambda: tenant.condition("zoomcredentials", "all", "MeetingsSynced") != {})
+    tenant.wait("the condition", lambda: tenant.condition("zoomcredentials", "all", "MeetingsSynced") != {})
     condition = tenant.condition("zoomcredentials", "all", "MeetingsSynced")
     assert condition["reason"] == "SyncDisabled"
     tenant.credential(

@@ -83,10 +83,9 @@ async def line(
 
 
 def used_share(times: list[float], *, a_second: int) -> float:
-    """How much of what is allowed was used while there was work, in the best three seconds; told, and not asserted.
+    """How much of what is allowed was used while there was work, in the best three seconds; printed, and not asserted.
 
-    Other programs on a test's machine make it less. That 95 % are used is asserted by a told clock, in the limiter's
-    own tests.
+    Other programs on a test's machine make it less. The limiter's own tests assert 95 %, with a virtual clock.
     """
     calls = 3 * a_second
     return max(calls / (a_second * (end - begin)) for begin, end in zip(times, times[calls:], strict=False))

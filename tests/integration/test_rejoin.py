@@ -113,7 +113,7 @@ def test_without_the_field_there_is_no_way_in(tenant: Tenant, kubelet: KubeletDo
     assert answer.status == 403
 
 
-def test_no_token_is_told_with_its_reason(tenant: Tenant, seen: dict[str, str], zoom: SimClient) -> None:
+def test_a_missing_token_is_reported_with_its_reason(tenant: Tenant, seen: dict[str, str], zoom: SimClient) -> None:
     zoom.change_user(tenant.user.id, emit=False, local_recording=False)
     answer = ask(seen["ZOOM_TOKEN_URL"], own_token(seen))
     assert answer.status == 404
@@ -123,12 +123,12 @@ def test_no_token_is_told_with_its_reason(tenant: Tenant, seen: dict[str, str], 
     pod = tenant.status("meetingbots", "notes")["podName"]
     token = own_token(seen)
     tenant.wait(
-        "the Pod told to end", lambda: "deletionTimestamp" in str(tenant.core("pods", pod) or "deletionTimestamp")
+        "the Pod terminates", lambda: "deletionTimestamp" in str(tenant.core("pods", pod) or "deletionTimestamp")
     )
     assert ask(seen["ZOOM_TOKEN_URL"], token).status in (401, 403, 404)
 
 
-def test_a_template_with_a_volume_of_that_name_is_told(tenant: Tenant) -> None:
+def test_a_template_with_a_volume_of_that_name_is_reported(tenant: Tenant) -> None:
     bad = {"spec": {"containers": [{"name": "bot", "image": "test/sleep"}], "volumes": [{"name": "meetingbots-token"}]}}
     spec = {"meeting": {"id": "81234567890"}, "tokens": [], "tokenEndpoint": True, "template": bad}
     tenant.apply("MeetingBot", "clash", spec)
@@ -150,9 +150,9 @@ def test_a_bots_reports_reach_its_status(tenant: Tenant, seen: dict[str, str]) -
     assert report(url, own_token(seen), b'{"state": "waiting_room"}') == 204
     assert tenant.status("meetingbots", "notes")["inMeeting"]["state"] == "waiting_room"
     assert report(url, own_token(seen), b'{"state": "recording", "code": 0, "message": "started"}') == 204
-    told = tenant.status("meetingbots", "notes")
-    assert (told["inMeeting"]["state"], told["inMeeting"]["source"]) == ("recording", "Bot")
-    conditions = {one["type"]: one["status"] for one in told["conditions"]}
+    status = tenant.status("meetingbots", "notes")
+    assert (status["inMeeting"]["state"], status["inMeeting"]["source"]) == ("recording", "Bot")
+    conditions = {one["type"]: one["status"] for one in status["conditions"]}
     assert (conditions["Admitted"], conditions["Recording"]) == ("True", "True")
     version = tenant.get("meetingbots", "notes")["metadata"]["resourceVersion"]
     assert report(url, own_token(seen), b'{"state": "recording", "code": 0, "message": "started"}') == 204

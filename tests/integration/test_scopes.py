@@ -21,8 +21,8 @@ def test_a_bot_gets_its_join_token_without_the_scope_for_the_user(
     )
     tenant.secret("alice", refresh_token=zoom.consent(client_id=app.client_id, user=tenant.user.id).refresh_token)
     tenant.credential()
-    told = tenant.wait_reason("zoomcredentials", "alice", "ScopesMissing")
-    assert "(user:read:user)" in told["message"]
+    condition = tenant.wait_reason("zoomcredentials", "alice", "ScopesMissing")
+    assert "(user:read:user)" in condition["message"]
     assert "user:read:user" in tenant.status("zoomcredentials", "alice")["missingScopes"]
     meeting = tenant.meeting()
     tenant.bot("scribe", meeting.id, credentialRef={"name": "alice"}, tokenPolicy="Required")

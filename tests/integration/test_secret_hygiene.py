@@ -271,14 +271,14 @@ def test_no_personal_data_of_the_one_who_left(run: Run) -> None:
     assert "user_data_retention: false" in message
     named = [one["metadata"]["name"] for one in run.tenant.mappings() if "leaver" in json.dumps(one["status"])]
     assert named == []
-    told = run.tenant.condition("meetingbots", "too-late")["message"]
-    assert "removed the app" in told
+    message = run.tenant.condition("meetingbots", "too-late")["message"]
+    assert "removed the app" in message
 
 
-def test_the_platform_was_told(run: Run) -> None:
-    told = [(json.loads(body)["type"], json.loads(body)["data"]["name"]) for _, body in run.site.notices]
+def test_the_platform_was_notified(run: Run) -> None:
+    notices = [(json.loads(body)["type"], json.loads(body)["data"]["name"]) for _, body in run.site.notices]
     for name in ("by-token", "by-code", "by-url", "by-server", "by-page"):
-        assert ("credential.ready", name) in told
-    assert ("credential.needs_user", "dead") in told
-    assert ("credential.needs_user", "leaver") in told
+        assert ("credential.ready", name) in notices
+    assert ("credential.needs_user", "dead") in notices
+    assert ("credential.needs_user", "leaver") in notices
     assert all("webhook-signature" in headers for headers, _ in run.site.notices)

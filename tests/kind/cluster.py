@@ -33,7 +33,7 @@ class KindCluster:
     """One cluster of one node, known by its name; others of other names may be there at the same time.
 
     As a context manager it is created at the beginning and deleted at the end. `create` needs nothing but what
-    `choose_provider` finds; what is missing is told by ToolError, and what goes wrong by ClusterError.
+    `choose_provider` finds; raises ToolError for what is missing, and ClusterError for what goes wrong.
     """
 
     def __init__(

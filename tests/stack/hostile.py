@@ -43,13 +43,13 @@ Statuses = dict[str, dict[int, int]]
 def hostile(target: Target, *, seconds: float) -> Iterator[Callable[[], Statuses]]:
     """Be hostile for so long; the yielded function waits for the end and tells what was answered."""
     context = multiprocessing.get_context("spawn")
-    told: multiprocessing.Queue[Statuses] = context.Queue()
-    process = context.Process(target=_main, args=(target, seconds, told), daemon=True)
+    results: multiprocessing.Queue[Statuses] = context.Queue()
+    process = context.Process(target=_main, args=(target, seconds, results), daemon=True)
     process.start()
 
     def result() -> Statuses:
         try:
-            return told.get(timeout=seconds + 60)
+            return results.get(timeout=seconds + 60)
         except Empty:
             raise TimeoutError("the hostile process did not come to its end") from None
 
@@ -62,8 +62,8 @@ def hostile(target: Target, *, seconds: float) -> Iterator[Callable[[], Statuses
             process.join()
 
 
-def _main(target: Target, seconds: float, told: "multiprocessing.Queue[Statuses]") -> None:
-    told.put(asyncio.run(_all(target, seconds)))
+def _main(target: Target, seconds: float, results: "multiprocessing.Queue[Statuses]") -> None:
+    results.put(asyncio.run(_all(target, seconds)))
 
 
 async def _all(target: Target, seconds: float) -> Statuses:

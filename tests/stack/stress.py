@@ -123,18 +123,18 @@ class _Crowd:
 
 @dataclass
 class _Life:
-    """A meeting, how much it still goes through, when it was last told of, and whether it has ever run."""
+    """A meeting, how much it still goes through, when its last event went out, and whether it has ever run."""
 
     meeting: Meeting
     account: str
     left: int
-    told: float
+    last_event: float
     has_run: bool = False
 
 
 @dataclass
 class _Script:
-    """Lives of meetings, told in turns: each step is one event, of a new meeting if it is too early for the others."""
+    """Lives of meetings, in turns: each step is one event, of a new meeting if it is too early for the others."""
 
     zoom: SimClient
     crowd: _Crowd
@@ -146,12 +146,12 @@ class _Script:
     def step(self) -> None:
         """Let one thing happen at Zoom."""
         self.acts += 1
-        if not self.lives or time.monotonic() - self.lives[0].told < APART_SECONDS:
+        if not self.lives or time.monotonic() - self.lives[0].last_event < APART_SECONDS:
             self._begin()
             return
         life = self.lives.popleft()
         self._go_on(life)
-        life.left, life.told = life.left - 1, time.monotonic()
+        life.left, life.last_event = life.left - 1, time.monotonic()
         if life.left > 0:
             self.lives.append(life)
 
@@ -160,7 +160,7 @@ class _Script:
         host, other = self.chance.sample(self.crowd.users[account], 2)
         deputies = (other.email,) if self.chance.random() < 0.3 else ()
         wanted = MeetingWanted(host_id=host.id, start_in=3600.0, alternative_hosts=deputies)
-        life = _Life(self.zoom.add_meeting(wanted), account, left=ACTS_PER_MEETING - 1, told=time.monotonic())
+        life = _Life(self.zoom.add_meeting(wanted), account, left=ACTS_PER_MEETING - 1, last_event=time.monotonic())
         self.lives.append(life)
         self.all_lives.append(life)
 

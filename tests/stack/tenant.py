@@ -228,11 +228,11 @@ class Tenant:
     def wait_reason(self, plural: str, name: str, reason: str, *, seconds: float | None = None) -> dict[str, Any]:
         """Wait until Ready is False with this reason; gives the condition."""
 
-        def told() -> bool:
+        def has_reason() -> bool:
             ready = self.condition(plural, name)
             return (ready.get("status"), ready.get("reason")) == ("False", reason)
 
-        self._wait_for(plural, name, told, f"Ready False, {reason}", seconds)
+        self._wait_for(plural, name, has_reason, f"Ready False, {reason}", seconds)
         return self.condition(plural, name)
 
     def wait_collected(self, secret: str) -> None:

@@ -96,5 +96,5 @@ def _events() -> Iterator[str]:
 def uncovered() -> set[str]:
     """Events that only the code or only the table has."""
     known = {f"meeting.{action}" for action in MEETING_ACTIONS} | {f"user.{action}" for action in USER_ACTIONS}
-    told = {f"meeting.{action}" for action in OF_MEETINGS} | set(OF_USERS) | WITHOUT_EFFECT
-    return known ^ told
+    handled = {f"meeting.{action}" for action in OF_MEETINGS} | set(OF_USERS) | WITHOUT_EFFECT
+    return known ^ handled

@@ -212,7 +212,7 @@ def test_what_is_wrong_is_one_clear_line_and_exit_code_2(
         ),
     ],
 )
-def test_a_default_template_that_no_bot_can_have_is_told_at_the_start(
+def test_a_default_template_that_no_bot_can_have_is_reported_at_the_start(
     started: Started, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, words: str
 ) -> None:
     file = tmp_path / "template.yaml"
@@ -231,7 +231,7 @@ def test_a_default_template_that_no_bot_can_have_is_told_at_the_start(
         ("ALL_NAMESPACES", "perhaps", "(or MEETINGBOTS_ALL_NAMESPACES) must be a valid boolean"),
     ],
 )
-def test_what_is_wrong_in_the_environment_is_told_with_the_variables_name(
+def test_a_wrong_setting_is_reported_with_the_name_of_its_variable(
     started: Started,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -269,7 +269,7 @@ def test_a_wrong_command(capsys: pytest.CaptureFixture[str], arguments: tuple[st
         (OSError(98, "address already in use"), 1, "address already in use"),
     ],
 )
-def test_a_start_that_fails_is_told_in_one_line(
+def test_a_start_that_fails_is_reported_in_one_line(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     command: str,

@@ -1,4 +1,4 @@
-"""An event loop whose time is told: waiting for a timer moves its clock at once, so that nothing sleeps.
+"""An event loop with a virtual clock: waiting for a timer moves its clock at once, so that nothing sleeps.
 
 For code without sockets. `run(main)` runs a coroutine on such a loop; in it, `asyncio.get_running_loop().time` is the
 clock to pass in, and `asyncio.sleep(seconds)` moves it.
@@ -29,18 +29,18 @@ class _NoWait(selectors.DefaultSelector):
         return ready
 
 
-class _ToldLoop(asyncio.SelectorEventLoop):
+class _VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
-        self._told = _NoWait()
-        super().__init__(self._told)
+        self._selector_without_wait = _NoWait()
+        super().__init__(self._selector_without_wait)
 
     def time(self) -> float:
-        return self._told.now
+        return self._selector_without_wait.now
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """The result of `main`; fails where it would wait for ever."""
-    with asyncio.Runner(loop_factory=_ToldLoop) as runner:
+    with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
         return runner.run(main)
 
 

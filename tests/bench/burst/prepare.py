@@ -55,8 +55,8 @@ async def wait_ready(wire: Wire, namespace: str, *, count: int, seconds: float =
 
 
 def _is_ready(item: Object) -> bool:
-    told = item.get("status", {}).get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in told)
+    conditions = item.get("status", {}).get("conditions", [])
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 async def make_bots(wire: Wire, namespace: str, customers: Customers, *, join_at: float) -> list[Object]:
@@ -71,7 +71,7 @@ async def make_bots(wire: Wire, namespace: str, customers: Customers, *, join_at
 
 
 async def wait_phase(wire: Wire, namespace: str, phase: str, *, count: int, seconds: float) -> None:
-    """Wait until so many bots are told to have this phase."""
+    """Wait until so many bots report this phase."""
     async with asyncio.timeout(seconds):
         while True:
             items = (await wire.ask("GET", f"{OURS}/{namespace}/meetingbots"))["items"]
@@ -123,7 +123,7 @@ def _place(namespace: str, model: MeetingBot, pod: Object, *, meeting: str, acce
 
 def _running(pod: str, now: datetime) -> dict[str, Any]:
     moment = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    told = {"status": "True", "observedGeneration": 1, "lastTransitionTime": moment}
+    common = {"status": "True", "observedGeneration": 1, "lastTransitionTime": moment}
     return {
         "phase": "Running",
         "startTime": moment,
@@ -131,7 +131,7 @@ def _running(pod: str, now: datetime) -> dict[str, Any]:
         "credentialName": "customer-0",
         "token": {"kinds": ["LocalRecording"], "issuedTime": moment, "deliveredTime": moment},
         "conditions": [
-            {"type": "Ready", "reason": "Running", "message": f"The bot runs in Pod {pod}.", **told},
-            {"type": "TokenIssued", "reason": "Issued", "message": "LocalRecording by customer-0.", **told},
+            {"type": "Ready", "reason": "Running", "message": f"The bot runs in Pod {pod}.", **common},
+            {"type": "TokenIssued", "reason": "Issued", "message": "LocalRecording by customer-0.", **common},
         ],
     }

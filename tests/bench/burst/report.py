@@ -27,9 +27,9 @@ def of_life(life: Life, *, bots: int) -> Iterator[str]:
     calls = per_bot(life.before.kube, life.ended.kube, bots=bots)
     events = calls.pop(EVENTS, 0.0)
     upkeep = _without_upkeep(calls, life.before, life.ended, bots=bots)
-    told = ", ".join(f"{kind} {count:.2f}" for kind, count in calls.items())
+    counts = ", ".join(f"{kind} {count:.2f}" for kind, count in calls.items())
     total = round(sum(calls.values()), 2)  # a sweep's list, the key for links: a handful of calls are no bot's
-    yield f"API calls a bot: {_judged(total, '<=', CALLS_A_BOT, digits=2)} ({told}; Events {events:.2f})"
+    yield f"API calls a bot: {_judged(total, '<=', CALLS_A_BOT, digits=2)} ({counts}; Events {events:.2f})"
     yield f"besides, the credentials' and apps' own looks: {upkeep:.2f} Secrets read for each bot"
     late = {
         kind: count
@@ -37,9 +37,9 @@ def of_life(life: Life, *, bots: int) -> Iterator[str]:
         if kind != EVENTS and kind.startswith("get ")
     }
     _without_upkeep(late, life.staged, life.joined, bots=bots)
-    told = ", ".join(f"{kind} {count:.2f}" for kind, count in late.items() if count) or "none"
+    counts = ", ".join(f"{kind} {count:.2f}" for kind, count in late.items() if count) or "none"
     judged = _judged(sum(late.values()), "<=", 0.0)
-    yield f"API calls a bot after joinAt that could have been made before: {judged} ({told})"
+    yield f"API calls a bot after joinAt that could have been made before: {judged} ({counts})"
     zoom = per_bot(life.before.zoom, life.ended.zoom, bots=bots)
     yield f"Zoom calls a bot: {', '.join(f'{kind} {count:.2f}' for kind, count in zoom.items())}"
     steps = (life.before, life.staged, life.joined, life.ended)

@@ -1,4 +1,4 @@
-"""Credentials as they are after a long life: tokens at Zoom, token Secrets with planned renewals, statuses told.
+"""Credentials as they are after a long life: tokens at Zoom, token Secrets with planned renewals, statuses written.
 
 The operator made the plans over time: credentials come one after another, so their renewals are all over the cycle.
 """

@@ -1,6 +1,6 @@
 """The receiver's events a second, beside a bare loop with the same reads and writes, and its answers at a pace.
 
-Meetings are created, and then started: each event is a look and a write. The bare loop is told what to write: what
+Meetings are created, and then started: each event is a look and a write. The bare loop gets what it writes: what
 the receiver wrote of one meeting before.
 """
 

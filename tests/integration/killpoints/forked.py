@@ -1,4 +1,4 @@
-"""Child processes that die by themselves, or are told to end."""
+"""Child processes that die by themselves, or on request."""
 
 from __future__ import annotations
 

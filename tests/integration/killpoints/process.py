@@ -75,7 +75,7 @@ async def _work(order: Order) -> None:
             sync = sync_of(services, tokens=tokens, personal_ids=personal_ids)
             watch = Kube(session=session, server=connection.server)
             for _ in range(_MOST_LOOKS):
-                # What the watch would have told.
+                # What the watch would have reported.
                 item = await watch.get(CREDENTIALS, namespace=order.namespace, name=order.name)
                 services.caches.credentials.put(item)
                 key = Key(order.namespace, order.name)

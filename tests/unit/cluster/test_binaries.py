@@ -166,7 +166,7 @@ def test_with_go_the_pinned_version_is_preferred_to_an_installed_one(machine: Ma
     assert (folder / "c").read_text() == "built"
 
 
-def test_groups_have_each_program_once_and_unknown_ones_are_told() -> None:
+def test_groups_have_each_program_once_and_unknown_ones_are_reported() -> None:
     names = [program.name for program in programs_of(["embedded", "kind"])]
     assert sorted(names) == ["etcd", "kind", "kube-apiserver", "kube-controller-manager", "kubectl"]
     with pytest.raises(ToolError, match="no group of programs is called helmet; there are: embedded, kind, node, helm"):
@@ -214,7 +214,7 @@ def test_the_pinned_programs_have_versions_and_kubernetes_is_stamped() -> None:
     assert "gitVersion" not in by_name["etcd"].ldflags()
 
 
-def test_a_program_of_our_own_is_built_anew_when_its_source_changes(machine: Machine) -> None:
+def test_a_program_of_our_own_is_built_again_when_its_source_changes(machine: Machine) -> None:
     own = replace(PROGRAM_C, own=True)
     source = machine.tools / "two" / "main.go"
     source.write_text("package main\n")
@@ -282,7 +282,7 @@ def test_a_second_build_waits_and_says_so(tmp_path: Path, capfd: pytest.CaptureF
     assert capfd.readouterr().err == ""
 
 
-def test_a_command_is_stopped_at_its_time_limit_and_its_progress_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_is_stopped_at_its_time_limit_and_its_progress_shown(capsys: pytest.CaptureFixture[str]) -> None:
     started = time.monotonic()
     done = run_with_progress(
         [sys.executable, "-S", "-c", "import time; time.sleep(60)"], label="nap", limit_seconds=0.5, every_seconds=0.1

@@ -89,12 +89,12 @@ async def test_each_object_is_read_once() -> None:
     assert cluster.asked == [("secret", "s")]
 
 
-async def test_a_missing_secret_is_told_in_the_kubelets_words() -> None:
+async def test_a_missing_secret_is_reported_in_the_kubelets_words() -> None:
     with pytest.raises(ConfigError, match=r'^secret "s" not found$'):
         await resolved(Cluster(), secret_key("T", "s", "token"))
 
 
-async def test_a_missing_key_is_told_in_the_kubelets_words() -> None:
+async def test_a_missing_key_is_reported_in_the_kubelets_words() -> None:
     with pytest.raises(ConfigError, match=r"^couldn't find key token in Secret acme/s$"):
         await resolved(Cluster(secret_s={"other": "1"}), secret_key("T", "s", "token"))
 

@@ -7,7 +7,7 @@ def entry(manager: str, fields: dict[str, Any]) -> dict[str, Any]:
     return {"manager": manager, "operation": "Apply", "fieldsV1": fields}
 
 
-def test_each_field_is_told_by_its_path() -> None:
+def test_each_field_is_reported_by_its_path() -> None:
     entries = [
         entry("git", {"f:spec": {"f:credentials": {".": {}, 'k:{"name":"alice"}': {".": {}, "f:name": {}}}}}),
         entry("git", {"f:metadata": {"f:labels": {"f:team": {}}}}),

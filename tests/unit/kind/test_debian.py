@@ -56,7 +56,7 @@ def test_root_on_debian_installs_and_says_so(machine: FakeMachine, capsys: pytes
     assert "a test needs Debian packages; installing them: no-such-package" in capsys.readouterr().err
 
 
-def test_a_failed_installation_is_told(machine: FakeMachine) -> None:
+def test_a_failed_installation_is_reported(machine: FakeMachine) -> None:
     machine.add("apt-get", fails=("install",))
     with pytest.raises(ToolError, match="apt-get cannot install"):
         ensure_packages(NOBODY_HAS, what_for="a test", system=System(linux=True, debian=True, root=True))

@@ -7,7 +7,7 @@ from tests.kind.engine import Engine
 from tests.unit.kind.conftest import FakeMachine
 
 
-def test_a_build_gets_everything_it_is_told(machine: FakeMachine, tmp_path: Path) -> None:
+def test_a_build_gets_all_its_arguments(machine: FakeMachine, tmp_path: Path) -> None:
     machine.add("podman")
     engine = Engine(name="podman", environ=machine.environ, build_options=("--ulimit", "nofile=5:5"))
     engine.build(
@@ -42,7 +42,7 @@ def test_an_image_is_sent_from_one_command_to_another(machine: FakeMachine) -> N
 
 
 @pytest.mark.parametrize("failing", ["save", "exec"])
-def test_an_image_that_cannot_be_saved_or_taken_is_told(machine: FakeMachine, failing: str) -> None:
+def test_an_image_that_cannot_be_saved_or_loaded_is_reported(machine: FakeMachine, failing: str) -> None:
     machine.add("docker", fails=(failing,))
     with pytest.raises(ClusterError, match=f"docker cannot {failing}"):
         machine.engine("docker").stream_image("a:1", into=("exec", "node"))

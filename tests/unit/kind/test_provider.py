@@ -18,7 +18,7 @@ def test_docker_is_preferred_and_a_wish_wins(wished: str, answers: bool, chosen:
     assert engine_name(wished=wished, docker_answers=lambda: answers) == chosen
 
 
-def test_a_wish_that_cannot_be_met_is_told() -> None:
+def test_a_wish_that_cannot_be_met_is_reported() -> None:
     with pytest.raises(ToolError, match="no Docker engine answers"):
         engine_name(wished="docker", docker_answers=lambda: False)
     with pytest.raises(ToolError, match="KIND_EXPERIMENTAL_PROVIDER is nerdctl; docker and podman are supported"):
@@ -31,7 +31,7 @@ def test_dockers_client_alone_is_no_engine(machine: FakeMachine, monkeypatch: py
     assert choose_engine(environ=machine.environ).name == "podman"
 
 
-def test_an_engine_that_answers_is_told_to_kind(machine: FakeMachine) -> None:
+def test_an_engine_that_answers_is_passed_to_kind(machine: FakeMachine) -> None:
     machine.add("docker", prints="28.2.2\n")
     engine = choose_engine(environ=machine.environ)
     assert (engine.name, engine.environ["KIND_EXPERIMENTAL_PROVIDER"]) == ("docker", "docker")
@@ -62,7 +62,9 @@ def test_an_image_that_is_there_is_not_pulled(machine: FakeMachine) -> None:
     assert machine.calls() == [f"podman image inspect {IMAGE}"]
 
 
-def test_a_refusal_is_told_and_remembered_for_a_week(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_is_reported_and_remembered_for_a_week(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
     machine.add("podman", fails=("image", "pull"))
     engine, now = machine.engine(), time.time()
 

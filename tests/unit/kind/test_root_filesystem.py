@@ -34,7 +34,7 @@ def test_it_is_made_once(machine: FakeMachine) -> None:
     assert machine.calls()[3:] == [f"podman image inspect {PYTHON_BASE.tag}"]
 
 
-def test_a_failure_is_told_and_leaves_nothing_behind(machine: FakeMachine) -> None:
+def test_a_failure_is_reported_and_leaves_nothing_behind(machine: FakeMachine) -> None:
     machine.add("mmdebstrap", fails=("--quiet",))
     machine.add("podman", fails=("image inspect",))
     with pytest.raises(ToolError, match="mmdebstrap of python-base failed:\nmmdebstrap cannot"):

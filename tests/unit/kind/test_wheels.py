@@ -44,7 +44,7 @@ def test_wheels_are_kept_by_lock_and_interpreter(tmp_path: Path) -> None:
     assert wheels_key([lock], interpreter=PYTHON_313) != before
 
 
-def test_what_cannot_be_fetched_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_failed_download_is_reported_and_leaves_nothing_behind(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.lock"
     lock.write_text("a-package-without-a-hash==1\n")
     cache = tmp_path / "cache"

@@ -43,14 +43,14 @@ def test_defaults() -> None:
     assert bot().status == BotStatus()
 
 
-def test_a_bot_joins_when_it_was_created_unless_told() -> None:
+def test_a_bot_without_join_at_joins_at_its_creation() -> None:
     assert bot().join_at == datetime(2026, 11, 24, 11, tzinfo=UTC)
     assert bot(joinAt="2026-11-24T12:00:00Z").join_at == datetime(2026, 11, 24, 12, tzinfo=UTC)
     with pytest.raises(ValueError, match="joinAt"):
         _ = MeetingBot.from_object({"spec": {"meeting": {"id": "81234567890"}}}).join_at
 
 
-def test_defaulted_tokens_are_told_from_given_ones() -> None:
+def test_defaulted_tokens_are_distinguished_from_given_ones() -> None:
     assert (bot().requested_tokens, bot().tokens_defaulted) == ((TokenKind.LOCAL_RECORDING,), True)
     same = bot(tokens=["LocalRecording"])
     assert (same.requested_tokens, same.tokens_defaulted) == ((TokenKind.LOCAL_RECORDING,), False)
@@ -118,7 +118,7 @@ def test_three_phases_are_the_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("obj", "told"),
+    ("obj", "message"),
     [
         ({"kind": "Pod"}, "This object is not a MeetingBot."),
         ({"metadata": {}}, "This MeetingBot is not valid: spec is required."),
@@ -129,10 +129,10 @@ def test_three_phases_are_the_last() -> None:
         ),
     ],
 )
-def test_objects_of_another_shape(obj: dict[str, Any], told: str) -> None:
+def test_objects_of_another_shape(obj: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError) as caught:
         MeetingBot.from_object(obj)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
 def test_reasons_are_those_of_the_contract() -> None:

@@ -128,12 +128,12 @@ def test_rules_have_messages_for_people(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in NODES if ".spec" in path and "default" in NODES[path]])
-def test_defaults_are_told_in_the_description_too(path: str) -> None:
+def test_defaults_are_named_in_the_description_too(path: str) -> None:
     default = node(path)["default"]
     if default == {}:
         return  # filled from the defaults of its own fields
-    told = {True: "true", False: "false"}.get(default) if isinstance(default, bool) else str(default)
-    assert f"Default: {'none' if default == [] else told}" in node(path)["description"]
+    expected = {True: "true", False: "false"}.get(default) if isinstance(default, bool) else str(default)
+    assert f"Default: {'none' if default == [] else expected}" in node(path)["description"]
 
 
 def test_a_status_has_no_defaults_but_that_nobody_has_looked_yet() -> None:

@@ -21,20 +21,20 @@ def exported() -> dict[str, tuple[str, tuple[str, ...]]]:
     }
 
 
-def told() -> dict[str, tuple[str, tuple[str, ...]]]:
+def documented() -> dict[str, tuple[str, tuple[str, ...]]]:
     rows = [
         [cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.splitlines() if line.startswith("| `meeting")
     ]
     return {row[0].strip("`"): (row[1], tuple(re.findall(r"`(\w+)`", row[2]))) for row in rows}
 
 
-def test_every_metric_is_told_as_it_is() -> None:
+def test_every_metric_is_documented_as_it_is() -> None:
     registry = {family.name for family in Metrics().registry.collect()}
     assert len(exported()) == len(registry)
-    assert told() == exported()
+    assert documented() == exported()
 
 
-def test_every_result_of_an_event_is_told() -> None:
+def test_every_result_of_an_event_is_documented() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in RECEIVER.glob("*.py"))
     refused = set(re.findall(r'Refusal\(\d+, "(\w+)"', text))
     others = set(re.findall(r'result(?:: str)? = "(\w+)"', text))

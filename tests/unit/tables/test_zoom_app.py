@@ -40,6 +40,6 @@ def test_every_event_is_in_the_table() -> None:
     assert "`app_deauthorized`" in events_table()
 
 
-def test_a_document_without_the_place_is_told() -> None:
+def test_a_document_without_the_place_is_reported() -> None:
     with pytest.raises(NoPlaceError, match="scopes"):
         with_table("nothing here", name="scopes", table="x")

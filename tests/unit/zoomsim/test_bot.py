@@ -136,7 +136,7 @@ def test_sigterm_leaves_the_meeting(zoom: SimClient, start: Callable[..., Bot]) 
     state_of_bot(zoom, "left")
 
 
-def test_stays_as_long_as_it_is_told(zoom: SimClient, start: Callable[..., Bot]) -> None:
+def test_stays_as_long_as_it_is_configured_to(zoom: SimClient, start: Callable[..., Bot]) -> None:
     code, lines = start(ZOOM_JOIN_TOKEN=join_token(zoom), BOT_STAY_SECONDS="0.1").ended()
     assert (code, lines[-1]) == (0, "Stayed for BOT_STAY_SECONDS: left the meeting")
     state_of_bot(zoom, "left")

@@ -177,7 +177,7 @@ def test_loading_gives_the_consents_tokens_in_order(zoom: SimClient) -> None:
     assert second.scope == "user:read"
 
 
-def test_a_taken_port_is_told(zoom: SimClient) -> None:
+def test_a_taken_port_is_reported(zoom: SimClient) -> None:
     port = int(zoom.base_url.rpartition(":")[2])
     with pytest.raises(OSError, match=str(port)), serving_in_thread(port=port):
         pass

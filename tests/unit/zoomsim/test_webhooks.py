@@ -286,7 +286,7 @@ async def test_deauthorisation_kills_the_tokens_and_ends_the_events(zoom: Simula
     assert hook.got == []
 
 
-async def test_unpublished_apps_are_not_told_of_deauthorisation(zoom: SimulatorHarness, hook: Hook) -> None:
+async def test_unpublished_apps_get_no_deauthorisation_event(zoom: SimulatorHarness, hook: Hook) -> None:
     zoom.sim.actions.update_app(zoom.app.client_id, {"published": False})
     zoom.sim.actions.deauthorize(client_id=zoom.app.client_id, user=zoom.alice.id)
     assert zoom.sim.webhooks.deliveries == []
