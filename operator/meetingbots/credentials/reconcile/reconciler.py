@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
+
+from cachetools import TTLCache
 
 from meetingbots.credentials.decide.facts import AppFound, CredentialFacts
 from meetingbots.credentials.decide.plan import ConcludeConsents, CredentialPlan, RotateLinkKey, decide
@@ -30,9 +32,9 @@ from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache
 from meetingbots.runtime.work_queue import WorkQueue
 
-_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_REWRITE_AFTER: Final = timedelta(minutes=10)
-"""How long a message stays that another process has written in place of the same message."""
+_MAX_MESSAGES: Final = 100_000
+_REWRITE_SECONDS: Final = 600.0
+"""How long a message stays that another process has written in place of ours."""
 
 
 class WebhookHealthReporter:
@@ -51,8 +53,10 @@ class WebhookHealthReporter:
         self._recorder = recorder
         self._clock = clock
         self._reasons: dict[Key, str] = {}
-        self._written: dict[Key, tuple[str, datetime]] = {}
-        """The last message and its time. Releases that share a namespace would write their own addresses in turn."""
+        self._written: TTLCache[Key, str] = TTLCache(
+            _MAX_MESSAGES, ttl=_REWRITE_SECONDS, timer=lambda: clock().timestamp()
+        )
+        """Messages of this process. Releases that share a namespace would write their own addresses in turn."""
 
     async def report(self, key: Key, app: WebhookApp) -> None:
         """Update the condition, and record an Event when signatures become invalid. Raises `KubeError`."""
@@ -62,27 +66,24 @@ class WebhookHealthReporter:
         credential = ZoomCredential.from_object(item)
         self._record(key, item, credential)
         conditions = webhook_health(credential, app, now=self._clock()) if app.client_id else None
-        if conditions is None or not self._may_change(key, credential.status.conditions, conditions):
+        wanted = find(conditions or (), ConditionType.WEBHOOK_RECEIVING)
+        if conditions is None or wanted is None or self._was_replaced(key, credential, wanted):
             return
         with contextlib.suppress(ConflictError):
-            # The next reconciliation comes within minutes.
+            # The watch brings the newer object, and with it the next reconciliation.
             await self._status.replace_conditions(StatusTarget.of(credential, unchanged=True), conditions)
+            self._written[key] = wanted.message
 
     def forget(self, key: Key) -> None:
         """Forget a deleted credential."""
         self._reasons.pop(key, None)
         self._written.pop(key, None)
 
-    def _may_change(self, key: Key, before: Sequence[Condition], after: Sequence[Condition]) -> bool:
-        known, wanted = (find(one, ConditionType.WEBHOOK_RECEIVING) for one in (before, after))
-        if wanted is None:
-            return True
-        now, (message, since) = self._clock(), self._written.get(key, ("", _LONG_AGO))
+    def _was_replaced(self, key: Key, credential: ZoomCredential, wanted: Condition) -> bool:
+        """Return whether another process has just replaced this message, and nothing else of the condition."""
+        known = find(credential.status.conditions, ConditionType.WEBHOOK_RECEIVING)
         same = known is not None and (known.status, known.reason) == (wanted.status, wanted.reason)
-        if same and message == wanted.message and now - since < _REWRITE_AFTER:
-            return False
-        self._written[key] = (wanted.message, now)
-        return True
+        return same and self._written.get(key) == wanted.message
 
     def _record(self, key: Key, item: Object, credential: ZoomCredential) -> None:
         shown = find(credential.status.conditions, ConditionType.WEBHOOK_RECEIVING)

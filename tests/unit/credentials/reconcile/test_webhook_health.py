@@ -126,3 +126,22 @@ async def test_the_address_of_another_release_is_not_replaced_again_and_again(be
         await first.look()
     assert bench.kube.count("patch", CREDENTIALS) - writes <= 2
     assert condition(bench)["reason"] == "NothingReceived"
+
+
+async def test_a_message_that_met_a_conflict_is_written_at_the_next_reconciliation(bench: Bench) -> None:
+    await bench.operator().look()
+    bench.public_url = "https://second.example"
+    second = bench.operator()
+
+    async def someone_writes(call: Call) -> None:
+        if call.verb == "patch" and call.plural == CREDENTIALS.plural and call.moment == "before":
+            bench.kube.hook = quiet
+            bench.put_credential(annotations={"someone": "writes"})
+
+    async def quiet(_: Call) -> None: ...
+
+    bench.kube.hook = someone_writes
+    await second.look()
+    assert "second.example" not in condition(bench)["message"]
+    await second.look()
+    assert "second.example" in condition(bench)["message"]
