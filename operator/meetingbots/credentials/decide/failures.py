@@ -81,6 +81,19 @@ def next_failure(error: ZoomError, *, before: Failure | None, now: datetime, ren
     )
 
 
+def not_handed_over(message: str, *, now: datetime) -> Failure:
+    """Return the failure record while another user's tokens cannot be written to that user's own credential."""
+    return Failure(
+        reason=CredentialReason.SECRET_CONFLICT,
+        definite=True,
+        code="",
+        message=message,
+        time=now,
+        failures=1,
+        retry_at=now + timedelta(seconds=FIXABLE_SECONDS),
+    )
+
+
 def retry_at(error: ZoomError, *, failures: int, now: datetime) -> datetime:
     """Return when to ask again: soon for what somebody may fix, else when Zoom says, else with growing delays."""
     if error.definite:

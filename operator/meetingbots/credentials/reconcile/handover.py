@@ -18,9 +18,9 @@ from meetingbots.credentials.decide.token_changes import received
 from meetingbots.credentials.decide.token_state import Tokens, TokenSecret
 from meetingbots.credentials.reconcile.gather import Gathered
 from meetingbots.credentials.reconcile.memory import CredentialMemories
-from meetingbots.credentials.reconcile.token_store import TokenStore
+from meetingbots.credentials.reconcile.token_store import NotStoredError, TokenStore
 from meetingbots.kube.client import Kube
-from meetingbots.kube.errors import NotFoundError
+from meetingbots.kube.errors import ForbiddenError, InvalidError, NotFoundError
 from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import SECRETS
 from meetingbots.kube.secrets import SecretValueError, value_of
@@ -37,7 +37,10 @@ _RECORDED_SECONDS: Final = 5.0
 
 
 class TokenHandover:
-    """Finds the credential of a user and gives it tokens. Raises `KubeError`; then nothing may be dropped."""
+    """Finds the credential of a user and gives it tokens.
+
+    Raises `NotStoredError` when the API server rejects them, and `KubeError`; then nothing may be dropped.
+    """
 
     def __init__(
         self,
@@ -64,7 +67,14 @@ class TokenHandover:
                 if client_id != gathered.facts.client_id:
                     continue
             change = partial(received, tokens=tokens, user_id=user.id, sender=gathered.key.name)
-            secret = await self._store.amend(credential, change)
+            try:
+                secret = await self._store.amend(credential, change)
+            except (ForbiddenError, InvalidError) as error:
+                # Without the server's text: an admission webhook may quote the object.
+                raise NotStoredError(
+                    f"The tokens belong to the user of ZoomCredential {credential.name}. They stay here because Secret "
+                    f"{credential.token_secret_name} cannot be written: the API server answers {error.status}."
+                ) from None
             if not isinstance(secret, TokenSecret) or secret.state.tokens is None or secret.state.user_id != user.id:
                 continue
             self._follow_up(gathered, credential, tokens, user=user)

@@ -14,14 +14,14 @@ from pydantic import SecretStr
 
 from meetingbots.credentials.decide.consents import fate_of_tokens
 from meetingbots.credentials.decide.facts import RequestKind, unproven_account
-from meetingbots.credentials.decide.failures import error_for_status, next_failure
+from meetingbots.credentials.decide.failures import error_for_status, next_failure, not_handed_over
 from meetingbots.credentials.decide.granted import Proof
 from meetingbots.credentials.decide.token_changes import identified, refused
 from meetingbots.credentials.decide.token_state import Rejection, TokenSlot, TokenState
 from meetingbots.credentials.reconcile.gather import Gathered, ProcessClock
 from meetingbots.credentials.reconcile.handover import TokenHandover
 from meetingbots.credentials.reconcile.memory import CredentialMemories
-from meetingbots.credentials.reconcile.token_store import TokenStore
+from meetingbots.credentials.reconcile.token_store import NotStoredError, TokenStore
 from meetingbots.models.credential import ConnectGrant, CredentialReason
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.api import ZoomAPI
@@ -97,7 +97,11 @@ class Identification:
         mismatch = self._mismatch(gathered, user, slot=slot)
         if mismatch and slot is TokenSlot.CANDIDATE:
             # Before the candidate is dropped: it is the only copy of the user's tokens.
-            receiver = await self._handover.give(gathered, tokens, user=user)
+            try:
+                receiver = await self._handover.give(gathered, tokens, user=user)
+            except NotStoredError as problem:
+                memory.failures[kind] = not_handed_over(str(problem), now=self._clock.utc())
+                return
             mismatch = f"{mismatch} {fate_of_tokens(receiver)}"
         elif not mismatch and (slot is TokenSlot.CANDIDATE or not pinned):
             self._handover.announce(gathered, user=user)

@@ -10,7 +10,7 @@ from meetingbots.credentials.decide.token_changes import saved
 from meetingbots.credentials.decide.token_state import Tokens, TokenSlot, TokenState, Unsaved
 from meetingbots.credentials.manifests.token_secret import read_state
 from meetingbots.kube.client import Object
-from meetingbots.kube.errors import UnavailableError
+from meetingbots.kube.errors import ForbiddenError, UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.runtime.object_cache import Key
 
@@ -175,6 +175,41 @@ async def test_a_death_in_between_loses_no_token(bench: TwoPeople, times: int) -
     assert bench.bob_works()
     await bench.operator().look(BOB)
     assert bench.bobs_ready()["status"] == "True"
+
+
+async def test_a_secret_that_cannot_be_written_keeps_the_tokens_and_blocks_no_refresh(bench: TwoPeople) -> None:
+    bench.put_bob()
+    bench.put_credential()
+    bench.put_grant(bench.zoom.consent("u-alice"))
+    operator = bench.operator()
+    await operator.look()
+    await operator.look(BOB)
+    bench.put_grant(bench.zoom.consent("u-bob"))
+
+    async def reject_bobs_secret(call: Call) -> None:
+        if (call.moment, call.verb, call.name) == ("before", "patch", "bob-zoom-token"):
+            raise ForbiddenError("policy rejects access_token=s3cret", status=403, reason="Forbidden")
+
+    bench.kube.hook = reject_bobs_secret
+    before = bench.state.tokens
+    for _ in range(8):
+        await operator.look()
+        bench.clock.forward(1000)
+    await operator.look()
+    assert bench.ready
+    assert bench.works()
+    assert bench.state.tokens != before
+    assert bench.state.candidate is not None
+    rejected = bench.condition("GrantRejected")
+    assert rejected is not None
+    assert rejected["reason"] == "SecretConflict"
+    assert "bob-zoom-token" in rejected["message"]
+    assert "s3cret" not in str(bench.status)
+    bench.kube.hook = type(bench.kube)().hook
+    bench.clock.forward(31)
+    await operator.look()
+    assert bench.state.candidate is None
+    assert bench.bob_works()
 
 
 async def test_without_an_own_credential_nothing_is_revoked(bench: TwoPeople) -> None:
