@@ -1,7 +1,7 @@
 """A process that is frozen between two steps, while another one goes on: no second Pod, no second Secret."""
 
 import pytest
-from meetingbots.kube.resources import PODS, SECRETS
+from meetingbots.kube.resources import BOTS, PODS, SECRETS
 
 from tests.unit.bots.bot_builders import POD
 from tests.unit.bots.reconcile.bot_harness import BotHarness
@@ -38,6 +38,22 @@ async def test_a_process_frozen_before_its_create_makes_no_second_pod(moment: tu
     assert len(tokens) == len(set(tokens)) == 2
     if moment == CLAIM:
         harness.check()
+
+
+async def test_a_process_frozen_within_its_create_deletes_the_pod_of_a_bot_that_is_gone() -> None:
+    harness = BotHarness()
+    harness.put_bot()
+    harness.put_mapping()
+
+    async def freeze(call: Call) -> None:
+        if (call.moment, call.verb, call.plural) == CREATE:
+            harness.clock.forward(20)  # its Lease has expired
+            harness.cluster.remove(BOTS, namespace="team", name="standup")
+
+    harness.cluster.inner = freeze
+    await harness.operator().look()
+    assert len(harness.cluster.made[PODS.plural, POD]) == 1, "the create was on its way already"
+    assert harness.pods() == []
 
 
 async def test_a_process_frozen_while_it_asks_zoom_delivers_to_no_pod_that_runs() -> None:
