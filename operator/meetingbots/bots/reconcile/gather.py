@@ -162,7 +162,8 @@ class BotGatherer:
         wanted, doubtful = _INVALID_TEMPLATE, bot_status.has_invalid_template(bot.status)
         try:
             wanted = spec_hash(bot, meeting=meeting, settings=settings)
-            if memory.template_hash == wanted:
+            # A refusal by Kubernetes outlasts edits that leave the Pod as it is; a fault of the template does not.
+            if memory.template_hash == wanted and (memory.template is None or memory.template_until is not None):
                 return wanted
             memory.expect_template(wanted, doubtful=doubtful)
             bot_pod(bot, name=pod_name(bot, attempt=1), meeting=meeting, settings=settings, now=now)

@@ -9,6 +9,7 @@ from meetingbots.kube.errors import ForbiddenError, InvalidError, UnavailableErr
 from meetingbots.kube.resources import PODS
 
 from tests.unit import virtual_time
+from tests.unit.bots.bot_builders import at
 from tests.unit.bots.reconcile.bot_harness import BotHarness
 from tests.unit.fake_kube import Call, FakeKube
 
@@ -76,6 +77,27 @@ async def test_a_change_of_the_default_lets_no_bot_join_that_failed_by_its_own_t
     await harness.live(harness.operator(bot_template_file=file) if restart else operator)
     assert harness.pods() == []
     assert "container named bot" in harness.condition()[2], "the bot's deadline passes with the same cause"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("edit", [{"joinAt": at(60).isoformat()}, {"leaveAfterMeetingEndSeconds": 61}])
+async def test_an_edit_lets_a_bot_join_that_the_new_default_completes(
+    tmp_path: Path, edit: dict[str, object], restart: bool
+) -> None:
+    """The edit expects the bot again, also where its Pod stays the same."""
+    file = tmp_path / "template.yaml"
+    file.write_text("spec: {nodeSelector: {a: b}}\n")
+    harness = BotHarness()
+    own = {"spec": {"containers": [{"name": "robot", "image": "i"}]}}
+    harness.put_bot(template=own, tokens=[])
+    operator = harness.operator(bot_template_file=file)
+    await harness.live(operator, until=harness.troubled)
+    file.write_text("spec: {containers: [{name: bot, image: i}]}\n")
+    await operator.look()
+    assert harness.condition()[1] == "TemplateInvalid"
+    harness.put_bot(template=own, tokens=[], generation=2, **edit)
+    await harness.live(harness.operator(bot_template_file=file) if restart else operator)
+    assert harness.condition()[1] == "Succeeded"
 
 
 @pytest.mark.parametrize("restart", [False, True])
