@@ -34,3 +34,12 @@ def test_each_verb_is_in_the_makefile(path: Path) -> None:
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_rights_are_given_to_the_job_that_needs_them(path: Path) -> None:
     assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_by_commit_and_leave_no_token_behind(path: Path) -> None:
+    steps = [step for job in yaml.safe_load(path.read_text())["jobs"].values() for step in job["steps"]]
+    for step in steps:
+        action, _, commit = step.get("uses", "").partition("@")
+        assert not action or re.fullmatch("[0-9a-f]{40}", commit), step
+        assert action != "actions/checkout" or step["with"]["persist-credentials"] is False

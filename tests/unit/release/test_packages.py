@@ -1,5 +1,7 @@
 """The Python packages as people install them: reproducible, and each with its programs."""
 
+import fnmatch
+import re
 import subprocess
 import sys
 import zipfile
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.kind.project_images import ROOT
 from tests.release.commit import ReleaseCommit
 from tests.release.packages import build_packages, write_crds
 
@@ -65,3 +68,13 @@ def test_the_crds_are_one_file(tmp_path: Path) -> None:
     written = write_crds(COMMIT, into=tmp_path)
     kinds = [one["spec"]["names"]["kind"] for one in yaml.safe_load_all(written.read_text())]
     assert sorted(kinds) == ["MeetingBot", "MeetingMapping", "ZoomCredential"]
+
+
+def test_the_workflow_publishes_these_files_to_the_package_index(built: dict[str, Path]) -> None:
+    """`mv` fails for a pattern without a file."""
+    workflow = (ROOT / ".github" / "workflows" / "release.yaml").read_text()
+    patterns = re.findall(r"all/(\S+)", next(line for line in workflow.splitlines() if "mv all/" in line))
+    others = ("meetingbots-1.2.3.tgz", "kubectl-meetingbots-1.2.3-linux-amd64.tar.gz", "SHA256SUMS")
+    moved = {pattern: set(fnmatch.filter([*built, *others], pattern)) for pattern in patterns}
+    assert all(moved.values()), moved
+    assert set().union(*moved.values()) == set(built)
