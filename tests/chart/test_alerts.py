@@ -93,6 +93,20 @@ def test_the_jobs_are_the_services_that_are_scraped(helm: Helm, rules: list[dict
     assert {ns for rule in rules for ns in re.findall(r'[{ ]namespace="([^"]*)"', rule["expr"])} == {"system"}
 
 
+def test_the_targets_of_the_pod_monitor_have_the_same_jobs(helm: Helm, rules: list[dict[str, Any]]) -> None:
+    objects = helm.template({"metrics": {"podMonitor": {"enabled": True}}}, release="prod")
+    [endpoint] = only(objects, "PodMonitor")["spec"]["podMetricsEndpoints"]
+    first = endpoint["relabelings"][0]
+    assert (first["targetLabel"], first.keys()) == ("job", {"sourceLabels", "targetLabel", "replacement"})
+    jobs = set()
+    for deployment in of_kind(objects, "Deployment"):
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        found = {f"__meta_kubernetes_pod_label_{re.sub('[^a-zA-Z0-9_]', '_', key)}": labels[key] for key in labels}
+        [source] = first["sourceLabels"]
+        jobs.add(first["replacement"].replace("$1", found[source]))
+    assert jobs == {job for rule in rules for job in re.findall(r'job="([^"]*)"', rule["expr"])}
+
+
 def test_the_alerts_fire_when_they_should(spec: dict[str, Any], tmp_path: Path) -> None:
     """Promtool evaluates the rules over series that must and must not cause each alert."""
     promtool = shutil.which("promtool")

@@ -162,7 +162,8 @@ def test_monitors(helm: Helm, kind: str, key: str, endpoints: str) -> None:
     monitor = only(objects, kind)
     assert monitor["metadata"]["labels"]["release"] == "p"
     [endpoint] = monitor["spec"][endpoints]
-    assert (endpoint["relabelings"], endpoint["metricRelabelings"]) == (relabelings, dropped)
+    own_relabelings = endpoint["relabelings"][1:] if kind == "PodMonitor" else endpoint["relabelings"]
+    assert (own_relabelings, endpoint["metricRelabelings"]) == (relabelings, dropped)
     pods = [one["spec"]["template"]["metadata"]["labels"] for one in of_kind(objects, "Deployment")]
     if kind == "PodMonitor":
         wanted = monitor["spec"]["selector"]["matchLabels"].items()
