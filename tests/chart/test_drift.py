@@ -1,5 +1,6 @@
 """Copies in the chart match their sources: CRDs, versions, values and their schema, values and the README."""
 
+import base64
 import json
 import re
 import tarfile
@@ -49,6 +50,13 @@ def test_the_crds_are_rendered_as_they_are(helm: Helm) -> None:
 def test_the_versions_are_the_packages() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+
+
+def test_the_icon_is_the_drawing() -> None:
+    """Artifact Hub reads a data URL; an address of the web would have to be reachable."""
+    kind, _, data = yaml.safe_load((CHART / "Chart.yaml").read_text())["icon"].partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    assert base64.b64decode(data) == (ROOT / "docs" / "icon.svg").read_bytes()
 
 
 def test_the_readme_has_the_present_values() -> None:

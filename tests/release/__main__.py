@@ -19,6 +19,7 @@ from tests.release.publish import Publisher, cosign_program
 
 DIST = ROOT / "dist"
 ARCHITECTURES = ("amd64", "arm64")
+EXAMPLE_SOURCE = "https://source.example/meetingbots"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             commit=ReleaseCommit.of(),
             registry=wanted.registry,
             architectures=_architectures(wanted.architectures.split(",")),
-            source=os.environ.get("RELEASE_SOURCE", "https://meetingbots.dev/source"),
-            builder=os.environ.get("RELEASE_BUILDER", "https://meetingbots.dev/builders/make"),
-            download_url=os.environ.get("RELEASE_DOWNLOAD_URL", "https://meetingbots.dev/releases"),
+            source=os.environ.get("RELEASE_SOURCE", EXAMPLE_SOURCE),
+            builder=os.environ.get("RELEASE_BUILDER", f"{EXAMPLE_SOURCE}/make"),
+            download_url=os.environ.get("RELEASE_DOWNLOAD_URL", f"{EXAMPLE_SOURCE}/releases"),
         )
         _print_summary(build_release(release, into=wanted.dist), release)
     except (ToolError, ClusterError, ValueError) as error:
@@ -68,6 +69,8 @@ def _print_summary(files: Iterable[Path], release: Release) -> None:
         print("!! The checkout differs from its commit: no release can be published from this.")
     if release.registry == EXAMPLE_REGISTRY:
         print("!! The chart names no real registry: set REGISTRY=HOST/OWNER.")
+    if release.source == EXAMPLE_SOURCE:
+        print("!! Chart, plugin and provenance name no real source: set RELEASE_SOURCE and RELEASE_DOWNLOAD_URL.")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ def build_release(release: Release, *, into: Path) -> list[Path]:
         commit,
         helm=helm,
         registry=release.registry,
+        source=release.source,
         image_digest=digests["meetingbots"],
         changelog=changelog,
         into=into,
@@ -62,7 +63,8 @@ def build_release(release: Release, *, into: Path) -> list[Path]:
     packages = build_packages(commit, into=into)
     wheel = next(file for file in packages if file.name.startswith("meetingbots-") and file.suffix == ".whl")
     archives = build_plugin(commit, wheel=wheel, into=into)
-    (into / "krew-meetingbots.yaml").write_text(manifest(commit, archives, download_url=release.download_url))
+    plugin = manifest(commit, archives, homepage=release.source, download_url=release.download_url)
+    (into / "krew-meetingbots.yaml").write_text(plugin)
     _write_sboms(images, release=release, wheel=wheel, engine=engine, into=into)
     (into / "RELEASE_NOTES.md").write_text(newest_entry(changelog).text + "\n")
     _write_json(into / "release.json", {"version": commit.version, "registry": release.registry, "images": digests})

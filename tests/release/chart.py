@@ -21,18 +21,21 @@ DIGEST_DEFAULT = '  digest: ""\n'
 
 
 def build_chart(
-    commit: ReleaseCommit, *, helm: Helm, registry: str, image_digest: str, changelog: str, into: Path
+    commit: ReleaseCommit, *, helm: Helm, registry: str, source: str, image_digest: str, changelog: str, into: Path
 ) -> Path:
     """Package the chart for images in `registry`, such as ghcr.io/OWNER; the same bytes for the same commit.
 
-    `image_digest` is the digest of the image's index (sha256:…).
+    `image_digest` is the digest of the image's index (sha256:…), `source` the repository's URL.
     """
     with TemporaryDirectory() as temporary:
         chart = Path(temporary) / "chart" / "meetingbots"
         shutil.copytree(CHART, chart)
         _edit(chart / "values.yaml", lambda text: with_image(text, registry=registry, digest=image_digest))
         _edit(chart / "README.md", lambda text: with_addresses(text, registry=registry, version=commit.version))
-        _edit(chart / "Chart.yaml", lambda text: with_release(text, changelog=changelog, registry=registry))
+        _edit(
+            chart / "Chart.yaml",
+            lambda text: with_release(text, changelog=changelog, registry=registry, source=source),
+        )
         said = helm.run("package", str(chart), "-d", temporary, "--version", commit.version)
         packaged = Path(said.strip().rpartition(": ")[2])
         content = Path(temporary) / "content"
@@ -57,13 +60,14 @@ def with_addresses(readme: str, *, registry: str, version: str) -> str:
     return readme.replace(EXAMPLE_REGISTRY, registry).replace(":VERSION", f":{version}")
 
 
-def with_release(chart: str, *, changelog: str, registry: str) -> str:
-    """Add to Chart.yaml what Artifact Hub shows of a release: its changes and its images."""
+def with_release(chart: str, *, changelog: str, registry: str, source: str) -> str:
+    """Add to Chart.yaml what Artifact Hub shows of a release: its source, its changes and its images."""
     about = yaml.safe_load(chart)
     images = [
         {"name": name, "image": f"{registry}/{name}:{about['appVersion']}", "platforms": ["linux/amd64", "linux/arm64"]}
         for name in ("meetingbots",)
     ]
+    about |= {"home": source, "sources": [source]}
     annotations = about.setdefault("annotations", {})
     annotations["artifacthub.io/images"] = yaml.safe_dump(images, sort_keys=False)
     annotations["artifacthub.io/changes"] = artifact_hub_changes(newest_entry(changelog))

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.release.commit import ReleaseCommit
 
+# An identifier, as SLSA wants it; nothing is at this address.
 BUILD_TYPE = "https://meetingbots.dev/build-types/make-release/v1"
 CHUNK = 1 << 20
 

@@ -21,6 +21,7 @@ from tests.release.registry import running_registry
 
 PORT = 5055
 REGISTRY = f"localhost:{PORT}/meetingbots"
+SOURCE = "https://example.test/source"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ def dist(commit: ReleaseCommit, tmp_path_factory: pytest.TempPathFactory) -> Pat
         commit=commit,
         registry=REGISTRY,
         architectures=(this_machine().arch,),
-        source="https://example.test/source",
+        source=SOURCE,
         builder="https://example.test/builder",
         download_url="https://example.test/files",
     )

@@ -90,7 +90,7 @@ def all_alike(places: Sequence[Path]) -> bool:
     )
 
 
-def manifest(commit: ReleaseCommit, archives: Mapping[Platform, Path], *, download_url: str) -> str:
+def manifest(commit: ReleaseCommit, archives: Mapping[Platform, Path], *, homepage: str, download_url: str) -> str:
     """Write the krew manifest (meetingbots.yaml); `download_url` is the folder of the release's files."""
     body: dict[str, Any] = {
         "apiVersion": "krew.googlecontainertools.github.com/v1alpha2",
@@ -98,7 +98,7 @@ def manifest(commit: ReleaseCommit, archives: Mapping[Platform, Path], *, downlo
         "metadata": {"name": "meetingbots"},
         "spec": {
             "version": f"v{commit.version}",
-            "homepage": "https://meetingbots.dev/docs/users/plugin/",
+            "homepage": homepage,
             "shortDescription": "Find out why a Zoom meeting bot did not record",
             "description": "Explains MeetingBots and ZoomCredentials: why, timeline, connect, send, doctor.\n",
             "caveats": "Needs Python 3.11 or newer as python3.\n",

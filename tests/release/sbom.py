@@ -10,6 +10,7 @@ from urllib.parse import quote
 from tests.kind.engine import Engine
 from tests.release.commit import ReleaseCommit
 
+# An identifier, as SPDX wants it; nothing is at this address.
 NAMESPACE = "https://meetingbots.dev/spdx"
 IN_IMAGE = r"""
 import importlib.metadata, json, subprocess

@@ -17,7 +17,7 @@ from tests.cluster.programs import HELM, KIND
 from tests.kind.cluster import KindCluster
 from tests.release.chart import build_chart
 from tests.release.commit import ReleaseCommit
-from tests.release.conftest import PORT, REGISTRY, Published
+from tests.release.conftest import PORT, REGISTRY, SOURCE, Published
 from tests.release.registry import copy_into_node
 
 pytestmark = pytest.mark.timeout(3600)
@@ -33,6 +33,7 @@ def older(published: Published, commit: ReleaseCommit, tmp_path_factory: pytest.
         replace(commit, version=OLDER),
         helm=published.helm,
         registry=REGISTRY,
+        source=SOURCE,
         image_digest=published.publisher.images["meetingbots"],
         changelog=(ROOT / "CHANGELOG.md").read_text(),
         into=folder,

@@ -12,7 +12,7 @@ from tests.cluster.programs import this_machine
 from tests.kind.provider import choose_engine
 from tests.release.chart import build_chart
 from tests.release.commit import ReleaseCommit
-from tests.release.conftest import REGISTRY, Published
+from tests.release.conftest import REGISTRY, SOURCE, Published
 from tests.release.images import NAMES, build_released_images
 
 pytestmark = pytest.mark.timeout(3600)
@@ -89,6 +89,7 @@ def test_a_second_build_has_the_same_digests(published: Published, commit: Relea
         commit,
         helm=published.helm,
         registry=REGISTRY,
+        source=SOURCE,
         image_digest=published.publisher.images["meetingbots"],
         changelog=(ROOT / "CHANGELOG.md").read_text(),
         into=tmp_path,

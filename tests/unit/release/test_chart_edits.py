@@ -23,9 +23,13 @@ def test_other_defaults_are_not_overwritten_silently() -> None:
 
 def test_artifact_hub_gets_images_and_changes() -> None:
     chart = with_release(
-        (CHART / "Chart.yaml").read_text(), changelog=(ROOT / "CHANGELOG.md").read_text(), registry="registry.test/us"
+        (CHART / "Chart.yaml").read_text(),
+        changelog=(ROOT / "CHANGELOG.md").read_text(),
+        registry="registry.test/us",
+        source="https://source.test/us",
     )
     about = yaml.safe_load(chart)
+    assert (about["home"], about["sources"]) == ("https://source.test/us", ["https://source.test/us"])
     (image,) = yaml.safe_load(about["annotations"]["artifacthub.io/images"])
     assert image["image"] == f"registry.test/us/meetingbots:{about['appVersion']}"
     assert yaml.safe_load(about["annotations"]["artifacthub.io/changes"])[0]["kind"] == "added"

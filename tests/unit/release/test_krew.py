@@ -73,8 +73,8 @@ def test_the_manifest_has_an_archive_for_each_platform(tmp_path: Path) -> None:
         archives[platform] = tmp_path / f"{platform.os}-{platform.arch}.tar.gz"
         archives[platform].write_text(platform.uv)
     commit = ReleaseCommit(version="1.2.3", revision="abc", epoch=0)
-    plugin = yaml.safe_load(manifest(commit, archives, download_url="https://x.test/v1.2.3"))
-    assert plugin["spec"]["version"] == "v1.2.3"
+    plugin = yaml.safe_load(manifest(commit, archives, homepage="https://x.test", download_url="https://x.test/v1.2.3"))
+    assert (plugin["spec"]["version"], plugin["spec"]["homepage"]) == ("v1.2.3", "https://x.test")
     assert len(plugin["spec"]["shortDescription"]) <= 50
     for entry, (platform, archive) in zip(plugin["spec"]["platforms"], archives.items(), strict=True):
         assert entry["selector"]["matchLabels"] == {"os": platform.os, "arch": platform.arch}
