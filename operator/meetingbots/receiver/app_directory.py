@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from meetingbots.credentials.manifests.receiver_secret import ProjectedApp, UnreadableApp, parse_projection
 from meetingbots.kube.client import Object
 from meetingbots.mappings.decide.ownership import KnownCredential
-from meetingbots.receiver.credential_lookup import WebhookStatus, known_credential, webhook_status
+from meetingbots.receiver.credential_lookup import WebhookStatus, is_app_accepted, known_credential, webhook_status
 from meetingbots.runtime.object_cache import Key
 
 KEYS_PER_NAMESPACE: Final = 4
@@ -45,8 +45,9 @@ _Holders: TypeAlias = dict[str, list[tuple[str, Key]]]
 class Standing:
     """Which app Secret is served first when a client id has too many: one with a credential that Zoom has identified.
 
-    A tenant that plants another app's client id has no client secret, so Zoom issues it no tokens. `since` is when the
-    oldest such credential was created; the older one comes first.
+    A tenant that plants another app's client id has no client secret, so Zoom issues it no tokens, and rejects it when
+    the credential was identified with another app before. `since` is when the oldest such credential was created; the
+    older one comes first.
     """
 
     unproven: bool = True
@@ -156,7 +157,9 @@ class AppDirectory:
         self._by_app[app].add(key)
         if known.account_id:
             self._by_account.setdefault((app, known.account_id), {})[name] = known
-        self._standings[key] = Standing(not known.account_id, item["metadata"].get("creationTimestamp", ""))
+        self._standings[key] = Standing(
+            not (known.account_id and is_app_accepted(item)), item["metadata"].get("creationTimestamp", "")
+        )
         if self._standings[key] != before or former is None or former.app != known.app:
             self._forget_keys(app)
             self._forget_keys(Key(namespace, former.app) if former is not None else app)

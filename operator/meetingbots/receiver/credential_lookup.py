@@ -16,13 +16,14 @@ from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.resources import CREDENTIALS
 from meetingbots.mappings.decide.ownership import KnownCredential
 from meetingbots.models.conditions import ConditionStatus, ConditionType
-from meetingbots.models.credential import Level, WebhookReason
+from meetingbots.models.credential import CredentialReason, Level, WebhookReason
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.resources import iso_moment
 
 _FEW_NAMESPACES: Final = 8
 """Up to this many namespaces are searched one by one; above, one search covers the cluster."""
 _CONCURRENCY: Final = 16
+_OF_THE_APP: Final = frozenset({ConditionType.READY, ConditionType.RECONCILING})
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,13 @@ def webhook_status(item: Object) -> WebhookStatus:
         last=iso_moment(status.get("lastWebhookTime")),
         rejected=condition.get("reason") == WebhookReason.SIGNATURE_INVALID,
     )
+
+
+def is_app_accepted(item: Object) -> bool:
+    """Return whether the operator checks the credential's app at Zoom (not while suspended) and no rejection stands."""
+    conditions = (item.get("status") or {}).get("conditions") or ()
+    reasons = {one.get("reason") for one in conditions if one.get("type") in _OF_THE_APP}
+    return reasons.isdisjoint({CredentialReason.APP_INVALID, CredentialReason.SUSPENDED})
 
 
 class LiveLookup:

@@ -133,6 +133,29 @@ def test_a_hundred_namespaces_do_not_displace_an_identified_credentials_secrets(
     assert "s" not in {key.secret.get_secret_value() for key in directory.keys("c")}
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"type": "Ready", "status": "False", "reason": "AppInvalid"},
+        {"type": "Reconciling", "status": "True", "reason": "AppInvalid"},
+        {"type": "Ready", "status": "False", "reason": "Suspended"},
+    ],
+    ids=lambda one: f"{one['type']} {one['reason']}",
+)
+def test_credentials_identified_with_another_app_displace_no_secret(condition: dict[str, str]) -> None:
+    directory = AppDirectory()
+    evil: dict[str, dict[str, str]] = {}
+    for number in range(100):
+        evil |= planted("c", namespace=f"evil-{number}", count=1)
+        name = next(iter(planted("c", namespace=f"evil-{number}", count=1))).partition("__")[2]
+        item = created(f"evil-{number}", name, account="own", at="2020-01-01T00:00:00Z")
+        item["status"]["conditions"] = [condition]
+        directory.on_credential(f"evil-{number}", name, item)
+    directory.on_credential("zteam", "app", created("zteam", "app", account="acc"))
+    project(directory, **evil, zteam__app={"client_id": "c", "webhook_secret_token": "s"})
+    assert "s" in {key.secret.get_secret_value() for key in directory.keys("c")}
+
+
 def test_the_older_of_two_identified_credentials_comes_first() -> None:
     directory = AppDirectory()
     apps: dict[str, dict[str, str]] = {}
