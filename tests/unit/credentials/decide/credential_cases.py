@@ -1,4 +1,4 @@
-"""Facts about a credential for tests: healthy unless told otherwise."""
+"""Facts about a credential for tests: healthy unless a test changes them."""
 
 from __future__ import annotations
 

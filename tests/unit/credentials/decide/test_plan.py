@@ -217,7 +217,7 @@ def test_healthy_credentials_look_again_at_their_own_places_within_ten_minutes()
     assert at("user-1", first / 2) == pytest.approx(first / 2)
 
 
-def test_renewal_is_told_but_not_while_someone_must_mend_something() -> None:
+def test_the_next_refresh_is_shown_unless_someone_must_fix_something() -> None:
     assert decide(facts()).status.next_refresh_time == tokens().next_refresh
     waiting = facts(DUE, failures={RequestKind.TOKENS: failure(wait=60)})
     assert decide(waiting).status.next_refresh_time == NOW + timedelta(seconds=60)

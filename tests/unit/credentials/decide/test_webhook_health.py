@@ -23,7 +23,7 @@ def heard(before: timedelta | None, *, created: timedelta | None = None, **statu
     return found.model_copy(update={"metadata": found.metadata.model_copy(update={"creation_timestamp": moment})})
 
 
-def told(known: ZoomCredential, *, client_id: str = "client-one", now: datetime = NOW) -> Condition | None:
+def health(known: ZoomCredential, *, client_id: str = "client-one", now: datetime = NOW) -> Condition | None:
     conditions = webhook_health(known, WebhookApp(client_id=client_id, public_url=PUBLIC), now=now)
     return None if conditions is None else find(conditions, "WebhookReceiving")
 
@@ -42,7 +42,7 @@ def told(known: ZoomCredential, *, client_id: str = "client-one", now: datetime 
 def test_silence_longer_than_zooms_validation(
     before: timedelta | None, created: timedelta | None, silent: bool
 ) -> None:
-    condition = told(heard(before, created=created))
+    condition = health(heard(before, created=created))
     assert (condition is not None and condition.status is ConditionStatus.FALSE) is silent
 
 
@@ -57,7 +57,7 @@ def shown(status: str, reason: str) -> dict[str, str]:
 
 
 def test_it_is_unknown_from_the_first_minute() -> None:
-    condition = told(heard(None, created=timedelta(seconds=1)))
+    condition = health(heard(None, created=timedelta(seconds=1)))
     assert condition is not None
     assert (condition.status, condition.reason) == (ConditionStatus.UNKNOWN, "NothingReceived")
     assert "https://bots.example.test/zoom/webhooks/client-one " in condition.message
@@ -71,29 +71,29 @@ def test_it_is_unknown_from_the_first_minute() -> None:
 @pytest.mark.parametrize(("status", "reason"), [("True", "Receiving"), ("False", "SignatureInvalid")])
 def test_the_receivers_condition_is_not_replaced_by_unknown(status: str, reason: str, before: timedelta | None) -> None:
     known = heard(before, created=timedelta(hours=1), conditions=[shown(status, reason)])
-    condition = told(known)
+    condition = health(known)
     silent = before is not None and reason == "Receiving"
     assert (condition is not None) is silent, "only silence replaces True, and nothing replaces SignatureInvalid"
 
 
 def test_the_message_has_the_address_to_set() -> None:
-    condition = told(heard(timedelta(days=5)))
+    condition = health(heard(timedelta(days=5)))
     assert condition is not None
     assert (condition.status, condition.reason) == (ConditionStatus.FALSE, "NothingReceived")
     assert "https://bots.example.test/zoom/webhooks/client-one " in condition.message
     assert "for more than three days" in condition.message
-    never = told(heard(None, created=timedelta(days=5)))
+    never = health(heard(None, created=timedelta(days=5)))
     assert never is not None
     assert "arrived yet" in never.message
 
 
-def test_it_is_told_once_and_again_when_the_address_changes() -> None:
+def test_the_condition_changes_once_and_again_with_the_address() -> None:
     conditions = webhook_health(heard(timedelta(days=5)), APP, now=NOW)
     assert conditions is not None
     known = heard(timedelta(days=5), conditions=[one.to_dict() for one in conditions])
     later = NOW + timedelta(hours=1)
-    assert told(known, now=later) is None
-    changed = told(known, client_id="client-two", now=later)
+    assert health(known, now=later) is None
+    changed = health(known, client_id="client-two", now=later)
     assert changed is not None
     assert changed.last_transition_time == NOW
 

@@ -376,3 +376,11 @@ class Bench:
         """End all processes."""
         for operator in self.operators:
             await operator.http.aclose()
+
+
+async def ready(bench: Bench) -> Operator:
+    """Start a process that finds the credential Ready."""
+    operator = bench.operator()
+    await operator.look()
+    assert bench.ready
+    return operator

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 from meetingbots.credentials.assembly import receiver_projection
 from meetingbots.runtime.object_cache import Key
 
-from tests.unit.credentials.reconcile.credential_harness import KEY, Bench, Operator
+from tests.unit.credentials.reconcile.credential_harness import KEY, Bench, ready
 
 APP = Key("team", "zoom-app")
 
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    bench.consent()
-    bench.put_credential()
-    yield bench
-    await bench.close()
-
-
-async def ready(bench: Bench) -> Operator:
-    operator = bench.operator()
-    await operator.look()
-    assert bench.ready
-    return operator
+pytestmark = pytest.mark.usefixtures("consented")
 
 
 async def test_a_wrong_client_secret_is_reported_at_once_and_mended(bench: Bench) -> None:

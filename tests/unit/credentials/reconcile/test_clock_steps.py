@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 
 from tests.unit.credentials.reconcile.credential_harness import Bench
 
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    bench.consent()
-    bench.put_credential()
-    yield bench
-    await bench.close()
+pytestmark = pytest.mark.usefixtures("consented")
 
 
 @pytest.mark.parametrize("step", [31, 3600, -31, -3600])

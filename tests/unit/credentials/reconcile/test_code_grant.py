@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -11,13 +10,6 @@ import pytest
 from tests.unit.credentials.reconcile.credential_harness import Bench
 
 REDIRECT = "https://here/back"
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    yield bench
-    await bench.close()
 
 
 def put(bench: Bench, *, redirect: str = REDIRECT, verifier_key: str | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -14,13 +13,6 @@ from meetingbots.models.base import format_time
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, SECRET_NAME, Bench, Killed
 from tests.unit.fake_kube import Call
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    yield bench
-    await bench.close()
 
 
 async def tell(bench: Bench, *, seconds_ago: float = 0, retention: bool | None = False) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from meetingbots.credentials.manifests.receiver_secret import (
     AppName,
@@ -21,14 +19,7 @@ from tests.unit.credentials.reconcile.credential_harness import Bench
 
 NAME = AppName("team", "zoom-app")
 
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    bench.consent()
-    bench.put_credential()
-    yield bench
-    await bench.close()
+pytestmark = pytest.mark.usefixtures("consented")
 
 
 @pytest.mark.parametrize("value", ["zoom.us", "zoomgov.com", " ZoomGov.com\n"])

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 from meetingbots.credentials.sessions.access_tokens import AccessToken
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, SECRET_NAME, Bench
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    yield bench
-    await bench.close()
 
 
 async def test_zoom_away_keeps_ready_until_the_token_has_run_out(bench: Bench) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
 
 import pytest
 from meetingbots.credentials.decide.granted import effective_level
@@ -11,27 +10,13 @@ from meetingbots.credentials.sessions.access_tokens import AccessToken
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.credential import Level, ZoomCredential
 
-from tests.unit.credentials.reconcile.credential_harness import ALL_SCOPES, KEY, SECRET_NAME, Bench, Operator
+from tests.unit.credentials.reconcile.credential_harness import ALL_SCOPES, KEY, SECRET_NAME, Bench, ready
 
 USER = "meetingbots.dev/user-id"
 ACCOUNT = "meetingbots.dev/account-id"
 ADMIN = f"{ALL_SCOPES} meeting:read:local_recording_token:admin meeting:read:list_meetings:admin"
 
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    bench.consent()
-    bench.put_credential()
-    yield bench
-    await bench.close()
-
-
-async def ready(bench: Bench) -> Operator:
-    operator = bench.operator()
-    await operator.look()
-    assert bench.ready
-    return operator
+pytestmark = pytest.mark.usefixtures("consented")
 
 
 def edit(bench: Bench, *, annotations: dict[str, str] | None = None, **values: str) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import copy
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -27,13 +26,6 @@ from tests.unit.recorded_events import take_events
 APP = Key("team", "zoom-app")
 NAME = AppName("team", "zoom-app")
 LONG = "x" * 200
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    yield bench
-    await bench.close()
 
 
 def services(bench: Bench, *, cached: bool = True) -> OperatorContext:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import pytest
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.models.base import format_time
 from meetingbots.runtime.object_cache import Key
@@ -14,14 +12,7 @@ from tests.unit.credentials.reconcile.credential_harness import KEY, SECRET_NAME
 from tests.unit.recorded_events import take_events
 
 
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    yield bench
-    await bench.close()
-
-
-async def test_first_consent_is_stored_identified_and_told(bench: Bench) -> None:
+async def test_first_consent_is_stored_identified_and_shown(bench: Bench) -> None:
     grant = bench.consent()
     bench.put_credential()
     operator = bench.operator()

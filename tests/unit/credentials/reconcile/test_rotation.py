@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import httpx
@@ -15,13 +15,6 @@ from meetingbots.kube.resources import SECRETS
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, SECRET_NAME, Bench, Killed, Operator
 from tests.unit.fake_kube import Call
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    yield bench
-    await bench.close()
 
 
 class Fuse:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 from meetingbots.kube.errors import ForbiddenError, UnavailableError
@@ -11,13 +9,6 @@ from meetingbots.kube.resources import CREDENTIALS, SECRETS
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, SECRET_NAME, Bench
 from tests.unit.fake_kube import Call
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    yield bench
-    await bench.close()
 
 
 async def _first(bench: Bench) -> None:

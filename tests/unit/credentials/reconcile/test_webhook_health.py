@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,14 +14,7 @@ from tests.unit.credentials.reconcile.credential_harness import KEY, START, Benc
 from tests.unit.fake_kube import Call
 from tests.unit.recorded_events import take_events
 
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
-    bench.consent()
-    bench.put_credential()
-    yield bench
-    await bench.close()
+pytestmark = pytest.mark.usefixtures("consented")
 
 
 def last_webhook(bench: Bench, before: timedelta) -> None:
@@ -37,7 +29,7 @@ def condition(bench: Bench) -> dict[str, Any]:
     return dict(bench.condition("WebhookReceiving") or {})
 
 
-async def test_silence_is_told_beside_the_other_conditions(bench: Bench) -> None:
+async def test_silence_is_reported_beside_the_other_conditions(bench: Bench) -> None:
     last_webhook(bench, timedelta(hours=77))
     operator = bench.operator()
     await operator.look()
@@ -50,13 +42,13 @@ async def test_silence_is_told_beside_the_other_conditions(bench: Bench) -> None
     assert bench.ready
 
 
-async def test_while_something_comes_nothing_is_told(bench: Bench) -> None:
+async def test_without_silence_nothing_is_reported(bench: Bench) -> None:
     last_webhook(bench, timedelta(hours=75))
     await bench.operator().look()
     assert condition(bench) == {}
 
 
-async def test_the_receiver_has_the_last_word(bench: Bench) -> None:
+async def test_the_receiver_replaces_the_condition(bench: Bench) -> None:
     last_webhook(bench, timedelta(hours=77))
     operator = bench.operator()
     await operator.look()
@@ -74,7 +66,7 @@ async def test_the_receiver_has_the_last_word(bench: Bench) -> None:
     assert condition(bench)["status"] == "True"
 
 
-async def test_a_word_that_came_in_between_is_not_overwritten(bench: Bench) -> None:
+async def test_a_webhook_during_the_write_is_not_overwritten(bench: Bench) -> None:
     last_webhook(bench, timedelta(hours=77))
 
     async def a_webhook_comes(call: Call) -> None:
