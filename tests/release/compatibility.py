@@ -8,6 +8,8 @@ Schema = Mapping[str, Any]
 # Bounds that must not become tighter: those that may only grow, and those that may only shrink.
 UPPER = ("maxLength", "maxItems", "maxProperties", "maximum")
 LOWER = ("minLength", "minItems", "minProperties", "minimum")
+# What refuses values (a format), or merges lists in another way.
+SAME = ("format", "x-kubernetes-list-type", "x-kubernetes-list-map-keys")
 
 
 def breaks_of_crd(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -37,11 +39,10 @@ def breaks(old: Schema, new: Schema, *, path: str) -> Iterator[str]:
         yield f"{path} fields {sorted(added)} are required"
     if added := _rules(new) - _rules(old):
         yield from (f"{path} rule {rule}" for rule in sorted(added))
-    open_map = new.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in new
     for name, schema in old.get("properties", {}).items():
         if name in new.get("properties", {}):
             yield from breaks(schema, new["properties"][name], path=f"{path}.{name}")
-        elif not open_map:
+        elif not _is_open(new):
             yield f"{path}.{name} is dropped"
     for part in ("items", "additionalProperties"):
         if isinstance(old.get(part), dict) and isinstance(new.get(part), dict):
@@ -49,12 +50,21 @@ def breaks(old: Schema, new: Schema, *, path: str) -> Iterator[str]:
 
 
 def _meaning(old: Schema, new: Schema, *, path: str) -> Iterator[str]:
+    for name in SAME:
+        if old.get(name) != new.get(name):
+            yield f"{path} {name} {old.get(name)} became {new.get(name)}"
+    if _is_open(old) and not _is_open(new):
+        yield f"{path} unknown fields are dropped"
     if old.get("type") != new.get("type") and not new.get("x-kubernetes-int-or-string"):
         yield f"{path} type {old.get('type')} became {new.get('type')}"
     if old.get("nullable") and not new.get("nullable"):
         yield f"{path} null is refused"
     if old.get("default") != new.get("default"):
         yield f"{path} default {old.get('default')!r} became {new.get('default')!r}"
+
+
+def _is_open(schema: Schema) -> bool:
+    return bool(schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema)
 
 
 def _values(old: Schema, new: Schema, *, path: str) -> Iterator[str]:

@@ -62,6 +62,7 @@ STRING = {"type": "string", "maxLength": 10}
         ({"type": "integer", "maxLength": 10}, ["x type string became integer"]),
         ({**STRING, "pattern": "a"}, ["x pattern None became a"]),
         ({**STRING, "default": "a"}, ["x default None became 'a'"]),
+        ({**STRING, "format": "date-time"}, ["x format None became date-time"]),
         ({**STRING, "x-kubernetes-validations": [{"rule": "self != ''"}]}, ["x rule self != ''"]),
     ],
 )
@@ -87,3 +88,15 @@ def test_a_lost_value_is_a_break_at_any_depth() -> None:
     old = {"type": "array", "items": {"properties": {"a": {"enum": ["one", "two"]}}}}
     new = {"type": "array", "items": {"properties": {"a": {"enum": ["two", "three"]}}}}
     assert list(breaks(old, new, path="x")) == ["x[].a values ['one'] are refused"]
+
+
+@pytest.mark.parametrize(
+    ("old", "found"),
+    [
+        ({"additionalProperties": STRING}, ["x unknown fields are dropped"]),
+        ({"x-kubernetes-preserve-unknown-fields": True}, ["x unknown fields are dropped"]),
+        ({"x-kubernetes-list-type": "atomic"}, ["x x-kubernetes-list-type atomic became None"]),
+    ],
+)
+def test_a_closed_map_and_another_merge_of_a_list_are_breaks(old: dict[str, Any], found: list[str]) -> None:
+    assert list(breaks(old, {}, path="x")) == found
