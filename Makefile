@@ -111,20 +111,20 @@ integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 	$(BIN)/pytest tests/integration -n $(WORKERS) --dist worksteal --ignore=$(STRESS) $(ARGS)
 	$(BIN)/pytest $(STRESS) $(ARGS)
 
-bench: $(INSTALLED) ## Benchmarks beside bare loops; PART=... selects some (load, stress, burst, credentials, hostile, outcomes)
+bench: $(INSTALLED) ## Benchmarks beside bare loops; PART=... selects some (load, stress, burst, credentials, hostile, outcomes, decisions)
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	@$(BIN)/python -m tests.bench $(PART)
 
 e2e: $(INSTALLED) ## Tests on a kind cluster; ARGS=... goes to pytest, MEETINGBOTS_E2E_IMAGE_DELAY=180 delays an image by 180 s
 	$(BIN)/pytest tests/e2e $(ARGS)
 
-e2e-short: $(INSTALLED) ## A short selection of them; without a kind cluster it prints the reason
+e2e-short: $(INSTALLED) ## A short selection of the tests on kind; where kind cannot run it prints the reason
 	@mkdir -p $(dir $(NOT_RUN)); why=$$($(BIN)/python -m tests.kind prepare); code=$$?; \
 	if [ $$code = 0 ]; then $(BIN)/pytest tests/e2e -m short $(ARGS); \
 	elif [ $$code = 3 ]; then echo "e2e-short: $$why" | tee -a $(NOT_RUN); \
 	else exit $$code; fi
 
-browser: $(INSTALLED) ## Tests of the connect pages in Chromium, which root on Debian gets installed; ARGS=... goes to pytest
+browser: $(INSTALLED) ## Tests of the connect pages in Chromium, installed by itself for root on Debian; ARGS=... goes to pytest
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	@$(BIN)/python -m tests.browser.chromium >/dev/null
 	$(BIN)/pytest tests/browser $(ARGS)

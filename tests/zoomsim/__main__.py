@@ -27,7 +27,7 @@ async def run(*, host: str, port: int, url: str, seed: Path | None, factor: floa
 
 def main() -> None:
     """Read the arguments and run; exit with a message for a wrong scenario file."""
-    parser = argparse.ArgumentParser(prog="python -m tests.zoomsim", description="A simulator of Zoom.")
+    parser = argparse.ArgumentParser(description="A simulator of Zoom.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8085, help="0: any free one")
     parser.add_argument("--url", default="", help="address for others; default: host and port")

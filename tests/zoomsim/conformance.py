@@ -230,7 +230,7 @@ def _expect_failure(what: str, code: int) -> None:
 
 def main() -> int:
     """Print each check with its result; return 1 when one fails."""
-    parser = argparse.ArgumentParser(prog="python -m tests.zoomsim.conformance", description=__doc__)
+    parser = argparse.ArgumentParser(description="Checks that a bot keeps its side of the contract.")
     parser.add_argument("--seconds", type=float, default=20, help="time for each step of the bot")
     parser.add_argument("command", nargs="+", help="command that starts the bot")
     given = parser.parse_args()
