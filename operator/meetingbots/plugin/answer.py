@@ -81,7 +81,10 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """`well` says whether nothing is wrong. `unread` names what the caller may not read."""
+    """`well` says whether nothing is wrong. `unread` names what the caller may not read.
+
+    `namespace` is set where answers come from several.
+    """
 
     subject: str
     story: tuple[Line, ...]
@@ -89,10 +92,11 @@ class Answer:
     remedy: str
     well: bool
     unread: tuple[str, ...] = field(default=())
+    namespace: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer for programs."""
-        return {
+        return ({"namespace": self.namespace} if self.namespace else {}) | {
             "subject": self.subject,
             "story": [
                 {"text": line.text} | ({"time": format_time(line.time)} if line.time is not None else {})
@@ -106,7 +110,8 @@ class Answer:
 
     def to_text(self) -> str:
         """The answer for people."""
-        lines = [self.subject, *(f"  {_stamp(line.time)}{line.text}" for line in self.story)]
+        lines = [f"Namespace {self.namespace}"] if self.namespace else []
+        lines += [self.subject, *(f"  {_stamp(line.time)}{line.text}" for line in self.story)]
         lines += [f"  Not readable with your rights: {what}." for what in self.unread]
         return "\n".join([*lines, "", f"Cause: {self.cause}", f"Do: {self.remedy}"]) + "\n"
 

@@ -17,7 +17,7 @@ import yaml
 
 from meetingbots.kube.connection import ClusterAccessError
 from meetingbots.kube.errors import AlreadyExistsError, KubeError
-from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS, Resource
+from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS
 from meetingbots.models.bot import BotPhase
 from meetingbots.plugin import doctor, why_bot, why_credential
 from meetingbots.plugin.answer import Answer, Check, Colour
@@ -65,28 +65,33 @@ async def _run(wanted: argparse.Namespace) -> int:
 
 
 async def _why(reader: ClusterReader, wanted: argparse.Namespace) -> int:
-    readers = await _everywhere(reader, wanted.subject) if wanted.all_namespaces else [reader]
-    found = [answer for one in readers if (answer := await _answer(one, wanted.subject)) is not None]
+    if wanted.all_namespaces:
+        found = await _answers_everywhere(reader, wanted.subject)
+    else:
+        answer = await _answer(reader, wanted.subject)
+        found = [answer] if answer is not None else []
     if not found:
-        rights = f" Not readable with your rights: {', '.join(reader.unread)}." if reader.unread else ""
         where = "any namespace" if wanted.all_namespaces else f"namespace {reader.namespace}"
-        print(f"Nothing called {wanted.subject} in {where}.{rights}", file=sys.stderr)
-        return UNUSABLE
+        return _not_found(reader, f"Nothing called {wanted.subject} in {where}.")
     content = [answer.to_dict() for answer in found]
     text = "\n".join(answer.to_text() for answer in found)
     _print(text, {"answers": content} if wanted.all_namespaces else content[0], wanted.output)
     return OK if all(answer.well for answer in found) else WRONG
 
 
-async def _everywhere(reader: ClusterReader, subject: str) -> list[ClusterReader]:
-    """A reader for each namespace that has the bot, the credential, or the meeting's mapping."""
+async def _answers_everywhere(reader: ClusterReader, subject: str) -> list[Answer]:
+    """An answer for each namespace that has the bot, the credential, or the meeting's mapping."""
+    namespaces: set[str] = set()
     if _is_name(subject):
-        kinds: tuple[Resource, ...] = (BOTS, CREDENTIALS, MAPPINGS)
-        name = subject
-    else:
-        kinds, name = (MAPPINGS,), parse_meeting(subject).meeting_id or ""
-    places = {place for kind in kinds for place in await reader.places_of(kind, name)}
-    return [replace(reader, namespace=place) for place in sorted(places)]
+        for kind in (BOTS, CREDENTIALS):
+            namespaces |= set(await reader.namespaces_with(kind, subject))
+    meeting_id = _meeting_id(subject)
+    if meeting_id is not None:
+        namespaces |= set(await reader.namespaces_with(MAPPINGS, meeting_id))
+    found = [
+        (namespace, await _answer(replace(reader, namespace=namespace), subject)) for namespace in sorted(namespaces)
+    ]
+    return [replace(answer, namespace=namespace) for namespace, answer in found if answer is not None]
 
 
 async def _answer(reader: ClusterReader, subject: str) -> Answer | None:
@@ -96,11 +101,18 @@ async def _answer(reader: ClusterReader, subject: str) -> Answer | None:
     credential = await reader.credential_story(subject) if _is_name(subject) else None
     if credential is not None:
         return why_credential.explain(credential)
+    meeting_id = _meeting_id(subject)
+    return why_credential.explain_meeting(await reader.meeting_story(meeting_id)) if meeting_id is not None else None
+
+
+def _meeting_id(subject: str) -> str | None:
+    """The meeting ID; None for a personal link and for an object's name. Raises `InvalidLink` for another link."""
     try:
-        meeting_id = parse_meeting(subject).meeting_id
+        return parse_meeting(subject).meeting_id
     except InvalidLink:
-        return None
-    return why_credential.explain_meeting(await reader.meeting_story(meeting_id)) if meeting_id else None
+        if _is_name(subject):
+            return None
+        raise
 
 
 def _is_name(subject: str) -> bool:
@@ -118,7 +130,13 @@ async def _timeline(reader: ClusterReader, wanted: argparse.Namespace) -> int:
 
 
 def _no_bot(reader: ClusterReader, name: str) -> int:
-    print(f"There is no MeetingBot {name} in namespace {reader.namespace}.", file=sys.stderr)
+    return _not_found(reader, f"There is no MeetingBot {name} in namespace {reader.namespace}.")
+
+
+def _not_found(reader: ClusterReader, text: str) -> int:
+    """Print the text and the missing rights, which may be the reason."""
+    rights = f" Not readable with your rights: {', '.join(reader.unread)}." if reader.unread else ""
+    print(f"{text}{rights}", file=sys.stderr)
     return UNUSABLE
 
 
@@ -147,8 +165,8 @@ async def _connect(reader: ClusterReader, wanted: argparse.Namespace) -> int:
     while True:
         story = await reader.credential_story(wanted.credential)
         if story is None:
-            print(f"There is no ZoomCredential {wanted.credential} in {reader.namespace}.", file=sys.stderr)
-            return UNUSABLE
+            text = f"There is no ZoomCredential {wanted.credential} in namespace {reader.namespace}."
+            return _not_found(reader, text)
         answer, url = why_credential.explain(story), story.credential.status.connect_url
         if url and not printed:
             print(url, flush=True)

@@ -131,10 +131,10 @@ async def examine(
         yield check
     yield await _lease(reader, system=system, now=clock())
     yield await _clock_of_zoom(places, clock=clock)
-    namespaces = await reader.places_of(CREDENTIALS, "") if everywhere else [reader.namespace]
+    namespaces = await reader.namespaces_with(CREDENTIALS, "") if everywhere else [reader.namespace]
     for namespace in namespaces:
         async for check in _check_tenant(replace(reader, namespace=namespace), places=places, clock=clock):
-            yield check
+            yield replace(check, text=f"Namespace {namespace}: {check.text}") if everywhere else check
     for what in reader.unread:
         yield Check(
             Colour.YELLOW, f"Not checked, because you may not {what}.", "Ask for the right, or ask the platform team."

@@ -182,8 +182,8 @@ class ClusterReader:
             self._note(f"get {resource.plural}")
             return None
 
-    async def places_of(self, resource: Resource, name: str) -> list[str]:
-        """The namespaces that have an object of this name, and all that have any for an empty name."""
+    async def namespaces_with(self, resource: Resource, name: str) -> list[str]:
+        """The namespaces that have an object of this name; for an empty name, of any name. Raises `KubeError`."""
         try:
             found = [item["metadata"] async for item in self.kube.list(resource, namespace=None)]
         except ForbiddenError:
