@@ -27,10 +27,7 @@ _NAMED: Final[dict[str, tuple[Resource, ...]]] = {
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-n", "--namespace", help="default: that of the kubeconfig's context")
-    common.add_argument("--context", help="context of the kubeconfig")
-    common.add_argument("-o", "--output", choices=("text", "json", "yaml"), default="text", help="default: text")
+    common = _common()
     anywhere = argparse.ArgumentParser(add_help=False, parents=[common])
     anywhere.add_argument("-A", "--all-namespaces", action="store_true", help="look in all namespaces")
     made = argparse.ArgumentParser(prog="kubectl meetingbots", description="Explains MeetingBots and ZoomCredentials")
@@ -70,10 +67,22 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def _common() -> argparse.ArgumentParser:
+    """The flags of every command."""
+    flags = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    flags.add_argument("-n", "--namespace", help="default: that of the kubeconfig's context")
+    flags.add_argument("--context", help="context of the kubeconfig")
+    flags.add_argument("-o", "--output", choices=("text", "json", "yaml"), default="text", help="default: text")
+    return flags
+
+
 def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise argparse.ArgumentTypeError("the time needs a zone, such as 2030-01-01T12:00:00Z")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("give date, time and zone (RFC 3339), such as 2030-01-01T12:00:00Z")
     return moment
 
 
@@ -90,14 +99,10 @@ async def _completions(before: Sequence[str]) -> list[str]:
         return ["why", "timeline", "connect", "send", "doctor"]
     names: list[str] = []
     try:
-        async with open_reader(context=None, namespace=_namespace(before)) as reader:
+        flags, _ = _common().parse_known_args(before[1:])
+        async with open_reader(context=flags.context, namespace=flags.namespace) as reader:
             for resource in _NAMED.get(before[0], ()):
                 names += [item["metadata"]["name"] for item in await reader.list(resource)]
-    except (ClusterAccessError, KubeError):
+    except (argparse.ArgumentError, ClusterAccessError, KubeError):
         return []
     return names
-
-
-def _namespace(words: Sequence[str]) -> str | None:
-    flags = [index for index, word in enumerate(words[:-1]) if word in ("-n", "--namespace")]
-    return words[flags[-1] + 1] if flags else None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from meetingbots.kube.errors import ForbiddenError
 from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS
-from meetingbots.plugin import cli, doctor
+from meetingbots.plugin import arguments, cli, doctor
 from meetingbots.plugin.reader import ClusterReader, ServerAnswer
 
 from tests.unit.fake_kube import Call, FakeKube
@@ -50,6 +50,7 @@ def kube() -> FakeKube:
 def opened(kube: FakeKube, monkeypatch: pytest.MonkeyPatch) -> Opened:
     opened = Opened(kube)
     monkeypatch.setattr(cli, "open_reader", opened)
+    monkeypatch.setattr(arguments, "open_reader", opened)
     return opened
 
 
@@ -117,3 +118,28 @@ async def test_doctor_names_the_namespace_of_each_credential(
     ]
     for namespace in ("acme", "globex"):
         assert f"Namespace {namespace}: ZoomCredential alice is not Ready: not processed yet." in found
+
+
+@pytest.mark.parametrize("words", [["--at", "tomorrow"], ["--at", "2030-01-01T12:00:00"]])
+def test_a_wrong_time_gets_the_form_of_a_right_one(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        arguments.parser().parse_args(["send", MEETING, *words])
+    assert "such as 2030-01-01T12:00:00Z" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["-n", "acme", "--context", "other"],
+        ["-nacme", "--context=other"],
+        ["--namespace=acme", "--context", "other"],
+        ["--output", "json", "--namespace", "acme", "--context", "other"],
+    ],
+)
+def test_completion_reads_the_cluster_and_namespace_of_the_command(
+    put: Callable[[str], None], opened: Opened, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    put("acme")
+    assert arguments.complete(["why", *flags, "no"]) == 0
+    assert capsys.readouterr().out.split() == ["notes", ":4"]
+    assert opened.asked == [("other", "acme")]
