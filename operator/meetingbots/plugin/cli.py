@@ -22,10 +22,10 @@ from meetingbots.models.bot import BotPhase
 from meetingbots.plugin import doctor, why_bot, why_credential
 from meetingbots.plugin.answer import Answer, Check, Colour
 from meetingbots.plugin.arguments import parser
-from meetingbots.plugin.doctor import Places
+from meetingbots.plugin.bot_request import BotRequest, manifest
+from meetingbots.plugin.doctor import ServiceURLs
 from meetingbots.plugin.reader import ClusterReader, open_reader
 from meetingbots.plugin.why_bot import timeline
-from meetingbots.plugin.wish import Wish, manifest
 from meetingbots.zoom.links import InvalidLink, parse_meeting
 
 OK: Final = 0
@@ -39,9 +39,9 @@ _PLAIN: Final = "\x1b[0m"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0: all is well; 1: something is wrong; 2: usage, no object, or no access."""
-    wanted = parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
-        return asyncio.run(_run(wanted))
+        return asyncio.run(_run(options))
     except (ClusterAccessError, KubeError, InvalidLink) as error:
         print(f"kubectl meetingbots: {error}", file=sys.stderr)
         return UNUSABLE
@@ -49,33 +49,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-async def _run(wanted: argparse.Namespace) -> int:
-    async with open_reader(context=wanted.context, namespace=wanted.namespace) as reader:
-        match wanted.command:
+async def _run(options: argparse.Namespace) -> int:
+    async with open_reader(context=options.context, namespace=options.namespace) as reader:
+        match options.command:
             case "why":
-                return await _why(reader, wanted)
+                return await _why(reader, options)
             case "timeline":
-                return await _timeline(reader, wanted)
+                return await _timeline(reader, options)
             case "connect":
-                return await _connect(reader, wanted)
+                return await _connect(reader, options)
             case "send":
-                return await _send(reader, wanted)
+                return await _send(reader, options)
             case _:
-                return await _doctor(reader, wanted)
+                return await _doctor(reader, options)
 
 
-async def _why(reader: ClusterReader, wanted: argparse.Namespace) -> int:
-    if wanted.all_namespaces:
-        found = await _answers_everywhere(reader, wanted.subject)
+async def _why(reader: ClusterReader, options: argparse.Namespace) -> int:
+    if options.all_namespaces:
+        found = await _answers_everywhere(reader, options.subject)
     else:
-        answer = await _answer(reader, wanted.subject)
+        answer = await _answer(reader, options.subject)
         found = [answer] if answer is not None else []
     if not found:
-        where = "any namespace" if wanted.all_namespaces else f"namespace {reader.namespace}"
-        return _not_found(reader, f"Nothing called {wanted.subject} in {where}.")
+        where = "any namespace" if options.all_namespaces else f"namespace {reader.namespace}"
+        return _not_found(reader, f"Nothing called {options.subject} in {where}.")
     content = [answer.to_dict() for answer in found]
     text = "\n".join(answer.to_text() for answer in found)
-    _print(text, {"answers": content} if wanted.all_namespaces else content[0], wanted.output)
+    _print(text, {"answers": content} if options.all_namespaces else content[0], options.output)
     return OK if all(answer.well for answer in found) else WRONG
 
 
@@ -119,13 +119,13 @@ def _is_name(subject: str) -> bool:
     return not set(subject) & set("/:? ")
 
 
-async def _timeline(reader: ClusterReader, wanted: argparse.Namespace) -> int:
-    if wanted.output == "text":
-        return await _follow(reader, wanted.bot, watch=wanted.watch)
-    story = await reader.bot_story(wanted.bot)
+async def _timeline(reader: ClusterReader, options: argparse.Namespace) -> int:
+    if options.output == "text":
+        return await _follow(reader, options.bot, watch=options.watch)
+    story = await reader.bot_story(options.bot)
     if story is None:
-        return _no_bot(reader, wanted.bot)
-    _print("", {"timeline": timeline(story)}, wanted.output)
+        return _no_bot(reader, options.bot)
+    _print("", {"timeline": timeline(story)}, options.output)
     return OK
 
 
@@ -160,12 +160,12 @@ async def _follow(reader: ClusterReader, bot: str, *, watch: bool) -> int:
         await asyncio.sleep(_WATCH_SECONDS)
 
 
-async def _connect(reader: ClusterReader, wanted: argparse.Namespace) -> int:
+async def _connect(reader: ClusterReader, options: argparse.Namespace) -> int:
     printed = False
     while True:
-        story = await reader.credential_story(wanted.credential)
+        story = await reader.credential_story(options.credential)
         if story is None:
-            text = f"There is no ZoomCredential {wanted.credential} in namespace {reader.namespace}."
+            text = f"There is no ZoomCredential {options.credential} in namespace {reader.namespace}."
             return _not_found(reader, text)
         answer, url = why_credential.explain(story), story.credential.status.connect_url
         if url and not printed:
@@ -173,18 +173,18 @@ async def _connect(reader: ClusterReader, wanted: argparse.Namespace) -> int:
             if sys.stdout.isatty():
                 segno.make(url, error="l").terminal(compact=True)
             printed = True
-        if answer.well or not wanted.wait:
+        if answer.well or not options.wait:
             if not url and not printed:
                 print(f"There is no link: {answer.cause}", file=sys.stderr)
             return OK if answer.well or url else WRONG
         await asyncio.sleep(_WATCH_SECONDS)
 
 
-async def _send(reader: ClusterReader, wanted: argparse.Namespace) -> int:
-    wish = Wish(link=wanted.link, at=wanted.at, credential=wanted.credential, name=wanted.name)
-    bot: dict[str, Any] = manifest(wish, namespace=reader.namespace, now=_now())
-    if wanted.dry_run:
-        _print(yaml.safe_dump(bot, sort_keys=False), bot, wanted.output)
+async def _send(reader: ClusterReader, options: argparse.Namespace) -> int:
+    request = BotRequest(link=options.link, at=options.at, credential=options.credential, name=options.name)
+    bot: dict[str, Any] = manifest(request, namespace=reader.namespace, now=_now())
+    if options.dry_run:
+        _print(yaml.safe_dump(bot, sort_keys=False), bot, options.output)
         return OK
     try:
         await reader.kube.create(BOTS, namespace=reader.namespace, body=bot)
@@ -192,20 +192,20 @@ async def _send(reader: ClusterReader, wanted: argparse.Namespace) -> int:
         print(f"MeetingBot {bot['metadata']['name']} exists already.", file=sys.stderr)
         return WRONG
     print(f"meetingbot.meetingbots.dev/{bot['metadata']['name']} created", flush=True)
-    return await _follow(reader, bot["metadata"]["name"], watch=True) if wanted.wait else OK
+    return await _follow(reader, bot["metadata"]["name"], watch=True) if options.wait else OK
 
 
-async def _doctor(reader: ClusterReader, wanted: argparse.Namespace) -> int:
+async def _doctor(reader: ClusterReader, options: argparse.Namespace) -> int:
     checks: list[Check] = []
-    places = Places(public_url=wanted.public_url.rstrip("/"), oauth_url=wanted.zoom_oauth_url)
+    urls = ServiceURLs(public_url=options.public_url.rstrip("/"), oauth_url=options.zoom_oauth_url)
     async for check in doctor.examine(
-        reader, system=wanted.system_namespace, places=places, clock=_now, everywhere=wanted.all_namespaces
+        reader, system=options.system_namespace, urls=urls, clock=_now, everywhere=options.all_namespaces
     ):
         checks.append(check)
-        if wanted.output == "text":
+        if options.output == "text":
             print(f"{_painted(check.colour)}  {check.text}{f' {check.remedy}' if check.remedy else ''}", flush=True)
-    if wanted.output != "text":
-        _print("", {"checks": [vars(check) for check in checks]}, wanted.output)
+    if options.output != "text":
+        _print("", {"checks": [vars(check) for check in checks]}, options.output)
     return max((_CODES[check.colour] for check in checks), default=OK)
 
 

@@ -38,10 +38,10 @@ async def check_cluster(reader: ClusterReader, *, now: datetime) -> AsyncIterato
         return
     yield Check(Colour.GREEN, f"The API server runs Kubernetes {server.version}; this plugin is {__version__}.")
     yield clock_check("the API server", server.date, now=now)
-    for wanted in crds():
-        name = wanted["metadata"]["name"]
+    for expected in crds():
+        name = expected["metadata"]["name"]
         yield crd_check(
-            await reader.get_cluster_wide(CRDS, name), wanted, readable=f"get {CRDS.plural}" not in reader.unread
+            await reader.get_cluster_wide(CRDS, name), expected, readable=f"get {CRDS.plural}" not in reader.unread
         )
     for quota in await reader.list(QUOTAS):
         for check in quota_checks(quota):
@@ -63,14 +63,14 @@ def clock_check(owner: str, date: str, *, now: datetime) -> Check:
     return Check(Colour.GREEN, f"The clocks of {owner} and of this machine agree.")
 
 
-def crd_check(found: Object | None, wanted: Mapping[str, Any], *, readable: bool = True) -> Check:
+def crd_check(found: Object | None, expected: Mapping[str, Any], *, readable: bool = True) -> Check:
     """Compare a CRD of the cluster with the one of this version, by the fields of their schemas."""
-    name = wanted["metadata"]["name"]
+    name = expected["metadata"]["name"]
     if found is None:
         if not readable:
             return Check(Colour.YELLOW, f"CRD {name} was not checked.", "Ask for the right to get CRDs.")
         return Check(Colour.RED, f"CRD {name} is missing.", "Install the chart, or apply the CRDs.")
-    there, here = set(_fields(_schema(found))), set(_fields(_schema(wanted)))
+    there, here = set(_fields(_schema(found))), set(_fields(_schema(expected)))
     if here - there:
         missing = ", ".join(sorted(here - there)[:3])
         return Check(

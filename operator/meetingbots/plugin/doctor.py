@@ -40,7 +40,7 @@ _STALE_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
+class ServiceURLs:
     """The receiver's public URL (empty: unknown) and the base of Zoom's OAuth endpoints."""
 
     public_url: str = ""
@@ -48,7 +48,7 @@ class Places:
 
 
 async def check_app(
-    reader: ClusterReader, *, app: str, places: Places, clock: Callable[[], datetime]
+    reader: ClusterReader, *, app: str, urls: ServiceURLs, clock: Callable[[], datetime]
 ) -> AsyncIterator[Check]:
     """Check the app of that Secret. Raises `KubeError`."""
     secret = await reader.get(SECRETS, app)
@@ -60,15 +60,15 @@ async def check_app(
     try:
         client_id = value_of(secret, key="client_id").get_secret_value()
         if "client_secret" in (secret.get("data") or {}):
-            yield await _at_zoom(secret, app=app, places=places, now=clock())
+            yield await _at_zoom(secret, app=app, urls=urls, now=clock())
         yield await _receiver(
-            client_id, app=app, signing=value_of(secret, key="webhook_secret_token"), places=places, now=clock()
+            client_id, app=app, signing=value_of(secret, key="webhook_secret_token"), urls=urls, now=clock()
         )
     except SecretValueError as error:
         yield Check(Colour.RED, str(error), "Correct the app's Secret.")
 
 
-async def _at_zoom(secret: Object, *, app: str, places: Places, now: datetime) -> Check:
+async def _at_zoom(secret: Object, *, app: str, urls: ServiceURLs, now: datetime) -> Check:
     """Ask Zoom for a token of the app itself (client credentials), which shows whether ID and secret are right."""
     named = (secret.get("data") or {}).get("environment")
     environment = Environment.named(value_of(secret, key="environment").get_secret_value()) if named else None
@@ -79,7 +79,7 @@ async def _at_zoom(secret: Object, *, app: str, places: Places, now: datetime) -
     )
     async with new_http_client(timeout=_SECONDS, user_agent=_PROBE) as http:
         try:
-            await OAuthClient(http, oauth_url=places.oauth_url).check_app(credentials, now=now)
+            await OAuthClient(http, oauth_url=urls.oauth_url).check_app(credentials, now=now)
         except ZoomError as error:
             if error.kind is Cause.APP_INVALID:
                 return Check(
@@ -89,9 +89,9 @@ async def _at_zoom(secret: Object, *, app: str, places: Places, now: datetime) -
     return Check(Colour.GREEN, f"Zoom accepts the client ID and secret of app {app}.")
 
 
-async def _receiver(client_id: str, *, app: str, signing: SecretStr, places: Places, now: datetime) -> Check:
+async def _receiver(client_id: str, *, app: str, signing: SecretStr, urls: ServiceURLs, now: datetime) -> Check:
     """Ask the receiver through its public URL what Zoom asks it: a signed validation."""
-    if not places.public_url:
+    if not urls.public_url:
         return Check(
             Colour.YELLOW, f"The receiver was not asked about app {app}: its URL is unknown.", "Give --public-url."
         )
@@ -102,7 +102,7 @@ async def _receiver(client_id: str, *, app: str, signing: SecretStr, places: Pla
         "x-zm-request-timestamp": timestamp,
         "x-zm-signature": sign(signing, timestamp=timestamp, body=body),
     }
-    url = f"{places.public_url}/webhooks/{client_id}"
+    url = f"{urls.public_url}/webhooks/{client_id}"
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SECONDS), trust_env=True) as session,
@@ -121,7 +121,7 @@ async def _receiver(client_id: str, *, app: str, signing: SecretStr, places: Pla
 
 
 async def examine(
-    reader: ClusterReader, *, system: str, places: Places, clock: Callable[[], datetime], everywhere: bool = False
+    reader: ClusterReader, *, system: str, urls: ServiceURLs, clock: Callable[[], datetime], everywhere: bool = False
 ) -> AsyncIterator[Check]:
     """Run all checks. `system` is the operator's namespace; without a public URL, a connect link gives it.
 
@@ -130,10 +130,10 @@ async def examine(
     async for check in check_cluster(reader, now=clock()):
         yield check
     yield await _lease(reader, system=system, now=clock())
-    yield await _clock_of_zoom(places, clock=clock)
+    yield await _clock_of_zoom(urls, clock=clock)
     namespaces = await reader.namespaces_with(CREDENTIALS, "") if everywhere else [reader.namespace]
     for namespace in namespaces:
-        async for check in _check_tenant(replace(reader, namespace=namespace), places=places, clock=clock):
+        async for check in _check_tenant(replace(reader, namespace=namespace), urls=urls, clock=clock):
             yield replace(check, text=f"Namespace {namespace}: {check.text}") if everywhere else check
     for what in reader.unread:
         yield Check(
@@ -142,7 +142,7 @@ async def examine(
 
 
 async def _check_tenant(
-    reader: ClusterReader, *, places: Places, clock: Callable[[], datetime]
+    reader: ClusterReader, *, urls: ServiceURLs, clock: Callable[[], datetime]
 ) -> AsyncIterator[Check]:
     """Check the credentials and apps of the reader's namespace."""
     try:
@@ -152,18 +152,18 @@ async def _check_tenant(
         return
     for credential in credentials:
         yield _credential(credential)
-    if not places.public_url:
+    if not urls.public_url:
         origins = (_origin(one) for one in credentials if one.status.connect_url)
-        places = replace(places, public_url=next(origins, ""))
+        urls = replace(urls, public_url=next(origins, ""))
     for app in sorted({one.spec.app_secret_ref.name for one in credentials}):
-        async for check in check_app(reader, app=app, places=places, clock=clock):
+        async for check in check_app(reader, app=app, urls=urls, clock=clock):
             yield check
 
 
-async def _clock_of_zoom(places: Places, *, clock: Callable[[], datetime]) -> Check:
+async def _clock_of_zoom(urls: ServiceURLs, *, clock: Callable[[], datetime]) -> Check:
     try:
         async with new_http_client(timeout=_SECONDS, user_agent=_PROBE) as http:
-            answer = await http.get(places.oauth_url)
+            answer = await http.get(urls.oauth_url)
     except httpx.HTTPError as error:
         text = f"Zoom cannot be reached from this machine: {type(error).__name__}."
         return Check(Colour.YELLOW, text, "Check proxy and network; the operator may still reach it.")

@@ -107,8 +107,8 @@ def _default_namespace(context: str | None) -> str:
         contexts, active = list_kube_config_contexts()  # type: ignore[no-untyped-call]
     except ConfigException:
         return "default"
-    wanted = next((one for one in contexts if one["name"] == context), active)
-    return str((wanted.get("context") or {}).get("namespace") or "default")
+    chosen = next((one for one in contexts if one["name"] == context), active)
+    return str((chosen.get("context") or {}).get("namespace") or "default")
 
 
 @dataclass

@@ -61,7 +61,9 @@ class ObjectCaches:
     """The newest known objects of the watched kinds."""
 
     credentials: ObjectCache = field(default_factory=lambda: ObjectCache(index=account_of))
-    bots: ObjectCache = field(default_factory=lambda: ObjectCache(index=meeting_of, group=_phase, rests=_is_finished))
+    bots: ObjectCache = field(
+        default_factory=lambda: ObjectCache(index=meeting_of, group=_phase, compressed=_is_finished)
+    )
     """Grouped by phase."""
     pods: ObjectCache = field(default_factory=ObjectCache)
     gone_pods: ObjectCache = field(default_factory=ObjectCache)

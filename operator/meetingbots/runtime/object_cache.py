@@ -37,7 +37,7 @@ class ObjectCache:
     """The objects of one kind, without managedFields.
 
     `index(object)` gives a value by which objects are found, or None. `group(object)` gives the value by which they are
-    counted. An object for which `rests` holds is kept compressed: it is rarely read, and takes 1 KB instead of 12.
+    counted. Objects for which `compressed` holds take 1 KB instead of 12, and more time to read.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class ObjectCache:
         *,
         index: Callable[[Object], str | None] = lambda _: None,
         group: Callable[[Object], str] = lambda _: "",
-        rests: Callable[[Object], bool] = lambda _: False,
+        compressed: Callable[[Object], bool] = lambda _: False,
     ) -> None:
-        self._entries: dict[Key, _Kept] = {}
+        self._entries: dict[Key, _CachedObject] = {}
         self._index = index
         self._group = group
-        self._rests = rests
+        self._compressed = compressed
         self._by_value: defaultdict[str, set[Key]] = defaultdict(set)
         self._sizes: Counter[str] = Counter()
 
@@ -66,8 +66,8 @@ class ObjectCache:
                 return False
             self._forget(key, known)
         metadata.pop("managedFields", None)
-        content = zlib.compress(orjson.dumps(item)) if self._rests(item) else item
-        entry = _Kept(uid, version, self._index(item), self._group(item), content)
+        content = zlib.compress(orjson.dumps(item)) if self._compressed(item) else item
+        entry = _CachedObject(uid, version, self._index(item), self._group(item), content)
         self._entries[key] = entry
         self._sizes[entry.group] += 1
         if entry.value is not None:
@@ -100,7 +100,7 @@ class ObjectCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def _forget(self, key: Key, known: _Kept) -> None:
+    def _forget(self, key: Key, known: _CachedObject) -> None:
         self._sizes[known.group] -= 1
         if known.value is not None:
             self._by_value[known.value].discard(key)
@@ -109,7 +109,7 @@ class ObjectCache:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedObject:
     """An object with its identity, index value and group; `content` is the object, or its compressed JSON."""
 
     uid: str | None

@@ -111,10 +111,10 @@ async def test_doctor_names_the_namespace_of_each_credential(
     put("acme")
     put("globex")
     reader = ClusterReader(kube=kube, namespace="default", ask_server=server)
-    urls = doctor.Places(oauth_url="http://127.0.0.1:1")
+    urls = doctor.ServiceURLs(oauth_url="http://127.0.0.1:1")
     found = [
         check.text
-        async for check in doctor.examine(reader, system="system", places=urls, clock=lambda: NOW, everywhere=True)
+        async for check in doctor.examine(reader, system="system", urls=urls, clock=lambda: NOW, everywhere=True)
     ]
     for namespace in ("acme", "globex"):
         assert f"Namespace {namespace}: ZoomCredential alice is not Ready: not processed yet." in found

@@ -11,9 +11,9 @@ from meetingbots.models.credential import CredentialReason, ZoomCredential
 from meetingbots.models.mapping import MeetingMapping
 from meetingbots.plugin import why_bot, why_credential
 from meetingbots.plugin.answer import OF_BOTS, OF_CREDENTIALS, OF_PHASES
+from meetingbots.plugin.bot_request import BotRequest, manifest
 from meetingbots.plugin.reader import BotStory, CredentialStory, MeetingStory, Occurrence
 from meetingbots.plugin.why_bot import timeline
-from meetingbots.plugin.wish import Wish, manifest
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -99,10 +99,10 @@ def test_the_timeline_is_in_order_and_relative_to_join_at() -> None:
     ]
 
 
-def test_the_same_wish_has_the_same_name() -> None:
-    wish = Wish(link="https://zoom.us/j/81234567890?pwd=Secret.1", at=NOW, credential="alice")
-    made = manifest(wish, namespace="acme", now=datetime(2031, 1, 1, tzinfo=UTC))
-    assert made == manifest(wish, namespace="acme", now=NOW)
+def test_the_same_request_has_the_same_name() -> None:
+    request = BotRequest(link="https://zoom.us/j/81234567890?pwd=Secret.1", at=NOW, credential="alice")
+    made = manifest(request, namespace="acme", now=datetime(2031, 1, 1, tzinfo=UTC))
+    assert made == manifest(request, namespace="acme", now=NOW)
     assert MeetingBot.from_object(made).spec.join_at == NOW
-    other = manifest(Wish(link=wish.link), namespace="acme", now=datetime(2031, 1, 1, tzinfo=UTC))
+    other = manifest(BotRequest(link=request.link), namespace="acme", now=datetime(2031, 1, 1, tzinfo=UTC))
     assert other["metadata"] != made["metadata"]

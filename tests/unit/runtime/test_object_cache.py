@@ -99,7 +99,7 @@ def test_it_can_change_while_its_keys_are_gone_through() -> None:
     assert len(cache) == 0
 
 
-def resting(name: str = "a", *, version: str = "1", phase: str = "Succeeded") -> Object:
+def finished(name: str = "a", *, version: str = "1", phase: str = "Succeeded") -> Object:
     return {**thing(name, version=version, meeting="m"), "status": {"phase": phase, "text": "x" * 10_000}}
 
 
@@ -107,23 +107,23 @@ def by_phase(item: Object) -> bool:
     return bool(item["status"]["phase"] == "Succeeded")
 
 
-def test_a_resting_object_is_kept_small_and_read_as_it_was() -> None:
-    cache = ObjectCache(index=by_meeting, rests=by_phase)
-    cache.put(resting(phase="Running", version="1"))
-    assert cache.put(resting(version="2"))
-    assert cache.get(A) == resting(version="2")
+def test_a_compressed_object_is_small_and_read_as_it_was() -> None:
+    cache = ObjectCache(index=by_meeting, compressed=by_phase)
+    cache.put(finished(phase="Running", version="1"))
+    assert cache.put(finished(version="2"))
+    assert cache.get(A) == finished(version="2")
     assert len(pickle.dumps(cache._entries[A])) < 1_000
     assert cache.indexed("m") == (A,)
-    assert not cache.put(resting(version="2")), "the echo of our own write"
-    assert not cache.put(resting(version="1", phase="Running")), "an event that comes late"
+    assert not cache.put(finished(version="2")), "the echo of our own write"
+    assert not cache.put(finished(version="1", phase="Running")), "an event that comes late"
 
 
-def test_a_resting_object_can_change_again_and_be_dropped() -> None:
-    cache = ObjectCache(index=by_meeting, rests=by_phase)
-    cache.put(resting(version="2"))
-    assert cache.put({**resting(version="3", phase="Running"), "meeting": "n"})
+def test_a_compressed_object_can_change_again_and_be_dropped() -> None:
+    cache = ObjectCache(index=by_meeting, compressed=by_phase)
+    cache.put(finished(version="2"))
+    assert cache.put({**finished(version="3", phase="Running"), "meeting": "n"})
     assert (cache.indexed("m"), cache.indexed("n")) == ((), (A,))
-    cache.put(resting(version="4"))
+    cache.put(finished(version="4"))
     cache.drop(A, uid="another")
     assert len(cache) == 1
     cache.drop(A, uid="u1")
@@ -131,12 +131,12 @@ def test_a_resting_object_can_change_again_and_be_dropped() -> None:
 
 
 def test_objects_are_counted_by_group() -> None:
-    cache = ObjectCache(group=lambda item: item["status"]["phase"], rests=by_phase)
-    cache.put(resting("a", version="1", phase="Running"))
-    cache.put(resting("b", version="1"))
+    cache = ObjectCache(group=lambda item: item["status"]["phase"], compressed=by_phase)
+    cache.put(finished("a", version="1", phase="Running"))
+    cache.put(finished("b", version="1"))
     assert (cache.size("Running"), cache.size("Succeeded"), cache.size("Failed")) == (1, 1, 0)
-    cache.put(resting("a", version="2"))
-    cache.put(resting("a", version="1", phase="Running"))
+    cache.put(finished("a", version="2"))
+    cache.put(finished("a", version="1", phase="Running"))
     assert (cache.size("Running"), cache.size("Succeeded")) == (0, 2)
     cache.drop(A)
     assert cache.size("Succeeded") == 1

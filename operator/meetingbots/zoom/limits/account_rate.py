@@ -179,7 +179,7 @@ class AdaptiveRate:
 
     def __init__(self, *, category: Category) -> None:
         self._category = category
-        self._told_limit: int | None = None
+        self._reported_limit: int | None = None
         self._others, self._others_until = 0, 0.0
         self._slowed, self._slowed_at = 1.0, float("-inf")
         self._day = date.min
@@ -191,8 +191,8 @@ class AdaptiveRate:
     def pace(self, allowance: AccountAllowance, *, now: float) -> Pace:
         """Return how many calls may be made in a window."""
         limit = allowance.per_second(self._category)
-        if self._told_limit is not None:
-            limit = min(limit, self._told_limit)
+        if self._reported_limit is not None:
+            limit = min(limit, self._reported_limit)
         granted = pace(limit=limit, share=allowance.share)
         left = limit - self._others if now < self._others_until else limit
         calls = min(int(granted.calls * self._factor(now) + 1e-9), left)
@@ -231,7 +231,7 @@ class AdaptiveRate:
                 self.spent_until = _moment(rate, utc=utc) or _midnight(utc)
             return
         if rate.limit:
-            self._told_limit = rate.limit
+            self._reported_limit = rate.limit
         if rate.limit and rate.remaining is not None:
             others = max(0, rate.limit - rate.remaining - ours)
             if others >= self._others or now >= self._others_until:

@@ -12,7 +12,7 @@ from meetingbots.zoom.links import MeetingLink, parse_meeting
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class BotRequest:
     """What to send: a link or meeting ID, when (None: now), with which credential (empty: by the mapping)."""
 
     link: str
@@ -21,22 +21,22 @@ class Wish:
     name: str = ""
 
 
-def manifest(wish: Wish, *, namespace: str, now: datetime) -> dict[str, object]:
+def manifest(request: BotRequest, *, namespace: str, now: datetime) -> dict[str, object]:
     """The MeetingBot. Raises `InvalidLink`."""
-    meeting = parse_meeting(wish.link)
-    at = wish.at or now
-    spec: dict[str, object] = {"meeting": {"url": wish.link}, "joinAt": format_time(at)}
-    if wish.credential:
-        spec["credentialRef"] = {"name": wish.credential}
+    meeting = parse_meeting(request.link)
+    at = request.at or now
+    spec: dict[str, object] = {"meeting": {"url": request.link}, "joinAt": format_time(at)}
+    if request.credential:
+        spec["credentialRef"] = {"name": request.credential}
     return {
         "apiVersion": API_VERSION,
         "kind": "MeetingBot",
-        "metadata": {"name": wish.name or _name(meeting, at), "namespace": namespace},
+        "metadata": {"name": request.name or _name(meeting, at), "namespace": namespace},
         "spec": spec,
     }
 
 
 def _name(meeting: MeetingLink, at: datetime) -> str:
-    """A name that the same wish has again, so that a repeated command makes no second bot."""
+    """A name that the same request has again, so that a repeated command makes no second bot."""
     stem = meeting.meeting_id or "personal"
     return f"meeting-{stem}-{hashlib.sha256(format_time(at).encode()).hexdigest()[:6]}"
