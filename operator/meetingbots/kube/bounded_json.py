@@ -51,9 +51,10 @@ def limit_depth(raw: bytes) -> bytes:
 def _is_shallow(raw: bytes) -> bool:
     """Whether JSON surely has at most `MAX_DEPTH` levels, found without parsing it.
 
-    Only brackets and quotes are kept, and then empty pairs of them are removed, round after round. A round removes at
-    most two levels. A bracket within a string never pairs with one outside: an odd number of quotes lies between them.
-    Brackets of a string that are no pair remain, and the answer is False.
+    Only brackets and the quotes around strings are kept, and then empty pairs of them are removed, round after round. A
+    round removes at most two levels: one of maps, one of lists. A bracket within a string never pairs with one outside:
+    an odd number of quotes lies between them, and quotes are removed by two. Brackets of strings that are no pair
+    remain, and the answer is False.
     """
     if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
         return True

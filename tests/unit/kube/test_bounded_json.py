@@ -63,6 +63,36 @@ def test_deeper_values_are_replaced(levels: int, opening: str, closing: str) -> 
     json.loads(limit_depth(raw))
 
 
+@pytest.mark.parametrize("pairs", [MAX_DEPTH // 2 + 1, MAX_DEPTH - 1, MAX_DEPTH])
+def test_alternating_brackets_are_counted_one_by_one(pairs: int) -> None:
+    raw = nested(pairs, opening='[{"b":', closing="}]")
+    assert depth(decode(raw)) == MAX_DEPTH
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 1_000])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["]"], ["["]),
+        (['"]'], ['["']),
+        (["\\", "]"], ["[", "\\"]),
+        (['\\"]'], ['["\\']),
+    ],
+)
+def test_a_bracket_in_a_text_closes_no_level(levels: int, before: list[str], after: list[str]) -> None:
+    opening, closing = json.dumps(before)[:-1] + ",", "," + json.dumps(after)[1:]
+    raw = nested(levels, opening=opening, closing=closing)
+    assert depth(decode(raw)) == MAX_DEPTH
+
+
+def test_usual_objects_are_recognised_without_a_search_for_tokens() -> None:
+    applied = json.dumps({"metadata": {"labels": {"a": 'quoted "b"'}}, "spec": {"list": [[], {}]}})
+    item = {"metadata": {"annotations": {"last-applied": applied}}, "spec": {"containers": [{"env": [{}], "args": []}]}}
+    raw = orjson.dumps({"items": [item] * 50})
+    assert raw.count(b"{") > MAX_DEPTH
+    assert bounded_json._is_shallow(raw)
+
+
 def test_only_deep_values_are_replaced_and_what_follows_is_kept() -> None:
     before, after = {"name": "a", "quoted": '[[{{"\\'}, {"z": [1, {"y": "}}]]"}]}
     head, tail = orjson.dumps(before)[:-1], orjson.dumps(after)[1:]
