@@ -35,10 +35,10 @@ class World:
             notifies=self.notifies,
         )
 
-    def turns(self) -> dict[str, set[str]]:
+    def queued(self) -> dict[str, set[str]]:
         """The keys that wait in the queues that are not empty; afterwards all are."""
-        turns = {name: drain(queue) for name, queue in vars(self.queues).items()}
-        return {name: keys for name, keys in turns.items() if keys}
+        waiting = {name: drain(queue) for name, queue in vars(self.queues).items()}
+        return {name: keys for name, keys in waiting.items() if keys}
 
 
 def drain(queue: WorkQueue[Key]) -> set[str]:
@@ -57,36 +57,36 @@ def thing(name: str, *, version: int = 1, uid: str = "u1", **parts: Object) -> O
     return {"metadata": metadata, **parts}
 
 
-def test_a_credential_and_its_app_have_their_turn() -> None:
+def test_a_credential_queues_itself_and_its_app() -> None:
     world = World()
     item = thing("alice", spec={"appSecretRef": {"name": "app"}})
     world.dispatcher.credential(item, deleted=False)
-    assert world.turns() == {"credentials": {"ns/alice"}, "notices": {"ns/alice"}, "receiver": {"ns/app"}}
+    assert world.queued() == {"credentials": {"ns/alice"}, "notices": {"ns/alice"}, "receiver": {"ns/app"}}
     assert world.caches.credentials.get(Key("ns", "alice")) == item
 
 
-def test_the_mappings_of_an_ended_consent_have_their_turn() -> None:
+def test_an_ended_consent_queues_the_removal_of_its_entries() -> None:
     for word in ("deauthorization", "userRemoval"):
         world = World()
         world.dispatcher.credential(thing("alice", status={word: {"time": "2026-11-24T12:00:00Z"}}), deleted=False)
-        assert world.turns()["tidying"] == {"ns/alice"}
+        assert world.queued()["tidying"] == {"ns/alice"}
 
 
-def test_the_app_that_a_credential_left_has_its_turn_too() -> None:
+def test_the_app_that_a_credential_used_before_is_queued_too() -> None:
     world = World()
     world.dispatcher.credential(thing("alice", spec={"appSecretRef": {"name": "old"}}), deleted=False)
-    world.turns()
+    world.queued()
     world.dispatcher.credential(thing("alice", version=2, spec={"appSecretRef": {"name": "new"}}), deleted=False)
-    assert world.turns()["receiver"] == {"ns/old", "ns/new"}
+    assert world.queued()["receiver"] == {"ns/old", "ns/new"}
 
 
 def test_a_deleted_credential_is_forgotten_and_its_app_looked_at() -> None:
     world = World()
     item = thing("alice", spec={"appSecretRef": {"name": "app"}})
     world.dispatcher.credential(item, deleted=False)
-    world.turns()
+    world.queued()
     world.dispatcher.credential(item, deleted=True)
-    assert world.turns() == {
+    assert world.queued() == {
         "credentials": {"ns/alice"},
         "notices": {"ns/alice"},
         "receiver": {"ns/app"},
@@ -98,7 +98,7 @@ def test_a_deleted_credential_is_forgotten_and_its_app_looked_at() -> None:
 def test_a_credential_without_a_spec_is_only_queued() -> None:
     world = World()
     world.dispatcher.credential(thing("broken"), deleted=False)
-    assert world.turns() == {"credentials": {"ns/broken"}, "notices": {"ns/broken"}}
+    assert world.queued() == {"credentials": {"ns/broken"}, "notices": {"ns/broken"}}
 
 
 def test_the_late_deletion_of_a_predecessor_does_not_forget_the_object() -> None:
@@ -106,94 +106,94 @@ def test_the_late_deletion_of_a_predecessor_does_not_forget_the_object() -> None
     world.dispatcher.bot(thing("bot", uid="new", version=5), deleted=False)
     world.dispatcher.bot(thing("bot", uid="old", version=4), deleted=True)
     assert world.caches.bots.get(Key("ns", "bot")) is not None
-    assert world.turns()["bots"] == {"ns/bot"}
+    assert world.queued()["bots"] == {"ns/bot"}
 
 
-def test_a_pod_gives_its_bot_the_turn() -> None:
+def test_a_pod_queues_its_bot() -> None:
     world = World()
     pod = thing("bot-abcde-1", labels={names.BOT_LABEL: "bot"})
     world.dispatcher.pod(pod, deleted=False)
-    assert world.turns() == {"bots": {"ns/bot"}}
+    assert world.queued() == {"bots": {"ns/bot"}}
     world.dispatcher.pod(pod, deleted=True)
-    assert world.turns()["bots"] == {"ns/bot"}
+    assert world.queued()["bots"] == {"ns/bot"}
     assert len(world.caches.pods) == 0
 
 
-def test_the_echo_of_our_own_write_gives_no_bot_a_turn() -> None:
+def test_the_echo_of_our_own_write_queues_no_bot() -> None:
     world = World()
     world.caches.bots.put(thing("bot", version=5))
     world.dispatcher.bot(thing("bot", version=4), deleted=False)
     world.dispatcher.bot(thing("bot", version=5), deleted=False)
-    assert "bots" not in world.turns()
+    assert "bots" not in world.queued()
     world.dispatcher.bot(thing("bot", version=6), deleted=False)
-    assert world.turns()["bots"] == {"ns/bot"}
+    assert world.queued()["bots"] == {"ns/bot"}
     pod = thing("bot-abcde-1", version=7, labels={names.BOT_LABEL: "bot"})
     world.caches.pods.put(pod)
     world.dispatcher.pod(pod, deleted=False)
-    assert "bots" not in world.turns()
+    assert "bots" not in world.queued()
     world.dispatcher.pod(thing("bot-abcde-1", version=8, labels={names.BOT_LABEL: "bot"}), deleted=False)
-    assert world.turns()["bots"] == {"ns/bot"}
+    assert world.queued()["bots"] == {"ns/bot"}
 
 
-def test_the_meeting_of_a_bot_has_its_turn_by_an_echo_too() -> None:
+def test_an_echo_queues_the_meeting_of_a_bot() -> None:
     world = World()
     meeting = thing("81234567890", labels={names.LIVE_LABEL: names.LIVE})
     world.dispatcher.live_mapping(meeting, deleted=False)
-    world.turns()
+    world.queued()
     bot = thing("bot", version=5, status={"meetingId": "81234567890"})
     world.caches.bots.put(bot)
     world.dispatcher.bot(bot, deleted=False)
-    assert world.turns()["meetings"] == {"ns/81234567890"}
+    assert world.queued()["meetings"] == {"ns/81234567890"}
 
 
-def test_a_pod_of_nobody_gives_no_turn() -> None:
+def test_a_pod_without_a_bot_queues_nothing() -> None:
     world = World()
     pod = thing("stranger")
     del pod["metadata"]["labels"]
     world.dispatcher.pod(pod, deleted=False)
-    assert "bots" not in world.turns()
+    assert "bots" not in world.queued()
 
 
-def test_a_meeting_gives_the_bots_in_it_their_turn() -> None:
+def test_a_meeting_queues_the_bots_in_it() -> None:
     world = World()
     for name, meeting in (("one", "81234567890"), ("two", "81234567890"), ("other", "99999999999")):
         world.dispatcher.bot(thing(name, status={"meetingId": meeting}), deleted=False)
     world.dispatcher.bot(thing("new"), deleted=False)
-    world.turns()
+    world.queued()
     mapping = thing("81234567890", labels={names.LIVE_LABEL: names.LIVE})
     world.dispatcher.live_mapping(mapping, deleted=False)
-    assert world.turns() == {"bots": {"ns/one", "ns/two"}, "meetings": {"ns/81234567890"}}
+    assert world.queued() == {"bots": {"ns/one", "ns/two"}, "meetings": {"ns/81234567890"}}
     assert len(world.caches.live_mappings) == 1
     world.dispatcher.live_mapping(mapping, deleted=True)
-    assert world.turns()["bots"] == {"ns/one", "ns/two"}
+    assert world.queued()["bots"] == {"ns/one", "ns/two"}
     assert len(world.caches.live_mappings) == 0
 
 
 def test_a_meeting_of_another_namespace_is_another_meeting() -> None:
     world = World()
     world.dispatcher.bot(thing("one", status={"meetingId": "81234567890"}), deleted=False)
-    world.turns()
+    world.queued()
     mapping = thing("81234567890")
     mapping["metadata"]["namespace"] = "elsewhere"
     world.dispatcher.live_mapping(mapping, deleted=False)
-    assert "bots" not in world.turns()
+    assert "bots" not in world.queued()
 
 
-def test_a_bot_that_changes_gives_its_running_meeting_the_turn() -> None:
+def test_a_changed_bot_queues_its_running_meeting() -> None:
     world = World()
     world.dispatcher.bot(thing("one", status={"meetingId": "81234567890"}), deleted=False)
-    assert world.turns() == {"bots": {"ns/one"}}
+    assert world.queued() == {"bots": {"ns/one"}}
     world.dispatcher.live_mapping(thing("81234567890"), deleted=False)
-    world.turns()
+    world.queued()
     world.dispatcher.bot(thing("one", version=2, status={"meetingId": "81234567890"}), deleted=True)
-    assert world.turns() == {"bots": {"ns/one"}, "meetings": {"ns/81234567890"}}
+    assert world.queued() == {"bots": {"ns/one"}, "meetings": {"ns/81234567890"}}
 
 
 def test_each_state_of_a_bot_can_be_noticed_if_notices_are_on() -> None:
     world = World(notifies=True)
     for _ in range(2):
         world.dispatcher.bot(thing("one"), deleted=False)
-        assert world.turns()["bot_notices"] == {"ns/one"}
+        assert world.queued()["bot_notices"] == {"ns/one"}
 
 
 def test_the_last_state_of_the_present_attempts_pod_is_kept() -> None:
@@ -204,46 +204,46 @@ def test_the_last_state_of_the_present_attempts_pod_is_kept() -> None:
     assert list(world.caches.gone_pods) == [Key("ns", "bot-abcde-2")]
 
 
-def test_a_credential_that_was_deleted_and_made_anew_has_its_mappings_turn() -> None:
+def test_a_recreated_credential_queues_the_removal_of_its_former_entries() -> None:
     world = World()
     intake = world.dispatcher
     item = thing("alice", spec={"appSecretRef": {"name": "app"}})
     intake.credential(item, deleted=False)
-    assert "tidying" not in world.turns()
+    assert "tidying" not in world.queued()
     intake.credential(item, deleted=True)
-    world.turns()
+    world.queued()
     intake.credential({**item, "metadata": {**item["metadata"], "uid": "u2"}}, deleted=False)
-    assert world.turns()["tidying"] == {"ns/alice"}
-    # A watch that was away tells only the new one.
+    assert world.queued()["tidying"] == {"ns/alice"}
+    # After an interruption a watch sends only the new object.
     intake.credential({**item, "metadata": {**item["metadata"], "uid": "u3"}}, deleted=False)
-    assert world.turns()["tidying"] == {"ns/alice"}
+    assert world.queued()["tidying"] == {"ns/alice"}
     intake.credential({**item, "metadata": {**item["metadata"], "uid": "u3", "resourceVersion": "9"}}, deleted=False)
-    assert "tidying" not in world.turns()
+    assert "tidying" not in world.queued()
 
 
-def test_a_user_who_is_one_again_has_the_mappings_turn() -> None:
+def test_a_user_who_was_added_again_queues_the_entries() -> None:
     world = World()
     intake = world.dispatcher
     item = thing("alice", spec={"appSecretRef": {"name": "app"}}, status={"userRemoval": {}})
     intake.credential(item, deleted=False)
-    world.turns()
+    world.queued()
     back = {**item, "metadata": {**item["metadata"], "resourceVersion": "2"}, "status": {}}
     intake.credential(back, deleted=False)
-    assert world.turns()["tidying"] == {"ns/alice"}
+    assert world.queued()["tidying"] == {"ns/alice"}
 
 
-def test_a_running_meeting_that_went_with_an_earlier_object_is_its_credentials_turn() -> None:
+def test_a_running_meeting_that_was_deleted_with_its_former_owner_queues_the_credential() -> None:
     world = World()
     item = thing("81234567890")
     owner = {"apiVersion": "meetingbots.dev/v1alpha1", "kind": "ZoomCredential", "name": "alice", "uid": "u1"}
     item["metadata"]["ownerReferences"] = [owner]
     world.dispatcher.credential(thing("alice", spec={}), deleted=False)
     world.dispatcher.live_mapping(item, deleted=False)
-    world.turns()
+    world.queued()
     world.dispatcher.live_mapping(item, deleted=True)
-    assert "tidying" not in world.turns(), "it ended, or somebody removed it"
+    assert "tidying" not in world.queued(), "it ended, or somebody removed it"
     world.dispatcher.credential(thing("alice", uid="u2", spec={}), deleted=False)
-    world.turns()
+    world.queued()
     world.dispatcher.live_mapping(item, deleted=True)
-    assert world.turns()["tidying"] == {"ns/alice"}
+    assert world.queued()["tidying"] == {"ns/alice"}
     assert world.recently_deleted.take(Key("ns", "alice"), uid="u2") == [item]

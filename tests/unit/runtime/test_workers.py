@@ -63,7 +63,7 @@ def test_failures_are_tried_again_with_growing_delays_up_to_half_a_minute() -> N
     assert reconcile.pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
-def test_a_success_lets_the_delays_begin_anew() -> None:
+def test_after_a_success_the_delays_are_short_again() -> None:
     broken = UnavailableError("away", status=503)
     reconcile = Scripted(broken, broken, broken, 100.0, broken, broken)
     run(serve(reconcile))

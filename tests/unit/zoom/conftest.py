@@ -32,7 +32,7 @@ class ScriptedZoom:
 
 @dataclass
 class Observed:
-    """Remembers what the metrics hook was told."""
+    """Keeps what the metrics hook received."""
 
     calls: list[tuple[str, str]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
