@@ -47,10 +47,10 @@ class Scenario:
     """`prepare` brings a fresh credential to where the work that is to be killed begins."""
 
     name: str
-    prepare: Callable[[Ground, str, str], None]
+    prepare: Callable[[Harness, str, str], None]
 
 
-class Ground:
+class Harness:
     """A cluster without an operator, and a Zoom."""
 
     def __init__(self, cluster: ControlPlane, zoom: SimClient, folder: Path) -> None:
@@ -93,22 +93,22 @@ class Ground:
         return httpx.get(f"{self.zoom.api_url}/users/me", headers=bearer, trust_env=False).status_code == 200
 
 
-def first_consent(ground: Ground, name: str, user: str) -> None:
-    ground.consent(name, user)
-    ground.credential(name)
+def first_consent(harness: Harness, name: str, user: str) -> None:
+    harness.consent(name, user)
+    harness.credential(name)
 
 
-def renewal(ground: Ground, name: str, user: str) -> None:
-    first_consent(ground, name, user)
-    assert ground.work(name)[0] == 0
+def renewal(harness: Harness, name: str, user: str) -> None:
+    first_consent(harness, name, user)
+    assert harness.work(name)[0] == 0
     path = f"/apis/meetingbots.dev/v1alpha1/namespaces/{NAMESPACE}/zoomcredentials/{name}"
-    ground.cluster.api.patch(path, {"metadata": {"annotations": {"meetingbots.dev/refresh-requested-at": "now"}}})
+    harness.cluster.api.patch(path, {"metadata": {"annotations": {"meetingbots.dev/refresh-requested-at": "now"}}})
 
 
-def changed_grant(ground: Ground, name: str, user: str) -> None:
-    first_consent(ground, name, user)
-    assert ground.work(name)[0] == 0
-    ground.consent(name, user)
+def changed_grant(harness: Harness, name: str, user: str) -> None:
+    first_consent(harness, name, user)
+    assert harness.work(name)[0] == 0
+    harness.consent(name, user)
 
 
 SCENARIOS: Final = (
@@ -119,15 +119,15 @@ SCENARIOS: Final = (
 
 
 def kill_everywhere(
-    ground: Ground, scenario: Scenario, *, ahead: float = 0.0, critical_only: bool = False
+    harness: Harness, scenario: Scenario, *, ahead: float = 0.0, critical_only: bool = False
 ) -> list[Case]:
     """One credential for each point, whose operator dies there. `critical_only`: from the claim until the store."""
     short = (
         f"{scenario.name.replace(' ', '-')}{f'-{ahead:+.0f}'.replace('+', 'p').replace('--', '-m') if ahead else ''}"
     )
-    user = ground.new_user(f"{short}-whole")
-    scenario.prepare(ground, f"{short}-whole", user)
-    exit_code, calls = ground.work(f"{short}-whole")
+    user = harness.new_user(f"{short}-whole")
+    scenario.prepare(harness, f"{short}-whole", user)
+    exit_code, calls = harness.work(f"{short}-whole")
     assert exit_code == 0
     asked = next(number for number, call in enumerate(calls, 1) if call == "Zoom POST /oauth/token")
     stored = next(number for number, call in enumerate(calls, 1) if number > asked and call == "patch Secret")
@@ -137,9 +137,9 @@ def kill_everywhere(
             continue
         for moment in get_args(Moment):
             name = f"{short}-{number}-{moment}"
-            user = ground.new_user(name)
-            scenario.prepare(ground, name, user)
-            exit_code, seen = ground.work(name, call=number, moment=moment, ahead=ahead)
+            user = harness.new_user(name)
+            scenario.prepare(harness, name, user)
+            exit_code, seen = harness.work(name, call=number, moment=moment, ahead=ahead)
             assert exit_code == -9, (name, exit_code, seen)
             assert seen == calls[:number], "each run does the same, in the same order"
             cases.append(
@@ -163,9 +163,9 @@ def _order(moment: Moment) -> int:
 
 @pytest.mark.timeout(600)
 def test_killed_before_and_after_every_call(own_cluster: ControlPlane, zoom: SimClient, tmp_path: Path) -> None:
-    ground, of_others = Ground(own_cluster, zoom, tmp_path), set(zoom.records().refresh_uses)
-    cases = [case for scenario in SCENARIOS for case in kill_everywhere(ground, scenario)]
-    judge(ground, cases, of_others=of_others)
+    harness, of_others = Harness(own_cluster, zoom, tmp_path), set(zoom.records().refresh_uses)
+    cases = [case for scenario in SCENARIOS for case in kill_everywhere(harness, scenario)]
+    judge(harness, cases, of_others=of_others)
 
 
 @pytest.mark.timeout(600)
@@ -174,26 +174,26 @@ def test_killed_in_the_critical_window_by_another_clock(
     own_cluster: ControlPlane, zoom: SimClient, tmp_path: Path, ahead: float
 ) -> None:
     """The process that goes on has another clock than the one that claimed the refresh."""
-    ground, of_others = Ground(own_cluster, zoom, tmp_path), set(zoom.records().refresh_uses)
-    cases = kill_everywhere(ground, Scenario("renewal", renewal), ahead=ahead, critical_only=True)
-    judge(ground, cases, of_others=of_others)
+    harness, of_others = Harness(own_cluster, zoom, tmp_path), set(zoom.records().refresh_uses)
+    cases = kill_everywhere(harness, Scenario("renewal", renewal), ahead=ahead, critical_only=True)
+    judge(harness, cases, of_others=of_others)
 
 
-def judge(ground: Ground, cases: list[Case], *, of_others: set[str]) -> None:
+def judge(harness: Harness, cases: list[Case], *, of_others: set[str]) -> None:
     """Let the real operator go on: only a lost answer of Zoom loses a consent, and no token is spent twice else."""
-    own_cluster, zoom, tmp_path = ground.cluster, ground.zoom, ground.folder
+    own_cluster, zoom, tmp_path = harness.cluster, harness.zoom, harness.folder
     with Stack(own_cluster, zoom_url=zoom.base_url, system="meetingbots-system", folder=tmp_path / "stack"):
         for case in cases:
-            ground.tenant.wait(
-                f"the end of {case.row}; {ground.tenant.status('zoomcredentials', case.name)}",
-                lambda case=case: settled(ground, case),  # type: ignore[misc]
+            harness.tenant.wait(
+                f"the end of {case.row}; {harness.tenant.status('zoomcredentials', case.name)}",
+                lambda case=case: settled(harness, case),  # type: ignore[misc]
                 seconds=120,
             )
     for case in cases:
-        case.result = LOST if reported_as_lost(ground, case) else WORKS
+        case.result = LOST if reported_as_lost(harness, case) else WORKS
     print("\n" + "\n".join(case.row for case in cases))
     assert [case.row for case in cases if case.result == LOST and not case.may_lose] == []
-    assert [case.row for case in cases if case.result == WORKS and not ground.works(case.name)] == []
+    assert [case.row for case in cases if case.result == WORKS and not harness.works(case.name)] == []
     lost = [case for case in cases if case.result == LOST]
     assert len(lost) == sum(case.may_lose for case in cases), "what is reported as lost is what was lost"
     # Only where an answer was lost was a token sent to Zoom twice.
@@ -203,20 +203,20 @@ def judge(ground: Ground, cases: list[Case], *, of_others: set[str]) -> None:
     assert len(twice) == len(lost)
 
 
-def reported_as_lost(ground: Ground, case: Case) -> bool:
+def reported_as_lost(harness: Harness, case: Case) -> bool:
     """Of the consent in use, or of a changed grant beside it."""
-    conditions = [ground.tenant.condition("zoomcredentials", case.name, kind) for kind in ("Ready", "GrantRejected")]
+    conditions = [harness.tenant.condition("zoomcredentials", case.name, kind) for kind in ("Ready", "GrantRejected")]
     return any(condition.get("reason") == "RotationInterrupted" for condition in conditions)
 
 
-def settled(ground: Ground, case: Case) -> bool:
-    if reported_as_lost(ground, case):
+def settled(harness: Harness, case: Case) -> bool:
+    if reported_as_lost(harness, case):
         return True
-    status = ground.tenant.status("zoomcredentials", case.name)
-    ready = ground.tenant.condition("zoomcredentials", case.name)
-    values = ground.tenant.secret_values(f"{case.name}-zoom-token")
+    status = harness.tenant.status("zoomcredentials", case.name)
+    ready = harness.tenant.condition("zoomcredentials", case.name)
+    values = harness.tenant.secret_values(f"{case.name}-zoom-token")
     renewed = case.scenario != "renewal" or status.get("lastHandledRefreshRequest") == "now"
-    return ready.get("status") == "True" and "candidate" not in values and renewed and ground.works(case.name)
+    return ready.get("status") == "True" and "candidate" not in values and renewed and harness.works(case.name)
 
 
 @pytest.mark.timeout(600)

@@ -21,7 +21,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubelet import KubeletDouble
 from tests.integration.killpoints.dying import Moment
 from tests.integration.killpoints.forked import Outcome
-from tests.integration.killpoints.operator import OperatorOrder, start
+from tests.integration.killpoints.operator import DyingOrder, start
 from tests.stack.rights import grant
 from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
@@ -78,7 +78,7 @@ class Case:
         return f"{self.scenario.name:<12} {self.number:>3}  {self.moment:<6}  {at}"
 
 
-class Ground:
+class Harness:
     """A cluster with a node and without an operator, and a Zoom."""
 
     def __init__(self, cluster: ControlPlane, zoom: SimClient, folder: Path) -> None:
@@ -102,10 +102,10 @@ class Ground:
     def play(self, case: Case) -> None:
         """Let an operator work on the bot until it dies, or until the bot is over."""
         tenant, trace = case.tenant, self.folder / case.tenant.namespace
-        order = OperatorOrder(
+        order = DyingOrder(
             kubeconfig=self.kubeconfig,
             zoom_url=self.zoom.base_url,
-            namespace=tenant.namespace,
+            namespaces=(tenant.namespace,),
             trace=trace,
             call=case.number,
             moment=case.moment,
@@ -144,15 +144,15 @@ def test_killed_before_and_after_every_call_of_a_bots_life(
 ) -> None:
     with ExitStack() as running:
         running.enter_context(KubeletDouble(own_cluster.kubeconfig("kubelet")))
-        ground = Ground(own_cluster, zoom, tmp_path)
-        whole = ground.case(scenario, 0, "before")
-        ground.play(whole)
+        harness = Harness(own_cluster, zoom, tmp_path)
+        whole = harness.case(scenario, 0, "before")
+        harness.play(whole)
         assert whole.outcome is not None
         assert whole.outcome.exit_code == 0, whole.outcome
         assert len(whole.outcome.calls) <= scenario.most_calls, whole.outcome.calls
-        cases = [ground.case(scenario, number, moment) for number, moment in points(scenario)]
+        cases = [harness.case(scenario, number, moment) for number, moment in points(scenario)]
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            list(pool.map(ground.play, cases))
+            list(pool.map(harness.play, cases))
         stack = Stack(own_cluster, zoom_url=zoom.base_url, system="second-system", folder=tmp_path / "stack")
         running.enter_context(stack)
         for case in cases:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
-from meetingbots.kube.client import Kube, Object
-from meetingbots.kube.resources import Resource
+from meetingbots.kube.client import Object
+
+from tests.integration.killpoints.intercepted import InterceptedKube, KubeCall
 
 Moment = Literal["before", "after"]
 
@@ -46,34 +47,25 @@ class Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class DyingKube(Kube):
+class DyingKube(InterceptedKube):
     """The product's client of the API server."""
 
     def __init__(self, *, killer: Killer, **given: Any) -> None:
         super().__init__(**given)
         self._killer = killer
 
-    def counts(self, verb: str, resource: Resource, path: str, body: Object | None) -> bool:
+    def counts(self, call: KubeCall) -> bool:
         """Whether the call is one of those at which to die."""
         return True
 
-    async def _call(
-        self,
-        verb: str,
-        resource: Resource,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Object | None = None,
-        media: str | None = None,
-    ) -> Object:
-        if not self.counts(verb, resource, path, body):
-            return await super()._call(verb, resource, method, path, query=query, body=body, media=media)
-        kind = "status" if path.endswith("/status") else resource.kind
-        number = self._killer.begin(f"{verb} {kind}")
+    async def intercept(self, call: KubeCall, send: Callable[[], Awaitable[Object]]) -> Object:
+        """Die before the call, or when its answer is there."""
+        if not self.counts(call):
+            return await send()
+        kind = "status" if call.path.endswith("/status") else call.resource.kind
+        number = self._killer.begin(f"{call.verb} {kind}")
         try:
-            return await super()._call(verb, resource, method, path, query=query, body=body, media=media)
+            return await send()
         finally:
             self._killer.end(number)
 

@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import httpx
-from meetingbots.kube.client import Object
-from meetingbots.kube.connection import find_cluster
-from meetingbots.kube.resources import BOTS, MAPPINGS, PODS, SECRETS, Resource
-from meetingbots.process import assembly
-from meetingbots.process import operator as operator_process
-from meetingbots.runtime.settings import OperatorSettings
+from meetingbots.kube.resources import BOTS, MAPPINGS, PODS, SECRETS
 from meetingbots.zoom.http.exchange import new_http_client
 
+from tests.integration.killpoints.child_operator import OperatorOrder, run_operator
 from tests.integration.killpoints.dying import DyingKube, DyingTransport, Killer, Moment
 from tests.integration.killpoints.forked import Forked
+from tests.integration.killpoints.intercepted import KubeCall
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperatorOrder:
-    """Which namespace the operator serves, and at which call (from 1; 0: never) it dies."""
+class DyingOrder(OperatorOrder):
+    """At which call (from 1; 0: never) the operator dies."""
 
-    kubeconfig: Path
-    zoom_url: str
-    namespace: str
-    trace: Path
     call: int = 0
     moment: Moment = "before"
 
 
-def start(order: OperatorOrder) -> Forked:
+def start(order: DyingOrder) -> Forked:
     """Start the operator; it writes its log beside the trace."""
     return Forked(_main, order, trace=order.trace)
 
 
 class _BotsKube(DyingKube):
-    def counts(self, verb: str, resource: Resource, path: str, body: Object | None) -> bool:
-        if resource is SECRETS:
-            name = body["metadata"]["name"] if verb == "create" and body is not None else path.rsplit("/", 1)[-1]
+    def counts(self, call: KubeCall) -> bool:
+        if call.resource is SECRETS:
+            name = call.body["metadata"]["name"] if call.verb == "create" else call.path.rsplit("/", 1)[-1]
             return str(name).endswith("-zoom")
-        return verb != "list" and (resource in (BOTS, PODS) or (resource is MAPPINGS and verb == "get"))
+        if call.resource is MAPPINGS:
+            return call.verb == "get"
+        return call.verb != "list" and call.resource in (BOTS, PODS)
 
 
 class _BotsTransport(DyingTransport):
@@ -53,21 +45,10 @@ class _BotsTransport(DyingTransport):
         return "/jointoken/" in path
 
 
-def _main(order: OperatorOrder) -> None:
-    logging.basicConfig(filename=order.trace.with_suffix(".log"), level=logging.INFO)
+def _main(order: DyingOrder) -> None:
     killer = Killer(trace=order.trace, call=order.call, moment=order.moment)
 
     def dying_client(**given: Any) -> httpx.AsyncClient:
         return new_http_client(**given, transport=_BotsTransport(client=aiohttp.ClientSession(), killer=killer))
 
-    vars(operator_process).update(find_cluster=partial(find_cluster, kubeconfig=str(order.kubeconfig)))
-    vars(assembly).update(Kube=partial(_BotsKube, killer=killer), new_http_client=dying_client)
-    settings = OperatorSettings(
-        zoom_api_url=f"{order.zoom_url}/v2",
-        zoom_oauth_url=f"{order.zoom_url}/oauth",
-        namespace=(order.namespace,),
-        system_namespace="default",
-        health_port=0,
-        metrics_port=0,
-    )
-    raise SystemExit(asyncio.run(operator_process.run_operator(settings)))
+    run_operator(order, Kube=partial(_BotsKube, killer=killer), new_http_client=dying_client)

@@ -11,7 +11,7 @@ from tests.kind.cluster import KindCluster
 
 
 @pytest.mark.parametrize("error", [ToolError("podman is missing"), ClusterError("no privileged containers")])
-def test_the_reason_is_printed_on_request(
+def test_an_error_is_printed_with_its_reason(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(_: KindCluster) -> None:
