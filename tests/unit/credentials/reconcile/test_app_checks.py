@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 from meetingbots.credentials.assembly import receiver_projection
+from meetingbots.credentials.reconcile.app_checks import AppChecks
 from meetingbots.runtime.object_cache import Key
+from meetingbots.zoom.oauth import AppCredentials, Environment
+from pydantic import SecretStr
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, Bench, ready
 
@@ -128,3 +133,55 @@ async def test_a_changed_app_secret_requeues_its_credentials(bench: Bench) -> No
     assert len(queue) == 1
     assert after is not None
     assert after <= 30
+
+
+def app(secret: str, *, environment: Environment = Environment.ZOOM) -> AppCredentials:
+    return AppCredentials("client", SecretStr(secret), environment)
+
+
+async def test_the_credentials_of_an_app_share_one_check(bench: Bench) -> None:
+    operator = await ready(bench)
+    checks = AppChecks(oauth=operator.services.oauth, clock=bench.clock)
+    assert checks.see(APP, app("app-secret"), in_doubt=False).due is None
+    assert checks.see(APP, app("wrong"), in_doubt=False).due == bench.clock.now
+
+    async def later(_: str) -> httpx.Response | None:
+        await asyncio.sleep(0)
+        return None
+
+    bench.zoom.before = later
+    asked = bench.zoom.asked.count("/oauth/token")
+    await asyncio.gather(*(checks.check(APP, app("wrong")) for _ in range(5)))
+    await checks.check(APP, app("wrong"))
+    assert bench.zoom.asked.count("/oauth/token") - asked == 1
+
+
+async def test_another_environment_is_another_app(bench: Bench) -> None:
+    operator = await ready(bench)
+    checks = AppChecks(oauth=operator.services.oauth, clock=bench.clock)
+    checks.see(APP, app("app-secret"), in_doubt=False)
+    changed = checks.see(APP, app("app-secret", environment=Environment.GOVERNMENT), in_doubt=False)
+    assert changed.due == bench.clock.now
+
+
+async def test_a_check_without_an_answer_is_repeated_later(bench: Bench) -> None:
+    operator = await ready(bench)
+    checks = AppChecks(oauth=operator.services.oauth, clock=bench.clock)
+    checks.see(APP, app("app-secret"), in_doubt=True)
+
+    async def unavailable(path: str) -> httpx.Response | None:
+        return httpx.Response(502, text="<html>") if path == "/oauth/token" else None
+
+    async def available(_: str) -> httpx.Response | None:
+        return None
+
+    bench.zoom.before = unavailable
+    await checks.check(APP, app("app-secret"))
+    state = checks.see(APP, app("app-secret"), in_doubt=False)
+    assert state.failure is None
+    assert state.due is not None
+    assert state.due > bench.clock.now
+    bench.zoom.before = available
+    bench.clock.forward(600)
+    await checks.check(APP, app("app-secret"))
+    assert checks.see(APP, app("app-secret"), in_doubt=False).due is None

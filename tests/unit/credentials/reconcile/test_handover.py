@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
-from meetingbots.credentials.decide.token_changes import saved
-from meetingbots.credentials.decide.token_state import Tokens, TokenSlot, TokenState, Unsaved
+from meetingbots.credentials.decide.token_changes import received, saved
+from meetingbots.credentials.decide.token_state import Claim, Tokens, TokenSlot, TokenState, Unsaved
 from meetingbots.credentials.manifests.token_secret import read_state
 from meetingbots.kube.client import Object
 from meetingbots.kube.errors import ForbiddenError, UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.runtime.object_cache import Key
+from pydantic import SecretStr
 
 from tests.unit.credentials.reconcile.connect_harness import ConnectBench, ZoomWithCodes
 from tests.unit.fake_kube import Call
+from tests.unit.recorded_events import take_events
 
 BOB = Key("team", "bob")
 
@@ -312,3 +315,72 @@ async def test_a_late_answer_does_not_replace_newer_tokens(bench: TwoPeople) -> 
     bench.arrive("u-bob")
     await operator.look()
     assert saved(bench.bobs, late) is None
+
+
+async def test_the_receiving_credential_is_reconciled_at_once_with_an_event(bench: TwoPeople) -> None:
+    bench.put_bob()
+    operator = bench.operator()
+    await operator.look()
+    await operator.look(BOB)
+    queue = operator.services.queues.credentials
+    before = len(queue)
+    bench.clock.forward(60)
+    bench.arrive("u-bob")
+    await operator.look()
+    assert len(queue) == before + 1
+    events = [event for event in take_events(operator.services.recorder) if event["reason"] == "TokensReceived"]
+    assert [event["regarding"]["name"] for event in events] == ["bob"]
+
+
+async def test_a_credential_of_another_namespace_gets_nothing(bench: TwoPeople) -> None:
+    bench.put_bob()
+    operator = bench.operator()
+    await operator.look()
+    await operator.look(BOB)
+    cache = operator.services.caches.credentials
+    for resource, name in ((SECRETS, "zoom-app"), (SECRETS, "bob-zoom-token"), (CREDENTIALS, "bob")):
+        item = bench.kube.peek(resource, namespace="team", name=name)
+        assert item is not None
+        item["metadata"]["namespace"] = "other"
+        moved = bench.kube.put(resource, item)
+    bench.kube.remove(CREDENTIALS, namespace="team", name="bob")
+    cache.drop(BOB)
+    cache.put(moved)
+    before = bench.kube.peek(SECRETS, namespace="other", name="bob-zoom-token")
+    bench.arrive("u-bob")
+    await operator.look()
+    assert bench.reason == "UserMismatch"
+    assert "does not revoke" in bench.condition()["message"]  # type: ignore[index]
+    assert bench.kube.peek(SECRETS, namespace="other", name="bob-zoom-token") == before
+
+
+async def test_a_repeated_handover_keeps_newer_tokens_and_a_new_one_ends_the_claim(bench: TwoPeople) -> None:
+    bench.put_bob()
+    operator = bench.operator()
+    await operator.look(BOB)
+    state = bench.bobs
+    assert state.tokens is not None
+    newer = replace(state.tokens, refresh_token=SecretStr("newer"), last_refresh=bench.clock.now + timedelta(seconds=5))
+    refreshed = replace(state, tokens=newer)
+    assert received(refreshed, state.tokens, user_id="u-bob", sender="alice") == refreshed
+    claim = Claim(id="c", holder="operator-1", time=bench.clock.now, mark=state.tokens.mark)
+    after = received(replace(state, claim=claim), newer, user_id="u-bob", sender="alice")
+    assert (after.tokens, after.claim, after.received_from) == (newer, None, "alice")
+
+
+async def test_a_credential_with_another_app_is_not_named_as_the_users_other_one(bench: TwoPeople) -> None:
+    bench.put_bob()
+    bench.put_connect()
+    operator = bench.operator()
+    await operator.look(BOB)
+    await operator.look()
+    bench.arrive("u-bob")
+    await operator.look()
+    await operator.look(BOB)
+    assert "ZoomCredential alice" in bench.bobs_ready()["message"]
+    item = bench.kube.peek(CREDENTIALS, namespace="team", name="alice")
+    assert item is not None
+    item["spec"]["appSecretRef"]["name"] = "other-app"
+    operator.services.caches.credentials.put(bench.kube.put(CREDENTIALS, item))
+    await operator.look(BOB)
+    assert "alice" not in bench.bobs_ready()["message"]
