@@ -1,4 +1,4 @@
-"""The checks of `doctor` that concern the cluster: versions, CRDs, clock, quota and Pod Security of the namespace."""
+"""The checks of `doctor` on the cluster (versions, CRDs, clock) and on a namespace (quota, Pod Security)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FACTORS: Final = {suffix: Decimal(1000) ** power for power, suffix in enumerate
 
 
 async def check_cluster(reader: ClusterReader, *, now: datetime) -> AsyncIterator[Check]:
-    """Check API server, CRDs and the reader's namespace. Raises `KubeError`."""
+    """Check API server and CRDs. Raises `KubeError`."""
     try:
         server = await reader.ask_server()
     except KubeError as error:
@@ -43,6 +43,10 @@ async def check_cluster(reader: ClusterReader, *, now: datetime) -> AsyncIterato
         yield crd_check(
             await reader.get_cluster_wide(CRDS, name), expected, readable=f"get {CRDS.plural}" not in reader.unread
         )
+
+
+async def check_namespace(reader: ClusterReader) -> AsyncIterator[Check]:
+    """Check the quotas and the Pod Security Standard of the reader's namespace. Raises `KubeError`."""
     for quota in await reader.list(QUOTAS):
         for check in quota_checks(quota):
             yield check

@@ -21,7 +21,7 @@ from meetingbots.models.base import format_time
 from meetingbots.models.conditions import ConditionStatus, ConditionType, find
 from meetingbots.models.credential import ZoomCredential
 from meetingbots.plugin.answer import Check, Colour
-from meetingbots.plugin.cluster_checks import check_cluster, clock_check
+from meetingbots.plugin.cluster_checks import check_cluster, check_namespace, clock_check
 from meetingbots.plugin.reader import ClusterReader
 from meetingbots.zoom.errors import Cause, ZoomError
 from meetingbots.zoom.http.exchange import new_http_client
@@ -125,7 +125,7 @@ async def examine(
 ) -> AsyncIterator[Check]:
     """Run all checks. `system` is the operator's namespace; without a public URL, a connect link gives it.
 
-    `everywhere`: check the credentials of all namespaces.
+    `everywhere`: check all namespaces with ZoomCredentials, instead of the reader's. Raises `KubeError`.
     """
     async for check in check_cluster(reader, now=clock()):
         yield check
@@ -144,12 +144,14 @@ async def examine(
 async def _check_tenant(
     reader: ClusterReader, *, urls: ServiceURLs, clock: Callable[[], datetime]
 ) -> AsyncIterator[Check]:
-    """Check the credentials and apps of the reader's namespace."""
+    """Check the reader's namespace, its credentials and its apps. Raises `KubeError`."""
     try:
         credentials = await reader.credentials()
     except KubeError as error:
         yield Check(Colour.RED, f"ZoomCredentials cannot be read: {error}", "Install the CRDs, or ask for the right.")
         return
+    async for check in check_namespace(reader):
+        yield check
     for credential in credentials:
         yield _credential(credential)
     if not urls.public_url:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from meetingbots.kube.errors import ForbiddenError
+import yaml
+from meetingbots.kube.errors import ForbiddenError, UnavailableError
 from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS
 from meetingbots.plugin import arguments, cli, doctor
+from meetingbots.plugin.cluster_checks import NAMESPACES, QUOTAS
 from meetingbots.plugin.reader import ClusterReader, ServerAnswer
 
 from tests.unit.fake_kube import Call, FakeKube
@@ -105,19 +108,115 @@ def test_a_wrong_link_gets_its_reason_and_is_not_repeated(
     assert "Secret.1" not in errors
 
 
-async def test_doctor_names_the_namespace_of_each_credential(
-    put: Callable[[str], None], kube: FakeKube, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def examined(
+    kube: FakeKube, *, everywhere: bool, ask_server: Callable[[], Awaitable[ServerAnswer]] = server
+) -> list[str]:
+    """The texts of the checks."""
+    reader = ClusterReader(kube=kube, namespace="default", ask_server=ask_server)
+    urls = doctor.ServiceURLs(oauth_url="http://127.0.0.1:1")
+    checks = doctor.examine(reader, system="system", urls=urls, clock=lambda: NOW, everywhere=everywhere)
+    return [check.text async for check in checks]
+
+
+async def test_doctor_names_the_namespace_of_each_credential(put: Callable[[str], None], kube: FakeKube) -> None:
     put("acme")
     put("globex")
-    reader = ClusterReader(kube=kube, namespace="default", ask_server=server)
-    urls = doctor.ServiceURLs(oauth_url="http://127.0.0.1:1")
-    found = [
-        check.text
-        async for check in doctor.examine(reader, system="system", urls=urls, clock=lambda: NOW, everywhere=True)
-    ]
+    found = await examined(kube, everywhere=True)
     for namespace in ("acme", "globex"):
         assert f"Namespace {namespace}: ZoomCredential alice is not Ready: not processed yet." in found
+
+
+async def test_doctor_checks_quota_and_pod_security_of_each_namespace(
+    put: Callable[[str], None], kube: FakeKube
+) -> None:
+    for name in ("acme", "globex"):
+        put(name)
+        kube.put(NAMESPACES, {"metadata": {"name": name}})
+    quota = {"metadata": {"name": "bots", "namespace": "globex"}}
+    kube.put(QUOTAS, {**quota, "status": {"hard": {"pods": "2"}, "used": {"pods": "2"}}})
+    found = await examined(kube, everywhere=True)
+    assert "Namespace globex: ResourceQuota bots allows 2 pods, and 2 exist." in found
+    for name in ("acme", "globex"):
+        text = f"Namespace {name} enforces the Pod Security Standard privileged."
+        assert [one for one in found if one.endswith(text)]
+
+
+async def test_doctor_reports_an_api_server_that_does_not_answer(kube: FakeKube) -> None:
+    async def unavailable(call: Call) -> None:
+        raise UnavailableError("no answer", status=503)
+
+    async def ask() -> ServerAnswer:
+        raise UnavailableError("no answer", status=503)
+
+    kube.hook = unavailable
+    found = await examined(kube, everywhere=False, ask_server=ask)
+    assert found[0] == "The API server does not answer: no answer"
+    assert found[-1] == "ZoomCredentials cannot be read: no answer"
+
+
+def consented(kube: FakeKube, *, after: int) -> None:
+    """Have the credential of `acme` turn Ready after so many reads."""
+    reads = 0
+
+    async def hook(call: Call) -> None:
+        nonlocal reads
+        if call.plural != CREDENTIALS.plural or call.moment != "before":
+            return
+        reads += 1
+        if reads > after:
+            ready = {"type": "Ready", "status": "True", "reason": "TokenValid", "message": "The token is valid."}
+            item = kube.peek(CREDENTIALS, namespace="acme", name="alice")
+            assert item is not None
+            time = {"lastTransitionTime": "2030-01-01T12:00:00Z"}
+            kube.put(CREDENTIALS, {**item, "status": {**item.get("status", {}), "conditions": [ready | time]}})
+
+    kube.hook = hook
+
+
+@pytest.fixture
+def link(put: Callable[[str], None], kube: FakeKube) -> str:
+    """A connect link in the status of credential `alice` of namespace `acme`."""
+    put("acme")
+    item = kube.peek(CREDENTIALS, namespace="acme", name="alice")
+    assert item is not None
+    url = "https://bots.example.com/connect/acme/alice?t=a.b"
+    kube.put(CREDENTIALS, {**item, "status": {"connectURL": url}})
+    return url
+
+
+def test_connect_waits_for_the_consent(
+    kube: FakeKube, opened: Opened, link: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_WATCH_SECONDS", 0.0)
+    consented(kube, after=3)
+    assert cli.main(["connect", "alice", "-n", "acme", "--wait"]) == cli.OK
+    assert capsys.readouterr().out == f"{link}\n", "once, and without a QR code"
+    assert kube.count("get", CREDENTIALS) == 4
+
+
+@pytest.mark.parametrize(("terminal", "environ"), [(True, ""), (True, "1"), (False, "")])
+def test_a_qr_code_and_colours_are_for_terminals(
+    opened: Opened,
+    link: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,
+    environ: str,
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setenv("NO_COLOR", environ)
+    cli.main(["connect", "alice", "-n", "acme"])
+    assert (len(capsys.readouterr().out.splitlines()) > 10) == terminal
+    cli.main(["doctor", "-n", "acme", "--zoom-oauth-url", "http://127.0.0.1:1"])
+    assert ("\x1b[31mred" in capsys.readouterr().out) == (terminal and not environ)
+
+
+def test_yaml_has_the_same_content_as_json(opened: Opened, link: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["why", "alice", "-n", "acme", "-o", "json"])
+    found = json.loads(capsys.readouterr().out)
+    cli.main(["why", "alice", "-n", "acme", "-o", "yaml"])
+    assert yaml.safe_load(capsys.readouterr().out) == found
+    assert found["subject"] == "ZoomCredential alice: not processed"
 
 
 @pytest.mark.parametrize("words", [["--at", "tomorrow"], ["--at", "2030-01-01T12:00:00"]])
