@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,7 +36,7 @@ class OutwardWebhook:
 
 @dataclass(frozen=True)
 class NoWebhook:
-    """The namespace has no webhook; after `look_again` seconds it may have one. None: it was looked up just now."""
+    """The namespace has no webhook; after `look_again` seconds it may have one. None: it had none after the message."""
 
     look_again: float | None
 
@@ -48,6 +50,7 @@ class OutwardWebhooks:
         self._hosts = hosts
         self._clock = clock
         self._known: dict[str, tuple[datetime, OutwardWebhook | None]] = {}
+        self._looks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @classmethod
     def of(cls, context: OperatorContext) -> Self:
@@ -55,18 +58,23 @@ class OutwardWebhooks:
         hosts = AllowedHosts(context.settings.allowed_notify_url_hosts, name="allowed notify URL hosts")
         return cls(kube=context.kube, egress=context.outside, hosts=hosts, clock=context.clock)
 
-    async def find(self, namespace: str) -> OutwardWebhook | NoWebhook:
-        """The webhook of a namespace, as it was at most 30 seconds ago. Raises `KubeError`."""
-        now = self._clock()
-        known = self._known.get(namespace)
-        if known is not None:
-            read_at, webhook = known
-            until = read_at + (_ABSENCE_CACHED if webhook is None else _CACHED)
-            if now < until:
-                return webhook or NoWebhook(look_again=(until - now).total_seconds())
-        found = await self._read(namespace)
-        self._known[namespace] = (now, found)
-        return found or NoWebhook(look_again=None)
+    async def find(self, namespace: str, *, since: datetime | None = None) -> OutwardWebhook | NoWebhook:
+        """The webhook of a namespace, as it was at most 30 seconds ago. Raises `KubeError`.
+
+        `since`: when the message came due. A later look that found no webhook counts for this message, too.
+        """
+        async with self._looks[namespace]:
+            now = self._clock()
+            known = self._known.get(namespace)
+            if known is not None:
+                read_at, webhook = known
+                until = read_at + (_ABSENCE_CACHED if webhook is None else _CACHED)
+                if now < until:
+                    settled = since is not None and read_at >= since
+                    return webhook or NoWebhook(look_again=None if settled else (until - now).total_seconds())
+            found = await self._read(namespace)
+            self._known[namespace] = (now, found)
+            return found or NoWebhook(look_again=None)
 
     def is_absent(self, namespace: str) -> bool:
         """Whether the namespace had no webhook when it was last looked up."""

@@ -25,6 +25,8 @@ from meetingbots.runtime.outward_webhooks import NoWebhook, OutwardWebhooks
 
 _log = logging.getLogger(__name__)
 _GIVE_UP: Final = timedelta(days=1)
+_WHOLE_SECOND: Final = timedelta(seconds=1)
+"""A condition's time is up to a second before the change."""
 
 
 class Notifier:
@@ -59,7 +61,8 @@ class Notifier:
         notice = notice_for(credential)
         if notice is None:
             return None
-        webhook = await self._webhooks.find(key.namespace)
+        due = notice.condition.last_transition_time + _WHOLE_SECOND
+        webhook = await self._webhooks.find(key.namespace, since=due)
         if isinstance(webhook, NoWebhook):
             return webhook.look_again
         message = notice_message(notice, credential=credential)

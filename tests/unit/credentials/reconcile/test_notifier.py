@@ -62,6 +62,17 @@ def types(customer: Customer) -> list[tuple[str, str]]:
     return [(one["type"], one["data"]["reason"]) for one in told]
 
 
+async def test_a_look_after_the_change_that_found_no_webhook_is_enough(bench: Bench) -> None:
+    told = Told(bench)
+    assert await told.look() is None
+    bench.clock.forward(2)
+    assert await told.look() == 3, "the look was within the second of the change"
+    bench.clock.forward(3)
+    assert await told.look() is None
+    bench.clock.forward(1)
+    assert await told.look() is None
+
+
 async def test_each_change_is_told_once(bench: Bench, customer: Customer) -> None:
     put(bench, customer)
     told = Told(bench)
