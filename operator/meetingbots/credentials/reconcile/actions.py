@@ -94,27 +94,27 @@ class CredentialActions:
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
 class ConsentConclusion:
     """Carries out `ConcludeConsents`. Raises `KubeError`; then no outcome is recorded."""
 
-    def __init__(self, *, kube: Kube, memories: CredentialMemories) -> None:
-        self._kube = kube
-        self._memories = memories
+    kube: Kube
+    memories: CredentialMemories
 
     async def conclude(self, gathered: Gathered, action: ConcludeConsents) -> None:
         """Delete the consent Secrets, then remember the outcomes for the status."""
         credential = gathered.facts.credential
         for outcome in action.outcomes:
-            secret = await read_consent(self._kube, name=outcome.secret_name, credential=credential)
+            secret = await read_consent(self.kube, name=outcome.secret_name, credential=credential)
             if secret is None:
                 continue
             try:
-                await self._kube.delete(
+                await self.kube.delete(
                     SECRETS, namespace=credential.namespace, name=outcome.secret_name, uid=secret.uid
                 )
             except ConflictError:
                 _log.info("consent %s of %s was replaced by someone", outcome.secret_name, gathered.key)
-        memory = self._memories.of(gathered.key)
+        memory = self.memories.of(gathered.key)
         memory.concluded = (*memory.concluded, *action.outcomes)
         if gathered.facts.state.candidate is None:
             memory.failures.pop(RequestKind.GRANT, None)

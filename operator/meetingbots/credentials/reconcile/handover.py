@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -36,28 +36,19 @@ _RECORDED_SECONDS: Final = 5.0
 """After this time the status of a new consent's credential names the user."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class TokenHandover:
     """Finds the credential of a user and gives it tokens.
 
     Raises `NotStoredError` when the API server rejects them, and `KubeError`; then nothing may be dropped.
     """
 
-    def __init__(
-        self,
-        *,
-        kube: Kube,
-        credentials: ObjectCache,
-        store: TokenStore,
-        memories: CredentialMemories,
-        queue: WorkQueue[Key],
-        recorder: EventRecorder,
-    ) -> None:
-        self._kube = kube
-        self._credentials = credentials
-        self._store = store
-        self._memories = memories
-        self._queue = queue
-        self._recorder = recorder
+    kube: Kube
+    credentials: ObjectCache
+    store: TokenStore
+    memories: CredentialMemories
+    queue: WorkQueue[Key]
+    recorder: EventRecorder
 
     async def give(self, gathered: Gathered, tokens: Tokens, *, user: User) -> str:
         """Give the tokens to the user's own credential; return its name, empty if there is none."""
@@ -68,7 +59,7 @@ class TokenHandover:
                     continue
             change = partial(received, tokens=tokens, user_id=user.id, sender=gathered.key.name)
             try:
-                secret = await self._store.amend(credential, change)
+                secret = await self.store.amend(credential, change)
             except (ForbiddenError, InvalidError) as error:
                 # Without the server's text: an admission webhook may quote the object.
                 raise NotStoredError(
@@ -84,28 +75,28 @@ class TokenHandover:
     def announce(self, gathered: Gathered, *, user: User) -> None:
         """Let the user's other credentials know of a new consent, which may have ended theirs, once it is recorded."""
         for credential in self._credentials_of(gathered, user):
-            self._queue.add(Key(credential.namespace, credential.name), after=_RECORDED_SECONDS)
+            self.queue.add(Key(credential.namespace, credential.name), after=_RECORDED_SECONDS)
 
     def _follow_up(self, gathered: Gathered, credential: ZoomCredential, tokens: Tokens, *, user: User) -> None:
         """Let the receiving credential know at once; it finds everything in its Secret, too."""
         key = Key(credential.namespace, credential.name)
-        known = self._memories.of(gathered.key).proof_of(tokens) or Proof()
-        memory = self._memories.of(key)
+        known = self.memories.of(gathered.key).proof_of(tokens) or Proof()
+        memory = self.memories.of(key)
         memory.failures.clear()
         memory.prove(tokens, replace(known, user_id=user.id, account_id=user.account_id))
-        self._queue.add(key)
-        item = self._credentials.get(key)
+        self.queue.add(key)
+        item = self.credentials.get(key)
         text = (
             f"The Zoom user consented again on the link of ZoomCredential {gathered.key.name}. The new tokens are used."
         )
         _log.info("ZoomCredential %s: %s", key, text)
         if item is not None:
-            self._recorder.event(item, reason="TokensReceived", note=text)
+            self.recorder.event(item, reason="TokensReceived", note=text)
 
     def _credentials_of(self, gathered: Gathered, user: User) -> Iterator[ZoomCredential]:
         """Yield the namespace's credentials with a renewable consent of this user."""
-        for key in self._credentials.indexed(user.account_id):
-            item = self._credentials.get(key) if key.namespace == gathered.key.namespace else None
+        for key in self.credentials.indexed(user.account_id):
+            item = self.credentials.get(key) if key.namespace == gathered.key.namespace else None
             if item is None or key == gathered.key or item["metadata"].get("deletionTimestamp"):
                 continue
             try:
@@ -120,7 +111,7 @@ class TokenHandover:
     async def _client_id(self, credential: ZoomCredential) -> str:
         try:
             name = credential.spec.app_secret_ref.name
-            secret = await self._kube.get(SECRETS, namespace=credential.namespace, name=name)
+            secret = await self.kube.get(SECRETS, namespace=credential.namespace, name=name)
             return value_of(secret, key="client_id").get_secret_value()
         except (NotFoundError, SecretValueError):
             return ""

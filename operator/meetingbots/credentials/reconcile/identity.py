@@ -6,7 +6,7 @@ belong to the same user. Tokens of another user go to that user's own credential
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -48,42 +48,33 @@ class RefusedTokens(Protocol):
         """Do not hand out this token again."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Identification:
     """Asks Zoom for the user and records the result in the token Secret. Raises only `KubeError`."""
 
-    def __init__(
-        self,
-        *,
-        api_factory: IdentityAPIFactory,
-        refused_tokens: RefusedTokens,
-        memories: CredentialMemories,
-        store: TokenStore,
-        handover: TokenHandover,
-        clock: ProcessClock,
-    ) -> None:
-        self._api_factory = api_factory
-        self._refused_tokens = refused_tokens
-        self._memories = memories
-        self._store = store
-        self._handover = handover
-        self._clock = clock
+    api_factory: IdentityAPIFactory
+    refused_tokens: RefusedTokens
+    memories: CredentialMemories
+    store: TokenStore
+    handover: TokenHandover
+    clock: ProcessClock
 
     async def identify(self, gathered: Gathered, *, slot: TokenSlot) -> None:
         """Identify the user of the tokens in `slot`."""
         tokens = gathered.facts.state.held(slot)
         if tokens is None:
             return
-        memory = self._memories.of(gathered.key)
+        memory = self.memories.of(gathered.key)
         kind = RequestKind.IDENTITY if slot is TokenSlot.CURRENT else RequestKind.GRANT
         # The account that a token claims is unproven and must not use up another tenant's rate.
         account = unproven_account(gathered.key.namespace, gathered.key.name)
-        api = self._api_factory(tokens.api_url, account=account, asker=gathered.key)
+        api = self.api_factory(tokens.api_url, account=account, asker=gathered.key)
         try:
             user = await api.me(tokens.access_token)
         except ZoomError as error:
             if error.kind is Cause.TOKEN_EXPIRED and slot is TokenSlot.CURRENT:
-                self._refused_tokens.refuse(gathered.key, tokens.access_token)
-            now = self._clock.utc()
+                self.refused_tokens.refuse(gathered.key, tokens.access_token)
+            now = self.clock.utc()
             failure = next_failure(error, before=memory.failures.get(kind), now=now)
             memory.failures[kind] = failure
             memory.last_error = error_for_status(error, reason=failure.reason, before=memory.last_error, now=now)
@@ -98,17 +89,17 @@ class Identification:
         if mismatch and slot is TokenSlot.CANDIDATE:
             # Before the candidate is dropped: it is the only copy of the user's tokens.
             try:
-                receiver = await self._handover.give(gathered, tokens, user=user)
+                receiver = await self.handover.give(gathered, tokens, user=user)
             except NotStoredError as problem:
-                memory.failures[kind] = not_handed_over(str(problem), now=self._clock.utc())
+                memory.failures[kind] = not_handed_over(str(problem), now=self.clock.utc())
                 return
             mismatch = f"{mismatch} {fate_of_tokens(receiver)}"
         elif not mismatch and (slot is TokenSlot.CANDIDATE or not pinned):
-            self._handover.announce(gathered, user=user)
+            self.handover.announce(gathered, user=user)
         change = partial(
             _conclude, slot=slot, mark=tokens.mark, user=user, client_id=gathered.facts.client_id, mismatch=mismatch
         )
-        await self._store.amend(gathered.facts.credential, change)
+        await self.store.amend(gathered.facts.credential, change)
 
     def _mismatch(self, gathered: Gathered, user: User, *, slot: TokenSlot) -> str:
         """Return why the tokens are not to be used; empty if they are the right user's."""

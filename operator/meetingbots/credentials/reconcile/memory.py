@@ -192,16 +192,16 @@ def _kind(facts: CredentialFacts) -> RequestKind:
     return RequestKind.TOKENS if facts.state.user_id else RequestKind.IDENTITY
 
 
+@dataclass(frozen=True, kw_only=True)
 class SyncedPersonalIds:
     """Puts a new personal meeting ID into the credential's memory; its next reconciliation writes the status."""
 
-    def __init__(self, *, credentials: ObjectCache, memories: CredentialMemories) -> None:
-        self._credentials = credentials
-        self._memories = memories
+    credentials: ObjectCache
+    memories: CredentialMemories
 
     def note(self, key: Key, pmi: str | None) -> None:
         """Show this personal meeting ID in the credential's status."""
-        item = self._credentials.get(key)
+        item = self.credentials.get(key)
         if item is None:
             return
         try:
@@ -209,7 +209,7 @@ class SyncedPersonalIds:
         except ModelError:
             return
         if status.user_id:
-            self._memories.of(key).user = User(
+            self.memories.of(key).user = User(
                 id=status.user_id,
                 account_id=status.account_id or "",
                 email=status.email or "",

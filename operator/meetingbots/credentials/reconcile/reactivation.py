@@ -37,49 +37,40 @@ class RemovalQueues:
     syncs: WorkQueue[Key]
 
 
+@dataclass(frozen=True, kw_only=True)
 class UserReactivation:
     """Checks removed users, and notes the answers in `memories`."""
 
-    def __init__(
-        self,
-        *,
-        credentials: ObjectCache,
-        sessions: ZoomSessions,
-        status: CredentialStatusWriter,
-        memories: CredentialMemories,
-        queues: RemovalQueues,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._credentials = credentials
-        self._sessions = sessions
-        self._status = status
-        self._memories = memories
-        self._queues = queues
-        self._clock = clock
+    credentials: ObjectCache
+    sessions: ZoomSessions
+    status: CredentialStatusWriter
+    memories: CredentialMemories
+    queues: RemovalQueues
+    clock: Callable[[], datetime]
 
     async def look(self, key: Key, credential: ZoomCredential) -> float | None:
         """Ask Zoom if that is due; return the seconds until the next time (None: no removal). Raises `KubeError`."""
-        memory = self._memories.of(key)
+        memory = self.memories.of(key)
         check = memory.removal_check(credential.status)
         if check is None:
             memory.removal = None
             return None
-        if check.asked_at is None or check.wait_seconds(self._clock()) <= 0:
+        if check.asked_at is None or check.wait_seconds(self.clock()) <= 0:
             answer = await self._is_removed(key)
-            before, check = check, checked(check, removed=answer, now=self._clock())
+            before, check = check, checked(check, removed=answer, now=self.clock())
             if is_withdrawn(check):
                 memory.removal = None
                 await self._withdraw(key)
                 return None
             memory.removal = check
             if before.confirmed != check.confirmed:
-                self._queues.credentials.add(key)
-        return check.wait_seconds(self._clock())
+                self.queues.credentials.add(key)
+        return check.wait_seconds(self.clock())
 
     async def _is_removed(self, key: Key) -> bool | None:
         """Return Zoom's answer; None without a clear one."""
         try:
-            session = await self._sessions.session(key)
+            session = await self.sessions.session(key)
             user = await session.call(lambda api, token: api.me(token))
         except NoAccessTokenError:
             return None
@@ -91,12 +82,12 @@ class UserReactivation:
         return not same or user.status not in _ACTIVE
 
     async def _withdraw(self, key: Key) -> None:
-        item = self._credentials.get(key)
+        item = self.credentials.get(key)
         if item is None:
             return
         credential = ZoomCredential.from_object(item)
-        next_sync = self._clock() if credential.status.meetings is not None else None
+        next_sync = self.clock() if credential.status.meetings is not None else None
         with contextlib.suppress(ConflictError):
-            if await self._status.clear_user_removal(StatusTarget.of(credential, unchanged=True), next_sync=next_sync):
-                self._queues.syncs.add(key)
+            if await self.status.clear_user_removal(StatusTarget.of(credential, unchanged=True), next_sync=next_sync):
+                self.queues.syncs.add(key)
                 _log.info("ZoomCredential %s: the user is active", key)
