@@ -184,6 +184,16 @@ async def test_small_requests_share_a_round() -> None:
     task.cancel()
 
 
+async def test_a_round_has_few_turns_however_small_the_bodies_are() -> None:
+    gate = FairGate()
+    waiting = [asyncio.create_task(gate.turn(f"app-{number % 3}", size=1)) for number in range(3 * ROUND_TURNS)]
+    granted = 0
+    while granted < len(waiting):
+        await asyncio.sleep(0)
+        before, granted = granted, sum(task.done() for task in waiting)
+        assert granted - before <= ROUND_TURNS
+
+
 async def test_a_cancelled_request_takes_no_turn() -> None:
     gate = FairGate()
     waiting = [asyncio.create_task(gate.turn("a", size=1)) for _ in range(3)]
