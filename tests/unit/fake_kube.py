@@ -145,6 +145,9 @@ class FakeKube(Kube):
     ) -> Object:
         number = await self._before("patch", resource, namespace, name)
         known = self._find(resource, namespace, name)
+        uid = patch.get("metadata", {}).get("uid")
+        if uid is not None and uid != known["metadata"]["uid"]:
+            raise ConflictError("uid mismatch", status=409, reason="Conflict")
         version = resource_version or patch.get("metadata", {}).get("resourceVersion")
         if version is not None and version != known["metadata"]["resourceVersion"]:
             raise ConflictError("the object has been modified", status=409, reason="Conflict")

@@ -12,6 +12,7 @@ from meetingbots.models.bot import MeetingBot
 from tests.unit.bots.bot_builders import MEETING, POD, at, bot
 
 LATER = at(600)
+SECOND_POD = POD.removesuffix("1") + "2"
 
 
 def condition(kind: str, reason: str, *, status: str = "True", since: float = 0) -> dict[str, Any]:
@@ -114,6 +115,12 @@ def test_a_bot_that_waits_for_its_user_says_so_before_it_joins() -> None:
     due = due_notices(lived("WaitingForUser", **waits), now=LATER)
     assert due[-1].reason == "UserNotInMeeting"
     assert types(lived("Joining", token=delivered(30), **waits)) == ["bot.scheduled", "bot.joining"]
+
+
+def test_a_later_attempt_joins_after_what_the_first_one_saw() -> None:
+    meeting = seen("joining", waitingRoomTime=4, admittedTime=20)
+    one = lived("Joining", token=delivered(100), inMeeting=meeting, podName=SECOND_POD)
+    assert types(one) == ["bot.scheduled", "bot.waiting", "bot.admitted", "bot.joining"]
 
 
 @pytest.mark.parametrize("status", [{}, {"phase": "Pending"}, {"phase": "Pending", "meetingId": MEETING}])

@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from meetingbots.egress.addresses import EgressError, Target
 from meetingbots.egress.client import EgressClient, EgressResponse
+from meetingbots.kube.errors import ConflictError
+from meetingbots.kube.resources import BOTS
 
+from tests.unit.bots.bot_builders import bot_object
 from tests.unit.bots.reconcile.bot_harness import BotHarness, Operator
+from tests.unit.fake_kube import Call
 
 HOST = "hooks.example.com"
 KEY = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -182,6 +186,28 @@ async def test_a_webhook_that_appears_is_found_although_its_absence_was_cached(
     harness.clock.forward(wait)
     await running.send_notices()
     assert webhook.types() == ["bot.scheduled", "bot.joining"]
+
+
+async def test_a_bot_gets_no_record_of_the_notices_of_a_deleted_bot_with_its_name(
+    harness: BotHarness, webhook: Webhook
+) -> None:
+    configure(harness)
+    harness.put_bot()
+    running = operator(harness)
+    await harness.live(running, until=harness.running)
+
+    async def create_again(call: Call) -> None:
+        if (call.moment, call.verb, call.plural) == ("before", "patch", BOTS.plural):
+            harness.cluster.remove(BOTS, namespace="team", name="standup")
+            item = bot_object()
+            item["metadata"]["uid"] = "uid-of-the-next"
+            harness.cluster.put(BOTS, item)
+
+    harness.cluster.inner = create_again
+    with pytest.raises(ConflictError):
+        await running.send_notices()
+    assert webhook.types() == ["bot.scheduled", "bot.joining"]
+    assert harness.bot().status.notifications == []
 
 
 async def test_it_is_off_without_allowed_hosts(harness: BotHarness, webhook: Webhook) -> None:
