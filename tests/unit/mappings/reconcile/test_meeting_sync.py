@@ -46,7 +46,7 @@ class Zoom:
     pmi: str = PMI
     broken: dict[int, httpx.Response] = field(default_factory=dict)
     lists: int = 0
-    hosts: dict[str, str] = field(default_factory=dict)
+    hosts: dict[str, str | httpx.Response] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -90,6 +90,8 @@ class Zoom:
         host = self.hosts.get(name)
         if host is None:
             return httpx.Response(404, json={"code": 3001, "message": f"Meeting does not exist: {name}."})
+        if isinstance(host, httpx.Response):
+            return host
         return httpx.Response(200, json={"id": int(name), "host_id": host, "type": 2, "status": "waiting"})
 
     def _page(self, number: int) -> httpx.Response:
@@ -400,6 +402,7 @@ async def test_a_user_who_leaves_meanwhile_is_passed_over_and_unmapped(account: 
     result = await account.sync(after=timedelta(days=1))
     assert (result.count, result.removed) == (5, 3)
     assert account.mapping(ids([2])[0]) is None
+    assert account.zoom.asked == []
 
 
 def refusal(code: int, message: str, *, status: int = 400) -> httpx.Response:
@@ -442,6 +445,34 @@ async def test_a_refused_list_drops_no_entry_of_that_user(account: Ground, answe
     assert sorted(account.zoom.asked) == sorted(["2000000000", kept, cancelled, moved])
 
 
+@pytest.mark.parametrize("answer", [refusal(200, "No permission."), refusal(9, "?", status=502)])
+async def test_an_unclear_answer_about_a_meeting_drops_no_entry(account: Ground, answer: httpx.Response) -> None:
+    (kept,) = ids([2])
+    account.zoom.account = {"U2": [kept], "U4": []}
+    await account.sync()
+    account.zoom.refusals["U2"] = refusal(3161, "Not allowed.")
+    account.zoom.hosts = {kept: answer, "2000000000": "U2"}
+    assert (await account.sync(after=timedelta(days=1))).removed == 0
+    assert kept in account.zoom.asked
+    assert account.entries(kept) == [entry("Sync", "all")]
+
+
+async def test_a_sync_asks_about_a_hundred_meetings_and_the_next_one_about_the_others(account: Ground) -> None:
+    account.zoom.account = {"U2": ids(range(100, 219)), "U4": []}
+    await account.sync()
+    account.zoom.refusals["U2"] = refusal(3161, "Not allowed.")
+    assert (await account.sync(after=timedelta(days=1))).removed == 100
+    assert len(account.zoom.asked) == 100
+    assert (await account.sync(after=timedelta(days=1))).removed == 20
+
+
+async def test_the_sync_fails_when_zoom_refuses_every_list(account: Ground) -> None:
+    account.zoom.refusals = {user: refusal(200, "No permission.") for user in ("U2", "U3", "U4")}
+    account.zoom.broken = {0: refusal(200, "No permission.")}
+    with pytest.raises(ZoomError):
+        await account.sync()
+
+
 async def test_refused_webinars_drop_no_webinar(ground: Ground) -> None:
     ground.credential = credential(scopes=(*ADMIN, "webinar:read"))
     ground.zoom.webinars = {"me": ids([2])}
@@ -452,7 +483,13 @@ async def test_refused_webinars_drop_no_webinar(ground: Ground) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [refusal(4711, "Invalid access token, does not contain scopes:[a:b]."), refusal(9, "?", status=502)]
+    "answer",
+    [
+        refusal(4711, "Invalid access token, does not contain scopes:[a:b]."),
+        refusal(9, "?", status=502),
+        refusal(9, "?", status=408),
+        refusal(9, "?", status=425),
+    ],
 )
 async def test_other_refusals_end_the_sync(account: Ground, answer: httpx.Response) -> None:
     account.zoom.refusals["U2"] = answer
