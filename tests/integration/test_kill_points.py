@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, get_args
 
@@ -108,6 +109,9 @@ def renewal(harness: Harness, name: str, user: str) -> None:
 def changed_grant(harness: Harness, name: str, user: str) -> None:
     first_consent(harness, name, user)
     assert harness.work(name)[0] == 0
+    # Times in the status are whole seconds: new tokens of the same second may leave it as it is, without a patch.
+    refreshed = datetime.fromisoformat(harness.tenant.status("zoomcredentials", name)["lastRefreshTime"])
+    harness.tenant.wait("another second", lambda: datetime.now(UTC) >= refreshed + timedelta(seconds=1))
     harness.consent(name, user)
 
 
@@ -128,7 +132,9 @@ def kill_everywhere(
     user = harness.new_user(f"{short}-whole")
     scenario.prepare(harness, f"{short}-whole", user)
     exit_code, calls = harness.work(f"{short}-whole")
-    assert exit_code == 0
+    assert exit_code == 0, calls
+    # The look every ten minutes may be due within the run; it only reads.
+    calls = calls[: max(number for number, call in enumerate(calls, 1) if call != "get Secret")]
     asked = next(number for number, call in enumerate(calls, 1) if call == "Zoom POST /oauth/token")
     stored = next(number for number, call in enumerate(calls, 1) if number > asked and call == "patch Secret")
     cases = []
@@ -140,7 +146,7 @@ def kill_everywhere(
             user = harness.new_user(name)
             scenario.prepare(harness, name, user)
             exit_code, seen = harness.work(name, call=number, moment=moment, ahead=ahead)
-            assert exit_code == -9, (name, exit_code, seen)
+            assert exit_code == -9, f"{name} ended with {exit_code}: {', '.join(seen)}"
             assert seen == calls[:number], "each run does the same, in the same order"
             cases.append(
                 Case(
