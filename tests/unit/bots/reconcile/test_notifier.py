@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
-from meetingbots.egress.addresses import EgressError, Target
-from meetingbots.egress.client import EgressClient, EgressResponse
+from meetingbots.egress.addresses import EgressError
 from meetingbots.kube.errors import ConflictError
 from meetingbots.kube.resources import BOTS
 
 from tests.unit.bots.bot_builders import bot_object
-from tests.unit.bots.reconcile.bot_harness import BotHarness, Operator
+from tests.unit.bots.reconcile.bot_harness import BotHarness
+from tests.unit.bots.reconcile.notice_harness import Webhook, configure, operator
 from tests.unit.fake_kube import Call
-
-HOST = "hooks.example.com"
-KEY = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class Webhook(EgressClient):
-    """A webhook that accepts, or fails with `failure`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.accepted: list[dict[str, Any]] = []
-        self.ids: list[str] = []
-        self.failure: EgressError | None = None
-        self.kills = False
-        """The operator dies before it reads the answer."""
-
-    async def post(self, target: Target, *, headers: Mapping[str, str], body: bytes) -> EgressResponse:
-        assert target.host == HOST
-        self.ids.append(headers["webhook-id"])
-        if self.failure is not None:
-            raise self.failure
-        self.accepted.append(json.loads(body))
-        if self.kills:
-            raise Killed
-        return EgressResponse(status=204, body=b"")
-
-    def types(self) -> list[str]:
-        return [one["type"] for one in self.accepted]
 
 
 @pytest.fixture
@@ -61,14 +24,6 @@ def harness(webhook: Webhook) -> BotHarness:
     harness.outside = webhook
     harness.put_mapping()
     return harness
-
-
-def configure(harness: BotHarness) -> None:
-    harness.put_secret("meetingbots-notify", url=f"https://{HOST}/bots", secret=KEY)
-
-
-def operator(harness: BotHarness) -> Operator:
-    return harness.operator(allowed_notify_url_hosts=(HOST,))
 
 
 async def test_a_life_is_noticed_in_order_and_once(harness: BotHarness, webhook: Webhook) -> None:
@@ -101,22 +56,6 @@ async def test_a_restart_repeats_nothing(harness: BotHarness, webhook: Webhook) 
     await running.send_notices()
     assert await operator(harness).send_notices() is None
     assert webhook.types() == ["bot.scheduled", "bot.joining", "bot.done"]
-
-
-async def test_a_notice_that_was_accepted_but_not_recorded_is_repeated_with_its_id(
-    harness: BotHarness, webhook: Webhook
-) -> None:
-    configure(harness)
-    harness.put_bot()
-    running = operator(harness)
-    await harness.live(running, until=harness.running)
-    webhook.kills = True
-    with pytest.raises(Killed):
-        await running.send_notices()
-    webhook.kills = False
-    await operator(harness).send_notices()
-    assert webhook.types() == ["bot.scheduled", "bot.scheduled", "bot.joining"]
-    assert webhook.ids[0] == webhook.ids[1]
 
 
 async def test_a_notice_that_fails_holds_back_the_later_ones_and_keeps_its_id(
