@@ -1,7 +1,7 @@
 """Unwraps the redirects that mail and chat services put around links, without any request.
 
-Sources: Proofpoint's URL decoder (v1, v2, v3); the query parameters that `_PARAMETERS` lists; the paths of Cisco Secure
-Email and Check Point; the Base64 of Sophos. Services that keep the address on their servers cannot be unwrapped.
+Sources: Proofpoint's URL decoder (v1, v2, v3); the query parameters of `_PARAMETERS`; the other places
+of `_PLACES`. Services that keep the address on their servers cannot be unwrapped.
 """
 
 from __future__ import annotations
@@ -16,8 +16,31 @@ _MAX_LAYERS: Final = 5
 _PARAMETERS: Final = (
     (re.compile(r"(?:www\.)?google\.(?:com?\.)?[a-z]{2,3}"), "/url", ("q", "url")),
     (re.compile(r"(?:[a-z0-9-]+\.)*safelinks\.protection\.(?:outlook\.com|office365\.us)"), "", ("url",)),
-    (re.compile(r"statics\.teams\.cdn\.office\.net"), "/evergreen-assets/safelinks/", ("url",)),
-    (re.compile(r"urldefense\.proofpoint\.com"), "/v1/url", ("u",)),
+    (
+        re.compile(r"statics\.teams\.(?:cdn\.office\.net|microsoft\.com)|teams\.public\.onecdn\.static\.microsoft"),
+        "/evergreen-assets/safelinks/",
+        ("url",),
+    ),
+    (re.compile(r"urldefense\.(?:proofpoint\.)?(?:com|us)"), "/v1/url", ("u",)),
+    (re.compile(r"protect2\.fireeye\.com"), "", ("u",)),
+    (re.compile(r"antiphishing\.(?:vadesecure\.com|cetsi\.fr)"), "", ("u",)),
+    (re.compile(r"urlsand\.esvalabs\.com"), "/", ("u",)),
+    (re.compile(r"linklock\.titanhq\.com"), "/analyse", ("url",)),
+    (re.compile(r"link\.zixcentral\.com"), "/u/", ("u",)),
+    (re.compile(r"scanmail\.trustwave\.com"), "/", ("u",)),
+    (re.compile(r"checklink\.mail\.ru"), "/proxy", ("url",)),
+    (re.compile(r"mail\.qq\.com"), "/cgi-bin/readtemplate", ("gourl",)),
+    (re.compile(r"c\.pc\.qq\.com"), "/", ("pfurl", "url")),
+    (re.compile(r"link\.(?:zhihu\.com|juejin\.cn|csdn\.net)"), "/", ("target",)),
+    (re.compile(r"out\.reddit\.com"), "/", ("url",)),
+    (re.compile(r"steamcommunity\.com"), "/linkfilter/", ("u", "url")),
+    (re.compile(r"t\.me"), "/iv", ("url",)),
+    (re.compile(r"l\.wl\.co"), "/l", ("u",)),
+    (re.compile(r"l\.threads\.(?:com|net)"), "/", ("u",)),
+    (re.compile(r"(?:www\.)?facebook\.com"), "/flx/warn/", ("u",)),
+    (re.compile(r"(?:www\.)?medium\.com"), "/r/", ("url",)),
+    (re.compile(r"(?:www\.)?calendly\.com"), "/url", ("q",)),
+    (re.compile(r"plus\.url\.google\.com"), "/url", ("q", "url")),
     (re.compile(r"linkprotect\.cudasvc\.com"), "/url", ("a",)),
     (re.compile(r"lm?\.(?:facebook|messenger|workplace)\.com"), "/l.php", ("u",)),
     (re.compile(r"l\.instagram\.com"), "/", ("u",)),
@@ -36,15 +59,14 @@ _PARAMETERS: Final = (
     (re.compile(r".+"), "/fmlurlsvc/", ("url",)),  # FortiMail, on the customer's host
 )
 """Host, beginning of the path, and the parameters (in lower case) that may hold the address."""
-_SOPHOS_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)*protection\.sophos\.com")
-_CHECK_POINT_HOST: Final = re.compile(r"url\.avanan\.click|(?:[a-z0-9-]+\.)*protect\.checkpoint\.com")
-_CHECK_POINT: Final = re.compile(r"/v2/___(?P<url>.+?)___\.")
 _V3: Final = re.compile(r"/v3/__(?P<url>.+?)__;(?P<replaced>[A-Za-z0-9+/=_-]*)!", re.IGNORECASE)
-_V3_HOST: Final = re.compile(r"urldefense\.(?:proofpoint\.)?(?:com|us)")
+_PROOFPOINT_HOST: Final = re.compile(r"urldefense\.(?:proofpoint\.)?(?:com|us)")
 _V3_RUNS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _V3_SHORTEST_RUN: Final = 2
 _V3_PLACE: Final = re.compile(r"\*(?:\*(?P<run>.))?")
 _ONE_SLASH: Final = re.compile(r"(https?:/)(?=[^/])", re.IGNORECASE)
+
+_QUOTED_SCHEME: Final = re.compile(r"^(https?)%3a(?:/|%2f){1,2}", re.IGNORECASE)
 
 
 def unwrapped(url: str) -> str:
@@ -65,19 +87,15 @@ def _target(url: str) -> str | None:
         return None
     if parts.scheme.lower() not in ("http", "https"):
         return None
-    if _V3_HOST.fullmatch(host) and "/v3/__" in parts.path:
+    if _PROOFPOINT_HOST.fullmatch(host) and "/v3/__" in parts.path:
         return _proofpoint_v3(url)
-    if host == "urldefense.proofpoint.com" and parts.path.startswith("/v2/url"):
+    if _PROOFPOINT_HOST.fullmatch(host) and parts.path.startswith("/v2/url"):
         encoded = _parameter(parts.query, "u")
         return unquote(encoded.replace("-", "%").replace("_", "/")) if encoded else None
-    if host == "secure-web.cisco.com":
-        last = parts.path.rpartition("/")[2]
-        return unquote(last) if "%3a%2f%2f" in last.lower() else None
-    if _SOPHOS_HOST.fullmatch(host):
-        return _base64_text(unquote(_parameter(parts.query, "u")))
-    if _CHECK_POINT_HOST.fullmatch(host):
-        found = _CHECK_POINT.search(url)
-        return found["url"] if found else None
+    for pattern, place, decode in _PLACES:
+        if pattern.fullmatch(host):
+            found = place.search(url)
+            return decode(found[1]) if found else None
     for pattern, path, names in _PARAMETERS:
         if pattern.fullmatch(host) and parts.path.startswith(path):
             return next((unquote(value) for name in names if (value := _parameter(parts.query, name))), None)
@@ -93,13 +111,35 @@ def _parameter(query: str, name: str) -> str:
 
 
 def _base64_text(encoded: str) -> str | None:
-    """Decode Base64 of either alphabet, with or without padding; None for anything else."""
+    """Decode Base64 of either alphabet, percent-encoded, with or without padding; None for anything else."""
+    encoded = unquote(encoded)
     try:
         return base64.urlsafe_b64decode(
             encoded.replace("+", "-").replace("/", "_") + "=" * (-len(encoded) % 4)
         ).decode()
     except (binascii.Error, ValueError):
         return None
+
+
+_PLACES: Final = (
+    (re.compile(r"secure-web\.cisco\.com"), re.compile(r"/(https?%3a%2f%2f[^/?]+)$", re.IGNORECASE), unquote),
+    (
+        re.compile(r"[a-z0-9.-]+\.awstrack\.me"),
+        re.compile(r"/L0/(https?(?::|%3a)%2f%2f[^/?]+)", re.IGNORECASE),
+        unquote,
+    ),
+    (re.compile(r"r\.search\.yahoo\.com"), re.compile(r"/RU=(https?%3a%2f%2f[^/?]+)", re.IGNORECASE), unquote),
+    (re.compile(r"(?:[a-z0-9-]+\.)*protection\.sophos\.com"), re.compile(r"[?&]u=([^&#]+)"), _base64_text),
+    (re.compile(r"(?:www\.)?bing\.com"), re.compile(r"/ck/a\?(?:[^#]*&)?u=a1([^&#]+)"), _base64_text),
+    (re.compile(r"lsems\.gravityzone\.bitdefender\.com"), re.compile(r"/scan/([^/?]+)"), _base64_text),
+    (re.compile(r"linkscan\.io"), re.compile(r"/scan/(?:ux/)?([^/?]+)"), _base64_text),
+    (
+        re.compile(r"url\.avanan\.click|(?:[a-z0-9-]+\.)*protect\.checkpoint\.com"),
+        re.compile(r"/v2/___(.+?)___\."),
+        str,
+    ),
+)
+"""Host, the place of the address in the link, and how to decode it."""
 
 
 def _proofpoint_v3(url: str) -> str | None:
@@ -120,4 +160,4 @@ def _proofpoint_v3(url: str) -> str | None:
         return replaced[used - length : used]
 
     address = _ONE_SLASH.sub(r"\1/", _V3_PLACE.sub(character, found["url"]))
-    return address if used == len(replaced) else None
+    return _QUOTED_SCHEME.sub(r"\1://", address) if used == len(replaced) else None

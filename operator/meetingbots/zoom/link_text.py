@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+import string
 from typing import Final
 from urllib.parse import unquote
 
@@ -15,8 +16,16 @@ DOMAINS: Final = (COMMON_DOMAIN, "zoom.com", "zoomgov.com", "zoom-x.de", "zoom.c
 _SUBDOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){0,4}")
 _SHARED: Final = re.compile(r"(?:www\.|app\.|[a-z]{2}[0-9]{2}web\.)?")
 _INVISIBLE: Final = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+_FULL_WIDTH: Final = {ord(one) + 0xFEE0: one for one in string.ascii_letters + string.digits}
+_CALENDAR: Final = re.compile(r"^(?:BEGIN|LOCATION|DESCRIPTION|URL|X-[A-Z-]+)[;:]", re.MULTILINE)
+_FOLD: Final = re.compile(r"\r?\n[ \t]")
+_CALENDAR_ESCAPE: Final = re.compile(r"\\([nN,;\\])")
+_CALENDAR_MEANING: Final = {"n": "\n", "N": "\n"}
+"""iCalendar (RFC 5545) folds long lines and escapes line ends, commas and semicolons."""
 _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
-_QUOTED_LINK: Final = re.compile(r"(?<![^\s(<\[\"'])(?:https?|zoommtg|zoomus)%3a%2f%2f[^\s<>\"']*", re.IGNORECASE)
+_QUOTED_LINK: Final = re.compile(
+    r"(?<![^\s(<\[\"'])(?:https?|zoommtg|zoomus)%(?:25)*3a%(?:25)*2f%(?:25)*2f[^\s<>\"']*", re.IGNORECASE
+)
 _END: Final = r"\s<>\"'`|^{}\[\]()\u00ab\u00bb\u2000-\u206f\u3000-\u303f\uff01-\uff0f\uff1a-\uff20"
 """Blanks, brackets and quotes, also typographic and full-width ones: none of them is part of a link."""
 _REST: Final = rf"[^?{_END}]*(?:\?(?:(?![{_END}])[!-~])*)?"
@@ -31,10 +40,12 @@ _PUNCTUATION: Final = ".,;:!?"
 _SEPARATORS: Final = "\\s\u2010-\u2015-"
 _ID: Final = rf"[0-9](?:[{_SEPARATORS}]?[0-9]){{8,10}}"
 _LONE_ID: Final = re.compile(
-    rf"(?:[^0-9\n]*\bID\s*:?\s*)?({_ID})(?![0-9])(?:[^0-9A-Za-z].*)?", re.IGNORECASE | re.DOTALL
+    rf"(?:[^0-9\n]*\bID\s*:?\s*|sip:|(?:tel:)?\+[0-9 ()-]{{6,20}},{{1,4}})?({_ID})(?![0-9])(?:[^0-9A-Za-z].*)?",
+    re.IGNORECASE | re.DOTALL,
 )
+"""Also the ID of a SIP address and of a number for one tap on a phone: ``+1…,,81234567890#``."""
 _PASSCODE_WORDS: Final = (
-    r"\b(?:pass(?:code|word|wort)|kenncode|kennwort|code d['\u2019]acc\u00e8s|code secret|mot de passe"
+    r"\b(?:pass(?:code|word|wort)|pw|kenncode|kennwort|code d['\u2019]acc\u00e8s|code secret|mot de passe"
     r"|c\u00f3digo de acceso|contrase\u00f1a|senha(?: de acesso)?|codice d['\u2019]accesso"
     r"|toegangscode|kod dost\u0119pu|l\u00f6senord"
     r"|\u043a\u043e\u0434 \u0434\u043e\u0441\u0442\u0443\u043f\u0430|\u043f\u0430\u0440\u043e\u043b\u044c)\b"
@@ -82,12 +93,23 @@ def _is_shared(host: str) -> bool:
 
 
 def clean(text: str) -> str:
-    """Remove invisible characters, HTML entities, JSON's escaped ampersand and a percent-encoding of the whole link."""
-    text = text.translate(_INVISIBLE)
-    text = text.replace(r"\u0026", "&")  # JSON
+    """Return plain text: the escapes of HTML, JSON, iCalendar and of a link that is encoded as a whole are removed.
+
+    Invisible characters are removed, and full-width letters and digits become ASCII.
+    """
+    text = text.translate(_INVISIBLE | _FULL_WIDTH)
+    if _CALENDAR.search(text):
+        text = _CALENDAR_ESCAPE.sub(lambda found: _CALENDAR_MEANING.get(found[1], found[1]), _FOLD.sub("", text))
+    text = text.replace(r"\u0026", "&").replace(r"\/", "/")  # JSON
     for _ in range(3):  # text may be escaped several times
         text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
-    return _QUOTED_LINK.sub(lambda link: unquote(link[0]), text).strip()
+    return _QUOTED_LINK.sub(lambda link: _decoded(link[0]), text).strip()
+
+
+def _decoded(link: str) -> str:
+    while "://" not in link:
+        link = unquote(link)
+    return link
 
 
 def addresses(text: str) -> list[str]:

@@ -96,9 +96,10 @@ def parse_meeting(text: str) -> MeetingLink:
     """Read the meeting from a link, a meeting ID, or a text that contains one.
 
     Accepts ``https://[sub.]zoom.us/j/ID?pwd=…&tk=…`` (also ``/w/``, ``/s/``, ``/wc/join/ID``, ``/wc/ID/join``,
-    ``/join?confno=ID``, ``/my/NAME``) on all of Zoom's domains, with or without ``https://``;
-    ``zoommtg://zoom.us/join?confno=ID`` and ``zoomus://``; IDs as people write them (``812 3456 7890``); any of these
-    behind a known redirect. A passcode that stands beside the link counts when the link has none.
+    ``/join?confno=ID``, ``/meeting/ID``, ``/my/NAME``) on all of Zoom's domains, with or without ``https://``;
+    ``zoommtg://zoom.us/join?confno=ID``, ``zoomus://`` and ``intent://``; IDs as people write them
+    (``812 3456 7890``); any of these behind a known redirect. A passcode that stands beside the link
+    counts when the link has none.
 
     Raises:
         InvalidLink: the text names no meeting, or more than one.
@@ -179,12 +180,14 @@ def _split(link: str) -> tuple[SplitResult, str]:
     address, _, quoted_query = link.partition("%3F" if "%3F" in link else "%3f")
     if quoted_query and "?" not in address:
         link = f"{address}?{unquote(quoted_query)}"
+    elif "?" not in link:
+        link = link.replace("&", "?", 1)
     try:
         parts = urlsplit(link)
         host, port, user = (parts.hostname or "").lower(), parts.port, parts.username
     except ValueError:
         raise InvalidLink("the meeting link is not a well-formed address") from None
-    if parts.scheme not in ("https", "http", "zoommtg", "zoomus"):
+    if parts.scheme not in ("https", "http", "zoommtg", "zoomus", "intent"):
         raise InvalidLink("a meeting link begins with https:// or zoommtg://")
     if user is not None or port not in (None, 443):
         raise InvalidLink("a meeting link has no user name and no port")
@@ -212,6 +215,10 @@ def _of_path(path: str) -> MeetingLink:
             return MeetingLink(meeting_id=parse_meeting_id(number))
         case ["meeting" | "webinar", "register", *_]:
             raise InvalidLink("this is a registration page; give the link of the confirmation, or the meeting ID")
+        case ["meeting" | "skype", number] if number.isdecimal():  # the portal's page of a meeting
+            return MeetingLink(meeting_id=parse_meeting_id(number), kind=LinkKind.MEETING)
+        case ["webinar", number] if number.isdecimal():
+            return MeetingLink(meeting_id=parse_meeting_id(number), kind=LinkKind.WEBINAR)
     raise InvalidLink(
         "this Zoom link has no meeting ID: expected /j/ID, /w/ID, /wc/join/ID, /wc/ID/join or /my/NAME; " + _REMEDY
     )
@@ -224,7 +231,7 @@ def _query(text: str) -> dict[str, str]:
         key, _, value = (pair if "=" in pair else unquote(pair)).partition("=")
         value = _AFTER_VALUE.split(value, maxsplit=1)[0]
         if value:
-            found.setdefault(unquote(key), unquote(value))
+            found.setdefault(unquote(key).lower(), unquote(value))
     return found
 
 

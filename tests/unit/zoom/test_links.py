@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import string
-from base64 import b64encode
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -195,82 +194,6 @@ def test_hosts_and_schemes(text: str, host: str, zoom_host: str) -> None:
     meeting = parse_meeting(text)
     assert (meeting.meeting_id, meeting.passcode) == (ID, SecretStr("MySecret.1"))
     assert (meeting.host, meeting.zoom_host) == (host, zoom_host)
-
-
-QUOTED = "https%3A%2F%2Fus02web.zoom.us%2Fj%2F81234567890%3Fpwd%3DMySecret.1"
-SOPHOS = b64encode(unquote(QUOTED).encode()).decode()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"https://www.google.com/url?q={QUOTED}&sa=D&source=calendar&usg=AOvVaw",
-        f"https://www.google.de/url?sa=t&url={QUOTED}",
-        f"https://google.co.uk/url?q={QUOTED}",
-        "https://www.google.com/url?q=https://us02web.zoom.us/j/81234567890?pwd%3DMySecret.1&amp;sa=D",
-        f"https://eur01.safelinks.protection.outlook.com/?url={QUOTED}&data=05%7C01%7C&sdata=x%3D&reserved=0",
-        f"https://nam12.safelinks.protection.outlook.com/ap/t-59584e83/?url={QUOTED}&data=05",
-        f"https://statics.teams.cdn.office.net/evergreen-assets/safelinks/1/atp-safelinks.html?url={QUOTED}&locale=en",
-        f"https://urldefense.proofpoint.com/v1/url?u={QUOTED}&k=abc",
-        "https://urldefense.proofpoint.com/v2/url?u=https-3A__us02web.zoom.us_j_81234567890-3Fpwd-3DMySecret.1&d=DwMF",
-        "https://urldefense.com/v3/__https://us02web.zoom.us/j/81234567890?pwd=MySecret.1__;!!AbC-d!xyz_123$",
-        "https://urldefense.com/v3/__https:/us02web.zoom.us/j/81234567890?pwd=MySecret.1__;!!AbC!x$ (Passcode: 1)",
-        "https://urldefense.us/v3/__https://us02web.zoom.us/j/81234567890*pwd=MySecret.1__;Pw!!AbC!x$",
-        f"https://linkprotect.cudasvc.com/url?a={QUOTED}&c=E,1,x",
-        f"https://l.facebook.com/l.php?u={QUOTED}&h=AT0",
-        f"https://secure-web.cisco.com/1AbCdEf/{QUOTED}",
-        f"https://www.linkedin.com/safety/go?url={QUOTED}&trk=feed-detail",
-        f"https://linkedin.com/safety/go/?trk=x&url={QUOTED}",
-        f"https://www.linkedin.com/redir/redirect?url={QUOTED}&urlhash=x",
-        f"https://meet.google.com/linkredirect?authuser=0&dest={QUOTED}",
-        f"https://imsva91-ctp.trendmicro.com:443/wis/clicktime/v1/query?url={QUOTED}&umid=1&auth=x",
-        f"https://clicktime.symantec.com/15siFGt?h=x&u={QUOTED}",
-        f"https://clicktime.cloud.postoffice.net/clicktime.php?U={QUOTED}&E=x&X=y",
-        f"https://l.messenger.com/l.php?u={QUOTED}&h=AT0",
-        f"https://l.instagram.com/?u={QUOTED}&e=AT0",
-        f"https://www.youtube.com/redirect?event=live_chat&q={QUOTED}",
-        f"https://vk.com/away.php?to={QUOTED}",
-        f"https://duckduckgo.com/l/?uddg={QUOTED}&rut=x",
-        f"https://deref-gmx.net/mail/client/x/dereferrer/?redirectUrl={QUOTED}",
-        f"https://deref-web.de/mail/client/x/dereferrer/?redirectUrl={QUOTED}&lm",
-        f"https://gcc02.safelinks.protection.office365.us/?url={QUOTED}&data=05",
-        f"https://mail.example.com/owa/redir.aspx?C=x&URL={QUOTED}",
-        f"https://fortimail.example.com/fmlurlsvc/?fewReq=:B:x&url={QUOTED}",
-        f"https://eu-west-1.protection.sophos.com?d=zoom.us&u={SOPHOS}&i=x&t=y&h=z",
-        f"https://us-west-2.protection.sophos.com/?d=zoom.us&u={quote(SOPHOS, safe='')}&p=m",
-        "https://url.avanan.click/v2/___https://us02web.zoom.us/j/81234567890?pwd=MySecret.1___.YXAzOng6eDp4",
-        "https://protect.checkpoint.com/v2/___https://us02web.zoom.us/j/81234567890?pwd=MySecret.1___.YzJl",
-        "https://www.google.com/url?q=https%3A%2F%2Feur01.safelinks.protection.outlook.com%2F%3Furl%3D"
-        "https%253A%252F%252Fus02web.zoom.us%252Fj%252F81234567890%253Fpwd%253DMySecret.1%26data%3D05&sa=D",
-    ],
-)
-def test_redirects_are_unwrapped(text: str) -> None:
-    meeting = parse_meeting(text)
-    assert (meeting.meeting_id, meeting.passcode) == (ID, SecretStr("MySecret.1"))
-    assert meeting.host == "us02web.zoom.us"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"https://google.com.evil.com/url?q={QUOTED}",
-        f"https://evil.com/url?q={QUOTED}",
-        f"https://safelinks.protection.outlook.com.evil.com/?url={QUOTED}",
-        "https://www.google.com/url?q=https://evil.com/j/81234567890",
-        "https://urldefense.com/v3/__https://evil.com/j/81234567890__;!!AbC!x$",
-        "https://urldefense.com/v3/__",
-        "https://urldefense.com/v3/__https://zoom.us/j/81234567890*__;@@!!AbC!x$",
-        "https://www.google.com/url",
-        "https://eu-west-1.protection.sophos.com/?d=zoom.us&u=%%%",
-        "https://eu-west-1.protection.sophos.com/?d=zoom.us&u=aHR0",
-        "https://protect.checkpoint.com/v2/___https://evil.com/j/81234567890___.YzJl",
-        f"https://linkedin.com.evil.com/safety/go?url={QUOTED}",
-        f"https://ctp.trendmicro.com.evil.com/wis/clicktime/v1/query?url={QUOTED}",
-    ],
-)
-def test_redirects_that_lead_elsewhere_are_refused(text: str) -> None:
-    with pytest.raises(InvalidLink):
-        parse_meeting(text)
 
 
 @pytest.mark.parametrize(
