@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Final, Generic, TypeVar
@@ -21,6 +22,14 @@ from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import Cause, ZoomError
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A meeting to ask Zoom about, and the credential that is asked first."""
+
+    credential: Key
+    meeting_id: str
 
 
 class FairSample(Generic[T]):
@@ -72,7 +81,7 @@ class StaleMeetingCheck:
     async def check(self, mapping: MeetingMapping, *, owners: OwnerFacts, now: datetime) -> Decide | None:
         """Return the change to a mapping; None when there is no doubt or no answer. Raises `KubeError`."""
         exists, missing = set[str](), set[str]()
-        for name in in_doubt(mapping, owners=owners, now=now):
+        for name in sorted(in_doubt(mapping, owners=owners, now=now)):
             answer = await self._exists(Key(mapping.namespace, name), mapping.name)
             if answer is not None:
                 (exists if answer else missing).add(name)

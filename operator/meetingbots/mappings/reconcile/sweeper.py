@@ -7,22 +7,26 @@ rest. Neither needs a sync or a webhook, and both can be cancelled at any line.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
 from meetingbots.credentials.decide.revocation import consent_end
 from meetingbots.kube.client import Kube, Object
+from meetingbots.kube.errors import KubeError
 from meetingbots.kube.resources import MAPPINGS
 from meetingbots.mappings.decide.listing import COMPACT, Compact, Remove
 from meetingbots.mappings.decide.retention import OwnerFacts, cleaned_up, in_doubt
 from meetingbots.mappings.manifests.mapping import credential_label, is_compactable, owners_patch
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
+from meetingbots.mappings.reconcile.batch_writes import MappingChange, SweepWrites, write_all
 from meetingbots.mappings.reconcile.owner_lookup import OwnerLookup, credential_exists, readable
-from meetingbots.mappings.reconcile.stale_check import MAX_QUESTIONS, FairSample, StaleMeetingCheck
+from meetingbots.mappings.reconcile.stale_check import MAX_QUESTIONS, Doubt, FairSample, StaleMeetingCheck
 from meetingbots.mappings.store import Decide, MappingWriter, read_mapping, unchanged
 from meetingbots.models.base import ModelError
 from meetingbots.models.credential import ZoomCredential
@@ -34,7 +38,8 @@ _MIN_PAUSE_SECONDS: Final = 300.0
 _MAX_PAUSE_SECONDS: Final = 3600.0
 _PAUSE_SECONDS_EACH: Final = 0.036
 """Pause for each mapping: a sweep of 100,000 mappings repeats every hour."""
-_CONCURRENCY: Final = 8
+_CHECK_SECONDS: Final = 120.0
+"""How long a sweep asks Zoom; one question may wait up to 60 seconds for its account's rate."""
 
 
 class Reactivation(Protocol):
@@ -84,9 +89,9 @@ class MappingSweeper:
         """
         if key.name:
             return await self._handle_credential(key)
-        seen = await self._sweep(key.namespace or None)
+        seen, complete = await self._sweep(key.namespace or None)
         pause = min(max(seen * _PAUSE_SECONDS_EACH, _MIN_PAUSE_SECONDS), _MAX_PAUSE_SECONDS)
-        return pause * (0.9 + 0.2 * self._jitter())
+        return (pause if complete else _MIN_PAUSE_SECONDS) * (0.9 + 0.2 * self._jitter())
 
     async def _handle_credential(self, key: Key) -> float | None:
         """Remove the entries of a credential without consent; else let it adopt its predecessor's mappings."""
@@ -121,12 +126,12 @@ class MappingSweeper:
             async for item in self._kube.list(MAPPINGS, namespace=key.namespace, label_selector=selector):
                 mapping = _mapping(item)
                 if mapping is not None and owners_patch(item, status=mapping.status, uids=uids):
-                    writes.append(_MappingChange(key.namespace, mapping.name, unchanged, uids=uids))
+                    writes.append(MappingChange(key.namespace, mapping.name, unchanged, uids=uids))
         for item in self._recently_deleted.take(key, uid=uid):
             mapping = _mapping(item)
             if mapping is not None:
-                writes.append(_MappingChange(key.namespace, mapping.name, _restore(mapping.status), uids=uids))
-        done = await self._write(writes)
+                writes.append(MappingChange(key.namespace, mapping.name, _restore(mapping.status), uids=uids))
+        done = await write_all(self._writer, writes)
         self._adopted[key] = uid
         if done:
             _log.info("ZoomCredential %s exists again and adopts %d mappings", key, done)
@@ -145,37 +150,61 @@ class MappingSweeper:
             mapping = _mapping(item)
             if mapping is not None and decide(mapping) is not None:
                 names.append(mapping.name)
-        done = await self._write(_MappingChange(key.namespace, name, decide) for name in names)
+        done = await write_all(self._writer, (MappingChange(key.namespace, name, decide) for name in names))
         if done:
             _log.info("ZoomCredential %s is removed from %d mappings", key, done)
 
-    async def _sweep(self, namespace: str | None) -> int:
-        """Look at all mappings; return their number."""
+    async def _sweep(self, namespace: str | None) -> tuple[int, bool]:
+        """Look at all mappings; return their number, and whether each write succeeded."""
         seen, done, owners = 0, 0, OwnerLookup(kube=self._kube, credentials=self._credentials)
-        doubtful = FairSample[Key](size=MAX_QUESTIONS, random=random.Random())  # noqa: S311 - spreads load, hides nothing
+        writes = SweepWrites(self._writer)
+        doubtful = FairSample[Doubt](size=MAX_QUESTIONS, random=random.Random())  # noqa: S311 - spreads load, hides nothing
         async for page in self._kube.pages(MAPPINGS, namespace=namespace):
             seen += len(page["items"])
             changes = [await self._change(item, owners, doubtful) for item in page["items"]]
-            done += await self._write(change for change in changes if change is not None)
-        done += await self._check(doubtful, owners)
+            done += await writes.write(change for change in changes if change is not None)
+        done += await self._check(doubtful.choose(MAX_QUESTIONS), owners, writes)
         if done:
             _log.info("%d of %d mappings were outdated", done, seen)
-        return seen
+        return seen, not writes.failed
 
-    async def _check(self, doubtful: FairSample[Key], owners: OwnerLookup) -> int:
-        """Ask Zoom about some doubtful mappings, the same number for each namespace; return the number of writes."""
+    async def _check(self, doubts: list[Doubt], owners: OwnerLookup, writes: SweepWrites) -> int:
+        """Ask Zoom about doubtful mappings, with all credentials at once; return the number of writes.
+
+        A question waits while its account's rate is used up. Those of other accounts do not wait for it.
+        """
+        by_credential = defaultdict[Key, list[Doubt]](list)
+        for one in doubts:
+            by_credential[one.credential].append(one)
         done = 0
+
+        async def ask(those: list[Doubt]) -> None:
+            nonlocal done
+            try:
+                for one in those:
+                    written = await self._ask(one, owners, writes)
+                    done += written
+            except KubeError as error:
+                _log.warning("the sweep asks no more with ZoomCredential %s: %s", those[0].credential, error)
+
         self._stale_check.begin()
-        for key in doubtful.choose(MAX_QUESTIONS):
-            mapping = await read_mapping(self._kube, namespace=key.namespace, meeting_id=key.name)
-            if mapping is None:
-                continue
-            decide = await self._stale_check.check(mapping, owners=await owners.facts(mapping), now=self._clock())
-            if decide is not None:
-                done += await self._write([_MappingChange(key.namespace, key.name, decide, uids=owners.uids(mapping))])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CHECK_SECONDS), asyncio.TaskGroup() as group:
+                for those in by_credential.values():
+                    group.create_task(ask(those))
         return done
 
-    async def _change(self, item: Object, owners: OwnerLookup, doubtful: FairSample[Key]) -> _MappingChange | None:
+    async def _ask(self, doubt: Doubt, owners: OwnerLookup, writes: SweepWrites) -> int:
+        namespace = doubt.credential.namespace
+        mapping = await read_mapping(self._kube, namespace=namespace, meeting_id=doubt.meeting_id)
+        if mapping is None:
+            return 0
+        decide = await self._stale_check.check(mapping, owners=await owners.facts(mapping), now=self._clock())
+        if decide is None:
+            return 0
+        return await writes.write([MappingChange(namespace, mapping.name, decide, uids=owners.uids(mapping))])
+
+    async def _change(self, item: Object, owners: OwnerLookup, doubtful: FairSample[Doubt]) -> MappingChange | None:
         mapping = _mapping(item)
         if mapping is None:
             return None
@@ -186,36 +215,14 @@ class MappingSweeper:
 
         uids = owners.uids(mapping)
         if decide(mapping) is not None:
-            return _MappingChange(mapping.namespace, mapping.name, decide, uids=uids)
-        if in_doubt(mapping, owners=facts, now=now):
-            doubtful.add(mapping.namespace, Key(mapping.namespace, mapping.name))
+            return MappingChange(mapping.namespace, mapping.name, decide, uids=uids)
+        if names := in_doubt(mapping, owners=facts, now=now):
+            doubtful.add(mapping.namespace, Doubt(Key(mapping.namespace, min(names)), mapping.name))
         if is_compactable(item):
-            return _MappingChange(mapping.namespace, mapping.name, _compact, uids=uids)
+            return MappingChange(mapping.namespace, mapping.name, _compact, uids=uids)
         if not owners_patch(item, status=mapping.status, uids=uids):
             return None
-        return _MappingChange(mapping.namespace, mapping.name, unchanged, uids=uids)
-
-    async def _write(self, changes: Iterable[_MappingChange]) -> int:
-        pending, done = list(changes), 0
-        for first in range(0, len(pending), _CONCURRENCY):
-            results = await asyncio.gather(
-                *(
-                    self._writer.write(namespace=one.namespace, meeting_id=one.name, decide=one.decide, uids=one.uids)
-                    for one in pending[first : first + _CONCURRENCY]
-                )
-            )
-            done += sum(results)
-        return done
-
-
-@dataclass(frozen=True)
-class _MappingChange:
-    """A change of one mapping, with the uids of the credentials that it may name."""
-
-    namespace: str
-    name: str
-    decide: Decide
-    uids: Mapping[str, str] = field(default_factory=dict)
+        return MappingChange(mapping.namespace, mapping.name, unchanged, uids=uids)
 
 
 def _compact(_: MeetingMapping | None) -> Compact:

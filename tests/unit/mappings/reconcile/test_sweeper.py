@@ -366,7 +366,7 @@ async def test_a_sweep_that_kubernetes_breaks_off_is_made_again(bench: Bench) ->
     put(bench, phase="Deleted", ago=timedelta(days=1))
 
     async def refuse(call: Call) -> None:
-        if call.verb == "delete":
+        if call.verb == "list":
             raise UnavailableError("away", status=503)
 
     bench.kube.hook = refuse
