@@ -11,15 +11,14 @@ from tests.cluster.binaries import ensure_binaries
 from tests.cluster.programs import HELM, ToolError, this_machine
 from tests.cluster.progress import say
 from tests.cluster.service import ClusterError
-from tests.release.build import Release, build_release
-from tests.release.chart import EXAMPLE_REGISTRY
+from tests.release.build import build_release
 from tests.release.commit import ReleaseCommit
 from tests.release.emulation import can_run
-from tests.release.publish import Publisher, cosign_program
+from tests.release.publish import Publisher, check_ready, cosign_program
+from tests.release.release import EXAMPLE_REGISTRY, EXAMPLE_SOURCE, Release
 
 DIST = ROOT / "dist"
 ARCHITECTURES = ("amd64", "arm64")
-EXAMPLE_SOURCE = "https://source.example/meetingbots"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = parser.parse_args(arguments)
     try:
         if wanted.command == "publish":
+            check_ready(wanted.dist)
             helm = Helm(ensure_binaries(programs=HELM) / "helm")
             Publisher.of(wanted.dist, helm=helm, cosign=cosign_program(), plain_http=wanted.plain_http).publish()
             return 0
@@ -65,12 +65,8 @@ def _print_summary(files: Iterable[Path], release: Release) -> None:
     for file in sorted(files):
         print(f"{file.stat().st_size / 1_000_000:8.1f} MB  {file.name}")
     print(f"{release.commit.version} of {release.commit.revision} for {', '.join(release.architectures)}")
-    if not release.commit.clean:
-        print("!! The checkout differs from its commit: no release can be published from this.")
-    if release.registry == EXAMPLE_REGISTRY:
-        print("!! The chart names no real registry: set REGISTRY=HOST/OWNER.")
-    if release.source == EXAMPLE_SOURCE:
-        print("!! Chart, plugin and provenance name no real source: set RELEASE_SOURCE and RELEASE_DOWNLOAD_URL.")
+    for reason in release.obstacles((ROOT / "CHANGELOG.md").read_text()):
+        print(f"!! Not to be published: {reason}")
 
 
 if __name__ == "__main__":

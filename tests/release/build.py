@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,11 @@ from tests.release.archive import files_below, write_tar
 from tests.release.changelog import newest_entry
 from tests.release.chart import build_chart
 from tests.release.checksums import checksums, provenance, sha256, statement
-from tests.release.commit import ReleaseCommit
 from tests.release.images import ReleasedImage, build_released_images
 from tests.release.krew import build_plugin, manifest
 from tests.release.packages import build_packages, write_crds
+from tests.release.release import Release
 from tests.release.sbom import components_of_image, components_of_lock, spdx
-
-
-@dataclass(frozen=True, kw_only=True)
-class Release:
-    """What to release, and the addresses that its files name."""
-
-    commit: ReleaseCommit
-    registry: str
-    architectures: tuple[str, ...]
-    source: str
-    builder: str
-    download_url: str
 
 
 def build_release(release: Release, *, into: Path) -> list[Path]:
@@ -50,15 +37,7 @@ def build_release(release: Release, *, into: Path) -> list[Path]:
         write_tar(target, root=image.layout, files=files_below(image.layout), epoch=commit.epoch)
     digests = {image.name: image.digest for image in images}
     helm = Helm(ensure_binaries(programs=HELM) / "helm")
-    build_chart(
-        commit,
-        helm=helm,
-        registry=release.registry,
-        source=release.source,
-        image_digest=digests["meetingbots"],
-        changelog=changelog,
-        into=into,
-    )
+    build_chart(release, helm=helm, image_digest=digests["meetingbots"], changelog=changelog, into=into)
     write_crds(commit, into=into)
     packages = build_packages(commit, into=into)
     wheel = next(file for file in packages if file.name.startswith("meetingbots-") and file.suffix == ".whl")
@@ -67,7 +46,8 @@ def build_release(release: Release, *, into: Path) -> list[Path]:
     (into / "krew-meetingbots.yaml").write_text(plugin)
     _write_sboms(images, release=release, wheel=wheel, engine=engine, into=into)
     (into / "RELEASE_NOTES.md").write_text(newest_entry(changelog).text + "\n")
-    _write_json(into / "release.json", {"version": commit.version, "registry": release.registry, "images": digests})
+    about = {"version": commit.version, "registry": release.registry, "images": digests}
+    _write_json(into / "release.json", about | {"obstacles": release.obstacles(changelog)})
     return _finish(release, digests=digests, into=into)
 
 

@@ -13,29 +13,21 @@ import yaml
 from tests.chart.rendering import CHART, Helm
 from tests.release.archive import files_below, write_tar
 from tests.release.changelog import artifact_hub_changes, newest_entry
-from tests.release.commit import ReleaseCommit
+from tests.release.release import EXAMPLE_REGISTRY, Release
 
-EXAMPLE_REGISTRY = "registry.example"
 IMAGE_DEFAULTS = "  repository: meetingbots\n"
 DIGEST_DEFAULT = '  digest: ""\n'
 
 
-def build_chart(
-    commit: ReleaseCommit, *, helm: Helm, registry: str, source: str, image_digest: str, changelog: str, into: Path
-) -> Path:
-    """Package the chart for images in `registry`, such as ghcr.io/OWNER; the same bytes for the same commit.
-
-    `image_digest` is the digest of the image's index (sha256:…), `source` the repository's URL.
-    """
+def build_chart(release: Release, *, helm: Helm, image_digest: str, changelog: str, into: Path) -> Path:
+    """Package the chart; the same bytes for the same commit. `image_digest` is that of the image's index (sha256:…)."""
+    commit = release.commit
     with TemporaryDirectory() as temporary:
         chart = Path(temporary) / "chart" / "meetingbots"
         shutil.copytree(CHART, chart)
-        _edit(chart / "values.yaml", lambda text: with_image(text, registry=registry, digest=image_digest))
-        _edit(chart / "README.md", lambda text: with_addresses(text, registry=registry, version=commit.version))
-        _edit(
-            chart / "Chart.yaml",
-            lambda text: with_release(text, changelog=changelog, registry=registry, source=source),
-        )
+        _edit(chart / "values.yaml", lambda text: with_image(text, registry=release.registry, digest=image_digest))
+        _edit(chart / "README.md", lambda text: with_addresses(text, release=release))
+        _edit(chart / "Chart.yaml", lambda text: with_release(text, release=release, changelog=changelog))
         said = helm.run("package", str(chart), "-d", temporary, "--version", commit.version)
         packaged = Path(said.strip().rpartition(": ")[2])
         content = Path(temporary) / "content"
@@ -55,23 +47,26 @@ def with_image(values: str, *, registry: str, digest: str) -> str:
     return values.replace(DIGEST_DEFAULT, f"  digest: {digest}\n")
 
 
-def with_addresses(readme: str, *, registry: str, version: str) -> str:
-    """Write the release's registry and version into the commands of the README."""
-    return readme.replace(EXAMPLE_REGISTRY, registry).replace(":VERSION", f":{version}")
+def with_addresses(readme: str, *, release: Release) -> str:
+    """Write the release's registry and version into the README's commands; its links lead to the tag in the source."""
+    version = release.commit.version
+    readme = readme.replace(EXAMPLE_REGISTRY, release.registry).replace(":VERSION", f":{version}")
+    return readme.replace("](../../", f"]({release.source}/blob/v{version}/")
 
 
-def with_release(chart: str, *, changelog: str, registry: str, source: str) -> str:
+def with_release(chart: str, *, release: Release, changelog: str) -> str:
     """Add to Chart.yaml what Artifact Hub shows of a release: its source, its changes and its images."""
     about = yaml.safe_load(chart)
+    platforms = [f"linux/{architecture}" for architecture in sorted(release.architectures)]
     images = [
-        {"name": name, "image": f"{registry}/{name}:{about['appVersion']}", "platforms": ["linux/amd64", "linux/arm64"]}
-        for name in ("meetingbots",)
+        {"name": name, "image": f"{release.registry}/{name}:{release.commit.version}", "platforms": platforms}
+        for name in ("meetingbots", "meetingbots-zoom-simulator")
     ]
-    about |= {"home": source, "sources": [source]}
+    about |= {"home": release.source, "sources": [release.source]}
     annotations = about.setdefault("annotations", {})
     annotations["artifacthub.io/images"] = yaml.safe_dump(images, sort_keys=False)
     annotations["artifacthub.io/changes"] = artifact_hub_changes(newest_entry(changelog))
-    annotations["artifacthub.io/prerelease"] = str(bool(re.search("[a-z-]", about["version"]))).lower()
+    annotations["artifacthub.io/prerelease"] = str(bool(re.search("[a-z-]", release.commit.version))).lower()
     return yaml.safe_dump(about, sort_keys=False)
 
 

@@ -1,8 +1,9 @@
 """A release built from this checkout, a registry with it, and the key that signed it.
 
-`MEETINGBOTS_RELEASE=FOLDER` uses a release that is there; it must be for `REGISTRY`.
+`MEETINGBOTS_RELEASE=FOLDER` uses a release that is there; it must be for `REGISTRY` and `SOURCE`.
 """
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ import pytest
 from tests.chart.rendering import Helm
 from tests.cluster.binaries import ensure_binaries
 from tests.cluster.programs import HELM, this_machine
-from tests.release.build import Release, build_release
+from tests.release.build import build_release
 from tests.release.commit import ReleaseCommit
 from tests.release.publish import Publisher, cosign_program
 from tests.release.registry import running_registry
+from tests.release.release import Release
 
 PORT = 5055
 REGISTRY = f"localhost:{PORT}/meetingbots"
@@ -43,19 +45,28 @@ def commit() -> ReleaseCommit:
 
 
 @pytest.fixture(scope="session")
-def dist(commit: ReleaseCommit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A release for this machine's architecture."""
+def release(commit: ReleaseCommit) -> Release:
+    """What is released: for this machine's architecture, or for those of the release that is there."""
+    architectures = (this_machine().arch,)
     if folder := os.environ.get("MEETINGBOTS_RELEASE", ""):
-        return Path(folder)
-    into = tmp_path_factory.mktemp("release") / "dist"
-    release = Release(
+        predicate = json.loads((Path(folder) / "provenance-predicate.json").read_text())
+        architectures = tuple(predicate["buildDefinition"]["externalParameters"]["architectures"])
+    return Release(
         commit=commit,
         registry=REGISTRY,
-        architectures=(this_machine().arch,),
+        architectures=architectures,
         source=SOURCE,
         builder="https://example.test/builder",
         download_url="https://example.test/files",
     )
+
+
+@pytest.fixture(scope="session")
+def dist(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the release."""
+    if folder := os.environ.get("MEETINGBOTS_RELEASE", ""):
+        return Path(folder)
+    into = tmp_path_factory.mktemp("release") / "dist"
     build_release(release, into=into)
     return into
 

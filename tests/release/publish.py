@@ -56,6 +56,7 @@ class Publisher:
         """Read release.json, and check all files against SHA256SUMS. ToolError for a missing or changed file."""
         check_files(dist)
         about = json.loads((dist / "release.json").read_text())
+        about.pop("obstacles")
         return cls(dist=dist, helm=helm, cosign=cosign, plain_http=plain_http, environ=dict(environ), **about)
 
     def publish(self) -> None:
@@ -129,3 +130,10 @@ def check_files(dist: Path) -> None:
         file = dist / name
         if not file.is_file() or sha256(file) != expected:
             raise ToolError(f"{name} is not as SHA256SUMS says")
+
+
+def check_ready(dist: Path) -> None:
+    """ToolError if the release in `dist` must not be published."""
+    check_files(dist)
+    if obstacles := json.loads((dist / "release.json").read_text())["obstacles"]:
+        raise ToolError("not published:\n" + "\n".join(obstacles))

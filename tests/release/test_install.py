@@ -16,9 +16,9 @@ from tests.cluster.binaries import ensure_binaries
 from tests.cluster.programs import HELM, KIND
 from tests.kind.cluster import KindCluster
 from tests.release.chart import build_chart
-from tests.release.commit import ReleaseCommit
-from tests.release.conftest import PORT, REGISTRY, SOURCE, Published
+from tests.release.conftest import PORT, REGISTRY, Published
 from tests.release.registry import copy_into_node
+from tests.release.release import Release
 
 pytestmark = pytest.mark.timeout(3600)
 OLDER = "0.0.9"
@@ -26,14 +26,12 @@ SECTION = "## Try it without Zoom"
 
 
 @pytest.fixture(scope="module")
-def older(published: Published, commit: ReleaseCommit, tmp_path_factory: pytest.TempPathFactory) -> str:
+def older(published: Published, release: Release, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An older chart in the registry: there is no older release yet, so it differs in its version only."""
     folder = tmp_path_factory.mktemp("older")
     build_chart(
-        replace(commit, version=OLDER),
+        replace(release, commit=replace(release.commit, version=OLDER)),
         helm=published.helm,
-        registry=REGISTRY,
-        source=SOURCE,
         image_digest=published.publisher.images["meetingbots"],
         changelog=(ROOT / "CHANGELOG.md").read_text(),
         into=folder,

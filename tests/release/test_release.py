@@ -11,9 +11,9 @@ from tests.chart.rendering import ROOT
 from tests.cluster.programs import this_machine
 from tests.kind.provider import choose_engine
 from tests.release.chart import build_chart
-from tests.release.commit import ReleaseCommit
-from tests.release.conftest import REGISTRY, SOURCE, Published
+from tests.release.conftest import REGISTRY, Published
 from tests.release.images import NAMES, build_released_images
+from tests.release.release import Release
 
 pytestmark = pytest.mark.timeout(3600)
 OFFLINE = ("--insecure-ignore-tlog=true", "--allow-insecure-registry", "--allow-http-registry")
@@ -75,21 +75,20 @@ def test_the_checksums_are_signed(published: Published) -> None:
     assert subprocess.run([*command, str(changed)], capture_output=True, check=False).returncode != 0
 
 
-def test_a_second_build_has_the_same_digests(published: Published, commit: ReleaseCommit, tmp_path: Path) -> None:
+def test_a_second_build_has_the_same_digests(published: Published, release: Release, tmp_path: Path) -> None:
+    commit = release.commit
     built_from = json.loads((published.dist / "provenance-predicate.json").read_text())
     revision = built_from["buildDefinition"]["resolvedDependencies"][0]["digest"]["gitCommit"]
     if revision != commit.revision or not commit.clean:
         pytest.skip("the release is of another commit, or files differ from it")
     engine = choose_engine(environ={**published.publisher.environ, "KIND_EXPERIMENTAL_PROVIDER": "podman"})
     images = build_released_images(
-        commit, engine=engine, architectures=(this_machine().arch,), into=tmp_path, cached=False
+        commit, engine=engine, architectures=release.architectures, into=tmp_path, cached=False
     )
     assert {image.name: image.digest for image in images} == dict(published.publisher.images)
     chart = build_chart(
-        commit,
+        release,
         helm=published.helm,
-        registry=REGISTRY,
-        source=SOURCE,
         image_digest=published.publisher.images["meetingbots"],
         changelog=(ROOT / "CHANGELOG.md").read_text(),
         into=tmp_path,
