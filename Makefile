@@ -80,11 +80,9 @@ version: $(INSTALLED) ## Print the version
 workflows: $(INSTALLED) ## Check the workflows of GitHub Actions with actionlint
 	@$(BIN)/python -m tests.checks.workflows
 
-# pip-audit asks the index's own database of vulnerabilities, so this verb needs the network. Images: feed their SBOMs to a scanner.
-AUDIT := $(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes --progress-spinner off
-audit: $(INSTALLED) ## Look for known vulnerabilities in the locks of the image and of development (needs the network)
-	$(AUDIT) -r requirements-runtime.lock
-	$(AUDIT) -r requirements.lock
+# Images: feed their SBOMs to a scanner.
+audit: $(INSTALLED) ## Look for known vulnerabilities in the locks of the image and of development (says NOT AUDITED, and fails, where there is no database)
+	@$(BIN)/python -m tests.checks.audit
 
 release-check: $(INSTALLED) ## Build a release, publish it to a registry of the test, verify and install it; ARGS=... goes to pytest
 	$(BIN)/pytest tests/release $(ARGS)

@@ -8,8 +8,23 @@ Schema = Mapping[str, Any]
 # Bounds that must not become tighter: those that may only grow, and those that may only shrink.
 UPPER = ("maxLength", "maxItems", "maxProperties", "maximum")
 LOWER = ("minLength", "minItems", "minProperties", "minimum")
-# What refuses values (a format), or merges lists in another way.
-SAME = ("format", "x-kubernetes-list-type", "x-kubernetes-list-map-keys")
+# What refuses values (a format), or merges lists and maps in another way.
+SAME = (
+    "format",
+    "multipleOf",
+    "uniqueItems",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
+    "x-kubernetes-embedded-resource",
+    "x-kubernetes-int-or-string",
+)
 
 
 def breaks_of_crd(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -25,6 +40,7 @@ def breaks_of_crd(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         if name not in versions:
             found.append(f"{name} is not served")
             continue
+        found += [f"{name}: {lost}" for lost in sorted(_doors(version) - _doors(versions[name]))]
         before, after = (one["schema"]["openAPIV3Schema"] for one in (version, versions[name]))
         found += breaks(before, after, path=f"{name}:")
     return found
@@ -49,13 +65,19 @@ def breaks(old: Schema, new: Schema, *, path: str) -> Iterator[str]:
             yield from breaks(old[part], new[part], path=f"{path}[]")
 
 
+def _doors(version: Mapping[str, Any]) -> set[str]:
+    """What callers use beside the objects: subresources, and fields for `--field-selector`."""
+    selectable = {f"field selector {field['jsonPath']}" for field in version.get("selectableFields", ())}
+    return selectable | {f"subresource {name}" for name in version.get("subresources", ())}
+
+
 def _meaning(old: Schema, new: Schema, *, path: str) -> Iterator[str]:
     for name in SAME:
         if old.get(name) != new.get(name):
             yield f"{path} {name} {old.get(name)} became {new.get(name)}"
     if _is_open(old) and not _is_open(new):
         yield f"{path} unknown fields are dropped"
-    if old.get("type") != new.get("type") and not new.get("x-kubernetes-int-or-string"):
+    if old.get("type") != new.get("type"):
         yield f"{path} type {old.get('type')} became {new.get('type')}"
     if old.get("nullable") and not new.get("nullable"):
         yield f"{path} null is refused"

@@ -1,5 +1,7 @@
 """What docs/operators/api-promise.md promises: objects of the first release are valid in this one."""
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,49 @@ def test_every_kind_is_among_the_objects() -> None:
     assert Path(FIRST / "crds").is_dir()
 
 
+def fields(schema: dict[str, Any], *, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of each field of a schema, at any depth."""
+    for name, inner in schema.get("properties", {}).items():
+        yield (*at, "properties", name)
+        yield from fields(inner, at=(*at, "properties", name))
+    for part in ("items", "additionalProperties"):
+        if isinstance(schema.get(part), dict):
+            yield from fields(schema[part], at=(*at, part))
+
+
+def schema_of(crd: dict[str, Any]) -> dict[str, Any]:
+    schema: dict[str, Any] = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return schema
+
+
+@pytest.mark.parametrize("old", OLD_CRDS, ids=lambda crd: crd["spec"]["names"]["kind"])
+def test_the_removal_of_any_field_of_the_first_release_is_found(old: dict[str, Any]) -> None:
+    paths = list(fields(schema_of(old)))
+    assert len(paths) > 20
+    new = next(crd for crd in crds() if crd["metadata"]["name"] == old["metadata"]["name"])
+    for path in paths:
+        crd = copy.deepcopy(new)
+        place = schema_of(crd)
+        for step in path[:-1]:
+            place = place[step]
+        del place[path[-1]]
+        assert set(breaks_of_crd(old, crd)) - HARMLESS, path
+
+
+@pytest.mark.parametrize(
+    ("part", "found"),
+    [
+        ("subresources", {"v1alpha1: subresource status"}),
+        ("selectableFields", {"v1alpha1: field selector .status.phase", "v1alpha1: field selector .status.meetingId"}),
+    ],
+)
+def test_a_lost_subresource_or_field_selector_is_a_break(part: str, found: set[str]) -> None:
+    old = next(crd for crd in OLD_CRDS if crd["spec"]["names"]["kind"] == "MeetingBot")
+    crd = next(crd for crd in crds() if crd["spec"]["names"]["kind"] == "MeetingBot")
+    del crd["spec"]["versions"][0][part]
+    assert set(breaks_of_crd(old, crd)) >= found
+
+
 STRING = {"type": "string", "maxLength": 10}
 
 
@@ -63,6 +108,7 @@ STRING = {"type": "string", "maxLength": 10}
         ({**STRING, "pattern": "a"}, ["x pattern None became a"]),
         ({**STRING, "default": "a"}, ["x default None became 'a'"]),
         ({**STRING, "format": "date-time"}, ["x format None became date-time"]),
+        ({**STRING, "not": {"pattern": "a"}}, ["x not None became {'pattern': 'a'}"]),
         ({**STRING, "x-kubernetes-validations": [{"rule": "self != ''"}]}, ["x rule self != ''"]),
     ],
 )
