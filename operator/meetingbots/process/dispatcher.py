@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 import kopf
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
+from meetingbots.bots.manifests.finished import is_settled
 from meetingbots.kube.connection import Connection
 from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS, PODS, Resource
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.models import names
-from meetingbots.runtime.context import ObjectCaches, Queues
+from meetingbots.runtime.context import ObjectCaches, Queues, bot_of, is_finished
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache, key_of
 
 _MAX_GONE: Final = 10_000
@@ -22,6 +24,9 @@ _REQUEST_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 5.0
 # Seconds before each retry of a watch while the API server is away. kopf's own grow to 21 s and end the process after
 # a minute; these notice the server's return within 3 s, and keep the process alive for five minutes without it.
+_PAGE: Final = 500
+_IDLE_TASK_SECONDS: Final = 0.5
+_SECONDS_A_FINISHED: Final = 0.002
 _RETRIES = (1, 1, 2, *([3] * 100))
 
 
@@ -52,12 +57,19 @@ class Dispatcher:
             if app is not None:
                 self._queues.receiver.add(app)
 
-    def bot(self, item: Object, *, deleted: bool) -> None:
-        """A MeetingBot changed: queue it and its live meeting. The echo of the operator's own write queues no bot."""
+    def bot(self, item: Object, *, deleted: bool, listed: bool = False) -> None:
+        """A MeetingBot changed: queue it and its live meeting. The echo of the operator's own write queues no bot.
+
+        `listed`: it was found by a list. Of many finished bots, only those are queued that need a look, behind others.
+        """
+        key = key_of(item)
         if _remember(self._caches.bots, item, deleted=deleted):
-            self._queues.bots.add(key_of(item))
+            if not listed or not is_finished(item):
+                self._queues.bots.add(key)
+            elif not is_settled(item) or self._caches.pods.indexed(str(key)):
+                self._queues.bots.add(key, after=len(self._queues.bots) * _SECONDS_A_FINISHED)
         if self._notifies:
-            self._queues.bot_notices.add(key_of(item))
+            self._queues.bot_notices.add(key)
         meeting = item.get("status", {}).get("meetingId")
         if meeting:
             key = Key(item["metadata"]["namespace"], meeting)
@@ -67,8 +79,8 @@ class Dispatcher:
     def pod(self, item: Object, *, deleted: bool) -> None:
         """A bot's Pod changed: queue the MeetingBot that its label names."""
         news = _remember(self._caches.pods, item, deleted=deleted)
-        bot = item["metadata"].get("labels", {}).get(names.BOT_LABEL)
-        if not bot:
+        bot = bot_of(item)
+        if bot is None:
             return
         key = Key(item["metadata"]["namespace"], bot)
         known = self._caches.bots.get(key)
@@ -165,6 +177,14 @@ class NoProgress(kopf.ProgressStorage):
         return essence
 
 
+class NoMemories(ResourceMemories):
+    """Keeps nothing of an object. kopf's own keeps 2 KB of each for daemons, timers and indices, which do not exist."""
+
+    async def recall(self, raw_body: kopf.RawBody, **options: Any) -> ResourceMemory:
+        """Return an empty memory."""
+        return await super().recall(raw_body, **{**options, "ephemeral": True})
+
+
 def kopf_handlers(*, connection: Connection, dispatcher: Dispatcher) -> kopf.OperatorRegistry:
     """The handlers of one operator process."""
     handlers = kopf.OperatorRegistry()
@@ -181,7 +201,8 @@ def kopf_handlers(*, connection: Connection, dispatcher: Dispatcher) -> kopf.Ope
 
     @kopf.on.event(*_selector(BOTS), registry=handlers)
     async def bot(event: kopf.RawEvent, **_: Any) -> None:
-        dispatcher.bot(dict(event["object"]), deleted=event["type"] == "DELETED")
+        kind = event["type"]
+        dispatcher.bot(dict(event["object"]), deleted=kind == "DELETED", listed=kind is None)
 
     @kopf.on.event(*_selector(PODS), registry=handlers)
     async def pod(event: kopf.RawEvent, **_: Any) -> None:
@@ -206,6 +227,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     configured.networking.connect_timeout = _CONNECT_TIMEOUT
     configured.networking.error_backoffs = _RETRIES
     configured.watching.server_timeout = 300
+    configured.watching.chunk_size = _PAGE
+    configured.queueing.idle_timeout = _IDLE_TASK_SECONDS
     configured.watching.label_selectors["pods"] = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
     configured.watching.label_selectors[names.MAPPING_PLURAL] = f"{names.LIVE_LABEL}={names.LIVE}"
     return configured

@@ -22,7 +22,7 @@ from meetingbots.kube.event_recorder import EventRecorder
 from meetingbots.kube.resources import SECRETS
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.process.assembly import assemble, open_context
-from meetingbots.process.dispatcher import Dispatcher, kopf_handlers, kopf_settings
+from meetingbots.process.dispatcher import Dispatcher, NoMemories, kopf_handlers, kopf_settings
 from meetingbots.process.leader import LeaderElection
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.metrics import Metrics, serve_health, serve_metrics
@@ -246,6 +246,7 @@ class OperatorProcess:
         await kopf.operator(
             registry=kopf_handlers(connection=self._connection, dispatcher=dispatcher),
             settings=kopf_settings(),
+            memories=NoMemories(),
             clusterwide=not namespaces,
             namespaces=list(namespaces),
             standalone=True,

@@ -10,6 +10,7 @@ from typing import Final
 from meetingbots.egress.client import EgressClient
 from meetingbots.kube.client import Kube
 from meetingbots.kube.event_recorder import EventRecorder
+from meetingbots.models import names
 from meetingbots.models.bot_status import BotPhase
 from meetingbots.runtime.accounts import AppOwners, RateBudgets, account_of
 from meetingbots.runtime.metrics import Metrics
@@ -43,16 +44,27 @@ class Queues:
 
 
 def meeting_of(bot: Object) -> str | None:
-    """A bot's meeting as `namespace/meetingId`; None while it is unknown."""
+    """The meeting of an unfinished bot as `namespace/meetingId`; None while it is unknown."""
     meeting = bot.get("status", {}).get("meetingId")
-    return f"{bot['metadata']['namespace']}/{meeting}" if meeting else None
+    return f"{bot['metadata']['namespace']}/{meeting}" if meeting and not is_finished(bot) else None
+
+
+def bot_of(pod: Object) -> str | None:
+    """The name of the MeetingBot that a Pod's label names."""
+    return pod["metadata"].get("labels", {}).get(names.BOT_LABEL) or None
+
+
+def _owner(pod: Object) -> str | None:
+    bot = bot_of(pod)
+    return f"{pod['metadata']['namespace']}/{bot}" if bot else None
 
 
 def _phase(bot: Object) -> str:
     return str(bot.get("status", {}).get("phase", BotPhase.PENDING.value))
 
 
-def _is_finished(bot: Object) -> bool:
+def is_finished(bot: Object) -> bool:
+    """Whether a MeetingBot's phase is final."""
     return _phase(bot) in _FINISHED
 
 
@@ -62,10 +74,10 @@ class ObjectCaches:
 
     credentials: ObjectCache = field(default_factory=lambda: ObjectCache(index=account_of))
     bots: ObjectCache = field(
-        default_factory=lambda: ObjectCache(index=meeting_of, group=_phase, compressed=_is_finished)
+        default_factory=lambda: ObjectCache(index=meeting_of, group=_phase, compressed=is_finished)
     )
     """Grouped by phase."""
-    pods: ObjectCache = field(default_factory=ObjectCache)
+    pods: ObjectCache = field(default_factory=lambda: ObjectCache(index=_owner))
     gone_pods: ObjectCache = field(default_factory=ObjectCache)
     """The last state of deleted Pods of current attempts, until it is written to the bot's status."""
     live_mappings: ObjectCache = field(default_factory=ObjectCache)

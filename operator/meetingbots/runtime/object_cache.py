@@ -6,6 +6,7 @@ therefore a write with resourceVersion or follows a fresh read.
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ import orjson
 Object: TypeAlias = dict[str, Any]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Key:
     """Namespace and name of an object."""
 
@@ -30,7 +31,7 @@ class Key:
 
 def key_of(item: Object) -> Key:
     """The key of an object of the API server."""
-    return Key(item["metadata"]["namespace"], item["metadata"]["name"])
+    return Key(sys.intern(item["metadata"]["namespace"]), item["metadata"]["name"])
 
 
 class ObjectCache:
@@ -67,7 +68,7 @@ class ObjectCache:
             self._forget(key, known)
         metadata.pop("managedFields", None)
         content = zlib.compress(orjson.dumps(item)) if self._compressed(item) else item
-        entry = _CachedObject(uid, version, self._index(item), self._group(item), content)
+        entry = _CachedObject(uid, version, self._index(item), sys.intern(self._group(item)), content)
         self._entries[key] = entry
         self._sizes[entry.group] += 1
         if entry.value is not None:

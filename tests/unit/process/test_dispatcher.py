@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import tracemalloc
 from dataclasses import dataclass, field, fields
 
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.models import names
 from meetingbots.process.dispatcher import Dispatcher
 from meetingbots.runtime.context import ObjectCaches, Queues
-from meetingbots.runtime.object_cache import Key, Object
+from meetingbots.runtime.object_cache import Key, Object, key_of
 from meetingbots.runtime.work_queue import WorkQueue
 
 
@@ -247,3 +249,51 @@ def test_a_running_meeting_that_was_deleted_with_its_former_owner_queues_the_cre
     world.dispatcher.live_mapping(item, deleted=True)
     assert world.queued()["tidying"] == {"ns/alice"}
     assert world.recently_deleted.take(Key("ns", "alice"), uid="u2") == [item]
+
+
+def finished(name: str, **spec: object) -> Object:
+    status = {"phase": "Succeeded", "observedGeneration": 1, "meetingId": "81234567890", "podName": f"{name}-u1-1"}
+    item = thing(name, uid=f"uid of {name}", spec=spec, status=status)
+    item["metadata"]["generation"] = 1
+    return item
+
+
+def test_a_listed_bot_that_has_finished_is_queued_only_if_something_is_left_to_do() -> None:
+    world = World()
+    intake = world.dispatcher
+    pod = thing("piled-u1-1", labels={names.BOT_LABEL: "piled"})
+    intake.pod(pod, deleted=False)
+    world.queued()
+    edited = finished("edited")
+    edited["metadata"]["generation"] = 2
+    for item in (finished("quiet"), finished("short", ttlSecondsAfterFinished=60), finished("piled"), edited):
+        intake.bot(item, deleted=False, listed=True)
+        assert world.queued() == ({} if item["metadata"]["name"] == "quiet" else {"bots": {str(key_of(item))}})
+    intake.bot(finished("watched"), deleted=False)
+    assert world.queued() == {"bots": {"ns/watched"}}
+
+
+def test_listed_bots_that_have_finished_wait_behind_all_others() -> None:
+    world = World()
+    intake = world.dispatcher
+    for number in range(3):
+        intake.bot(finished(f"old-{number}", ttlSecondsAfterFinished=60), deleted=False, listed=True)
+    intake.bot(thing("new"), deleted=False, listed=True)
+    assert world.queued() == {"bots": {"ns/old-0", "ns/new"}}
+    assert len(world.queues.bots) == 2
+
+
+def test_a_finished_bot_takes_little_memory() -> None:
+    world = World()
+    intake = world.dispatcher
+    note = "The bot ended with exit code 0 in the Pod of its first attempt. " * 4
+    texts = [json.dumps(finished(f"bot-{number}", template={"spec": {"note": note}})) for number in range(500)]
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for text in texts:
+            intake.bot(json.loads(text), deleted=False, listed=True)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / len(texts) < 2048

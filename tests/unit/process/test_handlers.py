@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import kopf
 import pytest
 from kopf._cogs.structs.references import Resource as Kind
 from kopf._core.intents.causes import Activity
 from meetingbots.kube.connection import Connection
-from meetingbots.process.dispatcher import Dispatcher, kopf_handlers, kopf_settings
+from meetingbots.process.dispatcher import Dispatcher, NoMemories, kopf_handlers, kopf_settings
 from meetingbots.runtime.object_cache import Object
 
 KINDS = {
@@ -32,12 +32,14 @@ class Remembered(Dispatcher):
 
     def __init__(self) -> None:
         self.fed: list[tuple[str, Object, bool]] = []
+        self.listed: bool | None = None
 
     def credential(self, item: Object, *, deleted: bool) -> None:
         self.fed.append(("credential", item, deleted))
 
-    def bot(self, item: Object, *, deleted: bool) -> None:
+    def bot(self, item: Object, *, deleted: bool, listed: bool = False) -> None:
         self.fed.append(("bot", item, deleted))
+        self.listed = listed
 
     def pod(self, item: Object, *, deleted: bool) -> None:
         self.fed.append(("pod", item, deleted))
@@ -97,6 +99,7 @@ def test_a_handler_feeds_the_intake_and_has_no_result(name: str, kind: str | Non
     result = asyncio.run(handler.fn(event={"type": kind, "object": item}, name="x", logger=None))
     assert result is None
     assert intake.fed == [(name, item, deleted)]
+    assert intake.listed is (kind is None if name == "bot" else None)
 
 
 def test_the_login_hands_out_a_new_session_of_our_own_kind() -> None:
@@ -125,6 +128,14 @@ def test_kopf_writes_nothing_by_itself() -> None:
     assert settings.scanning.disabled
     assert settings.networking.request_timeout == 30.0
     assert settings.watching.server_timeout == 300
+
+
+def test_kopf_keeps_nothing_of_an_object_and_lists_in_pages() -> None:
+    memories = NoMemories()
+    item = {"metadata": {"namespace": "ns", "name": "x", "uid": "u1"}}
+    assert asyncio.run(memories.recall(cast("kopf.RawBody", item), noticed_by_listing=True)).noticed_by_listing
+    assert list(memories.iter_all_memories()) == []
+    assert kopf_settings().watching.chunk_size == 500
 
 
 def test_a_watch_outlives_minutes_without_the_api_server_and_finds_it_again_soon() -> None:

@@ -136,8 +136,8 @@ class BotObserver:
         if attempt is None or pod is None or not pod.started or attempt.started_seen:
             return
         attempt.started_seen = True
-        if facts.bot.status.phase is BotPhase.RUNNING:
-            return  # An earlier process has measured it.
+        if facts.bot.status.phase is BotPhase.RUNNING or facts.bot.status.finished:
+            return  # It was measured before.
         started_at = (pod.bot.started_at if pod.bot is not None else None) or facts.now
         if facts.delivery is not None and facts.delivery.issued_at is not None:
             self._metrics.token_age_at_start.observe(_seconds(facts.delivery.issued_at, started_at))

@@ -88,7 +88,7 @@ class BotReconciler:
                     await self._apply(item, facts, memory, plan)
                 elif not await self._write(item, bot, plan.status):
                     if bot.status.finished:
-                        memory.model = None  # A finished bot is rarely reconciled again.
+                        self._memories.forget(key)  # A finished bot is rarely reconciled again.
                     return plan.requeue_after
             except ConflictError:
                 await self._read_again(key)

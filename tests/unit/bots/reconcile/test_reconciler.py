@@ -249,7 +249,9 @@ async def test_token_age_and_join_delay_are_measured_once_per_start() -> None:
     harness.put_bot(joinAt=at(1000).isoformat())
     harness.put_mapping()
     harness.kubelet.exits = [1]
-    await harness.live(harness.operator())
+    operator = harness.operator()
+    await harness.live(operator)
+    await operator.look()
     assert len(harness.kubelet.starts) == 2
     ages, sum_of_ages = figures(harness, "token_age_at_start")
     assert ages == 2
