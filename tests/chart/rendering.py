@@ -14,6 +14,10 @@ Object = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "meetingbots"
 EVERYTHING = Path(__file__).with_name("everything.yaml")
+SHARDS: dict[str, Any] = {
+    "operator": {"shards": [{"name": "a", "namespaces": ["team-a", "team-b"]}, {"name": "1", "namespaces": ["team-c"]}]}
+}
+"""Values of a release with two shards."""
 
 
 class HelmError(Exception):

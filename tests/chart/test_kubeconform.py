@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.rendering import EVERYTHING, Helm, Object, only
+from tests.chart.rendering import EVERYTHING, SHARDS, Helm, Object, only
 from tests.chart.schemas import write_schemas
 from tests.cluster.controlplane import ControlPlane
 
@@ -51,6 +51,7 @@ def check(programs: Path, schemas: str, objects: list[Object]) -> subprocess.Com
     [
         pytest.param({}, (), id="default"),
         pytest.param({}, (EVERYTHING,), id="everything"),
+        pytest.param({"watch": {"namespaces": []}, "operator": SHARDS["operator"]}, (EVERYTHING,), id="shards"),
         pytest.param(PLAIN, (), id="as little as possible"),
     ],
 )

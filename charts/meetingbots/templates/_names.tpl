@@ -27,12 +27,13 @@
 {{- printf "%s:%s" (include "meetingbots.namespace" .) (include "meetingbots.fullname" .) -}}
 {{- end -}}
 
+{{/* With shards, each has an account: the name ends with the shard's. */}}
 {{- define "meetingbots.serviceAccountName" -}}
 {{- $account := (get .root.Values .component).serviceAccount -}}
-{{- if $account.create -}}
-{{- default (printf "%s-%s" (include "meetingbots.fullname" .root) .component) $account.name -}}
+{{- if or $account.create $account.name -}}
+{{- printf "%s%s" (default (printf "%s-%s" (include "meetingbots.fullname" .root) .component) $account.name) (include "meetingbots.shardSuffix" .) -}}
 {{- else -}}
-{{- default "default" $account.name -}}
+default
 {{- end -}}
 {{- end -}}
 
@@ -40,6 +41,9 @@
 app.kubernetes.io/name: {{ include "meetingbots.name" .root }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
+{{- with .shard }}
+meetingbots.dev/shard: {{ . | quote }}
+{{- end }}
 {{- end -}}
 
 {{/* Labels of an object; `component` is empty for an object of the whole release. */}}
@@ -52,6 +56,7 @@ app.kubernetes.io/component: {{ .component }}
       "app.kubernetes.io/managed-by" .root.Release.Service
       "app.kubernetes.io/part-of" "meetingbots" -}}
 {{- with .component }}{{ $_ := set $labels "app.kubernetes.io/component" . }}{{ end -}}
+{{- with .shard }}{{ $_ := set $labels "meetingbots.dev/shard" . }}{{ end -}}
 {{- toYaml (merge $labels .root.Values.commonLabels) -}}
 {{- end -}}
 

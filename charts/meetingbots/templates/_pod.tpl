@@ -19,13 +19,16 @@
       (dict "name" "MEETINGBOTS_MIN_SHARE_PERCENT" "value" (toString $values.minSharePercent))
       (dict "name" "MEETINGBOTS_ALLOWED_TOKEN_URL_HOSTS" "value" (join "," $values.allowedTokenUrlHosts))
       (dict "name" "MEETINGBOTS_ALLOWED_NOTIFY_URL_HOSTS" "value" (join "," $values.allowedNotifyUrlHosts))) -}}
+{{- if .shard -}}
+{{- $env = append $env (dict "name" "MEETINGBOTS_LEASE_NAME" "value" (printf "meetingbots-operator-%s" .shard)) -}}
+{{- end -}}
 {{- if $values.bot.template -}}
 {{- $env = append $env (dict "name" "MEETINGBOTS_BOT_TEMPLATE_FILE" "value" "/etc/meetingbots/bot/template.yaml") -}}
 {{- end -}}
 {{- if $values.tokenEndpoint.enabled -}}
 {{- $env = concat $env (list
       (dict "name" "MEETINGBOTS_TOKEN_PORT" "value" "8082")
-      (dict "name" "MEETINGBOTS_TOKEN_URL" "value" (printf "%s://%s-operator-tokens.%s.svc:8082" (ternary "https" "http" (ne $values.tokenEndpoint.tls.secretName "")) (include "meetingbots.fullname" .root) (include "meetingbots.namespace" .root)))) -}}
+      (dict "name" "MEETINGBOTS_TOKEN_URL" "value" (printf "%s://%s.%s.svc:8082" (ternary "https" "http" (ne $values.tokenEndpoint.tls.secretName "")) (include "meetingbots.tokenService" (dict "root" .root "shard" .shard "hash" "{hash}")) (include "meetingbots.namespace" .root)))) -}}
 {{- if $values.tokenEndpoint.tls.secretName -}}
 {{- $env = append $env (dict "name" "MEETINGBOTS_TOKEN_TLS_DIR" "value" "/etc/meetingbots/token-tls") -}}
 {{- end -}}
@@ -47,9 +50,9 @@
 {{- if and (eq .component "operator") .root.Values.tokenEndpoint.enabled .root.Values.tokenEndpoint.tls.secretName }}yes{{ end -}}
 {{- end -}}
 
-{{/* The namespaces to serve, as flags. */}}
+{{/* A list of namespaces to serve, as flags. */}}
 {{- define "meetingbots.scope" -}}
-{{- range .Values.watch.namespaces }}
+{{- range . }}
 - --namespace={{ . }}
 {{- else }}
 - --all-namespaces

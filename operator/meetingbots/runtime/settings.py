@@ -168,7 +168,8 @@ class OperatorSettings(Settings):
     )
     token_url: OptionalBaseUrl = Field(
         default="",
-        description="base URL of the token endpoint as the bots' Pods see it, such as http://SERVICE.NAMESPACE:8082",
+        description="base URL of the token endpoint as the bots' Pods see it, such as http://SERVICE.NAMESPACE:8082; "
+        "{hash} stands for the first ten hex digits of the SHA-256 of the bot's namespace",
     )
     token_tls_dir: Path | None = Field(
         default=None,

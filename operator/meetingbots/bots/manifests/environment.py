@@ -8,6 +8,7 @@ delivery to a process that finds it after a crash.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -217,6 +218,14 @@ def endpoint_volume() -> dict[str, Any]:
 def endpoint_volume_mount() -> dict[str, Any]:
     """The mount of `endpoint_volume` in container `bot`."""
     return {"name": ENDPOINT_VOLUME, "mountPath": MOUNT_PATH, "readOnly": True}
+
+
+def endpoint_url(token_url: str, *, namespace: str) -> str:
+    """Replace ``{hash}`` in the endpoint's base URL by ten hex digits of the namespace's SHA-256.
+
+    With shards, each namespace has a Service of this name, which stays when the namespace moves to another shard.
+    """
+    return token_url.replace("{hash}", hashlib.sha256(namespace.encode()).hexdigest()[:10])
 
 
 def endpoint_variables(*, token_url: str) -> list[dict[str, Any]]:

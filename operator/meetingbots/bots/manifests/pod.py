@@ -173,7 +173,8 @@ def _pod_spec(
         *environment.variables(bot, meeting, secret_name=join_secret_name(name)),
     ]
     if bot.spec.token_endpoint:
-        _add_token_endpoint(spec, container, settings.token_url)
+        token_url = environment.endpoint_url(settings.token_url, namespace=bot.namespace)
+        _add_token_endpoint(spec, container, token_url)
     set_bot_container_defaults(container)
     set_pod_defaults(spec)
     return spec

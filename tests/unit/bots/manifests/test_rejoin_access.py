@@ -1,3 +1,4 @@
+import hashlib
 from typing import Any
 
 import pytest
@@ -32,6 +33,12 @@ def test_the_pod_gets_url_file_and_its_own_token() -> None:
     assert pod["spec"]["containers"][0]["volumeMounts"] == [mount]
     assert pod["spec"]["automountServiceAccountToken"] is False
     assert environment.has_endpoint(pod)
+
+
+def test_the_url_may_name_the_bots_namespace_by_its_hash() -> None:
+    assert env(build(token_url="http://tokens-{hash}.system.svc:8082"))["ZOOM_REPORT_URL"] == (
+        f"http://tokens-{hashlib.sha256(bot().namespace.encode()).hexdigest()[:10]}.system.svc:8082/report"
+    )
 
 
 def test_without_token_endpoint_the_pod_gets_no_access() -> None:
