@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -122,13 +122,22 @@ class Workers(Generic[K]):
     async def run(self) -> None:
         """Work until the queue is closed, then finish what was started."""
         async with asyncio.TaskGroup() as group:
-            while True:
-                await self._started.acquire()
-                await self._slots.enter()
-                key = await self._queue.get()
-                if key is None:
-                    return
+            while (key := await self._next()) is not None:
                 group.create_task(self._work(key), name=f"{self._kind} {key}")
+                await asyncio.sleep(0)  # a task that is cancelled before it starts would not free its key
+
+    async def _next(self) -> K | None:
+        """Wait for a slot and a key that uses it; None once the queue is closed."""
+        key: K | None = None
+        async with AsyncExitStack() as unused:
+            await self._started.acquire()
+            unused.callback(self._started.release)
+            await self._slots.enter()
+            unused.callback(self._slots.leave)
+            key = await self._queue.get()
+            if key is not None:
+                unused.pop_all()
+        return key
 
     async def _work(self, key: K) -> None:
         requeue_after: float | None = None
@@ -136,8 +145,10 @@ class Workers(Generic[K]):
             lend, take_back = partial(self._queue.pause, key), partial(self._queue.resume, key)
             with self._slots.held(on_lend=lend, on_return=take_back), self._duration.time():
                 requeue_after = await self._once(key)
+        except asyncio.CancelledError:
+            requeue_after = 0.0  # the other workers died, or the process ends
+            raise
         finally:
-            # A task that is cancelled frees its key, too.
             if requeue_after is not None:
                 self._queue.add(key, after=requeue_after)
             self._queue.done(key)

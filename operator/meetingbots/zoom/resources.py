@@ -181,8 +181,8 @@ def addresses_of(value: object) -> tuple[str, ...] | None:
     """Read Zoom's list of e-mail addresses, separated by semicolons (or commas), in lower case; None without a list."""
     if not isinstance(value, str):
         return None
-    parts = value.replace(",", ";").split(";")
-    return tuple(dict.fromkeys(part.strip().lower() for part in parts if part.strip()))
+    parts = value.lower().replace(",", ";").split(";")
+    return tuple(dict.fromkeys(filter(None, map(str.strip, parts))))
 
 
 def text_of(fields: Mapping[str, object], key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -10,7 +11,7 @@ import pytest
 from meetingbots.kube.errors import ConflictError, UnavailableError
 from meetingbots.runtime.metrics import Metrics
 from meetingbots.runtime.work_queue import WorkQueue
-from meetingbots.runtime.workers import Controller, Workers
+from meetingbots.runtime.workers import Controller, Supervisor, Workers
 
 from tests.unit.virtual_time import run, turns
 
@@ -217,6 +218,36 @@ def test_a_key_is_requeued_when_its_reconciliation_awaits_a_cancelled_task() -> 
 
     run(serve(reconcile))
     assert calls == ["a", "a"]
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["while no key is in work", "while a key is in work"])
+def test_the_death_of_the_workers_loses_no_key_and_no_slot(before: int) -> None:
+    async def main() -> list[str]:
+        queue: WorkQueue[str] = WorkQueue(clock=asyncio.get_running_loop().time)
+        done, get, numbers = list[str](), queue.get, itertools.count()
+
+        async def dying_get() -> str | None:
+            if next(numbers) == before:
+                raise RuntimeError
+            return await get()
+
+        async def reconcile(key: str) -> None:
+            await asyncio.sleep(5.0)
+            done.append(key)
+
+        queue.get = dying_get  # type: ignore[method-assign]
+        metrics = Metrics()
+        workers = Workers(
+            Controller(kind="Thing", queue=queue, reconcile=reconcile, workers=before + 1), metrics=metrics
+        )
+        task = asyncio.create_task(Supervisor(metrics=metrics, ending=lambda: False).keep("workers", workers.run))
+        queue.add("a")
+        await asyncio.sleep(60.0)
+        task.cancel()
+        await asyncio.wait({task})
+        return done
+
+    assert run(main()) == ["a"]
 
 
 def test_a_worker_that_is_cancelled_frees_its_key() -> None:
