@@ -54,6 +54,7 @@ def test_operator_by_default(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (got.all_namespaces, got.namespaces, got.bot_image, got.public_url) == (True, (None,), "", "")
     assert got.allowed_token_url_hosts == got.allowed_notify_url_hosts == ()
     assert got.bot_template_file is None
+    assert got.bot_ttl_seconds_after_finished is None
     defaults = OperatorSettings()
     assert (got.zoom_api_url, got.zoom_oauth_url) == (defaults.zoom_api_url, defaults.zoom_oauth_url)
 
@@ -68,6 +69,7 @@ def test_operator_with_everything(helm: Helm, monkeypatch: pytest.MonkeyPatch, t
     assert got.allowed_token_url_hosts == ("tokens.example", "private:other.example:8443")
     assert got.allowed_notify_url_hosts == ("notify.example",)
     assert got.min_share_percent == 20
+    assert got.bot_ttl_seconds_after_finished == 86400
     assert (got.bot_image, got.public_url) == ("registry.example/bot:1", "https://bots.example")
     assert (got.zoom_api_url, got.zoom_oauth_url) == (
         "http://x-meetingbots-simulator.system.svc:8085/v2",

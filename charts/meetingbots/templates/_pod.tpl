@@ -22,6 +22,9 @@
 {{- if .shard -}}
 {{- $env = append $env (dict "name" "MEETINGBOTS_LEASE_NAME" "value" (printf "meetingbots-operator-%s" .shard)) -}}
 {{- end -}}
+{{- if not (kindIs "invalid" $values.bot.ttlSecondsAfterFinished) -}}
+{{- $env = append $env (dict "name" "MEETINGBOTS_BOT_TTL_SECONDS_AFTER_FINISHED" "value" (printf "%d" (int64 $values.bot.ttlSecondsAfterFinished))) -}}
+{{- end -}}
 {{- if $values.bot.template -}}
 {{- $env = append $env (dict "name" "MEETINGBOTS_BOT_TEMPLATE_FILE" "value" "/etc/meetingbots/bot/template.yaml") -}}
 {{- end -}}

@@ -81,6 +81,7 @@ def assemble(context: OperatorContext, *, access_tokens: AccessTokens, monotonic
         on_behalf_users=on_behalf_users,
         pod_settings=pod_settings,
         notices_due=notifier.holds,
+        default_ttl=context.settings.bot_ttl_seconds_after_finished,
     )
     reconciler = BotReconciler(
         kube=kube,

@@ -218,7 +218,7 @@ class BotSpec(Model):
         ge=0,
         le=MAX_SECONDS,
         description="Seconds after its end at which the MeetingBot is deleted. Needs joinAt, so that a bot that Git "
-        "re-creates is Expired and does not join. Default: never.",
+        "re-creates is Expired and does not join. Default: that of the operator's settings, or else never.",
     )
     suspend: bool = Field(
         default=False,

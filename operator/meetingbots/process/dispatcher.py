@@ -34,11 +34,18 @@ class Dispatcher:
     """Puts each object into its cache, and the keys of everything that depends on it on the queues."""
 
     def __init__(
-        self, *, caches: ObjectCaches, queues: Queues, recently_deleted: RecentlyDeletedMappings, notifies: bool = True
+        self,
+        *,
+        caches: ObjectCaches,
+        queues: Queues,
+        recently_deleted: RecentlyDeletedMappings,
+        notifies: bool = True,
+        default_ttl: int | None = None,
     ) -> None:
         self._caches = caches
         self._queues = queues
         self._notifies = notifies
+        self._default_ttl = default_ttl
         self._recently_deleted = recently_deleted
         self._gone: dict[Key, None] = {}
 
@@ -66,7 +73,7 @@ class Dispatcher:
         if _remember(self._caches.bots, item, deleted=deleted):
             if not listed or not is_finished(item):
                 self._queues.bots.add(key)
-            elif not is_settled(item) or self._caches.pods.indexed(str(key)):
+            elif not is_settled(item, default_ttl=self._default_ttl) or self._caches.pods.indexed(str(key)):
                 self._queues.bots.add(key, after=len(self._queues.bots) * _SECONDS_A_FINISHED)
         if self._notifies:
             self._queues.bot_notices.add(key)

@@ -242,6 +242,7 @@ class OperatorProcess:
             queues=self._context.queues,
             recently_deleted=self._recently_deleted,
             notifies=bool(self._context.settings.allowed_notify_url_hosts),
+            default_ttl=self._context.settings.bot_ttl_seconds_after_finished,
         )
         await kopf.operator(
             registry=kopf_handlers(connection=self._connection, dispatcher=dispatcher),

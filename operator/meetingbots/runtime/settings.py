@@ -12,6 +12,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
+from meetingbots.models.base import MAX_SECONDS
 from meetingbots.zoom.oauth import DEFAULT_API_URL, DEFAULT_OAUTH_URL
 
 _MOST_BYTES = 256 * 1024
@@ -149,6 +150,12 @@ class OperatorSettings(Settings):
     bot_template_file: Path | None = Field(
         default=None,
         description="YAML file with the default Pod template, into which each MeetingBot's template is merged",
+    )
+    bot_ttl_seconds_after_finished: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_SECONDS,
+        description="ttlSecondsAfterFinished of MeetingBots that have a joinAt and do not set it; none: they stay",
     )
     health_port: int = Field(default=8081, ge=0, le=65535, description="port of /healthz and /readyz; 0: off")
     allowed_token_url_hosts: Hosts = Field(

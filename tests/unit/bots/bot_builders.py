@@ -46,6 +46,7 @@ _UNREMARKABLE: dict[str, Any] = {
     "on_behalf_users": (),
     "absent_credentials": (),
     "notices_due": False,
+    "default_ttl": None,
     "done_before": False,
 }
 """Facts about a bot that nothing has happened to: its template is checked, its token requests are prepared."""

@@ -22,6 +22,7 @@ def _queue() -> WorkQueue[Key]:
 @dataclass
 class World:
     notifies: bool = False
+    default_ttl: int | None = None
     queues: Queues = field(default_factory=lambda: Queues(**{one.name: _queue() for one in fields(Queues)}))
     caches: ObjectCaches = field(default_factory=ObjectCaches)
     recently_deleted: RecentlyDeletedMappings = field(
@@ -35,6 +36,7 @@ class World:
             queues=self.queues,
             recently_deleted=self.recently_deleted,
             notifies=self.notifies,
+            default_ttl=self.default_ttl,
         )
 
     def queued(self) -> dict[str, set[str]]:
@@ -271,6 +273,12 @@ def test_a_listed_bot_that_has_finished_is_queued_only_if_something_is_left_to_d
         assert world.queued() == ({} if item["metadata"]["name"] == "quiet" else {"bots": {str(key_of(item))}})
     intake.bot(finished("watched"), deleted=False)
     assert world.queued() == {"bots": {"ns/watched"}}
+
+
+def test_with_a_default_time_to_live_each_listed_bot_that_has_finished_is_queued() -> None:
+    world = World(default_ttl=60)
+    world.dispatcher.bot(finished("quiet"), deleted=False, listed=True)
+    assert world.queued() == {"bots": {"ns/quiet"}}
 
 
 def test_listed_bots_that_have_finished_wait_behind_all_others() -> None:

@@ -188,6 +188,8 @@ class BotFacts:
     """ZoomCredentials that the spec names and that do not exist; looked up only while the bot waits for its time."""
     notices_due: bool
     """A notice about the finished bot is still to be sent."""
+    default_ttl: int | None
+    """Seconds after its end at which a finished bot with a joinAt is deleted, unless its spec says so itself."""
     done_before: bool
     """A bot with this name and joinAt was deleted by its time to live, and something (Git) has created it again."""
 

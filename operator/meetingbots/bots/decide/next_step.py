@@ -39,6 +39,7 @@ from meetingbots.bots.decide.schedule import (
     shifted,
     start_deadline,
     stayed_its_time,
+    time_to_live,
     until,
 )
 from meetingbots.models.bot import BotPhase, BotReason, TokenDelivery
@@ -162,8 +163,8 @@ def _finished(facts: BotFacts) -> BotPlan:
             return BotPlan(status=status, action=DeletePod(kept[0].name, kept[0].uid))
         if kept:
             waits.append(until(facts, retained))
-        if spec.ttl_seconds_after_finished is not None:
-            end = shifted(status.completion_time, seconds=spec.ttl_seconds_after_finished)
+        if (seconds := time_to_live(facts)) is not None:
+            end = shifted(status.completion_time, seconds=seconds)
             held = facts.notices_due and facts.now < status.completion_time + HOLD
             if facts.now >= end and not held:
                 return BotPlan(status=status, action=DeleteBot())

@@ -224,6 +224,12 @@ def overdue(pod: PodState) -> datetime | None:
     return shifted(pod.ends_by, seconds=_SLACK_SECONDS) if pod.ends_by is not None else None
 
 
+def time_to_live(facts: BotFacts) -> int | None:
+    """Seconds after its end at which the finished bot is deleted; None: never. The default needs a joinAt."""
+    own, default = facts.bot.spec.ttl_seconds_after_finished, facts.default_ttl
+    return default if own is None and facts.bot.spec.join_at is not None else own
+
+
 def does_not_end(facts: BotFacts, pod: PodState | None) -> str:
     """The message for a Pod that still exists after its grace period; empty if there is none."""
     limit = overdue(pod) if pod is not None and not pod.finished else None

@@ -55,6 +55,7 @@ class BotGatherer:
         on_behalf_users: OnBehalfUsers,
         pod_settings: Callable[[], PodSettings],
         notices_due: Callable[[MeetingBot], bool],
+        default_ttl: int | None,
     ) -> None:
         self._kube = kube
         self._caches = caches
@@ -62,6 +63,7 @@ class BotGatherer:
         self._on_behalf_users = on_behalf_users
         self._pod_settings = pod_settings
         self._notices_due = notices_due
+        self._default_ttl = default_ttl
 
     async def gather(self, bot: MeetingBot, memory: BotMemory, *, now: datetime) -> BotFacts:
         """The facts at `now`. Raises `KubeError`."""
@@ -116,6 +118,7 @@ class BotGatherer:
             on_behalf_users=on_behalf_users,
             absent_credentials=await self._absent_credentials(bot) if waits_for_its_time else (),
             notices_due=finished and self._notices_due(bot),
+            default_ttl=self._default_ttl,
             done_before=bot.join_at in memory.done_before,
         )
 

@@ -256,6 +256,17 @@ def test_time_to_live() -> None:
     assert decide(facts(bot(status=status), after=9e6)).action is None
 
 
+def test_the_default_time_to_live_is_for_bots_with_a_joinat_that_set_none() -> None:
+    status = {"phase": "Succeeded", "completionTime": at(100).isoformat()}
+    given = bot(status=status, joinAt=at(0).isoformat())
+    assert decide(facts(given, after=149, default_ttl=50)).requeue_after == 1
+    assert decide(facts(given, after=150, default_ttl=50)).action == DeleteBot()
+    own = bot(status=status, joinAt=at(0).isoformat(), ttlSecondsAfterFinished=500)
+    assert decide(facts(own, after=150, default_ttl=50)).requeue_after == 450
+    assert decide(facts(own, after=600, default_ttl=5000)).action == DeleteBot()
+    assert decide(facts(bot(status=status), after=9e6, default_ttl=50)).action is None
+
+
 def test_a_bot_created_again_after_its_time_to_live_does_not_join_again() -> None:
     given = bot(joinAt=at(0).isoformat(), ttlSecondsAfterFinished=0)
     reported = decide(facts(given, after=5, done_before=True)).status
