@@ -20,12 +20,16 @@ def read_rules(process: Process) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def grant(cluster: ControlPlane, process: Process, *, system: str, served: tuple[str, ...]) -> Path:
-    """Make the process's ServiceAccount with exactly its rights; gives its kubeconfig. No `served`: all namespaces."""
-    name = f"{system}-{process}"
-    api, rules = cluster.api, read_rules(process)
-    path = cluster.service_account_kubeconfig(system, process)
-    subject = [{"kind": "ServiceAccount", "name": process, "namespace": system}]
+def grant(cluster: ControlPlane, process: Process, *, system: str, served: tuple[str, ...], shard: str = "") -> Path:
+    """Make the process's ServiceAccount with exactly its rights; gives its kubeconfig. No `served`: all namespaces.
+
+    A `shard` of the operator has an account and a Lease of its own.
+    """
+    account = f"{process}-{shard}" if shard else process
+    name = f"{system}-{account}"
+    api, rules = cluster.api, _with_lease(read_rules(process), f"meetingbots-{account}")
+    path = cluster.service_account_kubeconfig(system, account)
+    subject = [{"kind": "ServiceAccount", "name": account, "namespace": system}]
     if served:
         for namespace in served:
             _bind(api, namespace, name, rules["served"], subject)
@@ -35,6 +39,13 @@ def grant(cluster: ControlPlane, process: Process, *, system: str, served: tuple
         _bind_cluster(api, f"{name}-cluster", rules["cluster"], subject)
     _bind(api, system, f"{name}-system", rules["system"], subject)
     return path
+
+
+def _with_lease(rules: dict[str, list[dict[str, Any]]], lease: str) -> dict[str, list[dict[str, Any]]]:
+    for rule in rules["system"]:
+        if rule["resources"] == ["leases"] and "resourceNames" in rule:
+            rule["resourceNames"] = [lease]
+    return rules
 
 
 def _bind_cluster(api: Any, name: str, rules: list[dict[str, Any]], subject: list[dict[str, str]]) -> None:
