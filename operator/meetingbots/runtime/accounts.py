@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Final
 
 from meetingbots.kube.client import Kube
@@ -12,38 +13,63 @@ from meetingbots.kube.secrets import SecretValueError, value_of
 from meetingbots.models.credential import RateLimit
 from meetingbots.runtime.object_cache import Key, Object, ObjectCache, key_of
 from meetingbots.zoom.limits.account_rate import AccountAllowance, RatePlan, highest, lowest
+from meetingbots.zoom.oauth import Environment
 
-_ACCOUNT_KEY = "account_id"
+_ACCOUNT_KEY: Final = "account_id"
+_ENVIRONMENT_KEY: Final = "environment"
 _PLANS: Final = {plan.name: plan for plan in RatePlan}
 _DEFAULT: Final = RateLimit()
 
 
+@dataclass(frozen=True, kw_only=True)
+class AppOrigin:
+    """Where an app is registered. `account` is empty and `environment` None where the Secret names none."""
+
+    account: str
+    environment: Environment | None
+
+
+_NO_ORIGIN: Final = AppOrigin(account="", environment=None)
+
+
+def environment_of(app_secret: Object) -> Environment | None:
+    """The Zoom environment of an app Secret; None for an unknown one."""
+    if _ENVIRONMENT_KEY not in (app_secret.get("data") or {}):
+        return Environment.ZOOM
+    try:
+        return Environment.named(value_of(app_secret, key=_ENVIRONMENT_KEY).get_secret_value())
+    except SecretValueError:
+        return None
+
+
 class AppOwners:
-    """Owner accounts by app Secret; empty where the Secret names none."""
+    """Owner accounts and environments by app Secret."""
 
     def __init__(self) -> None:
-        self._known: dict[Key, str] = {}
+        self._known: dict[Key, AppOrigin] = {}
 
     def note(self, secret: Object) -> None:
-        """Cache the account of an app Secret that was just read."""
+        """Cache the origin of an app Secret that was just read."""
         try:
-            self._known[key_of(secret)] = value_of(secret, key=_ACCOUNT_KEY).get_secret_value()
+            account = value_of(secret, key=_ACCOUNT_KEY).get_secret_value()
         except SecretValueError:
-            self._known[key_of(secret)] = ""
+            account = ""
+        self._known[key_of(secret)] = AppOrigin(account=account, environment=environment_of(secret))
 
     def known(self, key: Key) -> str | None:
         """The account; empty if the Secret names none, None if it was not read yet."""
-        return self._known.get(key)
+        found = self._known.get(key)
+        return found.account if found is not None else None
 
-    async def of(self, kube: Kube, key: Key) -> str:
-        """The account; empty if the Secret names none or is missing. Reads it at most once. Raises `KubeError`."""
+    async def of(self, kube: Kube, key: Key) -> AppOrigin:
+        """The origin of the app. Reads its Secret at most once; a missing one names none. Raises `KubeError`."""
         known = self._known.get(key)
         if known is not None:
             return known
         try:
             self.note(await kube.get(SECRETS, namespace=key.namespace, name=key.name))
         except NotFoundError:
-            return ""
+            return _NO_ORIGIN
         return self._known[key]
 
 

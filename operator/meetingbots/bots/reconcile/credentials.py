@@ -40,6 +40,7 @@ from meetingbots.models.mapping import MeetingMapping
 from meetingbots.runtime.accounts import AppOwners
 from meetingbots.runtime.object_cache import Key, ObjectCache
 from meetingbots.zoom.errors import Cause, ZoomError
+from meetingbots.zoom.oauth import Environment
 
 
 class CredentialReader:
@@ -90,8 +91,16 @@ class WantedTokens:
         if on_behalf is None:
             return bot.requested_tokens
         app = Key(bot.namespace, on_behalf.spec.app_secret_ref.name)
-        app_account = await self._app_owners.of(self._kube, app)
-        return wanted_tokens(bot, meeting_account=meeting_account, app_account=app_account)
+        origin = await self._app_owners.of(self._kube, app)
+        return wanted_tokens(bot, meeting_account=meeting_account, app_account=origin.account)
+
+    async def environment(self, credential: Key) -> Environment | None:
+        """The environment of a credential's app; None if it is unknown. Raises `KubeError`."""
+        found = self._credentials.get(credential)
+        if found is None:
+            return None
+        origin = await self._app_owners.of(self._kube, Key(credential.namespace, found.spec.app_secret_ref.name))
+        return origin.environment
 
 
 class OnBehalfUsers:

@@ -90,7 +90,7 @@ class BotDelivery:
         meeting = facts.joinable
         read_at, known = memory.mapping_read_at, memory.mapping_of(meeting.meeting_id)
         old = known is None or read_at is None or self._clock() - read_at > _MAPPING_LIFE
-        if old and facts.bot.requested_tokens:
+        if old and (facts.bot.requested_tokens or not meeting.host_given):
             await self._read_mapping(facts.bot, memory, meeting.meeting_id)
         bot = serving(facts.bot, facts.on_behalf_users)
         request = BotTokenRequest(bot=bot, meeting=meeting, absent=absent, settle=settle)

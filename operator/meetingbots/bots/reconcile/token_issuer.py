@@ -16,6 +16,7 @@ from meetingbots.bots.reconcile.token_requests import BotTokenRequest, Credentia
 from meetingbots.mappings.decide.listing import lists
 from meetingbots.models.bot import BotReason, MeetingBot, TokenKind, TokenPolicy
 from meetingbots.models.mapping import MeetingMapping
+from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.oauth import Environment
 
 _MAPPING_DELAY: Final = timedelta(seconds=3)
@@ -54,7 +55,7 @@ class NotIssued:
     retry_after: float | None = None
     partial: bool = False
     environment: Environment | None = None
-    """Of the first candidate that has or had tokens."""
+    """Of the first candidate with a known environment."""
 
 
 class TokenIssuer:
@@ -77,13 +78,21 @@ class TokenIssuer:
     async def issue(self, request: BotTokenRequest, *, mapping: MeetingMapping | None) -> Issued | NotIssued:
         """Try the candidates in order. Refusals by Zoom or a credential are results, not errors. Raises `KubeError`."""
         if not request.bot.requested_tokens:
-            return Issued(tokens={}, issued_at=None, credential=None)
+            environment = await self._environment(request, mapping)
+            return Issued(tokens={}, issued_at=None, credential=None, environment=environment)
         search = _Search(request=request, mapping=mapping)
         await self._run(search)
         outcome = search.outcome(now=self._clock(), mapping_may_come=self._mapping_may_come(request.bot))
         if isinstance(outcome, NotIssued) and search.separate_on_behalf is not None:
             return await self._only_on_behalf(search, outcome, search.separate_on_behalf)
         return outcome
+
+    async def _environment(self, request: BotTokenRequest, mapping: MeetingMapping | None) -> Environment | None:
+        """Where a lone meeting ID belongs, by the first candidate's app; None if a link or nothing tells it."""
+        found = None if request.meeting.host_given else self._candidates(request.bot, mapping)
+        if not isinstance(found, Candidates):
+            return None
+        return await self._requests.environment(Key(request.bot.namespace, found.names[0]))
 
     async def prepare(self, bot: MeetingBot, *, mapping: MeetingMapping | None) -> None:
         """Load what the first candidate's request needs. Raises `KubeError`."""

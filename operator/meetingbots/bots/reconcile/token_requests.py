@@ -92,7 +92,8 @@ class TokenRequests:
             session = await self._sessions.session(key)
         except NoAccessTokenError as error:
             refusal = Refusal(name, BotReason.CREDENTIAL_NOT_READY, str(error), transient=True)
-            return CredentialTokens({}, (refusal,), environment=error.not_ready.environment)
+            environment = error.not_ready.environment or await self.environment(key)
+            return CredentialTokens({}, (refusal,), environment=environment)
         return replace(await self._send(request, key, session), environment=session.access.environment)
 
     async def _send(self, request: BotTokenRequest, key: Key, session: ZoomSession) -> CredentialTokens:
@@ -119,6 +120,10 @@ class TokenRequests:
         kinds = await self._wanted.kinds(bot, key, meeting_account=access.account_id)
         if TokenKind.ON_BEHALF in kinds and on_behalf is not None:
             await self._access_tokens.prefetch(on_behalf)
+
+    async def environment(self, key: Key) -> Environment | None:
+        """The environment of a credential's app; None if it is unknown. Raises `KubeError`."""
+        return await self._wanted.environment(key)
 
     async def on_behalf(self, request: BotTokenRequest, name: str) -> FreshToken | Refusal:
         """Request the on-behalf token, with the spec's own credential for it, or else with `name`.

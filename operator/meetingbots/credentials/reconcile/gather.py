@@ -36,9 +36,9 @@ from meetingbots.kube.resources import SECRETS
 from meetingbots.kube.secrets import SecretValueError, value_of
 from meetingbots.models.conditions import ConditionType, find
 from meetingbots.models.credential import CredentialReason, ZoomCredential
-from meetingbots.runtime.accounts import AppOwners
+from meetingbots.runtime.accounts import AppOwners, environment_of
 from meetingbots.runtime.object_cache import Key, ObjectCache
-from meetingbots.zoom.oauth import AppCredentials, Environment
+from meetingbots.zoom.oauth import AppCredentials
 
 _BAD_ENVIRONMENT: Final = "Key environment of Secret {name} must be zoom.us or zoomgov.com."
 
@@ -240,7 +240,7 @@ async def read_app(kube: Kube, *, credential: ZoomCredential, accounts: AppOwner
         if problem:
             return Absent(message=f"The app cannot be used: {problem}", unfit=True)
         accounts.note(secret)
-        environment = _environment(secret)
+        environment = environment_of(secret)
         if environment is None:
             return Absent(message=f"The app cannot be used: {_BAD_ENVIRONMENT.format(name=name)}", unfit=True)
         client_id = value_of(secret, key="client_id").get_secret_value()
@@ -256,13 +256,6 @@ async def read_app(kube: Kube, *, credential: ZoomCredential, accounts: AppOwner
         return Absent(message=f"The app's Secret {name} does not exist.")
     except SecretValueError as error:
         return Absent(message=f"The app cannot be read: {error}")
-
-
-def _environment(secret: Object) -> Environment | None:
-    """Return the Zoom environment of an app Secret; None for an unknown one."""
-    if "environment" not in (secret.get("data") or {}):
-        return Environment.ZOOM
-    return Environment.named(value_of(secret, key="environment").get_secret_value())
 
 
 async def read_secret(kube: Kube, *, credential: ZoomCredential) -> TokenSecret | SecretConflict | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import jwt
 import pytest
-from meetingbots.kube.resources import PODS, SECRETS
+from meetingbots.kube.resources import CREDENTIALS, PODS, SECRETS
 
 from tests.unit.bots.bot_builders import MEETING, UID
 from tests.unit.bots.reconcile.bot_harness import BotHarness
@@ -77,3 +77,20 @@ async def test_a_nul_fails_before_a_pod_or_token_is_made(spec: dict[str, Any]) -
     await harness.live(harness.operator(), until=harness.troubled)
     assert harness.condition()[1] == "InvalidMeeting"
     assert (harness.pods(), harness.cluster.all(SECRETS), harness.zoom.tokens.asked) == ([], [], [])
+
+
+@pytest.mark.parametrize("spec", [{"tokens": []}, {}])
+async def test_a_lone_id_belongs_to_the_environment_of_its_credential(spec: dict[str, Any]) -> None:
+    """Also for a bot that requests no token, and for a credential that has none."""
+    harness = BotHarness()
+    consent = {"appSecretRef": {"name": "zoom-app"}, "grant": {"connect": {}}}
+    metadata = {"namespace": "team", "name": "alice", "uid": "uid-of-alice"}
+    harness.cluster.put(CREDENTIALS, {"metadata": metadata, "spec": consent})
+    harness.put_secret("zoom-app", client_id="made-up-id", environment="zoomgov.com")
+    harness.put_mapping()
+    harness.put_bot(meeting={"id": MEETING}, **spec)
+    operator = harness.operator()
+    operator.tokens.not_ready.add("alice")
+    await harness.live(operator, until=harness.running)
+    assert (harness.heard("ZOOM_HOST"), harness.heard("ZOOM_JOIN_TOKEN")) == (["zoomgov.com"], [""])
+    assert harness.heard("ZOOM_MEETING_URL") == [f"https://zoomgov.com/j/{MEETING}"]
