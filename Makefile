@@ -8,14 +8,14 @@ SOURCES := operator tests examples
 WORKERS ?= 3
 # This test needs the whole machine and runs last.
 STRESS := tests/integration/test_receiver_stress.py
-STEPS := lint workflows docs types layers unit contract gitops integration chart e2e-short
+STEPS := lint workflows docs types layers unit contract gitops integration soak chart e2e-short
 NOT_RUN := .run/not-run
 # The test cluster: kind (containers, real Pods) or embedded (control plane and a simulated kubelet).
 # Without a choice the demo uses kind where kind works.
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration bench browser contract screenshots test crds chart chart-files release release-publish release-check version workflows audit gitops gitops-files docs docs-serve docs-files demo demo-programs demo-recording clean
+.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration soak bench browser contract screenshots test crds chart chart-files release release-publish release-check version workflows audit gitops gitops-files docs docs-serve docs-files demo demo-programs demo-recording clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +109,14 @@ integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 	$(BIN)/pytest tests/integration -n $(WORKERS) --dist worksteal --ignore=$(STRESS) $(ARGS)
 	$(BIN)/pytest $(STRESS) $(ARGS)
 
+# How long faults happen in make soak, and the seed of a run to repeat.
+MINUTES ?= 1
+SEED ?=
+
+soak: $(INSTALLED) ## Everything fails at random for MINUTES=..., then rules are checked; SEED=... repeats a run's faults
+	@$(PYTHON) -m tests.cluster.binaries >/dev/null
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
 bench: $(INSTALLED) ## Benchmarks beside bare loops; PART=... selects some (load, stress, burst, credentials, hostile, outcomes, decisions)
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	@$(BIN)/python -m tests.bench $(PART)
@@ -147,7 +155,7 @@ test: ## Everything that CI runs
 	done; \
 	echo "== all steps ($(STEPS)) passed in $$(( $$(date +%s) - begun )) s"; \
 	if [ -s $(NOT_RUN) ]; then echo "!! NOT RUN on this machine:"; cat $(NOT_RUN); fi; \
-	echo "   Not part of this run: make browser (connect pages in Chromium), make e2e (all on kind), make bench."
+	echo "   Not part of this run: make browser (connect pages in Chromium), make e2e (all on kind), make bench, make soak MINUTES=10."
 
 contract: $(INSTALLED) ## Check simulator and webhook parser with Zoom's own SDK, in Node.js; ARGS=... goes to pytest
 	@mkdir -p $(dir $(NOT_RUN)); why=$$($(BIN)/python -m tests.contract.node); code=$$?; \

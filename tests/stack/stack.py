@@ -19,8 +19,8 @@ class Stack:
 
     They listen on the cluster's loopback address.
 
-    `zoom_url` is the base of the Zoom simulator. `settings` are further MEETINGBOTS_ variables without the prefix,
-    `environment` other variables.
+    `module` is the Python module that is the command, `zoom_url` the base of the Zoom simulator. `settings` are further
+    MEETINGBOTS_ variables without the prefix, `environment` other variables.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class Stack:
         settings: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        module: str = "meetingbots",
     ) -> None:
         self._cluster = cluster
         self._environment = dict(environment or {})
@@ -57,16 +58,16 @@ class Stack:
         tokens = {"TOKEN_PORT": str(self.token_port), "TOKEN_URL": f"http://{self._address}:{self.token_port}"}
         self.operator = self._program(
             "operator",
-            ["meetingbots", "operator", *scope],
+            [module, "operator", *scope],
             common | tokens | {"HEALTH_PORT": str(health)},
             health,
             system,
             served,
         )
-        arguments = ["meetingbots", "webhook", f"--port={self.receiver_port}", f"--host={host}", *scope]
+        arguments = [module, "webhook", f"--port={self.receiver_port}", f"--host={host}", *scope]
         self.receiver = self._program("receiver", arguments, common, self.receiver_port, system, served)
         port = self.second_receiver_port = free_port(host)
-        arguments = ["meetingbots", "webhook", f"--port={port}", f"--host={host}", *scope]
+        arguments = [module, "webhook", f"--port={port}", f"--host={host}", *scope]
         self.second_receiver = self._program("receiver", arguments, common, port, system, served, replica=2)
         """A second replica, which is not started with the others."""
 

@@ -73,7 +73,8 @@ class Consents:
     def refresh(self, *, app: App, refresh_token: str) -> Issued:
         """Rotate: a new pair of tokens; the old refresh token is invalid at once, without a grace period."""
         known = self._refresh.get(refresh_token)
-        self._recorder.refresh_used(refresh_token)
+        user_id = self._consents[known.consent_id].user_id if known else None
+        self._recorder.refresh_used(refresh_token, user_id=user_id, rotated=known is not None and known.rotated)
         if known is None or known.rotated or self._consents[known.consent_id].client_id != app.client_id:
             raise OAuthError(error="invalid_grant", reason="Invalid Token!")
         consent = self._consents[known.consent_id]

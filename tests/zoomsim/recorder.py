@@ -1,7 +1,8 @@
 """The record of the simulator's calls and of every secret that it issued, for assertions of tests."""
 
+import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +26,28 @@ class Call:
     category: str | None = None
 
 
+@dataclass(kw_only=True)
+class RefreshUse:
+    """A presentation of a refresh token at `time` (real, epoch seconds) by the app of `user_id` (None: unknown token).
+
+    `rotated`: Zoom had replaced the token before. `lost`: the client did not get Zoom's answer as it was.
+    """
+
+    token: str = field(repr=False)
+    time: float
+    user_id: str | None
+    rotated: bool
+    lost: bool = False
+
+
 class Recorder:
-    """Remembers calls, secrets (value to kind) and how often each refresh token was presented."""
+    """Remembers calls, secrets (value to kind), and each presentation of a refresh token."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.secrets: dict[str, str] = {}
         self.refresh_uses: Counter[str] = Counter()
+        self.presentations: list[RefreshUse] = []
 
     def secret(self, value: str, *, kind: str) -> str:
         """Record a secret, unless it is empty, and return it."""
@@ -39,9 +55,16 @@ class Recorder:
             self.secrets[value] = kind
         return value
 
-    def refresh_used(self, refresh_token: str) -> None:
-        """Count a presentation of a refresh token, successful or not."""
+    def refresh_used(self, refresh_token: str, *, user_id: str | None, rotated: bool) -> None:
+        """Note a presentation of a refresh token, successful or not."""
         self.refresh_uses[refresh_token] += 1
+        self.presentations.append(RefreshUse(token=refresh_token, time=time.time(), user_id=user_id, rotated=rotated))
+
+    def refresh_lost(self, refresh_token: str) -> None:
+        """Note that the answer to the last presentation of a refresh token did not arrive as it was."""
+        last = next((use for use in reversed(self.presentations) if use.token == refresh_token), None)
+        if last is not None:
+            last.lost = True
 
     def note(self, call: Call) -> None:
         """Add a finished call."""
@@ -65,8 +88,8 @@ class Recorder:
         """Get the most calls that one account made in any window of this length (refused ones included)."""
         times = sorted(each.time for each in self.calls if (each.account_id, each.category) == (account_id, category))
         most = start = 0
-        for end, time in enumerate(times):
-            while time - times[start] >= seconds:
+        for end, moment in enumerate(times):
+            while moment - times[start] >= seconds:
                 start += 1
             most = max(most, end - start + 1)
         return most

@@ -61,7 +61,7 @@ def traffic(sim: ZoomSim) -> Middleware:
         known = sim.consents.peek(bearer)
         fault = sim.faults.take(call=notes.call, path=request.path, client_id=notes.client_id)
         answer: web.StreamResponse | None = None
-        started = sim.clock.now()
+        started, uses = sim.clock.now(), sim.recorder.refresh_uses[bearer]
         try:
             if sim.settings.latency_seconds:
                 await asyncio.sleep(sim.settings.latency_seconds)
@@ -73,6 +73,9 @@ def traffic(sim: ZoomSim) -> Middleware:
         finally:
             # Also when the client has gone away.
             dead = fault is not None and fault.kind in ("timeout", "close")
+            spoilt = answer is None or (fault is not None and fault.kind not in ("delay", "revoke"))
+            if spoilt and sim.recorder.refresh_uses[bearer] > uses:
+                sim.recorder.refresh_lost(bearer)
             sim.recorder.note(
                 Call(
                     time=started,

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import aiohttp
 
 from .clock import SimClock
+from .disorder import Disorder
 from .world import App, World
 from .zoom_json import compact
 
@@ -68,6 +69,8 @@ class Webhooks:
         self._world = world
         self.deliveries: list[Delivery] = []
         self.answer_seconds = ANSWER_SECONDS  # real seconds: they measure the receiver's program
+        self.retry_after_seconds: tuple[float, ...] = RETRY_AFTER_SECONDS
+        self.disorder: Disorder | None = None
         self._failed_validations: dict[str, int] = {}
         self._session: aiohttp.ClientSession | None = None
         self._sends = asyncio.Semaphore(PARALLEL_SENDS)
@@ -109,10 +112,10 @@ class Webhooks:
             if app.webhook_url is None or app.subscription_disabled:
                 continue
             body = compact(_shuffled({"event": event, **times, "payload": payload}))
-            for _ in range(copies):
+            for late in self.disorder.delays(copies) if self.disorder else (0.0,) * copies:
                 delivery = _delivery(app=app, url=app.webhook_url, event=event, body=body)
                 made.append(delivery)
-                self._spawn(self._deliver(delivery, delay_seconds=delay_seconds))
+                self._spawn(self._deliver(delivery, delay_seconds=delay_seconds + late))
         self.deliveries.extend(made)
         return made
 
@@ -151,7 +154,9 @@ class Webhooks:
     async def _deliver(self, delivery: Delivery, *, delay_seconds: float) -> None:
         if delay_seconds:
             await self._clock.sleep(delay_seconds)
-        waits = () if delivery.event in self._world.app(delivery.client_id).unretried_events else RETRY_AFTER_SECONDS
+        waits = (
+            () if delivery.event in self._world.app(delivery.client_id).unretried_events else self.retry_after_seconds
+        )
         for wait in (*waits, None):
             status, _ = await self._send(delivery)
             if status is not None and status < 500:

@@ -24,7 +24,10 @@ CRASH_LOOP_LIMIT_SECONDS = 300.0
 
 
 class Container:
-    """A container's specification, state and process. `changed` is called when the process ends."""
+    """A container's specification, state and process.
+
+    `changed` is called when the process ends, and `on_end` with the time.
+    """
 
     def __init__(
         self, spec: Object, *, role: Role, waiting: str, folder: Path, warden: Warden, changed: Callable[[], None]
@@ -42,6 +45,7 @@ class Container:
         self._termination_log = folder / f"{self.name}.termination"
         self._warden = warden
         self._changed = changed
+        self.on_end: Callable[[float], None] = lambda _: None
         self._id = ""
         self._process: asyncio.subprocess.Process | None = None
         self._waiter: asyncio.Task[None] | None = None
@@ -156,6 +160,7 @@ class Container:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         self._warden.forget(process.pid)
+        self.on_end(finished)
         exit_code = code if code >= 0 else 128 - code
         reason = self._killed_as or ("Completed" if exit_code == 0 else "Error")
         message = self._message(failed=exit_code != 0)

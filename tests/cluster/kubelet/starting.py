@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster.kubelet.client import PASSING, RefusedError
@@ -98,6 +99,7 @@ class Starter:
             return
         entrypoint = self._node.images.entrypoint(container.spec["image"]) or ()
         command = command_line(container.spec, entrypoint=entrypoint, variables=environment)
+        container.on_end = partial(record.note_end, container.name)
         started = await container.start(command, environment=environment)
         record.note_start(container.name, at=started, environment=environment)
 
