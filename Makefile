@@ -195,7 +195,7 @@ docs-files: $(INSTALLED) ## Update what the documentation has from elsewhere: ta
 	$(BIN)/python -m tests.pictures
 
 demo-programs: python
-	@$(PYTHON) -m tests.demo.programs $(or $(CLUSTER),auto) &
+	@$(PYTHON) -m tests.demo.programs $(or $(CLUSTER),auto) $(if $(KEEP),--keep) &
 
 demo: demo-programs $(INSTALLED) ## Show a recording from end to end on the quickest cluster here; CLUSTER=kind or embedded chooses; KEEP=1 keeps it
 	@$(BIN)/python -m tests.demo --cluster $(or $(CLUSTER),auto) $(if $(KEEP),--keep)

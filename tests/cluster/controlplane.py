@@ -34,7 +34,8 @@ class ControlPlane:
     `binaries` is the folder that `tests.cluster.binaries` gives, `crds` are CustomResourceDefinitions to be there from
     the start (the garbage collector learns of later ones only after half a minute), `folder` a new or empty folder to
     keep state in (default: a temporary one, removed at the end). With `audit`, every call is written to a log that
-    `calls` reads. `host` is the loopback address that everything listens on, of either address family.
+    `calls` reads. `host` is the loopback address that everything listens on, of either address family. Without
+    `controllers`, kube-controller-manager is neither needed nor started: nothing collects what a deleted object owned.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class ControlPlane:
         folder: Path | None = None,
         audit: bool = False,
         host: str = HOST,
+        controllers: bool = True,
     ) -> None:
         self.binaries = binaries
         self.host = host
@@ -53,6 +55,7 @@ class ControlPlane:
         self._files = Files(self.folder)
         self._crds = list(crds)
         self._audit = audit
+        self._controllers = controllers
         self._tokens = Tokens.generate()
         self._warden: Warden | None = None
         self._services: dict[str, Service] = {}
@@ -204,21 +207,26 @@ class ControlPlane:
         self._write_inputs()
         self._warden = Warden()
         etcd_port, etcd_peer_port, self.port = free_ports(3, host=self.host)
-        # Only a path: the CA certificate itself is made by the API server when it starts.
-        kubeconfig = self.kubeconfig("kube-controller-manager")
         etcd = self._service("etcd", flags.etcd(self._files, client=etcd_port, peer=etcd_peer_port, host=self.host))
         apiserver = self._service(
             "kube-apiserver",
             flags.apiserver(self._files, port=self.port, etcd_port=etcd_port, audit=self._audit, host=self.host),
         )
-        manager = self._service("kube-controller-manager", flags.controller_manager(self._files, kubeconfig=kubeconfig))
         etcd.start()
         apiserver.start()  # tries etcd until it is there
         etcd.wait_ready(lambda: _listening(etcd_port, host=self.host))
         apiserver.wait_ready(self._apiserver_ready)
         apply_crds(self.api, self._crds)
-        manager.start()
+        if self._controllers:
+            self._start_controllers()
+        else:
+            self.api.ensure(core_path("serviceaccounts", namespace="default"), {"metadata": {"name": "default"}})
         wait_served(self.api, self._crds)
+
+    def _start_controllers(self) -> None:
+        kubeconfig = self.kubeconfig("kube-controller-manager")
+        manager = self._service("kube-controller-manager", flags.controller_manager(self._files, kubeconfig=kubeconfig))
+        manager.start()
         # The controllers are at work once they have made this.
         account = core_path("serviceaccounts", namespace="default", name="default")
         manager.wait_ready(lambda: self.api.get(account) is not None)

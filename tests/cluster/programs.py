@@ -79,6 +79,8 @@ PROGRAMS: tuple[Program, ...] = (
     _kubernetes("kube-controller-manager"),
     _kubernetes("kubectl", in_envtest=True),
 )
+# Enough where nothing is deleted with its owner.
+WITHOUT_CONTROLLERS = tuple(program for program in PROGRAMS if program.name != "kube-controller-manager")
 HELM: tuple[Program, ...] = (
     Program(name="helm", module="helm", requires="helm.sh/helm/v4", package="helm.sh/helm/v4/cmd/helm", on_path=True),
 )

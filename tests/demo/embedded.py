@@ -14,6 +14,7 @@ from tests.cluster.crds import crd_files, load_crds
 from tests.cluster.kubelet import KubeletDouble
 from tests.demo.narration import Narration
 from tests.demo.place import ROOT
+from tests.demo.programs import needed
 from tests.demo.story import Story
 from tests.stack.stack import Stack
 from tests.zoomsim.client import SimClient
@@ -52,12 +53,12 @@ class EmbeddedPlace:
 
 
 def run(narration: Narration, *, keep: bool) -> int:
-    """Run the demo. Returns the exit code. With `keep` everything runs until Ctrl-C."""
+    """Run the demo. Returns the exit code. With `keep` everything runs until Ctrl-C, and controllers clean up."""
     narration.step("Start a Kubernetes control plane, a node that runs Pods as local processes, and a simulated Zoom")
-    binaries = ensure_binaries()
+    binaries = ensure_binaries(programs=needed(keep=keep))
     with (
         serving_in_thread() as zoom,
-        ControlPlane(binaries=binaries, crds=load_crds(crd_files(ROOT / "crds")), audit=True) as cluster,
+        ControlPlane(binaries=binaries, crds=load_crds(crd_files(ROOT / "crds")), controllers=keep) as cluster,
         KubeletDouble(cluster.kubeconfig("kubelet")) as kubelet,
         _installed(cluster, zoom, narration) as stack,
     ):

@@ -100,6 +100,11 @@ def test_what_is_missing_is_built_once_by_module(machine: Machine) -> None:
     assert len(machine.builds()) == 2
 
 
+def test_programs_are_built_without_debug_tables(machine: Machine) -> None:
+    machine.ensure(PROGRAM_A)
+    assert "-gcflags=all=-dwarf=0" in machine.builds()[0]
+
+
 def test_a_new_version_is_a_new_build(machine: Machine) -> None:
     machine.ensure(PROGRAM_B, PROGRAM_C)
     go_mod = machine.tools / "two" / "go.mod"

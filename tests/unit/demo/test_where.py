@@ -12,7 +12,7 @@ from tests.demo import __main__ as demo
 from tests.demo import choice, embedded, on_kind
 from tests.demo.choice import Choice, Machine, choose
 from tests.demo.narration import Narration
-from tests.demo.programs import prepare
+from tests.demo.programs import needed, prepare
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -111,8 +111,16 @@ def test_programs_are_built_ahead_for_the_embedded_cluster_only(
 ) -> None:
     builds: list[str] = []
     environ = {"XDG_CACHE_HOME": str(tmp_path), "PATH": ""}
-    prepare(where, machine=here, environ=environ, build=lambda: builds.append("embedded"))
+    prepare(where, keep=False, machine=here, environ=environ, build=lambda: builds.append("embedded"))
     assert builds == (["embedded"] if built else [])
+
+
+def test_only_a_demo_that_stays_needs_controllers() -> None:
+    names = [{program.name for program in needed(keep=keep)} for keep in (False, True)]
+    assert names == [
+        {"etcd", "kube-apiserver", "kubectl"},
+        {"etcd", "kube-apiserver", "kubectl", "kube-controller-manager"},
+    ]
 
 
 def test_programs_are_built_ahead_without_the_virtual_environment() -> None:
