@@ -14,6 +14,7 @@ from tests.proxy.forward_proxy import ForwardProxy, running_proxy
 from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
+from tests.zoomsim.event_loop import ClosingLoop
 from tests.zoomsim.server import serving
 
 
@@ -24,7 +25,7 @@ class CompanyNetwork:
         self.authority = Authority(folder)
         self.proxy = ForwardProxy(routes={})
         self.zoom_url = ""
-        self._loop = asyncio.new_event_loop()
+        self._loop = ClosingLoop()
         self._started, self._stop = threading.Event(), asyncio.Event()
         self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._run()), daemon=True)
 

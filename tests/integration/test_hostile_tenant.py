@@ -3,7 +3,6 @@
 How long the others wait is measured by `make bench PART=hostile`.
 """
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -21,6 +20,7 @@ from tests.stack.hung_server import HungServer
 from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
+from tests.zoomsim.event_loop import run
 
 CREDENTIAL_WORKERS_OF_A_NAMESPACE = 16
 EVENTS = 60
@@ -62,7 +62,7 @@ def new_tenant(cluster: ControlPlane, zoom: SimClient, stack: Stack) -> Tenant:
 
 def send(tenant: Tenant, stack: Stack, meetings: list[int]) -> dict[int, int]:
     requests = [good_event(tenant, meeting) for meeting in meetings]
-    return counts(asyncio.run(send_at_pace(requests, port=stack.receiver_port, per_second=PER_SECOND)))
+    return counts(run(send_at_pace(requests, port=stack.receiver_port, per_second=PER_SECOND)))
 
 
 @pytest.mark.timeout(900)

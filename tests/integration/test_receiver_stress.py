@@ -1,6 +1,5 @@
 """The receiver when everything breaks, and when the internet is at its worst: nothing lost, and good events in time."""
 
-import asyncio
 import resource
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from tests.stack.stack import Stack
 from tests.stack.stress import stress
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
+from tests.zoomsim.event_loop import run
 from tests.zoomsim.server import serving_in_thread
 
 EVENTS = 2000
@@ -80,7 +80,7 @@ def attacked(tenant: Tenant, stack: Stack, *, first: int) -> Attack:
     with hostile(target, seconds=HOSTILE_SECONDS + HOSTILE_BEFORE_SECONDS) as end:
         time.sleep(HOSTILE_BEFORE_SECONDS)
         requests = [good_event(tenant, meeting) for meeting in meetings]
-        answers = asyncio.run(send_at_pace(requests, port=target.port, per_second=GOOD_PER_SECOND))
+        answers = run(send_at_pace(requests, port=target.port, per_second=GOOD_PER_SECOND))
         seen = end()
     attack = Attack(meetings=meetings, answers=answers, hostile=seen)
     slowest = max(answer.seconds for answer in answers)
@@ -106,7 +106,7 @@ def test_good_events_are_written_whatever_else_comes(tenant: Tenant, stack: Stac
         mapped = {item["metadata"]["name"] for item in tenant.mappings()}
         missing[:] = [meeting for meeting in missing if str(meeting) not in mapped]
         requests = [good_event(tenant, meeting) for meeting in missing]
-        asyncio.run(send_at_pace(requests, port=stack.receiver_port, per_second=GOOD_PER_SECOND))
+        run(send_at_pace(requests, port=stack.receiver_port, per_second=GOOD_PER_SECOND))
         return not missing
 
     tenant.wait("Zoom's retries", all_written)

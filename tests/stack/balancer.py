@@ -11,13 +11,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 
+from tests.zoomsim.event_loop import ClosingLoop
+
 _PIECE = 65536
 
 
 @contextmanager
 def balancing(ports: Sequence[int]) -> Iterator[int]:
     """Forward to these ports of the loopback interface, in a thread of its own; gives the port to connect to."""
-    loop, stop, started = asyncio.new_event_loop(), asyncio.Event(), Future[int]()
+    loop, stop, started = ClosingLoop(), asyncio.Event(), Future[int]()
 
     async def serve() -> None:
         balancer = _Balancer(ports)

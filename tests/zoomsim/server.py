@@ -14,11 +14,10 @@ from .admin import Admin
 from .admin_bots import BotAdmin
 from .api import Api
 from .client import SimClient
+from .event_loop import ClosingLoop
 from .oauth import OAuth
 from .sim import ZoomSim
 from .traffic import traffic
-
-_ITERATIONS = 10
 
 
 def build_app(sim: ZoomSim) -> web.Application:
@@ -70,13 +69,11 @@ async def serving(
 
 
 async def _settle() -> None:
-    """End what is left in the loop: a closed transport closes its socket in a later iteration."""
+    """End the tasks that are left in the loop."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
-    for _ in range(_ITERATIONS):
-        await asyncio.sleep(0)
 
 
 @contextmanager
@@ -84,7 +81,7 @@ def serving_in_thread(sim: ZoomSim | None = None, *, host: str = "127.0.0.1", po
     """Run the simulator in a background thread; drive it only through the client that this yields."""
     sim = sim or ZoomSim()
     started: Future[str] = Future()
-    loop = asyncio.new_event_loop()
+    loop = ClosingLoop()
     stop = asyncio.Event()
 
     async def run() -> None:

@@ -23,11 +23,10 @@ from tests.cluster.kubelet.records import PodRecord
 from tests.cluster.kubelet.status import ADDRESS, Verdict
 from tests.cluster.kubelet.surroundings import Surroundings
 from tests.cluster.warden import Warden
+from tests.zoomsim.event_loop import run
 
 T = TypeVar("T")
 EVICTED = Verdict(reason="Evicted", message="The node was low on resource: memory.", disruption="TerminationByKubelet")
-
-_ITERATIONS = 10
 
 
 class KubeletDouble:
@@ -219,7 +218,7 @@ class KubeletDouble:
 
     def _main(self) -> None:
         try:
-            asyncio.run(self._serve())
+            run(self._serve())
         except BaseException as error:
             self._failure = error  # for the thread that waits in `start`
         finally:
@@ -247,9 +246,6 @@ class KubeletDouble:
                     await self._work(agent, log_port=port)
         finally:
             warden.close()
-            # A closed transport closes its socket in a later iteration, and an open socket fails the test run.
-            for _ in range(_ITERATIONS):
-                await asyncio.sleep(0)
 
     async def _work(self, agent: Agent, *, log_port: int | None) -> None:
         self._loop = asyncio.get_running_loop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from tests.stack.event_sender import event_body, send_all, signed_request
 from tests.stack.stack import Stack
 from tests.stack.tenant import Tenant
 from tests.zoomsim.client import SimClient
+from tests.zoomsim.event_loop import run
 
 PATIENCE = 90.0
 """Seconds for everything that a test waits for; a busy machine is slow."""
@@ -38,7 +38,7 @@ def wait_known(stack: Stack, tenant: Tenant) -> None:
     def answer() -> int:
         client_id, secret = tenant.app.client_id, tenant.app.webhook_secret_token
         request = signed_request(body, client_id=client_id, secret=secret)
-        [answered] = asyncio.run(send_all([request], port=stack.receiver_port))
+        [answered] = run(send_all([request], port=stack.receiver_port))
         return answered.status
 
     wait_until(lambda: answer() == 204, what="the receiver knows the app", limit_seconds=PATIENCE, every_seconds=0.2)
