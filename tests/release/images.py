@@ -32,26 +32,25 @@ def build_released_images(
     engine: Engine,
     architectures: Sequence[str],
     into: Path,
-    cached: bool = True,
     environ: Mapping[str, str] = os.environ,
 ) -> list[ReleasedImage]:
-    """Build all images for all architectures (amd64, arm64); `cached` allows layers of an earlier build.
+    """Build all images for all architectures (amd64, arm64); another than this machine's needs emulation (binfmt_misc).
 
-    An architecture that is not this machine's needs emulation (binfmt_misc).
+    No layer of an earlier build is used: it would have the times of that build.
     """
     tags: dict[str, dict[str, str]] = {name: {} for name in NAMES}
     for architecture in architectures:
-        built = _build(commit, engine=engine, architecture=architecture, cached=cached, environ=environ)
+        built = build_tags(commit, engine=engine, architecture=architecture, environ=environ)
         for name, tag in zip(NAMES, built, strict=True):
             tags[name][architecture] = tag
     return [_as_layout(name, tags=tags[name], commit=commit, engine=engine, into=into) for name in NAMES]
 
 
-def _build(
-    commit: ReleaseCommit, *, engine: Engine, architecture: str, cached: bool, environ: Mapping[str, str]
+def build_tags(
+    commit: ReleaseCommit, *, engine: Engine, architecture: str, environ: Mapping[str, str]
 ) -> tuple[str, str, str]:
-    options = ["--timestamp", str(commit.epoch), "--platform", f"linux/{architecture}"]
-    options += [] if cached else ["--no-cache"]
+    """Build the images for one architecture; their tags in the order of `NAMES`."""
+    options = ("--no-cache", "--timestamp", str(commit.epoch), "--platform", f"linux/{architecture}")
     builder = replace(engine, build_options=(*engine.build_options, *options))
     base = environ.get("BASE_IMAGE", "")
     if not base and architecture != this_machine().arch:

@@ -82,9 +82,7 @@ def test_a_second_build_has_the_same_digests(published: Published, release: Rele
     if revision != commit.revision or not commit.clean:
         pytest.skip("the release is of another commit, or files differ from it")
     engine = choose_engine(environ={**published.publisher.environ, "KIND_EXPERIMENTAL_PROVIDER": "podman"})
-    images = build_released_images(
-        commit, engine=engine, architectures=release.architectures, into=tmp_path, cached=False
-    )
+    images = build_released_images(commit, engine=engine, architectures=release.architectures, into=tmp_path)
     assert {image.name: image.digest for image in images} == dict(published.publisher.images)
     chart = build_chart(
         release,
