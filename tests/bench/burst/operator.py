@@ -33,11 +33,16 @@ class Snapshot:
 
 
 class Operator:
-    """One operator process for one namespace. With `BENCH_PROFILE` set, its cProfile file is left there."""
+    """One operator process for one namespace. With `BENCH_PROFILE` set, its cProfile file is left there.
 
-    def __init__(self, cluster: ControlPlane, *, namespace: str, zoom: str, folder: Path, warden: Warden) -> None:
+    Shards share one system namespace, and each has its Lease.
+    """
+
+    def __init__(
+        self, cluster: ControlPlane, *, namespace: str, zoom: str, folder: Path, warden: Warden, shard: str = ""
+    ) -> None:
         health, self._metrics = free_port(), free_port()
-        system = f"{namespace}-system"
+        system = "shards-system" if shard else f"{namespace}-system"
         settings = {
             "ZOOM_API_URL": f"{zoom}/v2",
             "ZOOM_OAUTH_URL": f"{zoom}/oauth",
@@ -45,7 +50,9 @@ class Operator:
             "HEALTH_PORT": str(health),
             "METRICS_PORT": str(self._metrics),
         }
-        kubeconfig = grant(cluster, "operator", system=system, served=(namespace,))
+        if shard:
+            settings |= {"LEADER_ELECT": "true", "LEASE_NAME": f"meetingbots-operator-{shard}"}
+        kubeconfig = grant(cluster, "operator", system=system, served=(namespace,), shard=shard)
         profile = os.environ.get("BENCH_PROFILE", "")
         under = ["cProfile", "-o", f"{profile}.{namespace}", "-m"] if profile else []
         self._program = Program(

@@ -98,8 +98,8 @@ async def floor(ground: Ground, *, credentials: int) -> Burst:
     return _seen(ground, player, customers, start)
 
 
-async def operator(ground: Ground, *, credentials: int) -> tuple[Burst, Life]:
-    """The burst by the operator."""
+async def operator(ground: Ground, *, credentials: int, shard: str = "") -> tuple[Burst, Life]:
+    """The burst by the operator, or by that of a shard."""
     namespace, customers = ground.customers(credentials=credentials)
     bots = ground.size.bots
     async with Wire(ground.cluster.kubeconfig("admin")) as wire:
@@ -114,6 +114,7 @@ async def operator(ground: Ground, *, credentials: int) -> tuple[Burst, Life]:
             zoom=ground.zoom.base_url,
             folder=ground.folder,
             warden=ground.warden,
+            shard=shard,
         )
         await asyncio.to_thread(process.start)
         try:

@@ -1,0 +1,1 @@
+"""A burst by one operator, and the same burst divided between two shards."""
