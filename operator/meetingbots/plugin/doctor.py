@@ -129,7 +129,8 @@ async def examine(
     """
     async for check in check_cluster(reader, now=clock()):
         yield check
-    yield await _lease(reader, system=system, now=clock())
+    for check in await _leases(reader, system=system, now=clock()):
+        yield check
     yield await _clock_of_zoom(urls, clock=clock)
     namespaces = await reader.namespaces_with(CREDENTIALS, "") if everywhere else [reader.namespace]
     for namespace in namespaces:
@@ -172,22 +173,37 @@ async def _clock_of_zoom(urls: ServiceURLs, *, clock: Callable[[], datetime]) ->
     return clock_check("Zoom", answer.headers.get("date", ""), now=clock())
 
 
-async def _lease(reader: ClusterReader, *, system: str, now: datetime) -> Check:
+async def _leases(reader: ClusterReader, *, system: str, now: datetime) -> list[Check]:
+    """Check the Lease of the operator, or those of its shards."""
+    in_system = replace(reader, namespace=system)
     try:
-        found = await reader.get(LEASES, LEASE_NAME, namespace=system)
+        found = await in_system.get(LEASES, LEASE_NAME)
+        whole = _lease(found, system=system, now=now) if found is not None else None
+        if whole is not None and whole.colour is Colour.GREEN:
+            return [whole]
+        shards = [one for one in await in_system.list(LEASES) if one["metadata"]["name"].startswith(f"{LEASE_NAME}-")]
     except KubeError as error:
-        return Check(Colour.RED, f"The Lease cannot be read: {error}", "Check the connection to the API server.")
-    if found is None:
-        remedy = "Check that the operator is installed there (--system-namespace)."
-        return Check(Colour.YELLOW, f"No Lease {LEASE_NAME} can be read in namespace {system}.", remedy)
+        return [Check(Colour.RED, f"The Lease cannot be read: {error}", "Check the connection to the API server.")]
+    if shards:
+        return [_lease(one, system=system, now=now) for one in shards]
+    remedy = "Check that the operator is installed there (--system-namespace)."
+    return [whole or Check(Colour.YELLOW, f"No Lease {LEASE_NAME} can be read in namespace {system}.", remedy)]
+
+
+def _lease(found: Object, *, system: str, now: datetime) -> Check:
+    shard = found["metadata"]["name"].removeprefix(LEASE_NAME).removeprefix("-")
+    of_shard = f" of shard {shard}" if shard else ""
     spec = found.get("spec") or {}
     age = now - datetime.fromisoformat(spec["renewTime"]) if spec.get("renewTime") else None
     if not spec.get("holderIdentity") or age is None or age.total_seconds() > _STALE_SECONDS:
         return Check(
-            Colour.RED, "No operator holds the Lease.", f"kubectl -n {system} get pods, and the operator's log."
+            Colour.RED,
+            f"No operator{of_shard} holds the Lease.",
+            f"kubectl -n {system} get pods, and the operator's log.",
         )
     return Check(
-        Colour.GREEN, f"Operator {spec['holderIdentity']} works; its Lease is {age.total_seconds():.0f} s old."
+        Colour.GREEN,
+        f"Operator {spec['holderIdentity']}{of_shard} works; its Lease is {age.total_seconds():.0f} s old.",
     )
 
 

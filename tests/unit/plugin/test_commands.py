@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from meetingbots.kube.errors import ForbiddenError, UnavailableError
-from meetingbots.kube.resources import BOTS, CREDENTIALS, MAPPINGS
+from meetingbots.kube.resources import BOTS, CREDENTIALS, LEASES, MAPPINGS
 from meetingbots.plugin import arguments, cli, doctor
 from meetingbots.plugin.cluster_checks import NAMESPACES, QUOTAS
 from meetingbots.plugin.reader import ClusterReader, ServerAnswer
@@ -139,6 +139,24 @@ async def test_doctor_checks_quota_and_pod_security_of_each_namespace(
     for name in ("acme", "globex"):
         text = f"Namespace {name} enforces the Pod Security Standard privileged."
         assert [one for one in found if one.endswith(text)]
+
+
+@pytest.mark.parametrize("former", ["", "operator-0"], ids=["without shards before", "one operator before"])
+async def test_doctor_checks_the_lease_of_each_shard(kube: FakeKube, former: str) -> None:
+    def lease(name: str, holder: str, renewed: str) -> None:
+        spec = {"holderIdentity": holder, "renewTime": renewed}
+        kube.put(LEASES, {"metadata": {"name": name, "namespace": "system"}, "spec": spec})
+
+    if former:
+        lease("meetingbots-operator", former, "2029-12-31T12:00:00.000000Z")
+    lease("meetingbots-operator-east", "operator-1", "2030-01-01T11:59:58.000000Z")
+    lease("meetingbots-operator-west", "operator-2", "2030-01-01T11:50:00.000000Z")
+    lease("another-controller", "x", "2030-01-01T11:59:58.000000Z")
+    texts = [text for text in await examined(kube, everywhere=False) if "Lease" in text]
+    assert texts == [
+        "Operator operator-1 of shard east works; its Lease is 2 s old.",
+        "No operator of shard west holds the Lease.",
+    ]
 
 
 async def test_doctor_reports_an_api_server_that_does_not_answer(kube: FakeKube) -> None:
