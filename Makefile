@@ -117,7 +117,7 @@ soak: $(INSTALLED) ## Everything fails at random for MINUTES=..., then rules are
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-bench: $(INSTALLED) ## Benchmarks beside bare loops; PART=... selects some (load, stress, burst, shards, credentials, hostile, outcomes, decisions)
+bench: $(INSTALLED) ## Benchmarks beside bare loops; PART=... selects some (load, scale, stress, burst, shards, credentials, hostile, outcomes, decisions)
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	@$(BIN)/python -m tests.bench $(PART)
 

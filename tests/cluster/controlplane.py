@@ -59,7 +59,7 @@ class ControlPlane:
         self._tokens = Tokens.generate()
         self._warden: Warden | None = None
         self._services: dict[str, Service] = {}
-        self.port = 0
+        self.port = self._etcd_port = 0
 
     def __enter__(self) -> Self:
         self.start()
@@ -74,6 +74,15 @@ class ControlPlane:
     def server(self) -> str:
         """Base URL of the API server."""
         return f"https://{in_url(self.host)}:{self.port}"
+
+    @property
+    def etcd_url(self) -> str:
+        """Base URL of etcd, which also serves its metrics."""
+        return f"http://{in_url(self.host)}:{self._etcd_port}"
+
+    def pid(self, name: str) -> int:
+        """Number of the process of a program, such as `etcd`."""
+        return self._services[name].pid
 
     @property
     def ca(self) -> Path:
@@ -206,15 +215,17 @@ class ControlPlane:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._write_inputs()
         self._warden = Warden()
-        etcd_port, etcd_peer_port, self.port = free_ports(3, host=self.host)
-        etcd = self._service("etcd", flags.etcd(self._files, client=etcd_port, peer=etcd_peer_port, host=self.host))
+        self._etcd_port, etcd_peer_port, self.port = free_ports(3, host=self.host)
+        etcd = self._service(
+            "etcd", flags.etcd(self._files, client=self._etcd_port, peer=etcd_peer_port, host=self.host)
+        )
         apiserver = self._service(
             "kube-apiserver",
-            flags.apiserver(self._files, port=self.port, etcd_port=etcd_port, audit=self._audit, host=self.host),
+            flags.apiserver(self._files, port=self.port, etcd_port=self._etcd_port, audit=self._audit, host=self.host),
         )
         etcd.start()
         apiserver.start()  # tries etcd until it is there
-        etcd.wait_ready(lambda: _listening(etcd_port, host=self.host))
+        etcd.wait_ready(lambda: _listening(self._etcd_port, host=self.host))
         apiserver.wait_ready(self._apiserver_ready)
         apply_crds(self.api, self._crds)
         if self._controllers:

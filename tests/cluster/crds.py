@@ -28,7 +28,7 @@ def apply_crds(api: Api, crds: Sequence[Object]) -> None:
         api.apply(f"{COLLECTION}/{crd['metadata']['name']}", crd)
 
 
-def wait_served(api: Api, crds: Sequence[Object], *, limit_seconds: float = 20) -> None:
+def wait_served(api: Api, crds: Sequence[Object], *, limit_seconds: float = 120) -> None:
     """Wait until each CRD is Established and all its served versions answer."""
     for crd in crds:
         name, group, plural = crd["metadata"]["name"], crd["spec"]["group"], crd["spec"]["names"]["plural"]

@@ -102,7 +102,6 @@ def apiserver(files: Files, *, port: int, etcd_port: int, audit: bool, host: str
         f"--service-cluster-ip-range={SERVICE_NETWORKS[host]}",
         "--allow-privileged=true",
         "--kubelet-preferred-address-types=InternalIP",  # the double's host name is known to nobody
-        "--profiling=false",
     ]
     if audit:
         arguments += [

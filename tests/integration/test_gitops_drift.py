@@ -31,6 +31,11 @@ def kept(tenant: Tenant, text: str) -> list[dict[str, Any]]:
     return [{"spec": item["spec"], **{field: item["metadata"].get(field) for field in fields}} for item in found]
 
 
+def managed(tenant: Tenant, plural: str, name: str) -> dict[str, Any]:
+    """Which fields the API server has recorded for each manager."""
+    return {one["manager"]: one["fieldsV1"] for one in tenant.get(plural, name)["metadata"]["managedFields"]}
+
+
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_what_the_operator_writes_is_no_drift(
     way: tuple[str, ...], cluster: ControlPlane, tenant: Tenant, kubelet: KubeletDouble
@@ -52,6 +57,12 @@ def test_what_the_operator_writes_is_no_drift(
     cluster.kubectl("apply", *way, "--filename=-", stdin=text)
     assert kept(tenant, text) == before
     assert tenant.phase("weekly-2030-01-07") == "Scheduled"
+    # The status is one field to the API server, and the tool's own fields stay.
+    for plural, name in (("meetingbots", "weekly-2030-01-07"), ("meetingmappings", str(meeting.id))):
+        fields = managed(tenant, plural, name)
+        assert fields["meetingbots"]["f:status"] == {}
+        tool = "gitops" if "--server-side" in way else "kubectl-client-side-apply"
+        assert "f:spec" in fields[tool]
 
 
 def tokens_asked(tenant: Tenant) -> int:

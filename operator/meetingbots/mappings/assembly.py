@@ -10,6 +10,7 @@ from typing import Final
 from meetingbots.credentials.sessions.zoom_session import ZoomSessions
 from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
+from meetingbots.mappings.reconcile.compaction import MappingCompaction
 from meetingbots.mappings.reconcile.manual_entries import ManualEntries
 from meetingbots.mappings.reconcile.meeting_sync import MeetingSyncRun
 from meetingbots.mappings.reconcile.stale_check import StaleMeetingCheck
@@ -45,6 +46,15 @@ def assemble(
 ) -> MappingSlice:
     """The slice of one operator process; plans the first sweep of each namespace."""
     writer = MappingWriter(kube=context.kube, clock=asyncio.get_running_loop().time)
+    compaction = MappingCompaction(writer=writer)
+    clients = SweeperClients(
+        kube=context.kube,
+        writer=writer,
+        compaction=compaction,
+        credentials=context.caches.credentials,
+        recently_deleted=recently_deleted,
+        reactivation=ports.reactivation,
+    )
     namespaces = context.settings.namespaces
     for namespace in namespaces:
         context.queues.tidying.add(Key(namespace or "", ""), after=_FIRST_SWEEP_SECONDS)
@@ -61,13 +71,14 @@ def assemble(
             Controller(
                 kind="Tidying",
                 queue=context.queues.tidying,
-                reconcile=sweeper(context, ports=ports, writer=writer, recently_deleted=recently_deleted).reconcile,
+                reconcile=sweeper(context, ports=ports, clients=clients).reconcile,
                 workers=2,
                 interruptible=True,
             ),
         ),
-        background=tuple(
-            ManualEntries(kube=context.kube, writer=writer, namespace=namespace).run for namespace in namespaces
+        background=(
+            *(ManualEntries(kube=context.kube, writer=writer, namespace=namespace).run for namespace in namespaces),
+            compaction.run,
         ),
     )
 
@@ -87,19 +98,6 @@ def sync_reconciler(
     )
 
 
-def sweeper(
-    context: OperatorContext,
-    *,
-    ports: CredentialPorts,
-    writer: MappingWriter,
-    recently_deleted: RecentlyDeletedMappings,
-) -> MappingSweeper:
+def sweeper(context: OperatorContext, *, ports: CredentialPorts, clients: SweeperClients) -> MappingSweeper:
     """The reconciler that cleans mappings up."""
-    clients = SweeperClients(
-        kube=context.kube,
-        writer=writer,
-        credentials=context.caches.credentials,
-        recently_deleted=recently_deleted,
-        reactivation=ports.reactivation,
-    )
     return MappingSweeper(clients=clients, stale_check=StaleMeetingCheck(sessions=ports.sessions), clock=context.clock)

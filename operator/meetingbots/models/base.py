@@ -105,6 +105,14 @@ class Model(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+def atomic() -> ConfigDict:
+    """Return the config of a status with a single writer.
+
+    The API server records one field for it instead of each, which costs a fraction of the memory (decision 0013).
+    """
+    return ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
+
+
 def rules(*pairs: tuple[str, str]) -> ConfigDict:
     """Return the config of a model with CEL validation: pairs of rule and message."""
     return ConfigDict(json_schema_extra=extension(*pairs))

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from meetingbots.models.base import MAX_INTEGER, Message, Model, Time, extension
+from meetingbots.models.base import MAX_INTEGER, Message, Model, Time, atomic, extension
 from meetingbots.models.conditions import Condition, ConditionType, find
 
 
@@ -155,6 +155,8 @@ class BotNotification(Model):
 
 class BotStatus(Model):
     """The state of the bot as the operator observed it."""
+
+    model_config = atomic()
 
     observed_generation: int | None = Field(
         default=None,

@@ -33,6 +33,7 @@ _KEY_ORDER: Final = (
     "maxProperties",
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
     "x-kubernetes-preserve-unknown-fields",
     "x-kubernetes-validations",
     "required",

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from meetingbots.models.base import EpochMilliseconds, MeetingId, Model, ObjectName, Time, extension, rules
+from meetingbots.models.base import EpochMilliseconds, MeetingId, Model, ObjectName, Time, atomic, extension, rules
 from meetingbots.models.metadata import CustomResource, NameReference
 from meetingbots.models.names import MAPPING_KIND, MAPPING_PLURAL
 
@@ -159,6 +159,8 @@ class EventTimes(Model):
 
 class MappingStatus(Model):
     """What the operator and the receiver found about the meeting."""
+
+    model_config = atomic()
 
     credentials: list[FoundCredential] = Field(
         default_factory=list,

@@ -81,7 +81,7 @@ class Work:
         events = self._keep("events", self._recorder.run)
         finishing = [self._keep_workers(one) for one in self._tasks.controllers if not one.interruptible]
         interruptible = [self._keep_workers(one) for one in self._tasks.controllers if one.interruptible]
-        interruptible += [self._keep("manual entries", run) for run in self._tasks.background]
+        interruptible += [self._keep("mapping task", run) for run in self._tasks.background]
         try:
             await self._closed.wait()
             await asyncio.gather(*finishing)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.bench.load.lines import Line
 from tests.bench.load.size import Size
+from tests.bench.scale.size import Size as ScaleSize
 
 
 def test_a_line_tells_its_ratio_to_the_floor_and_its_target() -> None:
@@ -17,3 +18,12 @@ def test_the_size_is_that_of_the_targets_unless_the_environment_says_less() -> N
     assert Size.from_environment({"BENCH_LOAD_MAPPINGS": "10", "BENCH_LOAD_RUNS": ""}) == Size(mappings=10)
     with pytest.raises(ValueError, match="at least 1"):
         Size.from_environment({"BENCH_LOAD_EVENTS": "0"})
+
+
+def test_the_size_of_the_scale_bench() -> None:
+    assert ScaleSize.from_environment({}) == ScaleSize(mappings=100_000, credentials=10_000)
+    small = {"BENCH_SCALE_FEW": "10", "BENCH_SCALE_MAPPINGS": "10", "BENCH_SCALE_LIVE": "1"}
+    assert ScaleSize.from_environment(small) == ScaleSize(few=10, mappings=10, live=1)
+    for wrong in ({"BENCH_SCALE_REST": "0"}, {"BENCH_SCALE_MAPPINGS": "10"}):
+        with pytest.raises(ValueError, match="at"):
+            ScaleSize.from_environment(wrong)

@@ -34,6 +34,7 @@ ALLOWED = {
     "type",
     "x-kubernetes-list-map-keys",
     "x-kubernetes-list-type",
+    "x-kubernetes-map-type",
     "x-kubernetes-preserve-unknown-fields",
     "x-kubernetes-validations",
 }
@@ -224,3 +225,12 @@ def test_selectable_and_printed_fields_exist(kind: CustomResourceKind) -> None:
 
     assert len(plain) >= 2
     assert [path for path in plain if kind.model.KIND + path not in NODES] == []
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("MeetingMapping", "atomic"), ("MeetingBot", "atomic")])
+def test_a_status_with_one_writer_is_one_field_for_the_api_server(kind: str, expected: str) -> None:
+    assert node(f"{kind}.status")["x-kubernetes-map-type"] == expected
+
+
+def test_the_writers_of_a_credentials_status_own_its_fields_one_by_one() -> None:
+    assert "x-kubernetes-map-type" not in node("ZoomCredential.status")

@@ -20,11 +20,12 @@ from meetingbots.credentials.decide.revocation import consent_end
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.errors import KubeError
 from meetingbots.kube.resources import MAPPINGS
-from meetingbots.mappings.decide.listing import COMPACT, Compact, Remove
+from meetingbots.mappings.decide.listing import Remove
 from meetingbots.mappings.decide.retention import OwnerFacts, cleaned_up, in_doubt
 from meetingbots.mappings.manifests.mapping import credential_label, is_compactable, owners_patch
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.mappings.reconcile.batch_writes import MappingChange, SweepWrites, write_all
+from meetingbots.mappings.reconcile.compaction import MappingCompaction
 from meetingbots.mappings.reconcile.owner_lookup import OwnerLookup, credential_exists, readable
 from meetingbots.mappings.reconcile.stale_check import MAX_QUESTIONS, Doubt, FairSample, StaleMeetingCheck
 from meetingbots.mappings.store import Decide, MappingWriter, read_mapping, unchanged
@@ -55,6 +56,7 @@ class SweeperClients:
 
     kube: Kube
     writer: MappingWriter
+    compaction: MappingCompaction
     credentials: ObjectCache
     recently_deleted: RecentlyDeletedMappings
     reactivation: Reactivation
@@ -73,6 +75,7 @@ class MappingSweeper:
     ) -> None:
         self._kube = clients.kube
         self._writer = clients.writer
+        self._compaction = clients.compaction
         self._credentials = clients.credentials
         self._recently_deleted = clients.recently_deleted
         self._reactivation = clients.reactivation
@@ -218,15 +221,11 @@ class MappingSweeper:
             return MappingChange(mapping.namespace, mapping.name, decide, uids=uids)
         if names := in_doubt(mapping, owners=facts, now=now):
             doubtful.add(mapping.namespace, Doubt(Key(mapping.namespace, min(names)), mapping.name))
+        if owners_patch(item, status=mapping.status, uids=uids):
+            return MappingChange(mapping.namespace, mapping.name, unchanged, uids=uids)
         if is_compactable(item):
-            return MappingChange(mapping.namespace, mapping.name, _compact, uids=uids)
-        if not owners_patch(item, status=mapping.status, uids=uids):
-            return None
-        return MappingChange(mapping.namespace, mapping.name, unchanged, uids=uids)
-
-
-def _compact(_: MeetingMapping | None) -> Compact:
-    return COMPACT
+            self._compaction.add(Key(mapping.namespace, mapping.name))
+        return None
 
 
 def _restore(status: MappingStatus) -> Decide:

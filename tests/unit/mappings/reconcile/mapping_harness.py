@@ -8,6 +8,7 @@ from meetingbots.credentials.sessions.access_tokens import AccessTokens
 from meetingbots.credentials.sessions.zoom_session import ZoomSessions
 from meetingbots.credentials.status_writer import CredentialStatusWriter
 from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
+from meetingbots.mappings.reconcile.compaction import MappingCompaction
 from meetingbots.mappings.reconcile.meeting_sync import MeetingSyncRun
 from meetingbots.mappings.reconcile.stale_check import StaleMeetingCheck
 from meetingbots.mappings.reconcile.sweeper import MappingSweeper, Reactivation, SweeperClients
@@ -58,11 +59,13 @@ def sweeper_of(
     sessions: ZoomSessions,
     reactivation: Reactivation | None = None,
     recently_deleted: RecentlyDeletedMappings | None = None,
+    compaction: MappingCompaction | None = None,
 ) -> MappingSweeper:
     return MappingSweeper(
         clients=SweeperClients(
             kube=context.kube,
             writer=writer_of(context),
+            compaction=compaction or MappingCompaction(writer=writer_of(context)),
             credentials=context.caches.credentials,
             recently_deleted=recently_deleted or RecentlyDeletedMappings(clock=lambda: context.clock().timestamp()),
             reactivation=reactivation or NobodyRemoved(),

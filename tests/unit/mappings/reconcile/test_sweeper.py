@@ -528,23 +528,6 @@ async def test_zoom_is_asked_a_few_times_only_in_each_sweep(bench: Bench) -> Non
     assert len(asked) == 100
 
 
-async def test_the_api_servers_bookkeeping_is_dropped_once(bench: Bench) -> None:
-    _, tidy = await seen(bench)
-    put(bench)
-    item = bench.kube.peek(MAPPINGS, namespace="team", name=MEETING)
-    assert item is not None
-    item["metadata"]["managedFields"] = [{"manager": "meetingbots", "operation": "Update"}]
-    bench.kube.put(MAPPINGS, item)
-    for _ in range(2):
-        await tidy.reconcile(SWEEP)
-    after = bench.kube.peek(MAPPINGS, namespace="team", name=MEETING)
-    assert after is not None
-    assert (after["metadata"]["managedFields"], after["status"]) == ([{}], item["status"])
-    before = bench.kube.count("patch", MAPPINGS)
-    await tidy.reconcile(SWEEP)
-    assert bench.kube.count("patch", MAPPINGS) == before
-
-
 class RecordingSessions:
     """Sessions of credentials that have no token; records which credentials were asked."""
 

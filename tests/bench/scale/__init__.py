@@ -1,0 +1,1 @@
+"""What mappings, credentials and bots cost at size: API server, etcd, controller manager, operator, receiver."""

@@ -1,0 +1,63 @@
+"""Memory of the control plane's processes, read after a restart of the API server, and the bytes in etcd."""
+
+import asyncio
+import urllib.request
+from dataclasses import dataclass
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.bench.burst.usage import usage
+from tests.bench.burst.wire import Wire
+from tests.cluster.controlplane import ControlPlane
+
+SETTLED_MIB = 4.0
+"""Memory that grew less than this within `PAUSE_SECONDS` has settled."""
+PAUSE_SECONDS = 5.0
+MOST_PAUSES = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """MiB: resident memory; what of it is no garbage in the API server; the part of etcd's file that is in use."""
+
+    apiserver: float
+    apiserver_heap: float
+    etcd: float
+    etcd_used: float
+    manager: float
+
+
+async def after_restart(cluster: ControlPlane, wire: Wire) -> Footprint:
+    """Restart the API server, which then lists everything, and read when its memory does not grow any more."""
+    await asyncio.to_thread(cluster.restart_apiserver)
+    last = usage(cluster.pid("kube-apiserver")).memory
+    for _ in range(MOST_PAUSES):
+        await asyncio.sleep(PAUSE_SECONDS)
+        now = usage(cluster.pid("kube-apiserver")).memory
+        if abs(now - last) < SETTLED_MIB:
+            break
+        last = now
+    return Footprint(
+        apiserver=usage(cluster.pid("kube-apiserver")).memory,
+        apiserver_heap=await _heap(wire),
+        etcd=usage(cluster.pid("etcd")).memory,
+        etcd_used=await asyncio.to_thread(_etcd_used, cluster),
+        manager=usage(cluster.pid("kube-controller-manager")).memory,
+    )
+
+
+async def _heap(wire: Wire) -> float:
+    profile = (await wire.send("GET", "/debug/pprof/heap?gc=1&debug=1")).decode()
+    _, _, rest = profile.partition("# HeapAlloc = ")
+    return int(rest.partition("\n")[0]) / 2**20
+
+
+def _etcd_used(cluster: ControlPlane) -> float:
+    with urllib.request.urlopen(f"{cluster.etcd_url}/metrics", timeout=10) as answer:  # noqa: S310 - loopback
+        text = answer.read().decode()
+    return sum(
+        sample.value / 2**20
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "etcd_mvcc_db_total_size_in_use_in_bytes"
+    )
