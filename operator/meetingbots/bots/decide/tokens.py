@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from meetingbots.bots.decide.facts import BotFacts, Delivery, Finding, OnBehalfUser, Problem
 from meetingbots.models.bot import BotReason, BotStatus, MeetingBot, TokenKind, TokenStatus
@@ -14,6 +15,7 @@ from meetingbots.models.mapping import MappingPhase, MeetingMapping, Role
 from meetingbots.models.metadata import NameReference
 from meetingbots.zoom.errors import Cause, ZoomError
 
+_NAMED: Final = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROLE_ORDER = (Role.HOST, Role.ALTERNATIVE_HOST, Role.OPERATOR)
 _REASONS: Mapping[Cause, BotReason] = {
@@ -113,6 +115,21 @@ def candidates(
         "No MeetingMapping in this namespace says which ZoomCredential belongs to this meeting.",
         recoverable=True,
     )
+
+
+def webhook_doubt(credentials: Iterable[ZoomCredential]) -> str:
+    """The sentence that names credentials without verified webhooks, from which mappings would come; else empty."""
+    named = [
+        f"{one.name} ({condition.reason})"
+        for one in credentials
+        if (condition := find(one.status.conditions, ConditionType.WEBHOOK_RECEIVING)) is not None
+        and condition.status is not ConditionStatus.TRUE
+    ]
+    if not named:
+        return ""
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    names = f"{', '.join(sorted(named)[:_NAMED])}{more}"
+    return f" Webhooks may be missing: look at condition WebhookReceiving of ZoomCredential {names}."
 
 
 def _found(bot: MeetingBot, mapping: MeetingMapping | None, credentials: Sequence[ZoomCredential]) -> dict[str, str]:

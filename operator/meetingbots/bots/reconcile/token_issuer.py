@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from meetingbots.bots.decide.facts import Problem
-from meetingbots.bots.decide.tokens import Candidates, Refusal, candidates, explain
+from meetingbots.bots.decide.tokens import Candidates, Refusal, candidates, explain, webhook_doubt
 from meetingbots.bots.reconcile.credentials import CredentialReader, MeetingLookup
 from meetingbots.bots.reconcile.token_requests import BotTokenRequest, CredentialTokens, TokenRequests
 from meetingbots.mappings.decide.listing import lists
@@ -116,7 +116,7 @@ class TokenIssuer:
         for name in names:
             if await self._try(search, name, origin=origins[name]):
                 return
-        search.problem = found if isinstance(found, Problem) else None
+        search.problem = self._with_doubt(found, request.bot) if isinstance(found, Problem) else None
         if search.mapping is None or search.problem is not None:
             await self._look_up(search, tried=names)
 
@@ -124,6 +124,13 @@ class TokenIssuer:
         # Only a selector needs the credentials' labels.
         known = self._credentials.all(bot.namespace) if bot.spec.credential_selector is not None else ()
         return candidates(bot, mapping=mapping, credentials=known)
+
+    def _with_doubt(self, problem: Problem, bot: MeetingBot) -> Problem:
+        """The problem of a meeting without a mapping, with the credentials that receive no webhooks."""
+        if bot.spec.credential_selector is not None:
+            return problem
+        doubt = webhook_doubt(self._credentials.all(bot.namespace))
+        return replace(problem, message=f"{problem.message}{doubt}")
 
     async def _try(self, search: _Search, name: str, *, origin: str) -> bool:
         """Try one credential; whether the search is over."""

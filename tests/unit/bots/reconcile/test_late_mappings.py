@@ -1,6 +1,7 @@
 """Mappings that are not there, or not yet: how long a bot waits for them."""
 
 import pytest
+from meetingbots.kube.resources import CREDENTIALS
 
 from tests.unit.bots.bot_builders import at
 from tests.unit.bots.reconcile.bot_harness import BotHarness
@@ -49,3 +50,20 @@ async def test_the_wait_for_a_mapping_starts_with_the_process() -> None:
     harness.clock.forward(97)
     await harness.live(harness.operator(), until=harness.running)
     assert harness.kubelet.starts[0][0] == pytest.approx(103, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "named"),
+    [("False", "SignatureInvalid", True), ("Unknown", "NothingReceived", True), ("True", "Receiving", False)],
+)
+async def test_no_mapping_names_the_credentials_without_webhooks(status: str, reason: str, named: bool) -> None:
+    harness = BotHarness()
+    spec = {"appSecretRef": {"name": "zoom-app"}, "grant": {"connect": {}}}
+    condition = {"type": "WebhookReceiving", "status": status, "reason": reason, "message": "m"}
+    condition["lastTransitionTime"] = "2026-01-01T12:00:00Z"
+    item = {"metadata": {"namespace": "team", "name": "alice", "uid": "a"}, "spec": spec}
+    harness.cluster.put(CREDENTIALS, item | {"status": {"conditions": [condition]}})
+    harness.put_bot(tokenPolicy="Required")
+    await harness.live(harness.operator(), until=lambda: harness.condition()[1] == "NoMapping")
+    expected = f"condition WebhookReceiving of ZoomCredential alice ({reason})"
+    assert (expected in harness.condition("TokenIssued")[2]) is named
