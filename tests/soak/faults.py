@@ -12,14 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
+from tests.cluster.api import ApiError, wait_until
 from tests.cluster.kubelet.client import PASSING, RefusedError
+from tests.cluster.service import ClusterError
 from tests.soak.plan import Fault, FaultKind
 from tests.soak.record import Interruption
 from tests.soak.scene import CREDENTIALS, Scene
 from tests.stack.processes import Program
+from tests.stack.tenant import GROUP
 from tests.zoomsim.faults import Kind
 
 READY_SECONDS: Final = 300.0
+STOP_SECONDS: Final = 110.0
 _SPOILT: Final[tuple[tuple[Kind, bool], ...]] = (
     ("html", True),
     ("html", False),
@@ -116,7 +120,10 @@ class Faults:
     def _stop_operator(self, fault: Fault) -> None:
         program = self._operator(fault)
         with self._lock(program):
+            began = time.time()
             program.stop()
+            if time.time() - began > STOP_SECONDS:  # it was killed in the end
+                self.interruptions.append(Interruption(began=began, ended=time.time()))
             self._hurry.wait(fault.seconds)
             self._start(program)
 
@@ -126,16 +133,25 @@ class Faults:
             if not program.running:
                 return
             began = time.time()
-            os.kill(program.pid, signal.SIGSTOP)
-            self._hurry.wait(fault.seconds)
-            os.kill(program.pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(program.pid, signal.SIGSTOP)
+                self._hurry.wait(fault.seconds)
+                os.kill(program.pid, signal.SIGCONT)
             self.interruptions.append(Interruption(began=began, ended=time.time()))
 
     def _restart_apiserver(self, fault: Fault, *, crash: bool) -> None:
         with self._named_lock("API server"):
             self._scene.cluster.stop_apiserver(crash=crash)
             self._hurry.wait(fault.seconds)
-            self._scene.cluster.start_apiserver()
+            try:
+                self._scene.cluster.start_apiserver()
+            except (ClusterError, TimeoutError):  # the machine is busy
+                wait_until(self._is_served, what="the API server serves MeetingBots", limit_seconds=READY_SECONDS)
+
+    def _is_served(self) -> bool:
+        with contextlib.suppress(OSError, ApiError):
+            return self._scene.cluster.api.get(f"{GROUP}/meetingbots") is not None
+        return False
 
     def _start(self, program: Program) -> None:
         """Start it, again if it ends before it is ready, as the kubelet does."""

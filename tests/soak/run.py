@@ -22,6 +22,8 @@ from tests.stack.tenant import GROUP
 
 PROGRESS_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 1.0
+CHECK_SECONDS: Final = 20.0
+"""Between two checks while the run lasts: each reads the whole audit log."""
 SETTLE_SECONDS: Final = 300.0
 """How long each step of settling may take. What is not right by then is in the record, and breaks a rule."""
 END_SECONDS: Final = 4.0
@@ -50,7 +52,7 @@ class Run:
         self._faults = Faults(scene)
         self._evidence = Evidence(scene, self._faults.interruptions)
         self._broken: dict[str, list[str]] = {}
-        self._said = self._looked = self._ended = 0.0
+        self._said = self._looked = self._ended = self._checked = 0.0
 
     def play(self) -> Outcome:
         """Play the plan, settle, and collect the record."""
@@ -151,7 +153,9 @@ class Run:
             self._look()
         if now - self._said > PROGRESS_SECONDS:
             self._said = now
-            self._check()
+            if now - self._checked > CHECK_SECONDS:
+                self._checked = now
+                self._check()
             self._say(what)
         time.sleep(_TURN_SECONDS)
 

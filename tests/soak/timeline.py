@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import httpx
+
 from tests.cluster.api import ApiError
 
 AGAIN_SECONDS: Final = 0.3
@@ -52,7 +54,7 @@ class Timeline:
             _, _, step = heapq.heappop(self._steps)
             try:
                 step()
-            except (NotYet, OSError):
+            except (NotYet, OSError, httpx.TransportError):
                 self.add(self.now + AGAIN_SECONDS, step)
             except ApiError as error:
                 if error.status not in _NOT_NOW and error.status < 500:
