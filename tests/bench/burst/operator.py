@@ -3,6 +3,7 @@
 import os
 import urllib.request
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,15 @@ class Operator:
     """
 
     def __init__(
-        self, cluster: ControlPlane, *, namespace: str, zoom: str, folder: Path, warden: Warden, shard: str = ""
+        self,
+        cluster: ControlPlane,
+        *,
+        namespace: str,
+        zoom: str,
+        folder: Path,
+        warden: Warden,
+        environment: Mapping[str, str],
+        shard: str = "",
     ) -> None:
         health, self._metrics = free_port(), free_port()
         system = "shards-system" if shard else f"{namespace}-system"
@@ -58,7 +67,8 @@ class Operator:
         self._program = Program(
             [*under, "meetingbots", "operator", f"--namespace={namespace}"],
             environment={f"MEETINGBOTS_{key}": value for key, value in settings.items()}
-            | {"KUBECONFIG": str(kubeconfig)},
+            | {"KUBECONFIG": str(kubeconfig)}
+            | dict(environment),
             ready_url=f"http://127.0.0.1:{health}/readyz",
             log=folder / f"{namespace}.log",
             warden=warden,

@@ -1,15 +1,17 @@
 """One burst: by the bare loop, and by the operator; the same bots, the same Pods, the same Zoom."""
 
 import asyncio
+import contextlib
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
 from tests.bench.burst import prepare
+from tests.bench.burst.notices import NoticeSite
 from tests.bench.burst.operator import Operator, Snapshot
 from tests.bench.burst.player import Player
 from tests.bench.burst.size import Size
@@ -102,10 +104,12 @@ async def operator(ground: Ground, *, credentials: int, shard: str = "") -> tupl
     """The burst by the operator, or by that of a shard."""
     namespace, customers = ground.customers(credentials=credentials)
     bots = ground.size.bots
-    async with Wire(ground.cluster.kubeconfig("admin")) as wire:
+    async with Wire(ground.cluster.kubeconfig("admin")) as wire, notice_site(ground, namespace) as site:
         player = await _stage(wire, namespace)
         began = time.monotonic()
         await prepare.make_customers(wire, namespace, customers)
+        if site is not None:
+            await wire.send("POST", f"/api/v1/namespaces/{namespace}/secrets", site.secret)
         staging = ground.size.staging_seconds(writing=time.monotonic() - began)
         process = await asyncio.to_thread(
             Operator,
@@ -114,6 +118,7 @@ async def operator(ground: Ground, *, credentials: int, shard: str = "") -> tupl
             zoom=ground.zoom.base_url,
             folder=ground.folder,
             warden=ground.warden,
+            environment=site.environment if site is not None else {},
             shard=shard,
         )
         await asyncio.to_thread(process.start)
@@ -133,12 +138,27 @@ async def operator(ground: Ground, *, credentials: int, shard: str = "") -> tupl
             joined = await asyncio.to_thread(process.snapshot)
             await player.succeed(sorted(player.started))
             await prepare.wait_phase(wire, namespace, "Succeeded", count=bots, seconds=LIMIT_SECONDS)
+            if site is not None:
+                await site.wait_done(bots=bots, seconds=LIMIT_SECONDS)
+                ground.say(f"notices a bot: {site.accepted / bots:.2f}")
             await asyncio.sleep(1)
             ended = await asyncio.to_thread(process.snapshot)
         finally:
             await player.stop()
             await asyncio.to_thread(process.stop)
     return _seen(ground, player, customers, join_at), Life(before, staged, joined, ended, process.warnings())
+
+
+@contextlib.asynccontextmanager
+async def notice_site(ground: Ground, namespace: str) -> AsyncIterator[NoticeSite | None]:
+    """The namespace's webhook, if the bench has one."""
+    if not ground.size.notices:
+        yield None
+        return
+    folder = ground.folder / f"{namespace}-site"
+    folder.mkdir()
+    with NoticeSite(folder) as site:
+        yield site
 
 
 async def _stage(wire: Wire, namespace: str) -> Player:

@@ -14,12 +14,14 @@ class Size:
     """`BENCH_BOTS` (1000) bots over `BENCH_CREDENTIALS` (100) credentials, and as many over one.
 
     `BENCH_RUNS` (1): how often the first is measured. `BENCH_ONLY`: `many` or `one`, to leave the other out.
+    `BENCH_NOTICES=1`: the namespace has a webhook, which gets the bots' notices.
     """
 
     bots: int = 1000
     credentials: int = 100
     runs: int = 1
     only: str = ""
+    notices: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Size":
@@ -33,7 +35,7 @@ class Size:
         only = environment.get("BENCH_ONLY", "")
         if only not in ("", "many", "one"):
             raise ValueError("BENCH_ONLY is many or one")
-        return cls(**numbers, only=only)
+        return cls(**numbers, only=only, notices=environment.get("BENCH_NOTICES", "") not in ("", "0"))
 
     def staging_seconds(self, *, writing: float) -> float:
         """How long before the burst its bots are created, so that all their Pods wait at the gate in time.
