@@ -11,7 +11,7 @@ from tests.cluster.binaries import ensure_binaries
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.crds import load_crds
 
-NEED_API_SERVER = {"test_admission_policy.py", "test_kubeconform.py", "test_install.py"}
+NEED_API_SERVER = {"test_admission_policy.py", "test_install_shards.py", "test_kubeconform.py", "test_install.py"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -43,6 +43,8 @@ _READS_PER_SECOND: Final = 20.0
 _VERIFY_AFTER: Final = timedelta(minutes=10)
 """How long a written entry is not read again: somebody else may have changed it."""
 _SWEEP_SECONDS: Final = 30.0
+_TRIES: Final = 30
+"""Each shard writes to the Secret, so conflicts are frequent while many of them start."""
 _NAMESPACE_BYTES: Final = 64 * 1024
 """The share of one namespace: keys and values of its entries, about 100 apps of usual size."""
 
@@ -165,7 +167,8 @@ class ReceiverProjection:
 
     async def _write(self, name: AppName, value: str | None) -> None:
         """Set the entry to this value (None: remove it) and change nothing else."""
-        await retry_on_conflict(partial(self._write_once, name, value), what=f"Secret {names.RECEIVER_SECRET}")
+        attempt = partial(self._write_once, name, value)
+        await retry_on_conflict(attempt, what=f"Secret {names.RECEIVER_SECRET}", tries=_TRIES)
 
     async def _write_once(self, name: AppName, value: str | None) -> None:
         kube, system, key = self._kube, self._system, entry_key(name)

@@ -140,6 +140,26 @@ async def test_conflicting_writers_both_get_in(bench: Bench) -> None:
     assert set(projection(bench)) == {NAME, AppName("team", "second-app")}
 
 
+async def test_an_entry_is_written_while_other_shards_write_all_the_time(bench: Bench) -> None:
+    bench.put_credential()
+    reconciler = receiver_projection(services(bench))
+    await reconciler.reconcile(APP)
+    bench.put_secret("zoom-app", client_id="changed", client_secret="x", webhook_secret_token="hook")
+    left = 20
+
+    async def busy(call: Call) -> None:
+        nonlocal left
+        if call.moment == "before" and call.verb == "patch" and left:
+            left -= 1
+            raise ConflictError("busy", status=409)
+
+    bench.kube.hook = busy
+    await reconciler.reconcile(APP)
+    app = projection(bench)[NAME]
+    assert isinstance(app, ProjectedApp)
+    assert app.client_id == "changed"
+
+
 async def test_endless_conflicts_are_raised_for_the_queue(bench: Bench) -> None:
     bench.put_credential()
     reconciler = receiver_projection(services(bench))
