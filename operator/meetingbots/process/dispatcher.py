@@ -25,7 +25,7 @@ _CONNECT_TIMEOUT = 5.0
 # Seconds before each retry of a watch while the API server is away. kopf's own grow to 21 s and end the process after
 # a minute; these notice the server's return within 3 s, and keep the process alive for five minutes without it.
 _PAGE: Final = 500
-_IDLE_TASK_SECONDS: Final = 0.5
+_IDLE_TASK_SECONDS: Final = 1.0
 _SECONDS_A_FINISHED: Final = 0.002
 _RETRIES = (1, 1, 2, *([3] * 100))
 
@@ -204,22 +204,30 @@ def kopf_handlers(*, connection: Connection, dispatcher: Dispatcher) -> kopf.Ope
 
     @kopf.on.event(*_selector(CREDENTIALS), registry=handlers)
     async def credential(event: kopf.RawEvent, **_: Any) -> None:
-        dispatcher.credential(dict(event["object"]), deleted=event["type"] == "DELETED")
+        dispatcher.credential(_taken(event), deleted=event["type"] == "DELETED")
 
     @kopf.on.event(*_selector(BOTS), registry=handlers)
     async def bot(event: kopf.RawEvent, **_: Any) -> None:
         kind = event["type"]
-        dispatcher.bot(dict(event["object"]), deleted=kind == "DELETED", listed=kind is None)
+        dispatcher.bot(_taken(event), deleted=kind == "DELETED", listed=kind is None)
 
     @kopf.on.event(*_selector(PODS), registry=handlers)
     async def pod(event: kopf.RawEvent, **_: Any) -> None:
-        dispatcher.pod(dict(event["object"]), deleted=event["type"] == "DELETED")
+        dispatcher.pod(_taken(event), deleted=event["type"] == "DELETED")
 
     @kopf.on.event(*_selector(MAPPINGS), registry=handlers)
     async def live_mapping(event: kopf.RawEvent, **_: Any) -> None:
-        dispatcher.live_mapping(dict(event["object"]), deleted=event["type"] == "DELETED")
+        dispatcher.live_mapping(_taken(event), deleted=event["type"] == "DELETED")
 
     return handlers
+
+
+def _taken(event: kopf.RawEvent) -> Object:
+    """The event's object. kopf keeps only its metadata, which it needs, in the task that waits for the next event."""
+    item = dict(event["object"])
+    for part in ("spec", "status"):
+        cast("Object", event["object"]).pop(part, None)
+    return item
 
 
 def kopf_settings() -> kopf.OperatorSettings:

@@ -54,6 +54,11 @@ def bot_of(pod: Object) -> str | None:
     return pod["metadata"].get("labels", {}).get(names.BOT_LABEL) or None
 
 
+def _without_containers(pod: Object) -> Object:
+    """A Pod whose spec has its node only: the operator reads no more of it, and it is most of the object."""
+    return {**pod, "spec": {"nodeName": pod.get("spec", {}).get("nodeName", "")}}
+
+
 def _owner(pod: Object) -> str | None:
     bot = bot_of(pod)
     return f"{pod['metadata']['namespace']}/{bot}" if bot else None
@@ -77,8 +82,8 @@ class ObjectCaches:
         default_factory=lambda: ObjectCache(index=meeting_of, group=_phase, compressed=is_finished)
     )
     """Grouped by phase."""
-    pods: ObjectCache = field(default_factory=lambda: ObjectCache(index=_owner))
-    gone_pods: ObjectCache = field(default_factory=ObjectCache)
+    pods: ObjectCache = field(default_factory=lambda: ObjectCache(index=_owner, reduce=_without_containers))
+    gone_pods: ObjectCache = field(default_factory=lambda: ObjectCache(reduce=_without_containers))
     """The last state of deleted Pods of current attempts, until it is written to the bot's status."""
     live_mappings: ObjectCache = field(default_factory=ObjectCache)
 

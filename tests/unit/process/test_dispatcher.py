@@ -253,6 +253,13 @@ def test_a_running_meeting_that_was_deleted_with_its_former_owner_queues_the_cre
     assert world.recently_deleted.take(Key("ns", "alice"), uid="u2") == [item]
 
 
+def test_of_a_pods_spec_only_its_node_is_kept() -> None:
+    world = World()
+    pod = thing("bot-abcde-1", spec={"nodeName": "node-1", "containers": []}, status={"phase": "Running"})
+    world.dispatcher.pod(pod, deleted=False)
+    assert world.caches.pods.get(Key("ns", "bot-abcde-1")) == {**pod, "spec": {"nodeName": "node-1"}}
+
+
 def finished(name: str, **spec: object) -> Object:
     status = {"phase": "Succeeded", "observedGeneration": 1, "meetingId": "81234567890", "podName": f"{name}-u1-1"}
     item = thing(name, uid=f"uid of {name}", spec=spec, status=status)

@@ -95,10 +95,13 @@ def test_a_handler_feeds_the_intake_and_has_no_result(name: str, kind: str | Non
     """A result would be written into the object's status by kopf. The type None is that of the first list."""
     intake = Remembered()
     (handler,) = (one for one in parts(new_registry(intake))["watching"] if one.fn.__name__ == name)
-    item = {"metadata": {"namespace": "ns", "name": "x"}}
-    result = asyncio.run(handler.fn(event={"type": kind, "object": item}, name="x", logger=None))
+    metadata = {"namespace": "ns", "name": "x"}
+    item = {"metadata": metadata, "spec": {"a": 1}, "status": {"b": 2}}
+    seen = dict(item)
+    result = asyncio.run(handler.fn(event={"type": kind, "object": seen}, name="x", logger=None))
     assert result is None
     assert intake.fed == [(name, item, deleted)]
+    assert seen == {"metadata": metadata}
     assert intake.listed is (kind is None if name == "bot" else None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import json
 import logging
@@ -22,7 +23,7 @@ from meetingbots.process.operator import run_operator
 from meetingbots.receiver import process as receiver_process
 from meetingbots.receiver.process import run_receiver
 from meetingbots.runtime import process_setup
-from meetingbots.runtime.process_setup import configure_logging, tune_garbage_collection
+from meetingbots.runtime.process_setup import configure_logging, limit_heap_growth, tune_garbage_collection
 from meetingbots.runtime.settings import OperatorSettings, ReceiverSettings
 
 
@@ -205,3 +206,25 @@ async def test_both_processes_begin_with_it(
     with pytest.raises(ClusterAccessError):
         await run(settings())
     assert gc.get_freeze_count() > 0
+
+
+class HeapStatistics(ctypes.Structure):
+    """glibc's `struct mallinfo2` (mallinfo(3))."""
+
+    _fields_ = (
+        *((name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd")),
+        *((name, ctypes.c_size_t) for name in ("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")),
+    )
+
+
+def test_large_blocks_are_given_back_to_the_kernel() -> None:
+    statistics = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if statistics is None:
+        pytest.skip("needs glibc 2.33")
+    statistics.restype = HeapStatistics
+    limit_heap_growth()
+    freed = bytearray(8 * 2**20)
+    del freed  # glibc alone would from now on take smaller blocks than this one from the heap
+    before = statistics().hblks
+    blocks = [bytearray(256 * 1024) for _ in range(20)]
+    assert statistics().hblks - before >= len(blocks)
