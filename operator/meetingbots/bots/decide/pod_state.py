@@ -171,8 +171,12 @@ class PodState:
 
     @property
     def finished(self) -> bool:
-        """Whether all containers have ended for good."""
-        return self.phase in ("Succeeded", "Failed")
+        """Whether all containers have ended for good.
+
+        A kubelet reports their ends before the Pod's phase, which it changes when it has stopped side-cars.
+        """
+        ended = self.bot is not None and all(one.terminated for one in (self.bot, *self.others))
+        return ended or self.phase in ("Succeeded", "Failed")
 
     @property
     def over(self) -> bool:

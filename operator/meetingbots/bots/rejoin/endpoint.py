@@ -156,7 +156,9 @@ class _Endpoint:
             return _response(Unknown())
         services = self._services()
         if services is None:
-            return _response(NotYet("This replica stands by; another one answers.", _RETRY_SECONDS))
+            response = _response(NotYet("This replica stands by; another one answers.", _RETRY_SECONDS))
+            response.force_close()  # a kept connection would lead the retry here again
+            return response
         try:
             return await answer(services, SecretStr(presented[1]))
         except KubeError as error:

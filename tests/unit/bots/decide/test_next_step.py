@@ -242,7 +242,8 @@ def test_a_finished_bot_never_runs_again(phase: str) -> None:
         given = bot(status={"phase": phase, "podName": POD}, **spec)
         assert decide(facts(given)).action is None
         assert decide(facts(given, pod=pod(ended(0), phase="Succeeded"))).action is None
-        for made in (pod(WAITS), pod(running(), phase="Running"), pod(ended(0), phase="Running")):
+        side_car = pod(ended(0), phase="Running", others={"proxy": running()})
+        for made in (pod(WAITS), pod(running(), phase="Running"), side_car):
             assert decide(facts(given, pod=made)).action == DeletePod(POD, f"uid-of-{POD}")
         assert decide(facts(given, pod=pod(running(), phase="Running", deleted_at=1))).action is None
 

@@ -113,6 +113,25 @@ def test_the_pods_of_a_finished_bot_are_deleted_after_their_retention() -> None:
     assert (gone.action, gone.requeue_after) == (None, None)
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_pod_whose_containers_have_ended_stays_readable_before_the_kubelet_reports_its_phase(code: int) -> None:
+    status = {"phase": "Succeeded", "completionTime": at(100).isoformat(), "podName": POD}
+    given = staged(status=status, podRetentionSeconds=600)
+    made = pod(ended(code), phase="Running", others={"uploader": ended(0)})
+    plan = decide(facts(given, after=101, pod=made, kept_pods=(made,)))
+    assert (plan.action, plan.requeue_after) == (None, 599)
+    made = pod(ended(code), phase="Running", others={"uploader": {"running": {"startedAt": at(1).isoformat()}}})
+    plan = decide(facts(given, after=101, pod=made, kept_pods=(made,)))
+    assert plan.action == DeletePod(POD, f"uid-of-{POD}")
+
+
+def test_an_earlier_pod_whose_containers_have_ended_stays_readable() -> None:
+    status = {"attempts": 1, "lastAttempt": {"podName": POD, "reason": "BotFailed"}, "podName": POD}
+    failed = pod(ended(1), phase="Running")
+    plan = decide(facts(staged(status=status), after=50, previous_pod=failed))
+    assert not isinstance(plan.action, DeletePod)
+
+
 def test_a_pod_that_is_being_deleted_is_not_deleted_again() -> None:
     status = {"phase": "Succeeded", "completionTime": at(100).isoformat()}
     made = pod(ended(0), phase="Succeeded", deleted_at=3700)

@@ -120,7 +120,7 @@ async def test_without_a_presented_token_nothing_is_reviewed(value: str | None) 
 
 async def test_a_standby_answers_503() -> None:
     status, text, headers = await ask(None)
-    assert (status, headers["Retry-After"]) == (503, "1")
+    assert (status, headers["Retry-After"], headers["Connection"]) == (503, "1", "close")
     assert "stands by" in text
 
 
