@@ -1,5 +1,6 @@
 """What keeps a bot from starting is reported within seconds; the bot goes on when it heals, until its deadline."""
 
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -18,6 +19,12 @@ def bot(tenant: Tenant, name: str, wanted: dict[str, Any], **spec: Any) -> None:
     tenant.apply("MeetingBot", name, {"meeting": meeting, "tokens": [], "template": wanted, **spec})
 
 
+def wait_age(tenant: Tenant, name: str, seconds: float) -> None:
+    """Wait until the bot is so old: a new deadline that has not passed yet replaces the Pod."""
+    created = datetime.fromisoformat(tenant.get("meetingbots", name)["metadata"]["creationTimestamp"])
+    tenant.wait(f"{name} is {seconds} s old", lambda: (datetime.now(UTC) - created).total_seconds() >= seconds)
+
+
 def test_a_pod_that_fits_no_node(tenant: Tenant, kubelet: KubeletDouble) -> None:
     annotations = {"kubelet.test/unschedulable": "0/1 nodes are available: 1 Insufficient cpu."}
     wanted: dict[str, Any] = {"image": "test/sleep", "annotations": annotations, "tokens": []}
@@ -25,6 +32,7 @@ def test_a_pod_that_fits_no_node(tenant: Tenant, kubelet: KubeletDouble) -> None
     condition = tenant.wait_reason("meetingbots", "big", "Unschedulable")
     assert "Insufficient cpu" in condition["message"]
     assert tenant.condition("meetingbots", "big", "Reconciling")["status"] == "True"
+    wait_age(tenant, "big", 2)
     tenant.bot("big", 81234567890, startDeadlineSeconds=1, **wanted)
     condition = tenant.wait_reason("meetingbots", "big", "StartDeadlineExceeded")
     assert "Insufficient cpu" in condition["message"]
@@ -36,6 +44,7 @@ def test_an_image_that_never_comes(tenant: Tenant, kubelet: KubeletDouble) -> No
     bot(tenant, "nowhere", template(image="nowhere/at-all"))
     condition = tenant.wait_reason("meetingbots", "nowhere", "ImagePullFailed")
     assert "nowhere/at-all" in condition["message"]
+    wait_age(tenant, "nowhere", 2)
     bot(tenant, "nowhere", template(image="nowhere/at-all"), startDeadlineSeconds=1)
     condition = tenant.wait_reason("meetingbots", "nowhere", "StartDeadlineExceeded")
     assert "nowhere/at-all" in condition["message"]

@@ -112,7 +112,10 @@ def too_late(facts: BotFacts, message: str, **changes: Any) -> BotPlan:
 
 
 def missed(facts: BotFacts, cause: str) -> BotPlan:
-    """The bot did not start before its deadline."""
+    """The bot did not start before its deadline; `cause` is what blocks it now, or empty."""
+    last = facts.bot.status.last_attempt
+    if not cause and last is not None and last.message:
+        cause = f"The last attempt: {last.message}"
     message = f"The bot did not start within {facts.bot.spec.start_deadline_seconds} s. {cause}".strip()
     pod = facts.bot.status.pod_name if facts.bot.status.accounted else bot_status.known_pod(facts)
     return _commit(bot_status.failed(facts, BotReason.START_DEADLINE_EXCEEDED, message, pod_name=pod))

@@ -107,3 +107,10 @@ def test_a_staged_pod_that_someone_deletes_is_waited_for_and_then_lost() -> None
     plan = decide(facts(staged(generation=3), pod=pod(WAITS, deleted_at=1)))
     assert (plan.action, plan.requeue_after, plan.status.observed_generation) == (None, 30, 3)
     assert ready(decide(facts(staged(), pod_seen=True))).reason == "InfrastructureLost"
+
+
+def test_a_missed_deadline_names_the_last_attempt() -> None:
+    last = {"podName": POD, "message": "The spec was changed before the bot joined."}
+    missed = decide(facts(bot(status=accounted(lastAttempt=last)), after=601))
+    assert ready(missed).reason == "StartDeadlineExceeded"
+    assert ready(missed).message.endswith("600 s. The last attempt: The spec was changed before the bot joined.")
