@@ -6,12 +6,15 @@
 """
 
 import argparse
+import os
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
-from tests.cluster.programs import ToolError
+from tests.cluster.binaries import find
+from tests.cluster.programs import HELM, ToolError, cache_folder, this_machine
 from tests.cluster.service import ClusterError
 from tests.kind.cluster import KindCluster
 from tests.kind.project_images import build_images
@@ -32,10 +35,17 @@ def start(cluster: KindCluster) -> None:
         f"  {images.operator}\n  {images.example_bot}\n"
         "In another shell:\n"
         f"  export KUBECONFIG={cluster.kubeconfig()}\n"
-        f'  export PATH="{cluster.tools}:$PATH"\n'
-        "  kubectl get nodes",
+        f'  export PATH="{path_of(cluster.tools)}:$PATH"\n'
+        "  kubectl get nodes\n"
+        f"An image of your own: .venv/bin/python -m tests.kind load IMAGE --name {cluster.name}",
         flush=True,
     )
+
+
+def path_of(tools: Path) -> str:
+    """The folders of kind, kubectl, and helm if it is built already."""
+    helm = find(programs=HELM, assets=None, downloaded=None, cache=cache_folder(), target=this_machine()).get("helm")
+    return os.pathsep.join([str(tools), *([str(helm.path.parent)] if helm is not None else [])])
 
 
 def run(cluster: KindCluster) -> None:
