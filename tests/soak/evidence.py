@@ -130,7 +130,8 @@ def _writes(calls: list[ApiCall]) -> dict[str, tuple[float, ...]]:
 def _end(bot: Bot) -> BotEnd:
     item = bot.tenant.get("meetingbots", bot.order.name)
     status: dict[str, Any] = item.get("status", {})
-    ready: dict[str, str] = next((one for one in status.get("conditions", ()) if one["type"] == "Ready"), {})
+    conditions: dict[str, dict[str, str]] = {one["type"]: one for one in status.get("conditions", ())}
+    ready, token = conditions.get("Ready", {}), conditions.get("TokenIssued", {})
     return BotEnd(
         namespace=bot.tenant.namespace,
         name=bot.order.name,
@@ -139,6 +140,7 @@ def _end(bot: Bot) -> BotEnd:
         attempts=status.get("attempts", 0),
         allowed=bot.story.allowed,
         most_attempts=bot.story.most_attempts,
+        without_token="" if token.get("status") == "True" else token.get("reason", ""),
         reason=f"{ready.get('reason', '')} {ready.get('message', '')}".strip(),
     )
 

@@ -49,7 +49,10 @@ class Interruption:
 
 @dataclass(frozen=True, kw_only=True)
 class BotEnd:
-    """How a bot ended: its phase (`Deleted`: the object is gone) and attempts, and what its story allows."""
+    """How a bot ended: its phase (`Deleted`: the object is gone) and attempts, and what its story allows.
+
+    `without_token` is the reason for which its last Pod got no token; empty if it got one, or needed none.
+    """
 
     namespace: str
     name: str
@@ -59,6 +62,7 @@ class BotEnd:
     allowed: frozenset[str]
     most_attempts: int
     reason: str = ""
+    without_token: str = ""
 
 
 Phase = Literal["Scheduled", "Live", "Ended", "Deleted"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -185,11 +186,13 @@ class Run:
 
     def _counts(self, record: Record) -> dict[str, int]:
         deliveries = self._scene.zoom.deliveries()
+        without = Counter(f"bots without a token: {bot.without_token}" for bot in record.bots if bot.without_token)
         return {
             **dict(sorted(self._faults.done.items())),
             "bots": len(record.bots),
             "Pods": len(record.pods),
             "tokens in Pods": sum(len(pod.tokens) for pod in record.pods),
+            **dict(sorted(without.items())),
             "refreshes": len(record.presentations),
             "replaced tokens presented after a lost answer": sum(use.rotated for use in record.presentations),
             "consents given again": self._actors.consents,
