@@ -69,7 +69,7 @@ REGISTRY ?= registry.example
 ARCHITECTURES ?= amd64,arm64
 
 release: $(INSTALLED) ## Build a release into dist/: images, chart, packages, CRDs, SBOMs, plugin; REGISTRY=... ARCHITECTURES=...
-	@$(BIN)/python -m tests.release build --registry $(REGISTRY) --architectures $(ARCHITECTURES)
+	@$(BIN)/python -m tests.release build --registry "$(REGISTRY)" --architectures "$(ARCHITECTURES)"
 
 release-publish: $(INSTALLED) ## Push and sign the release in dist/
 	@$(BIN)/python -m tests.release publish

@@ -15,10 +15,16 @@ from tests.release.build import build_release
 from tests.release.commit import ReleaseCommit
 from tests.release.emulation import can_run
 from tests.release.publish import Publisher, check_ready, cosign_program
-from tests.release.release import EXAMPLE_REGISTRY, EXAMPLE_SOURCE, Release
+from tests.release.release import (
+    ARCHITECTURES,
+    EXAMPLE_REGISTRY,
+    EXAMPLE_SOURCE,
+    Release,
+    architectures_of,
+    registry_of,
+)
 
 DIST = ROOT / "dist"
-ARCHITECTURES = ("amd64", "arm64")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,10 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             helm = Helm(ensure_binaries(programs=HELM) / "helm")
             Publisher.of(wanted.dist, helm=helm, cosign=cosign_program(), plain_http=wanted.plain_http).publish()
             return 0
+        registry, asked = registry_of(wanted.registry), architectures_of(wanted.architectures)
+        there = _can_build(asked)
         release = Release(
             commit=ReleaseCommit.of(),
-            registry=wanted.registry,
-            architectures=_architectures(wanted.architectures.split(",")),
+            registry=registry,
+            architectures=there,
+            left_out=tuple(each for each in asked if each not in there),
             source=os.environ.get("RELEASE_SOURCE", EXAMPLE_SOURCE),
             builder=os.environ.get("RELEASE_BUILDER", f"{EXAMPLE_SOURCE}/make"),
             download_url=os.environ.get("RELEASE_DOWNLOAD_URL", f"{EXAMPLE_SOURCE}/releases"),
@@ -53,11 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _architectures(wanted: Sequence[str]) -> tuple[str, ...]:
+def _can_build(wanted: Sequence[str]) -> tuple[str, ...]:
     there = tuple(each for each in wanted if each == this_machine().arch or can_run(each))
     for each in wanted:
         if each not in there:
             say(f"!! no image for {each}: this machine cannot emulate it (Debian: qemu-user-static, binfmt_misc)")
+    if not there:
+        raise ToolError(f"this machine cannot build an image for {', '.join(wanted)}")
     return there
 
 

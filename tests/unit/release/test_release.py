@@ -11,7 +11,7 @@ from tests.cluster.programs import ToolError
 from tests.release.__main__ import main
 from tests.release.checksums import checksums
 from tests.release.commit import ReleaseCommit
-from tests.release.release import EXAMPLE_REGISTRY, EXAMPLE_SOURCE, Release
+from tests.release.release import EXAMPLE_REGISTRY, EXAMPLE_SOURCE, Release, architectures_of, registry_of
 
 CHANGELOG = "# Changelog\n\n## [1.2.3] - 2026-01-01\n\n### Added\n\n- All.\n"
 RELEASE = Release(
@@ -50,12 +50,39 @@ def test_a_release_of_a_commit_can_be_published() -> None:
         (replace(RELEASE, registry=EXAMPLE_REGISTRY), CHANGELOG, "REGISTRY=HOST/OWNER"),
         (replace(RELEASE, source=EXAMPLE_SOURCE), CHANGELOG, "set RELEASE_SOURCE."),
         (replace(RELEASE, download_url=f"{EXAMPLE_SOURCE}/x"), CHANGELOG, "set RELEASE_DOWNLOAD_URL."),
+        (replace(RELEASE, left_out=("arm64",)), CHANGELOG, "no image for arm64"),
         (RELEASE, CHANGELOG.replace("[1.2.3]", "[Unreleased]"), "is Unreleased, not 1.2.3"),
     ],
 )
 def test_a_release_is_not_published_with(release: Release, changelog: str, reason: str) -> None:
     (found,) = release.obstacles(changelog)
     assert reason in found
+
+
+@pytest.mark.parametrize("registry", ["ghcr.io/owner", "localhost:5055/meetingbots", "Registry.example", "r.io/a/b-c"])
+def test_a_registry_has_a_host_and_a_path(registry: str) -> None:
+    assert registry_of(registry) == registry
+
+
+@pytest.mark.parametrize(
+    "registry", ["", " ", "https://ghcr.io/owner", "ghcr.io/owner/", "ghcr.io/Owner", "r.io//a", "a b"]
+)
+def test_a_registry_that_images_cannot_name_is_refused_before_the_build(
+    registry: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", "--registry", registry]) == 1
+    assert "it is HOST/OWNER" in capsys.readouterr().err
+
+
+def test_architectures_are_read_in_one_order() -> None:
+    assert architectures_of("arm64, amd64") == ("amd64", "arm64")
+    assert architectures_of("arm64") == ("arm64",)
+
+
+@pytest.mark.parametrize("given", ["", "riscv64", "amd64,", "x86_64"])
+def test_an_unknown_architecture_is_refused_before_the_build(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "--architectures", given]) == 1
+    assert "known are amd64, arm64" in capsys.readouterr().err
 
 
 def test_publishing_stops_before_the_first_push(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
