@@ -39,8 +39,17 @@ _ADDRESS: Final = re.compile(
 _PUNCTUATION: Final = ".,;:!?"
 _SEPARATORS: Final = "\\s\u2010-\u2015-"
 _ID: Final = rf"[0-9](?:[{_SEPARATORS}]?[0-9]){{8,10}}"
+_ID_WORDS: Final = (
+    r"(?<![a-z])ID(?![a-z])|meeting (?:number|no\.?|#)"
+    r"|identyfikator|toplant\u0131 kimli\u011fi"
+    r"|\u0438\u0434\u0435\u043d\u0442\u0438\u0444\u0438\u043a\u0430\u0442\u043e\u0440"
+    r"|\u0627\u0644\u0627\u062c\u062a\u0645\u0627\u0639"
+    r"|\u4f1a\u8bae\u53f7|\u6703\u8b70\u865f"
+)
+"""Words of invitations before the ID; beside "ID" those of Polish, Turkish, Russian, Arabic and Chinese."""
 _LONE_ID: Final = re.compile(
-    rf"(?:[^0-9\n]*\bID\s*:?\s*|sip:|(?:tel:)?\+[0-9 ()-]{{6,20}},{{1,4}})?({_ID})(?![0-9])(?:[^0-9A-Za-z].*)?",
+    rf"(?:[^0-9\n]*?(?:{_ID_WORDS})[^0-9\n+.,;]{{0,40}}|sip:|(?:tel:)?\+[0-9 ()-]{{6,20}},{{1,4}}|[(#])?"
+    rf"({_ID})(?![0-9])(?:[^0-9A-Za-z].*)?",
     re.IGNORECASE | re.DOTALL,
 )
 """Also the ID of a SIP address and of a number for one tap on a phone: ``+1…,,81234567890#``."""

@@ -144,8 +144,31 @@ def test_odd_encodings_and_places_of_a_link(text: str) -> None:
         f"{ID}.123456@zoomcrc.com",
         f"tel:+16465588656,,{ID}#,,,,*123456#",
         f"+16465588656,,{ID}# US (New York)",
+        "(812 3456 7890)",
+        "Meeting number: 812 3456 7890",
+        "Hello, this is the text of a mail that comes before the number, in one line. Meeting ID: 812 3456 7890",
+        "ID de reuni\u00f3n: 812 3456 7890",
+        "ID cu\u1ed9c h\u1ecdp: 812 3456 7890",
+        "Identyfikator spotkania: 812 3456 7890\nKod dost\u0119pu: 123456",
+        "\u0418\u0434\u0435\u043d\u0442\u0438\u0444\u0438\u043a\u0430\u0442\u043e\u0440: 812 3456 7890",
+        "\u4f1a\u8bae\u53f7\uff1a812 3456 7890 \u5bc6\u7801\uff1a123456",
+        "\u30df\u30fc\u30c6\u30a3\u30f3\u30b0ID: 812 3456 7890",
         "\uff18\uff11\uff12\u3000\uff13\uff14\uff15\uff16\u3000\uff17\uff18\uff19\uff10",
     ],
 )
 def test_ids_beside_numbers_and_addresses(text: str) -> None:
     assert parse_meeting(text).meeting_id == ID
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Meeting ID follows. Phone 646 558 8656",
+        "Phone 646 558 8656",
+        "+1 646 558 8656",
+        "did 812 3456 7890 people come",
+    ],
+)
+def test_other_numbers_are_no_meeting_ids(text: str) -> None:
+    with pytest.raises(InvalidLink):
+        parse_meeting(text)
