@@ -80,6 +80,12 @@ async def wait_phase(wire: Wire, namespace: str, phase: str, *, count: int, seco
             await asyncio.sleep(0.5)
 
 
+async def delete_bots(wire: Wire, namespace: str) -> None:
+    """Delete all bots and their Pods."""
+    await wire.send("DELETE", f"{OURS}/{namespace}/meetingbots")
+    await wire.send("DELETE", f"/api/v1/namespaces/{namespace}/pods?gracePeriodSeconds=0")
+
+
 async def floor_plan(
     wire: Wire, namespace: str, customers: Customers, *, bots: list[Object], kubeconfig: Path, zoom: str, start: float
 ) -> Plan:

@@ -11,6 +11,7 @@ from tests.bench.burst.size import LIGHT_CALLS_A_SECOND
 FLOOR_RATIO = 1.2
 LIMIT_SHARE = 0.95
 CALLS_A_BOT = 8.0
+KEPT_MIB = 20.0
 EVENTS = "create events"
 
 
@@ -45,7 +46,10 @@ def of_life(life: Life, *, bots: int) -> Iterator[str]:
     steps = (life.before, life.staged, life.joined, life.ended)
     cpu = [1000 * (after.usage.cpu - before.usage.cpu) / bots for before, after in itertools.pairwise(steps)]
     yield f"operator CPU a bot: staging {cpu[0]:.2f} ms, joining {cpu[1]:.2f} ms, end {cpu[2]:.2f} ms"
-    yield f"operator memory: {life.before.usage.memory:.0f} MiB before, {life.ended.usage.memory:.0f} MiB at the end"
+    before, ended, deleted = (one.usage.memory for one in (life.before, life.ended, life.deleted))
+    kept = _judged(deleted - before, "<=", KEPT_MIB, digits=0)
+    yield f"operator memory: {before:.0f} MiB before, {ended:.0f} MiB at the end, {deleted:.0f} MiB after the deletion"
+    yield f"operator memory that the deleted bots leave behind, in MiB: {kept}"
     yield from (f"the operator complained: {line}" for line in life.warnings[:5])
 
 

@@ -24,6 +24,8 @@ from tests.zoomsim.client import SimClient
 
 LIMIT_SECONDS = 180.0
 FLOOR_SETTLES_SECONDS = 6.0
+DELETION_SETTLES_SECONDS = 20.0
+"""Until the operator has closed idle connections, and kopf's tasks have ended."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,13 @@ class Burst:
 
 @dataclass(frozen=True)
 class Life:
-    """What the operator had done before its bots came, before the burst, after it, and at its bots' end."""
+    """What the operator had done before its bots came, before the burst, after it, at its bots' end and deletion."""
 
     before: Snapshot
     staged: Snapshot
     joined: Snapshot
     ended: Snapshot
+    deleted: Snapshot
     warnings: list[str]
 
 
@@ -143,10 +146,13 @@ async def operator(ground: Ground, *, credentials: int, shard: str = "") -> tupl
                 ground.say(f"notices a bot: {site.accepted / bots:.2f}")
             await asyncio.sleep(1)
             ended = await asyncio.to_thread(process.snapshot)
+            await prepare.delete_bots(wire, namespace)
+            await asyncio.sleep(DELETION_SETTLES_SECONDS)
+            deleted = await asyncio.to_thread(process.snapshot)
         finally:
             await player.stop()
             await asyncio.to_thread(process.stop)
-    return _seen(ground, player, customers, join_at), Life(before, staged, joined, ended, process.warnings())
+    return _seen(ground, player, customers, join_at), Life(before, staged, joined, ended, deleted, process.warnings())
 
 
 @contextlib.asynccontextmanager
