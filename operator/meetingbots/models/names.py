@@ -48,6 +48,8 @@ TOKEN_DELIVERED_AT_ANNOTATION: Final = f"{GROUP}/token-delivered-at"
 
 # The container that gets the tokens.
 BOT_CONTAINER: Final = "bot"
+TOKEN_URL_VARIABLE: Final = "ZOOM_TOKEN_URL"
+"""In the environment of container `bot`, if its bot has the token endpoint."""
 # The Secret of a namespace with the address for its notifications.
 NOTIFY_SECRET: Final = "meetingbots-notify"
 # The Secret in the system namespace that the operator writes for the receiver.

@@ -54,9 +54,18 @@ def bot_of(pod: Object) -> str | None:
     return pod["metadata"].get("labels", {}).get(names.BOT_LABEL) or None
 
 
-def _without_containers(pod: Object) -> Object:
-    """A Pod whose spec has its node only: the operator reads no more of it, and it is most of the object."""
-    return {**pod, "spec": {"nodeName": pod.get("spec", {}).get("nodeName", "")}}
+def _reduced_pod(pod: Object) -> Object:
+    """A Pod with the part of its spec that the operator reads; the rest is most of the object.
+
+    That is its node, and whether container `bot` has the token endpoint.
+    """
+    spec = pod.get("spec", {})
+    kept: Object = {"nodeName": spec.get("nodeName", "")}
+    for container in spec.get("containers", ()):
+        variables = {one.get("name") for one in container.get("env") or ()}
+        if container.get("name") == names.BOT_CONTAINER and names.TOKEN_URL_VARIABLE in variables:
+            kept["containers"] = [{"name": names.BOT_CONTAINER, "env": [{"name": names.TOKEN_URL_VARIABLE}]}]
+    return {**pod, "spec": kept}
 
 
 def _owner(pod: Object) -> str | None:
@@ -82,8 +91,8 @@ class ObjectCaches:
         default_factory=lambda: ObjectCache(index=meeting_of, group=_phase, compressed=is_finished)
     )
     """Grouped by phase."""
-    pods: ObjectCache = field(default_factory=lambda: ObjectCache(index=_owner, reduce=_without_containers))
-    gone_pods: ObjectCache = field(default_factory=lambda: ObjectCache(reduce=_without_containers))
+    pods: ObjectCache = field(default_factory=lambda: ObjectCache(index=_owner, reduce=_reduced_pod))
+    gone_pods: ObjectCache = field(default_factory=lambda: ObjectCache(reduce=_reduced_pod))
     """The last state of deleted Pods of current attempts, until it is written to the bot's status."""
     live_mappings: ObjectCache = field(default_factory=ObjectCache)
 

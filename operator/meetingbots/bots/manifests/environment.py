@@ -32,7 +32,7 @@ PASSCODE: Final = "ZOOM_MEETING_PASSCODE"
 REGISTRANT_TOKEN: Final = "ZOOM_REGISTRANT_TOKEN"  # noqa: S105 - a variable's name
 TOKEN_REASON: Final = "ZOOM_TOKEN_REASON"  # noqa: S105 - a variable's name
 
-TOKEN_URL: Final = "ZOOM_TOKEN_URL"  # noqa: S105 - a variable's name
+TOKEN_URL: Final = names.TOKEN_URL_VARIABLE
 TOKEN_URL_TOKEN_FILE: Final = "ZOOM_TOKEN_URL_TOKEN_FILE"  # noqa: S105 - a variable's name
 REPORT_URL: Final = "ZOOM_REPORT_URL"
 
