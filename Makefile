@@ -8,7 +8,10 @@ SOURCES := operator tests examples
 WORKERS ?= 3
 # This test needs the whole machine and runs last.
 STRESS := tests/integration/test_receiver_stress.py
-STEPS := lint workflows docs types layers unit contract gitops integration soak chart e2e-short
+# A word is a group of steps that run side by side, two at a time.
+STEPS := chart+lint+workflows+docs+types+layers+contract+gitops unit integration soak e2e-short
+# make 4 and later print the lines of such steps one step after another.
+SIDE_BY_SIDE := -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 NOT_RUN := .run/not-run
 # The test cluster: kind (containers, real Pods) or embedded (control plane and a simulated kubelet).
 # Without a choice the demo uses kind where kind works.
@@ -102,7 +105,7 @@ layers: $(INSTALLED) ## Check that imports go only down the layers
 	$(BIN)/lint-imports
 
 unit: $(INSTALLED) ## Tests without Kubernetes; ARGS=... goes to pytest
-	$(BIN)/pytest tests/unit $(ARGS)
+	$(BIN)/pytest tests/unit -n auto --maxprocesses 4 $(ARGS)
 
 integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
@@ -150,8 +153,9 @@ hooks: $(INSTALLED) ## Install the commit hooks of .pre-commit-config.yaml
 
 test: ## Everything that CI runs
 	@begun=$$(date +%s); rm -f $(NOT_RUN); \
-	for step in $(STEPS); do \
-	    echo "== make $$step"; $(MAKE) --no-print-directory $$step || exit 1; \
+	for group in $(STEPS); do \
+	    case $$group in *+*) how="$(SIDE_BY_SIDE)";; *) how="";; esac; steps=$$(echo $$group | tr + ' '); \
+	    echo "== make $$steps"; $(MAKE) --no-print-directory $$how $$steps || exit 1; \
 	done; \
 	echo "== all steps ($(STEPS)) passed in $$(( $$(date +%s) - begun )) s"; \
 	if [ -s $(NOT_RUN) ]; then echo "!! NOT RUN on this machine:"; cat $(NOT_RUN); fi; \
