@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from meetingbots import __version__
@@ -90,13 +90,17 @@ def build_simulator(images: ProjectImages, *, engine: Engine) -> str:
     return images.simulator
 
 
-def choose_base(*, engine: Engine, cache: Path, environ: Mapping[str, str]) -> str:
-    """Tag of the base image; one of Debian's packages is made if nothing else is to be had."""
+def choose_base(*, engine: Engine, cache: Path, environ: Mapping[str, str], architecture: str = "") -> str:
+    """Tag of the base image; one of Debian's packages is made if nothing else is to be had.
+
+    `architecture` is Debian's name of one other than this machine's.
+    """
     if wished := environ.get("BASE_IMAGE", ""):
         return wished
     if can_pull(PUBLISHED_BASE, engine=engine, cache=cache):
         return PUBLISHED_BASE
-    return ensure_root_filesystem(PYTHON_BASE, engine=engine, cache=cache, environ=environ)
+    recipe = replace(PYTHON_BASE, architecture=architecture)
+    return ensure_root_filesystem(recipe, engine=engine, cache=cache, environ=environ)
 
 
 def revision(checkout: Path) -> str:

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def build_release(release: Release, *, into: Path) -> list[Path]:
     (into / "RELEASE_NOTES.md").write_text(newest_entry(changelog).text + "\n")
     about = {"version": commit.version, "registry": release.registry, "images": digests}
     _write_json(into / "release.json", about | {"obstacles": release.obstacles(changelog)})
-    return _finish(release, digests=digests, into=into)
+    return _finish(release, images=images, into=into)
 
 
 def _write_sboms(images: list[ReleasedImage], *, release: Release, wheel: Path, engine: Engine, into: Path) -> None:
@@ -67,7 +67,7 @@ def _write_sboms(images: list[ReleasedImage], *, release: Release, wheel: Path, 
             _write_json(into / f"{name}-{commit.version}.spdx.json", document)
 
 
-def _finish(release: Release, *, digests: Mapping[str, str], into: Path) -> list[Path]:
+def _finish(release: Release, *, images: Sequence[ReleasedImage], into: Path) -> list[Path]:
     commit = release.commit
     files = [path for path in into.iterdir() if path.is_file()]
     predicate = provenance(
@@ -77,10 +77,11 @@ def _finish(release: Release, *, digests: Mapping[str, str], into: Path) -> list
         registry=release.registry,
         architectures=release.architectures,
         locks=LOCKS,
+        bases=images[0].bases,
     )
     _write_json(into / "provenance-predicate.json", predicate)
     subjects = {file.name: sha256(file) for file in files}
-    subjects |= {f"{release.registry}/{name}": digest.removeprefix("sha256:") for name, digest in digests.items()}
+    subjects |= {f"{release.registry}/{one.name}": one.digest.removeprefix("sha256:") for one in images}
     _write_json(into / f"meetingbots-{commit.version}.intoto.json", statement(subjects, predicate))
     files = [path for path in into.iterdir() if path.is_file()]
     (into / "SHA256SUMS").write_text(checksums(files))

@@ -44,12 +44,18 @@ def provenance(
     registry: str,
     architectures: Iterable[str],
     locks: Iterable[Path],
+    bases: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Make the predicate: from which commit of `source` the release was built, by whom, and with which locks.
+    """Make the predicate: from which commit of `source` the release was built, by whom, with which locks and bases.
+
+    `bases` has the base image of each architecture, as NAME@sha256:….
 
     It has no time of the build and is the same for each build of a commit.
     """
     inputs = [{"uri": f"file:{lock.name}", "digest": {"sha256": sha256(lock)}} for lock in sorted(locks)]
+    for architecture, base in sorted(bases.items()):
+        name, _, digest = base.partition("@sha256:")
+        inputs.append({"uri": f"oci:{name}?arch={architecture}", "digest": {"sha256": digest}})
     return {
         "buildDefinition": {
             "buildType": BUILD_TYPE,

@@ -65,12 +65,12 @@ def test_the_chart_from_the_registry_is_the_one_that_was_built(published: Publis
     assert images == {f"{REGISTRY}/meetingbots@{published.publisher.images['meetingbots']}"}
 
 
-def test_the_checksums_are_signed(published: Published) -> None:
+def test_the_checksums_are_signed(published: Published, tmp_path: Path) -> None:
     sums = published.dist / "SHA256SUMS"
     command = [str(published.cosign), "verify-blob", "--key", str(published.public_key), "--insecure-ignore-tlog=true"]
     command += ["--signature", f"{sums}.sig"]
     assert subprocess.run([*command, str(sums)], capture_output=True, check=False).returncode == 0
-    changed = published.dist.parent / "changed"
+    changed = tmp_path / "changed"
     changed.write_text(sums.read_text() + "\n")
     assert subprocess.run([*command, str(changed)], capture_output=True, check=False).returncode != 0
 

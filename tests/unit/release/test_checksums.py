@@ -45,10 +45,15 @@ def test_the_provenance_names_commit_and_locks_and_no_time_of_the_build(dist: Pa
         registry="r",
         architectures=("arm64", "amd64"),
         locks=[dist / "a.txt"],
+        bases={"arm64": "r/python:3@sha256:bb", "amd64": "r/python:3@sha256:aa"},
     )
     about = statement({"a.txt": sha256(dist / "a.txt")}, predicate)
     assert about["subject"] == [{"name": "a.txt", "digest": {"sha256": sha256(dist / "a.txt")}}]
     inputs = about["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert inputs[0] == {"uri": "git+https://x/y", "digest": {"gitCommit": "abc"}}
     assert inputs[1]["digest"]["sha256"] == sha256(dist / "a.txt")
+    assert inputs[2:] == [
+        {"uri": "oci:r/python:3?arch=amd64", "digest": {"sha256": "aa"}},
+        {"uri": "oci:r/python:3?arch=arm64", "digest": {"sha256": "bb"}},
+    ]
     assert "metadata" not in about["predicate"]["runDetails"]
