@@ -20,6 +20,8 @@ MODELS = {kind.model.KIND: kind.model for kind in KINDS}
 HARMLESS = {
     # Only the API server and the operator write status; -1 stands for an object that the operator has not seen.
     "v1alpha1:.status default None became {'observedGeneration': -1}",
+    # It changes only how server-side apply merges a status, and people do not apply it.
+    "v1alpha1:.status x-kubernetes-map-type None became atomic",
     # It limits fields that the first release did not have.
     "v1alpha1:.spec.onBehalf rule [has(self.credentialRef), has(self.credentialRefs), "
     "has(self.credentialSelector)].filter(given, given).size() <= 1",
