@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +23,13 @@ EVERYWHERE = [name for served in NAMESPACES.values() for name in served]
 LABEL = "meetingbots.dev/shard"
 
 
+@cache
+def plain(helm: Helm) -> list[Object]:
+    return helm.template(SHARDS)
+
+
 def rendered(helm: Helm, **values: Any) -> list[Object]:
-    return helm.template(SHARDS | values)
+    return helm.template(SHARDS | values) if values else deepcopy(plain(helm))
 
 
 def shard_of(one: Object) -> str:
