@@ -9,7 +9,7 @@ WORKERS ?= 3
 # This test needs the whole machine and runs last.
 STRESS := tests/integration/test_receiver_stress.py
 # A word is a group of steps that run side by side, two at a time.
-STEPS := chart+lint+workflows+docs+types+layers+contract+gitops unit integration soak e2e-short
+STEPS := chart+lint+workflows+docs+types+layers+contract+gitops unit integration soak-short e2e-short
 # make 4 and later print the lines of such steps one step after another.
 SIDE_BY_SIDE := -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 NOT_RUN := .run/not-run
@@ -18,7 +18,7 @@ NOT_RUN := .run/not-run
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration soak bench browser contract screenshots test crds chart chart-files release release-publish release-check version workflows audit gitops gitops-files docs docs-serve docs-files demo demo-programs demo-recording clean
+.PHONY: help python venv lock tools cluster cluster-stop image kind kind-stop e2e e2e-short check hooks fmt lint types layers unit integration soak soak-short bench browser contract screenshots test crds chart chart-files release release-publish release-check version workflows audit gitops gitops-files docs docs-serve docs-files demo demo-programs demo-recording clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,12 +113,15 @@ integration: $(INSTALLED) ## Tests on a real API server; ARGS=... goes to pytest
 	$(BIN)/pytest $(STRESS) $(ARGS)
 
 # How long faults happen in make soak, and the seed of a run to repeat.
-MINUTES ?= 1
+MINUTES ?= 10
 SEED ?=
 
 soak: $(INSTALLED) ## Everything fails at random for MINUTES=..., then rules are checked; SEED=... repeats a run's faults
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+soak-short: ## One minute of soak, with the same faults each time
+	@$(MAKE) --no-print-directory soak MINUTES=1 SEED=1
 
 bench: $(INSTALLED) ## Benchmarks beside bare loops; PART=... selects some (load, scale, stress, burst, shards, credentials, hostile, outcomes, decisions)
 	@$(PYTHON) -m tests.cluster.binaries >/dev/null
@@ -159,7 +162,7 @@ test: ## Everything that CI runs
 	done; \
 	echo "== all steps ($(STEPS)) passed in $$(( $$(date +%s) - begun )) s"; \
 	if [ -s $(NOT_RUN) ]; then echo "!! NOT RUN on this machine:"; cat $(NOT_RUN); fi; \
-	echo "   Not part of this run: make browser (connect pages in Chromium), make e2e (all on kind), make bench, make soak MINUTES=10."
+	echo "   Not part of this run: make browser (connect pages in Chromium), make e2e (all on kind), make bench, make soak."
 
 contract: $(INSTALLED) ## Check simulator and webhook parser with Zoom's own SDK, in Node.js; ARGS=... goes to pytest
 	@mkdir -p $(dir $(NOT_RUN)); why=$$($(BIN)/python -m tests.contract.node); code=$$?; \
