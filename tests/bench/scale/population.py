@@ -1,5 +1,6 @@
 """Puts objects into the cluster: one of each kind as the two processes and people write it, and its copies."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from meetingbots.models.mapping import EventTimes, FoundCredential, MappingPhase
 
 from tests.bench.burst.objects import bot
 from tests.bench.burst.player import Player
-from tests.bench.burst.prepare import wait_phase
 from tests.bench.burst.wire import MERGE, Object
 from tests.bench.load.harness import CREDENTIALS, GROUP, MAPPINGS, NAMESPACE, Ground
 from tests.bench.load.population import FIRST_MEETING, in_parallel
@@ -92,7 +92,7 @@ async def live_bots(ground: Ground, player: Player, people: list[Owner], *, firs
 
     await in_parallel(count, one, at_once=16)
     await player.until(lambda: len(player.started) >= len(before) + count, what="bots", seconds=_LIMIT_SECONDS)
-    await wait_phase(ground.wire, NAMESPACE, "Running", count=count, seconds=_LIMIT_SECONDS)
+    await _until_phase(ground, [f"bot-{first + number}" for number in range(count)], "Running")
     return sorted(set(player.started) - before)
 
 
@@ -100,8 +100,16 @@ async def finished_bot(ground: Ground, player: Player, people: list[Owner]) -> O
     """A bot that has gone its whole way."""
     pods = await live_bots(ground, player, people, first=0, count=1)
     await player.succeed(pods)
-    await wait_phase(ground.wire, NAMESPACE, "Succeeded", count=1, seconds=_LIMIT_SECONDS)
+    await _until_phase(ground, ["bot-0"], "Succeeded")
     return await ground.wire.ask("GET", f"{BOTS}/bot-0")
+
+
+async def _until_phase(ground: Ground, names: list[str], phase: str) -> None:
+    """Wait for bots one by one: a list would have all finished ones, too."""
+    async with asyncio.timeout(_LIMIT_SECONDS):
+        for name in names:
+            while (await ground.wire.ask("GET", f"{BOTS}/{name}")).get("status", {}).get("phase") != phase:  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.5)
 
 
 async def finished_bots(ground: Ground, *, count: int) -> None:
