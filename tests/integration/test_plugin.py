@@ -159,5 +159,5 @@ def test_missing_rights_are_named(cluster: ControlPlane, tenant: Tenant, kubelet
     assert "Not readable with your rights: get pods." in answer
     plugin("why", "nobody")
     assert plugin.code == 2
-    assert "Nothing called nobody" in plugin.errors
+    assert "There is no MeetingBot, ZoomCredential or meeting nobody" in plugin.errors
     assert cluster.api.get(core_path("namespaces", name=tenant.namespace))

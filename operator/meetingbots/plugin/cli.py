@@ -71,8 +71,8 @@ async def _why(reader: ClusterReader, options: argparse.Namespace) -> int:
         answer = await _answer(reader, options.subject)
         found = [answer] if answer is not None else []
     if not found:
-        where = "any namespace" if options.all_namespaces else f"namespace {reader.namespace}"
-        return _not_found(reader, f"Nothing called {options.subject} in {where}.")
+        where = "any namespace" if options.all_namespaces else f"namespace {reader.namespace}; -A looks in all"
+        return _not_found(reader, f"There is no MeetingBot, ZoomCredential or meeting {options.subject} in {where}.")
     content = [answer.to_dict() for answer in found]
     text = "\n".join(answer.to_text() for answer in found)
     _print(text, {"answers": content} if options.all_namespaces else content[0], options.output)

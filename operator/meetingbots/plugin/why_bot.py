@@ -28,10 +28,9 @@ def _events(story: BotStory) -> Iterator[Line]:
         (story.bot.join_at, "joinAt"),
     ]
     if status.token is not None:
-        moments += [
-            (status.token.issued_time, f"tokens issued: {', '.join(status.token.kinds)}"),
-            (status.token.delivered_time, "tokens delivered"),
-        ]
+        kinds = ", ".join(status.token.kinds)
+        delivered = "tokens delivered" if kinds else ": ".join(filter(None, ("no token", status.token.reason)))
+        moments += [(status.token.issued_time, f"tokens issued: {kinds}"), (status.token.delivered_time, delivered)]
     moments.append((status.start_time, "container bot started"))
     if status.in_meeting is not None:
         seen = status.in_meeting
@@ -146,7 +145,7 @@ def _end(bot: MeetingBot) -> Iterator[Line]:
     last = bot.status.last_attempt
     if last is not None:
         code = f", exit code {last.exit_code}" if last.exit_code is not None else ""
-        words = f": {last.message.strip()}" if last.message.strip() else ""
+        words = f": {last.message.strip()}" if last.message.strip() else "."
         yield Line(
             f"The last attempt, Pod {last.pod_name}, ended ({last.reason or 'no reason'}{code}){words}", last.end_time
         )

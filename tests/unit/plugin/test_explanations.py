@@ -99,6 +99,19 @@ def test_the_timeline_is_in_order_and_relative_to_join_at() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("token", "line"),
+    [
+        ({"kinds": ["LocalRecording"]}, "tokens delivered"),
+        ({"kinds": [], "reason": "NoMapping"}, "no token: NoMapping"),
+        ({"kinds": []}, "no token"),
+    ],
+)
+def test_the_timeline_says_whether_a_bot_got_tokens(token: dict[str, object], line: str) -> None:
+    status = {"phase": "Running", "token": {**token, "deliveredTime": "2030-01-01T12:00:01Z"}}
+    assert f"   +00:01  {line}" in timeline(BotStory(bot=bot(**status)))
+
+
 def test_the_same_request_has_the_same_name() -> None:
     request = BotRequest(link="https://zoom.us/j/81234567890?pwd=Secret.1", at=NOW, credential="alice")
     made = manifest(request, namespace="acme", now=datetime(2031, 1, 1, tzinfo=UTC))
