@@ -31,7 +31,7 @@ def test_a_bot_goes_from_apply_to_succeeded(
 ) -> None:
     tenant.ready_credential()
     meeting = tenant.meeting(emit=True)
-    tenant.wait("mapping", lambda: bool(tenant.get("meetingmappings", meeting.id)))
+    tenant.wait_mapped(meeting.id)
     tenant.bot("notes", meeting.id)
     tenant.wait_phase("notes", "Running")
     status = tenant.status("meetingbots", "notes")

@@ -149,7 +149,7 @@ def test_an_unknown_meeting_is_found_with_the_accounts_credential_and_mapped(
     tenant.bot("found", meeting.id)
     tenant.wait_phase("found", "Running")
     assert tenant.status("meetingbots", "found")["credentialName"] == "acme"
-    tenant.wait("mapping", lambda: bool(tenant.get("meetingmappings", meeting.id)))
+    tenant.wait_mapped(meeting.id)
     assert tenant.status("meetingmappings", meeting.id)["credentials"] == [
         {"name": "acme", "role": "Host", "source": "Lookup"}
     ]

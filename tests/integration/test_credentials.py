@@ -180,7 +180,7 @@ def test_the_users_meetings_are_mapped_at_consent(tenant: Tenant) -> None:
     for meeting in planned:
         (entry,) = tenant.status("meetingmappings", meeting.id)["credentials"]
         assert entry == {"name": "alice", "role": "Host", "source": "Sync"}
-    tenant.wait("PMI", lambda: bool(tenant.get("meetingmappings", tenant.user.pmi)))
+    tenant.wait_mapped(tenant.user.pmi)
     (entry,) = tenant.status("meetingmappings", tenant.user.pmi)["credentials"]
     assert (entry["name"], entry["source"]) == ("alice", "PMI")
     tenant.wait(

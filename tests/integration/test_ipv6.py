@@ -67,7 +67,7 @@ def test_from_a_consent_to_a_bot_with_a_token(ipv6_cluster: ControlPlane, ipv6_z
         tenant.wait_ready("zoomcredentials", "alice")
 
         meeting = tenant.meeting(emit=True)
-        tenant.wait("the webhook makes the mapping", lambda: bool(tenant.get("meetingmappings", meeting.id)))
+        tenant.wait_mapped(meeting.id)
 
         tenant.bot("recorder", meeting.id, tokenEndpoint=True)
         tenant.wait("the bot records", lambda: [visit.state for visit in tenant.visits(meeting.id)] == ["recording"])

@@ -27,7 +27,7 @@ def plugin(cluster: ControlPlane, tenant: Tenant) -> Plugin:
 def test_why_tells_the_story_of_a_bot_that_records(tenant: Tenant, plugin: Plugin, kubelet: KubeletDouble) -> None:
     tenant.ready_credential()
     meeting = tenant.meeting(emit=True)
-    tenant.wait("mapping", lambda: bool(tenant.get("meetingmappings", meeting.id)))
+    tenant.wait_mapped(meeting.id)
     tenant.bot("notes", meeting.id)
     tenant.wait_phase("notes", "Running")
     answer = plugin("why", "notes")

@@ -49,7 +49,7 @@ def reason(cluster: ControlPlane, namespace: str, bot: str) -> str:
 def works(tenant: Tenant, bot: str) -> None:
     """A webhook makes a mapping, and a bot joins with its token."""
     meeting = tenant.meeting(emit=True)
-    tenant.wait("mapping", lambda: bool(tenant.get("meetingmappings", meeting.id)))
+    tenant.wait_mapped(meeting.id)
     tenant.bot(bot, meeting.id)
     tenant.wait_phase(bot, "Running")
     assert tenant.condition("meetingbots", bot, "TokenIssued")["status"] == "True"

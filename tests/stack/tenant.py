@@ -226,14 +226,24 @@ class Tenant:
         self.wait(f"the receiver knows the app of {credential}", lambda: answer() == httpx.codes.UNAUTHORIZED)
 
     def wait_reason(self, plural: str, name: str, reason: str, *, seconds: float | None = None) -> dict[str, Any]:
-        """Wait until Ready is False with this reason; gives the condition."""
+        """Wait until Ready is False with this reason; gives the condition as it was then."""
+        seen: dict[str, Any] = {}
 
         def has_reason() -> bool:
-            ready = self.condition(plural, name)
-            return (ready.get("status"), ready.get("reason")) == ("False", reason)
+            nonlocal seen
+            seen = self.condition(plural, name)
+            return (seen.get("status"), seen.get("reason")) == ("False", reason)
 
         self._wait_for(plural, name, has_reason, f"Ready False, {reason}", seconds)
-        return self.condition(plural, name)
+        return seen
+
+    def wait_mapped(self, meeting_id: int, *, seconds: float | None = None) -> None:
+        """Wait until a meeting's mapping names a credential: the object is created before its status."""
+        self.wait(
+            f"a mapping of {meeting_id} with a credential",
+            lambda: bool(self.status("meetingmappings", meeting_id).get("credentials")),
+            seconds=seconds,
+        )
 
     def wait_collected(self, secret: str) -> None:
         """Wait until a Secret is gone with its owner; the error tells whose it is and who wrote it, not what it holds.
