@@ -49,6 +49,12 @@ class Kube:
         """One object, fresh from the server. Raises `NotFoundError`."""
         return await self._call("get", resource, "GET", resource.path(namespace=namespace, name=name))
 
+    async def discover(self, resource: Resource) -> frozenset[str]:
+        """The plurals that the server serves in the resource's group and version. Raises `NotFoundError`."""
+        path = f"/apis/{resource.group}/{resource.version}"
+        answer = await self._call("discover", resource, "GET", path)
+        return frozenset(str(item["name"]) for item in answer.get("resources") or ())
+
     async def list(self, resource: Resource, **which: Unpack[ListOptions]) -> AsyncIterator[Object]:
         """All objects of a namespace (None: of all namespaces), fetched page by page."""
         async for page in self.pages(resource, **which):

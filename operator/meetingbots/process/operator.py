@@ -24,6 +24,7 @@ from meetingbots.mappings.recently_deleted import RecentlyDeletedMappings
 from meetingbots.process.assembly import assemble, open_context
 from meetingbots.process.dispatcher import Dispatcher, NoMemories, kopf_handlers, kopf_settings
 from meetingbots.process.leader import LeaderElection
+from meetingbots.process.served import wait_until_served
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.metrics import Metrics, serve_health, serve_metrics
 from meetingbots.runtime.object_cache import Key
@@ -245,6 +246,8 @@ class OperatorProcess:
             notifies=bool(self._context.settings.allowed_notify_url_hosts),
             default_ttl=self._context.settings.bot_ttl_seconds_after_finished,
         )
+        if not await wait_until_served(self._context.kube, stop=self._stop_kopf):
+            return
         await kopf.operator(
             registry=kopf_handlers(connection=self._connection, dispatcher=dispatcher),
             settings=kopf_settings(),
