@@ -13,7 +13,9 @@ from tests.cluster.api import core_path, wait_until
 from tests.cluster.binaries import ensure_binaries
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.crds import crd_files, load_crds
+from tests.cluster.flags import HOST
 from tests.cluster.kubelet import KubeletDouble
+from tests.cluster.ports import free_ports
 from tests.soak.stepped import CLOCK
 from tests.stack.balancer import balancing
 from tests.stack.stack import Stack
@@ -81,7 +83,12 @@ def standing(*, seed: int, folder: Path) -> Iterator[Scene]:
         kubelet = stack.enter_context(KubeletDouble(cluster.kubeconfig("kubelet")))
         zoom = stack.enter_context(serving_in_thread(sim))
         clocks = tuple(folder / f"clock-{number}" for number in range(REPLICAS))
-        replicas = tuple(_replica(cluster, zoom, folder=folder, clock=clock) for clock in clocks)
+        token_ports = free_ports(REPLICAS, host=HOST)
+        token_url = f"http://127.0.0.1:{stack.enter_context(balancing(token_ports))}"
+        replicas = tuple(
+            _replica(cluster, zoom, folder=folder, clock=clock, token_port=token_port, token_url=token_url)
+            for clock, token_port in zip(clocks, token_ports, strict=True)
+        )
         for replica in replicas:
             stack.enter_context(replica)
         port = stack.enter_context(balancing([replica.receiver_port for replica in replicas]))
@@ -100,13 +107,18 @@ def standing(*, seed: int, folder: Path) -> Iterator[Scene]:
         )
 
 
-def _replica(cluster: ControlPlane, zoom: SimClient, *, folder: Path, clock: Path) -> Stack:
+def _replica(
+    cluster: ControlPlane, zoom: SimClient, *, folder: Path, clock: Path, token_port: int, token_url: str
+) -> Stack:
+    """Operator and receiver as the chart runs them: with a Lease, and one address for the token endpoints."""
     clock.write_text("0")
+    own = {CLOCK: str(clock), "MEETINGBOTS_TOKEN_PORT": str(token_port), "MEETINGBOTS_TOKEN_URL": token_url}
     return Stack(
         cluster,
         zoom_url=zoom.base_url,
         system="meetingbots-system",
-        environment={CLOCK: str(clock)},
+        settings={"LEADER_ELECT": "true"},
+        environment=own,
         folder=folder / f"replica-{clock.name}",
         module="tests.soak.stepped",
     )
