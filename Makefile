@@ -9,7 +9,7 @@ WORKERS ?= 3
 # This test needs the whole machine and runs last.
 STRESS := tests/integration/test_receiver_stress.py
 # A word is a group of steps that run side by side, two at a time.
-STEPS := chart+lint+workflows+docs+types+layers+contract+gitops unit integration soak-short e2e-short
+STEPS := chart+lint+workflows+docs+types+layers+contract+gitops unit integration e2e-short
 # make 4 and later print the lines of such steps one step after another.
 SIDE_BY_SIDE := -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 NOT_RUN := .run/not-run
@@ -162,7 +162,7 @@ test: ## Everything that CI runs
 	done; \
 	echo "== all steps ($(STEPS)) passed in $$(( $$(date +%s) - begun )) s"; \
 	if [ -s $(NOT_RUN) ]; then echo "!! NOT RUN on this machine:"; cat $(NOT_RUN); fi; \
-	echo "   Not part of this run: make browser (connect pages in Chromium), make e2e (all on kind), make bench, make soak."
+	echo "   Not part of this run: make browser (connect pages in Chromium), make e2e (all on kind), make bench, make soak-short, make soak."
 
 contract: $(INSTALLED) ## Check simulator and webhook parser with Zoom's own SDK, in Node.js; ARGS=... goes to pytest
 	@mkdir -p $(dir $(NOT_RUN)); why=$$($(BIN)/python -m tests.contract.node); code=$$?; \
