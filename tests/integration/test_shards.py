@@ -104,7 +104,7 @@ def test_a_dead_shard_stops_only_its_own_namespaces(installation: Installation) 
     meetings = {tenant.namespace: tenant.meeting(emit=True) for tenant in (east, west)}
     for tenant in (east, west):
         meeting = meetings[tenant.namespace]
-        tenant.wait("the receiver maps the meeting", lambda: bool(tenant.get("meetingmappings", meeting.id)))  # noqa: B023
+        tenant.wait_mapped(meeting.id)
         tenant.bot("notes", meeting.id, **PATIENT)
     west.wait_phase("notes", "Running")
     wait_recording(west, meetings["west"])
