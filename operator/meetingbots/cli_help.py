@@ -21,6 +21,7 @@ _PLACEHOLDERS: Final = {
     "dir": "FOLDER",
     "name": "NAME",
     "percent": "PERCENT",
+    "finished": "SECONDS",
 }
 """The placeholder of a flag's value, by the last word of the flag."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -22,6 +23,7 @@ from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import Cause, ZoomError
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -33,33 +35,44 @@ class Doubt:
 
 
 class FairSample(Generic[T]):
-    """Keeps a random sample of at most `size` candidates of each group."""
+    """Keeps a random sample of at most `size` candidates of each member of a group."""
 
     def __init__(self, *, size: int, random: Random) -> None:
         self._size = size
         self._random = random
-        self._kept: defaultdict[str, list[T]] = defaultdict(list)
-        self._seen: defaultdict[str, int] = defaultdict(int)
+        self._kept: defaultdict[str, defaultdict[str, list[T]]] = defaultdict(lambda: defaultdict(list))
+        self._seen: defaultdict[tuple[str, str], int] = defaultdict(int)
 
-    def add(self, group: str, candidate: T) -> None:
-        """Add a candidate; each of a group has the same chance to be kept (reservoir sampling)."""
-        kept = self._kept[group]
-        self._seen[group] += 1
+    def add(self, group: str, member: str, candidate: T) -> None:
+        """Add a candidate; each of a member has the same chance to be kept (reservoir sampling)."""
+        kept = self._kept[group][member]
+        self._seen[group, member] += 1
         if len(kept) < self._size:
             kept.append(candidate)
             return
-        place = self._random.randrange(self._seen[group])
+        place = self._random.randrange(self._seen[group, member])
         if place < self._size:
             kept[place] = candidate
 
     def choose(self, limit: int) -> list[T]:
-        """Return up to `limit` candidates: one of each group in turn, groups and candidates in random order."""
-        groups = list(self._kept.values())
-        self._random.shuffle(groups)
-        for group in groups:
-            self._random.shuffle(group)
-        turns = max(map(len, groups), default=0)
-        return [group[turn] for turn in range(turns) for group in groups if turn < len(group)][:limit]
+        """Return up to `limit` candidates: one of each group in turn, and within a group one of each member in turn.
+
+        Groups, members and candidates are in random order.
+        """
+        groups = [
+            _in_turn([self._shuffled(kept) for kept in self._shuffled(members.values())])[:limit]
+            for members in self._kept.values()
+        ]
+        return _in_turn(self._shuffled(groups))[:limit]
+
+    def _shuffled(self, items: Collection[U]) -> list[U]:
+        return self._random.sample(list(items), len(items))
+
+
+def _in_turn(queues: Sequence[Sequence[T]]) -> list[T]:
+    """The first of each queue, then the second of each, and so on."""
+    turns = max(map(len, queues), default=0)
+    return [queue[turn] for turn in range(turns) for queue in queues if turn < len(queue)]
 
 
 _log = logging.getLogger(__name__)

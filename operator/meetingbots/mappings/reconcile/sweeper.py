@@ -220,7 +220,8 @@ class MappingSweeper:
         if decide(mapping) is not None:
             return MappingChange(mapping.namespace, mapping.name, decide, uids=uids)
         if names := in_doubt(mapping, owners=facts, now=now):
-            doubtful.add(mapping.namespace, Doubt(Key(mapping.namespace, min(names)), mapping.name))
+            name = min(names)
+            doubtful.add(mapping.namespace, name, Doubt(Key(mapping.namespace, name), mapping.name))
         if owners_patch(item, status=mapping.status, uids=uids):
             return MappingChange(mapping.namespace, mapping.name, unchanged, uids=uids)
         if is_compactable(item):

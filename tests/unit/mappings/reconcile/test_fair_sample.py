@@ -11,7 +11,7 @@ from meetingbots.mappings.reconcile.stale_check import FairSample
 def chosen(candidates: list[tuple[str, int]], *, limit: int, size: int = 100) -> list[tuple[str, int]]:
     sample = FairSample[tuple[str, int]](size=size, random=Random(1))
     for group, number in candidates:
-        sample.add(group, (group, number))
+        sample.add(group, "one", (group, number))
     return sample.choose(limit)
 
 
@@ -21,6 +21,15 @@ def test_a_tenant_with_many_candidates_leaves_room_for_the_others() -> None:
     counts = Counter(group for group, _ in chosen([*many, *few], limit=100))
     assert all(counts[group] == 1 for group, _ in few)
     assert counts["hostile"] == 80
+
+
+def test_a_member_with_many_candidates_leaves_room_for_the_others_of_its_group() -> None:
+    sample = FairSample[str](size=100, random=Random(1))
+    for member, count in {"hostile": 10_000, "alice": 3, "carol": 1}.items():
+        for _ in range(count):
+            sample.add("team", member, member)
+    sample.add("other", "bob", "bob")
+    assert Counter(sample.choose(100)) == {"hostile": 95, "alice": 3, "carol": 1, "bob": 1}
 
 
 def test_every_candidate_has_a_chance() -> None:
