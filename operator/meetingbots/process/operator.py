@@ -28,7 +28,7 @@ from meetingbots.process.served import wait_until_served
 from meetingbots.runtime.context import OperatorContext
 from meetingbots.runtime.metrics import Metrics, serve_health, serve_metrics
 from meetingbots.runtime.object_cache import Key
-from meetingbots.runtime.process_setup import limit_heap_growth, tune_garbage_collection
+from meetingbots.runtime.process_setup import tune_garbage_collection
 from meetingbots.runtime.settings import OperatorSettings
 from meetingbots.runtime.workers import Controller, Supervisor, Tasks, Workers
 
@@ -113,7 +113,6 @@ async def run_operator(settings: OperatorSettings) -> int:
 
     Raises `ClusterAccessError` when no cluster is found.
     """
-    limit_heap_growth()
     tune_garbage_collection()
     connection = await find_cluster()
     async with AsyncExitStack() as stack:

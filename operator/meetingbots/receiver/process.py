@@ -28,7 +28,7 @@ from meetingbots.receiver.revocations import RevocationWriter
 from meetingbots.receiver.status_reporters import RejectionReporter, WebhookReporter
 from meetingbots.receiver.webhook import DEADLINE_SECONDS, WebhookHandler
 from meetingbots.runtime.metrics import Metrics, serve_metrics
-from meetingbots.runtime.process_setup import limit_heap_growth, tune_garbage_collection
+from meetingbots.runtime.process_setup import tune_garbage_collection
 from meetingbots.runtime.settings import ReceiverSettings
 from meetingbots.runtime.workers import Supervisor
 
@@ -42,7 +42,6 @@ async def run_receiver(settings: ReceiverSettings) -> int:
 
     Raises `ClusterAccessError` when no cluster is found, `OSError` when the port is in use.
     """
-    limit_heap_growth()
     tune_garbage_collection()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

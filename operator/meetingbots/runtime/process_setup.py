@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import sys
@@ -15,8 +14,6 @@ from meetingbots.runtime.settings import LogFormat, Settings
 
 # At DEBUG and INFO these libraries log bodies or URLs with queries.
 _QUIET = ("kopf", "aiohttp.access", "httpx", "httpcore", "asyncio", "kubernetes", "urllib3")
-_MMAP_THRESHOLD: Final = -3
-_LARGE_BLOCK: Final = 128 * 1024
 _YOUNG: Final = 20_000
 """New container objects before the young generation is collected: about 2 MiB."""
 _MIDDLE: Final = 10
@@ -43,17 +40,6 @@ def configure_logging(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level.value, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def limit_heap_growth() -> None:
-    """Map each block of 128 KiB or more on its own, so that the kernel gets it back when it is freed (mallopt(3)).
-
-    Otherwise glibc raises this limit to the size of the largest block freed so far. Then the buffers of 256 KiB of each
-    TLS connection are part of the heap, which stays large after a burst. Without glibc, do nothing.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def tune_garbage_collection() -> None:

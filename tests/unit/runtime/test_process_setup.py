@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
@@ -208,24 +205,3 @@ async def test_both_processes_begin_with_it(
     with pytest.raises(ClusterAccessError):
         await run(settings())
     assert gc.get_freeze_count() > 0
-
-
-LARGE_BLOCKS = """
-import ctypes
-from meetingbots.runtime.process_setup import limit_heap_growth
-limit_heap_growth()
-statistics, size = ctypes.CDLL(None).mallinfo2, ctypes.c_size_t
-statistics.restype = type("mallinfo2", (ctypes.Structure,), {"_fields_": [(f"n{n}", size) for n in range(10)]})
-freed = bytearray(32 * 2**20)
-del freed  # glibc alone would from now on take smaller blocks than this one from the heap
-before = statistics().n3  # hblks, the number of mapped blocks (mallinfo(3))
-blocks = [bytearray(256 * 1024) for _ in range(200)]
-print(statistics().n3 - before)
-"""
-
-
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc 2.33")
-def test_large_blocks_are_mapped_and_not_part_of_the_heap() -> None:
-    """In a process of its own: glibc uses the gaps in a heap first, and that of the tests has many."""
-    done = subprocess.run([sys.executable, "-c", LARGE_BLOCKS], check=True, capture_output=True, text=True)
-    assert int(done.stdout) > 150
