@@ -1,15 +1,13 @@
 """The operator under measurement: the real process with the chart's rights, its counts and what it uses."""
 
 import os
-import urllib.request
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from tests.bench.burst.usage import Usage, usage
+from tests.bench.metrics import read_metrics
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.warden import Warden
 from tests.stack.processes import Program, free_port
@@ -88,17 +86,14 @@ class Operator:
 
     def snapshot(self) -> Snapshot:
         """Ask it."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics}/metrics", timeout=10) as answer:
-            text = answer.read().decode()
         kube: defaultdict[str, float] = defaultdict(float)
         zoom: defaultdict[str, float] = defaultdict(float)
         upkeep = 0.0
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name == "meetingbots_kube_requests_total":
-                    kube[f"{sample.labels['verb']} {sample.labels['resource']}"] += sample.value
-                elif sample.name == "meetingbots_zoom_requests_total":
-                    zoom[f"{sample.labels['call']} {sample.labels['code']}"] += sample.value
-                elif sample.name == "meetingbots_reconcile_duration_seconds_count":
-                    upkeep += sample.value * SECRETS_READ.get(sample.labels["kind"], 0)
+        for sample in read_metrics(f"http://127.0.0.1:{self._metrics}"):
+            if sample.name == "meetingbots_kube_requests_total":
+                kube[f"{sample.labels['verb']} {sample.labels['resource']}"] += sample.value
+            elif sample.name == "meetingbots_zoom_requests_total":
+                zoom[f"{sample.labels['call']} {sample.labels['code']}"] += sample.value
+            elif sample.name == "meetingbots_reconcile_duration_seconds_count":
+                upkeep += sample.value * SECRETS_READ.get(sample.labels["kind"], 0)
         return Snapshot(dict(kube), dict(zoom), usage(self._program.pid), upkeep)

@@ -3,6 +3,9 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
+
+from tests.bench.sizes import whole_numbers
 
 LATENCY_SECONDS = 0.02
 LIGHT_CALLS_A_SECOND = 80
@@ -24,14 +27,9 @@ class Size:
     notices: bool = False
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Size":
-        """Read it; ValueError for what is no size."""
-        numbers = {
-            name: int(environment.get(f"BENCH_{name.upper()}", "") or default)
-            for name, default in (("bots", 1000), ("credentials", 100), ("runs", 1))
-        }
-        if min(numbers.values()) < 1:
-            raise ValueError("BENCH_BOTS, BENCH_CREDENTIALS and BENCH_RUNS are at least 1")
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read it. Raises ValueError for a value that is not a size."""
+        numbers = whole_numbers(("bots", "credentials", "runs"), prefix="BENCH_", environment=environment)
         only = environment.get("BENCH_ONLY", "")
         if only not in ("", "many", "one"):
             raise ValueError("BENCH_ONLY is many or one")

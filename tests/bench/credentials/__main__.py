@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-import urllib.request
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bench.burst.usage import usage
 from tests.bench.credentials.population import Population, populate
@@ -18,6 +15,7 @@ from tests.bench.credentials.size import Size
 from tests.bench.load.harness import Ground, ground
 from tests.bench.load.lines import show
 from tests.bench.load.measures import kube_calls
+from tests.bench.metrics import read_metrics
 
 BIN_SECONDS = 10
 """What counts as an instant: at Zoom's usual hour and 10,000 credentials, some 40 renewals."""
@@ -123,15 +121,8 @@ def refreshes(running: Ground, people: Population) -> int:
 
 def looked_at(running: Ground) -> int:
     """Credentials that the operator counts as Ready since its start."""
-    url = f"http://127.0.0.1:{running.stack.metrics_ports['operator']}/metrics"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        text = answer.read().decode()
-    return sum(
-        int(sample.value)
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "meetingbots_credential_ready"
-    )
+    samples = read_metrics(f"http://127.0.0.1:{running.stack.metrics_ports['operator']}")
+    return sum(int(sample.value) for sample in samples if sample.name == "meetingbots_credential_ready")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Self
+
+from tests.bench.sizes import whole_numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,13 +20,7 @@ class Size:
     window: int = 300
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Size":
-        """Read it; ValueError for what is no size."""
-        given = {
-            one.name: int(environment[f"BENCH_CREDENTIALS_{one.name.upper()}"])
-            for one in fields(cls)
-            if environment.get(f"BENCH_CREDENTIALS_{one.name.upper()}")
-        }
-        if any(value < 1 for value in given.values()):
-            raise ValueError("sizes are at least 1")
-        return cls(**given)
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read it. Raises ValueError for a value that is not a size."""
+        names = [field.name for field in fields(cls)]
+        return cls(**whole_numbers(names, prefix="BENCH_CREDENTIALS_", environment=environment))

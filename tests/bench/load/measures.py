@@ -3,14 +3,12 @@
 import asyncio
 import random
 import time
-import urllib.request
-
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bench.burst.figures import spread
 from tests.bench.burst.usage import usage
 from tests.bench.load.harness import CREDENTIALS, MAPPINGS, Ground
 from tests.bench.load.population import FIRST_MEETING, People
+from tests.bench.metrics import read_metrics
 from tests.zoomsim.scenario import MeetingWanted
 
 LOOKUPS = 2000
@@ -82,13 +80,9 @@ def mapping_writes(ground: Ground) -> float:
 
 def kube_calls(ground: Ground, process: str, *, resource: str = "", verbs: tuple[str, ...] = ()) -> float:
     """Requests to the API server that a process has made, by its own metric."""
-    url = f"http://127.0.0.1:{ground.stack.metrics_ports[process]}/metrics"
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        text = answer.read().decode()
     return sum(
         sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
+        for sample in read_metrics(f"http://127.0.0.1:{ground.stack.metrics_ports[process]}")
         if sample.name == "meetingbots_kube_requests_total"
         and (not resource or sample.labels["resource"] == resource)
         and (not verbs or sample.labels["verb"] in verbs)

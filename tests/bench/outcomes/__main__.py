@@ -11,7 +11,6 @@ import os
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from tests.bench.load.lines import show
+from tests.bench.metrics import read_metrics
 from tests.bench.outcomes import bots
 from tests.bench.outcomes.bots import LIMIT_SECONDS, Played
 from tests.cluster.api import core_path, wait_until
@@ -122,17 +120,13 @@ def by_zoom(zoom: SimClient, names: list[str]) -> Counter[str]:
 
 def by_operator(stack: Stack) -> tuple[Counter[str], Mapping[str, float]]:
     """The operator's counters: outcomes, and further samples by name."""
-    url = f"http://127.0.0.1:{stack.metrics_ports['operator']}/metrics"
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        text = answer.read().decode()
     outcomes: Counter[str] = Counter()
     samples: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name == "meetingbots_recordings_total" and sample.value:
-                outcomes[sample.labels["outcome"]] += int(sample.value)
-            elif sample.name == "meetingbots_join_to_recording_seconds_count":
-                samples[sample.name] = sample.value
+    for sample in read_metrics(f"http://127.0.0.1:{stack.metrics_ports['operator']}"):
+        if sample.name == "meetingbots_recordings_total" and sample.value:
+            outcomes[sample.labels["outcome"]] += int(sample.value)
+        elif sample.name == "meetingbots_join_to_recording_seconds_count":
+            samples[sample.name] = sample.value
     return outcomes, samples
 
 

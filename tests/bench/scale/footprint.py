@@ -1,14 +1,12 @@
 """Memory of the control plane's processes, read after a restart of the API server, and the bytes in etcd."""
 
 import asyncio
-import urllib.request
 from dataclasses import dataclass
-
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bench.burst.usage import usage
 from tests.bench.burst.wire import RefusedError, Wire
 from tests.bench.load.harness import GROUP
+from tests.bench.metrics import read_metrics
 from tests.cluster.controlplane import ControlPlane
 
 SETTLED_MIB = 4.0
@@ -69,11 +67,5 @@ async def _heap(wire: Wire) -> float:
 
 
 def _etcd_used(cluster: ControlPlane) -> float:
-    with urllib.request.urlopen(f"{cluster.etcd_url}/metrics", timeout=10) as answer:  # noqa: S310 - loopback
-        text = answer.read().decode()
-    return sum(
-        sample.value / 2**20
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "etcd_mvcc_db_total_size_in_use_in_bytes"
-    )
+    name = "etcd_mvcc_db_total_size_in_use_in_bytes"
+    return sum(sample.value / 2**20 for sample in read_metrics(cluster.etcd_url) if sample.name == name)

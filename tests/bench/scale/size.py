@@ -3,6 +3,9 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Self
+
+from tests.bench.sizes import whole_numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,16 +24,10 @@ class Size:
     rest: int = 120
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Size":
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read it. Raises ValueError for a value that is not a size."""
-        given = {
-            one.name: int(environment[f"BENCH_SCALE_{one.name.upper()}"])
-            for one in fields(cls)
-            if environment.get(f"BENCH_SCALE_{one.name.upper()}")
-        }
-        if any(value < 1 for value in given.values()):
-            raise ValueError("sizes are at least 1")
-        size = cls(**given)
+        names = [field.name for field in fields(cls)]
+        size = cls(**whole_numbers(names, prefix="BENCH_SCALE_", environment=environment))
         if size.few > size.mappings or size.live > size.credentials:
             raise ValueError("few is at most mappings, and live at most credentials")
         return size
