@@ -11,15 +11,7 @@ from tests.cluster.api import core_path
 from tests.cluster.audit import ApiCall
 from tests.cluster.kubelet import PodRecord
 from tests.soak.actors import Bot
-from tests.soak.record import (
-    INFINITE,
-    BotEnd,
-    Interruption,
-    Meeting,
-    PodRun,
-    Presentation,
-    Record,
-)
+from tests.soak.record import INFINITE, BotEnd, Interruption, Meeting, PodRun, Presentation, Record
 from tests.soak.scene import Customer, Scene
 
 TOKENS: Final = ("ZOOM_JOIN_TOKEN", "ZOOM_OBF_TOKEN", "ZOOM_LIVE_STREAMING_TOKEN", "ZOOM_LOCAL_ARCHIVING_TOKEN")
@@ -103,7 +95,6 @@ def _pod_run(record: PodRecord) -> PodRun:
         namespace=record.namespace,
         bot=record.name.rsplit("-", 2)[0],
         pod=record.name,
-        uid=record.uid,
         starts=record.starts.get("bot", 0),
         began=record.started.get("bot", INFINITE),
         ended=record.ended.get("bot", INFINITE),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 INFINITE = float("inf")
 
@@ -18,7 +17,6 @@ class PodRun:
     namespace: str
     bot: str
     pod: str
-    uid: str
     starts: int
     began: float
     ended: float
@@ -65,12 +63,9 @@ class BotEnd:
     without_token: str = ""
 
 
-Phase = Literal["Scheduled", "Live", "Ended", "Deleted"]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Meeting:
-    """A meeting in Zoom or in its mapping: the phase, and each credential with its role."""
+    """A meeting in Zoom or in its mapping: the phase of a MeetingMapping, and each credential with its role."""
 
     phase: str
     people: frozenset[tuple[str, str]] = frozenset()

@@ -33,8 +33,8 @@ class Story:
     """A kind of bot. `acts` are what happens so many seconds after its creation, stretched by up to two times.
 
     `spec` gets the time of the creation. `image` and `args` are the container's, `stay_seconds` is how long the example
-    bot stays (0: to the end of the meeting). `mapped`: the meeting exists and someone's; else the bot is for an unknown
-    one.
+    bot stays (0: to the end of the meeting). `mapped`: a user of the tenant hosts the meeting; otherwise
+    Zoom has no such meeting.
     """
 
     spec: Callable[[datetime], Spec] = lambda _: {}

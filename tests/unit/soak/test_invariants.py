@@ -9,10 +9,8 @@ import pytest
 from tests.soak.invariants import RULES, broken
 from tests.soak.record import BotEnd, Interruption, Meeting, PodRun, Presentation, Record
 
-FIRST = PodRun(
-    namespace="a", bot="b", pod="b-12345-1", uid="1", starts=1, began=10.0, ended=20.0, tokens=frozenset({"t1"})
-)
-SECOND = replace(FIRST, pod="b-12345-2", uid="2", began=20.5, ended=30.0, tokens=frozenset({"t2"}))
+FIRST = PodRun(namespace="a", bot="b", pod="b-12345-1", starts=1, began=10.0, ended=20.0, tokens=frozenset({"t1"}))
+SECOND = replace(FIRST, pod="b-12345-2", began=20.5, ended=30.0, tokens=frozenset({"t2"}))
 EXCHANGE = Presentation(credential="a/alice", token="r1", time=100.0, rotated=False, lost=False)
 NEXT = replace(EXCHANGE, token="r2", time=120.0)
 DEAD = replace(EXCHANGE, time=110.0, rotated=True)
