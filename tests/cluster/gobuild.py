@@ -13,7 +13,7 @@ from tests.cluster.programs import TOOLS, Program, Target, ToolError, is_program
 from tests.cluster.progress import run_with_progress, say
 
 # Seconds of two cores for a build with empty caches; of Kubernetes for two programs, which share most packages.
-BUILD_SECONDS: Mapping[str, float] = {"kubernetes": 280, "etcd": 50, "helm": 90, "kind": 30, "coredns": 90}
+BUILD_SECONDS: Mapping[str, float] = {"kubernetes": 230, "etcd": 50, "helm": 90, "kind": 30, "coredns": 90}
 # Without debug tables, which the linker drops anyway, the compiler needs a seventh less.
 COMPILE = ("-gcflags=all=-dwarf=0",)
 # Generated code that no hot path runs: without inlining it compiles in a third less.

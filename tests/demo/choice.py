@@ -17,7 +17,7 @@ from tests.kind.node_image import node_image_tag
 from tests.kind.provider import PUBLISHED_NODE, can_pull, choose_engine
 
 KIND_MINUTES_READY: Final = 2
-KIND_MINUTES_FROM_NOTHING: Final = 12
+KIND_MINUTES_FROM_NOTHING: Final = 14
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,6 @@ def test_a_build_of_kubernetes_has_an_estimate(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     two_cores = expected_seconds("kubernetes", kubernetes)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    assert two_cores == 330
+    assert two_cores == 280
     assert expected_seconds("kubernetes", kubernetes) == two_cores / 4
     assert expected_seconds("unknown", kubernetes) is None
