@@ -59,6 +59,13 @@ def test_operator_by_default(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (got.zoom_api_url, got.zoom_oauth_url) == (defaults.zoom_api_url, defaults.zoom_oauth_url)
 
 
+def test_finished_bots_can_go_at_once(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = helm.template({"bot": {"ttlSecondsAfterFinished": 0}})
+    got = settings(container(objects, "operator"), OperatorSettings, monkeypatch)
+    assert isinstance(got, OperatorSettings)
+    assert got.bot_ttl_seconds_after_finished == 0
+
+
 def test_operator_with_everything(helm: Helm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     objects = helm.template(files=[EVERYTHING])
     found = container(objects, "operator")

@@ -1,5 +1,6 @@
 """With operator.shards, each shard has an operator with a Lease and rights of its own; one receiver serves all."""
 
+import re
 import shutil
 import subprocess
 from copy import deepcopy
@@ -82,6 +83,10 @@ def test_a_shard_keeps_its_rights_where_its_old_pods_may_still_store_tokens(helm
     for shard in NAMESPACES:
         assert granted(objects, f"operator-{shard}")["team-c"] == read_rules("operator")["served"]
     assert "--namespace=team-c" not in container(objects, "operator-a")["args"]
+    for shard, own in {"a": ["team-a", "team-b", "team-c"], "1": ["team-c"]}.items():
+        spec = only(objects, "ValidatingAdmissionPolicy", ending=f"-operator-{shard}")["spec"]
+        [keys] = [one["expression"] for one in spec["variables"] if one["name"] == "own"]
+        assert re.findall("'([^']+)': true", keys) == ["link_signing_key", *own]
 
 
 def test_each_shard_has_an_account(helm: Helm) -> None:
