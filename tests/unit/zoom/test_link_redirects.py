@@ -137,6 +137,20 @@ def test_odd_encodings_and_places_of_a_link(text: str) -> None:
     assert (meeting.meeting_id, meeting.passcode) == (ID, SecretStr("MySecret.1"))
 
 
+def test_a_link_is_encoded_as_a_whole_at_most_five_times() -> None:
+    text = QUOTED
+    for _ in range(4):
+        text = quote(text, safe="")
+    assert parse_meeting(text).meeting_id == ID
+    with pytest.raises(InvalidLink):
+        parse_meeting(quote(text, safe=""))
+
+
+def test_an_indented_line_of_a_plain_text_is_not_joined_to_the_line_before() -> None:
+    meeting = parse_meeting(f"Notes\nURL: https://zoom.us/j/{ID}\n Passcode: 123456")
+    assert (meeting.meeting_id, meeting.passcode) == (ID, SecretStr("123456"))
+
+
 @pytest.mark.parametrize(
     "text",
     [
