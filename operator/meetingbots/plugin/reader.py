@@ -185,11 +185,12 @@ class ClusterReader:
     async def namespaces_with(self, resource: Resource, name: str) -> list[str]:
         """The namespaces that have an object of this name; for an empty name, of any name. Raises `KubeError`."""
         try:
-            found = [item["metadata"] async for item in self.kube.list(resource, namespace=None)]
+            selector = f"metadata.name={name}" if name else None
+            found = self.kube.list(resource, namespace=None, field_selector=selector)
+            return sorted({item["metadata"]["namespace"] async for item in found})
         except ForbiddenError:
             self._note(f"list {resource.plural} of all namespaces")
             return []
-        return sorted({one["namespace"] for one in found if name in ("", one["name"])})
 
     async def list(self, resource: Resource, *, field_selector: str | None = None) -> list[Object]:
         """The namespace's objects; none if the caller may not list them. Raises `KubeError`."""

@@ -85,10 +85,12 @@ def test_a_missing_right_is_named_beside_an_object_that_was_not_found(
 
 @pytest.mark.parametrize("subject", ["notes", "alice", MEETING, "812-3456-7890", f"https://zoom.us/j/{MEETING}"])
 def test_answers_of_several_namespaces_name_them(
-    put: Callable[[str], None], opened: Opened, capsys: pytest.CaptureFixture[str], subject: str
+    put: Callable[[str], None], kube: FakeKube, opened: Opened, capsys: pytest.CaptureFixture[str], subject: str
 ) -> None:
     put("acme")
     put("globex")
+    mapping = {"meetingId": "81234567891", "credentials": [{"name": "bob"}]}
+    kube.put(MAPPINGS, {"metadata": {"name": "81234567891", "namespace": "initech"}, "spec": mapping})
     cli.main(["why", subject, "-A", "-o", "json"])
     answers = json.loads(capsys.readouterr().out)["answers"]
     assert [answer["namespace"] for answer in answers] == ["acme", "globex"]
