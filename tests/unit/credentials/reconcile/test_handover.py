@@ -17,6 +17,7 @@ from meetingbots.runtime.object_cache import Key
 from pydantic import SecretStr
 
 from tests.unit.credentials.reconcile.connect_harness import ConnectBench, ZoomWithCodes
+from tests.unit.credentials.reconcile.credential_harness import Operator
 from tests.unit.fake_kube import Call
 from tests.unit.recorded_events import take_events
 
@@ -76,6 +77,20 @@ class TwoPeople(ConnectBench):
             and tokens.refresh_token.get_secret_value() in self.zoom.users
         )
 
+    async def start(self) -> Operator:
+        """Start a process that reconciles both credentials."""
+        operator = self.operator()
+        await operator.look()
+        await operator.look(BOB)
+        return operator
+
+    async def start_with_tokens(self) -> Operator:
+        """Give both credentials tokens of their users, alice's by a Secret."""
+        self.put_bob()
+        self.put_credential()
+        self.put_grant(self.zoom.consent("u-alice"))
+        return await self.start()
+
 
 @pytest.fixture
 async def bench() -> AsyncIterator[TwoPeople]:
@@ -86,9 +101,7 @@ async def bench() -> AsyncIterator[TwoPeople]:
 
 async def test_the_tokens_go_to_the_users_own_credential(bench: TwoPeople) -> None:
     bench.put_bob()
-    operator = bench.operator()
-    await operator.look()
-    await operator.look(BOB)
+    operator = await bench.start()
     fingerprint = bench.bobs.fingerprint
     bench.clock.forward(60)
     bench.arrive("u-bob")
@@ -148,9 +161,7 @@ async def test_a_broken_credential_is_healed(bench: TwoPeople) -> None:
 @pytest.mark.parametrize("times", [1, 3])
 async def test_a_death_in_between_loses_no_token(bench: TwoPeople, times: int) -> None:
     bench.put_bob()
-    operator = bench.operator()
-    await operator.look()
-    await operator.look(BOB)
+    operator = await bench.start()
     bench.clock.forward(60)
     bench.arrive("u-bob")
     gave = 0
@@ -181,12 +192,7 @@ async def test_a_death_in_between_loses_no_token(bench: TwoPeople, times: int) -
 
 
 async def test_a_secret_that_cannot_be_written_keeps_the_tokens_and_blocks_no_refresh(bench: TwoPeople) -> None:
-    bench.put_bob()
-    bench.put_credential()
-    bench.put_grant(bench.zoom.consent("u-alice"))
-    operator = bench.operator()
-    await operator.look()
-    await operator.look(BOB)
+    operator = await bench.start_with_tokens()
     bench.put_grant(bench.zoom.consent("u-bob"))
 
     async def reject_bobs_secret(call: Call) -> None:
@@ -237,9 +243,7 @@ async def test_without_an_own_credential_nothing_is_revoked(bench: TwoPeople) ->
 async def test_nobody_else_gets_the_tokens(bench: TwoPeople, other: dict[str, str]) -> None:
     bench.put_secret("other-app", client_id="another", client_secret="app-secret")
     bench.put_bob(user=other.get("user", "u-bob"))
-    operator = bench.operator()
-    await operator.look()
-    await operator.look(BOB)
+    operator = await bench.start()
     item = bench.kube.peek(CREDENTIALS, namespace="team", name="bob")
     assert item is not None
     if "app" in other:
@@ -256,12 +260,7 @@ async def test_nobody_else_gets_the_tokens(bench: TwoPeople, other: dict[str, st
 
 
 async def test_a_changed_grant_of_another_user_is_handed_over_too(bench: TwoPeople) -> None:
-    bench.put_bob()
-    bench.put_credential()
-    bench.put_grant(bench.zoom.consent("u-alice"))
-    operator = bench.operator()
-    await operator.look()
-    await operator.look(BOB)
+    operator = await bench.start_with_tokens()
     assert bench.ready
     bench.clock.forward(60)
     bench.put_grant(bench.zoom.consent("u-bob"))
@@ -277,9 +276,7 @@ async def test_a_changed_grant_of_another_user_is_handed_over_too(bench: TwoPeop
 async def test_a_new_consent_on_an_open_link_is_announced_to_the_users_other_credential(bench: TwoPeople) -> None:
     bench.put_bob()
     bench.put_connect()
-    operator = bench.operator()
-    await operator.look()
-    await operator.look(BOB)
+    operator = await bench.start()
     queue = operator.services.queues.credentials
     before = len(queue)
     bench.arrive("u-bob")
@@ -292,9 +289,7 @@ async def test_a_new_consent_on_an_open_link_is_announced_to_the_users_other_cre
 
 async def test_a_late_answer_does_not_replace_newer_tokens(bench: TwoPeople) -> None:
     bench.put_bob()
-    operator = bench.operator()
-    await operator.look()
-    await operator.look(BOB)
+    operator = await bench.start()
     claimed = bench.bobs
     assert claimed.tokens is not None
     late = Unsaved(
@@ -319,9 +314,7 @@ async def test_a_late_answer_does_not_replace_newer_tokens(bench: TwoPeople) -> 
 
 async def test_the_receiving_credential_is_reconciled_at_once_with_an_event(bench: TwoPeople) -> None:
     bench.put_bob()
-    operator = bench.operator()
-    await operator.look()
-    await operator.look(BOB)
+    operator = await bench.start()
     queue = operator.services.queues.credentials
     before = len(queue)
     bench.clock.forward(60)
@@ -334,9 +327,7 @@ async def test_the_receiving_credential_is_reconciled_at_once_with_an_event(benc
 
 async def test_a_credential_of_another_namespace_gets_nothing(bench: TwoPeople) -> None:
     bench.put_bob()
-    operator = bench.operator()
-    await operator.look()
-    await operator.look(BOB)
+    operator = await bench.start()
     cache = operator.services.caches.credentials
     for resource, name in ((SECRETS, "zoom-app"), (SECRETS, "bob-zoom-token"), (CREDENTIALS, "bob")):
         item = bench.kube.peek(resource, namespace="team", name=name)

@@ -1,4 +1,4 @@
-"""A namespace's own webhook: told what changed, once, and until it takes it; and sent nowhere it may not go."""
+"""A namespace's own webhook gets each change once, repeated until it accepts it, and only at an allowed address."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def put(bench: Bench, customer: Customer, **changes: str) -> None:
     bench.put_secret("meetingbots-notify", **{"url": customer.url, "secret": SECRET, **changes})
 
 
-class Told:
+class NotifierHarness:
     """An operator with its notifier."""
 
     def __init__(self, bench: Bench) -> None:
@@ -58,35 +58,35 @@ class Told:
 
 
 def types(customer: Customer) -> list[tuple[str, str]]:
-    told = [json.loads(body) for body in customer.bodies]
-    return [(one["type"], one["data"]["reason"]) for one in told]
+    received = [json.loads(body) for body in customer.bodies]
+    return [(one["type"], one["data"]["reason"]) for one in received]
 
 
 async def test_a_look_after_the_change_that_found_no_webhook_is_enough(bench: Bench) -> None:
-    told = Told(bench)
-    assert await told.look() is None
+    harness = NotifierHarness(bench)
+    assert await harness.look() is None
     bench.clock.forward(2)
-    assert await told.look() == 3, "the look was within the second of the change"
+    assert await harness.look() == 3, "the look was within the second of the change"
     bench.clock.forward(3)
-    assert await told.look() is None
+    assert await harness.look() is None
     bench.clock.forward(1)
-    assert await told.look() is None
+    assert await harness.look() is None
 
 
-async def test_each_change_is_told_once(bench: Bench, customer: Customer) -> None:
+async def test_each_change_is_sent_once(bench: Bench, customer: Customer) -> None:
     put(bench, customer)
-    told = Told(bench)
+    harness = NotifierHarness(bench)
     for _ in range(3):
-        await told.look()
+        await harness.look()
     assert types(customer) == [("credential.ready", "TokenValid")]
     bench.zoom.users.clear()
     bench.zoom.access.clear()
     bench.clock.forward(2400)
     for _ in range(3):
-        await told.look()
+        await harness.look()
     bench.consent()
     for _ in range(3):
-        await told.look()
+        await harness.look()
     assert types(customer) == [
         ("credential.ready", "TokenValid"),
         ("credential.needs_user", "ReauthorizationRequired"),
@@ -98,7 +98,7 @@ async def test_each_change_is_told_once(bench: Bench, customer: Customer) -> Non
 
 async def test_the_signature_fits(bench: Bench, customer: Customer) -> None:
     put(bench, customer)
-    await Told(bench).look()
+    await NotifierHarness(bench).look()
     (request,), (body,) = customer.asked, customer.bodies
     content = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + body
     signature = base64.b64encode(hmac.digest(RAW, content, "sha256")).decode()
@@ -106,25 +106,25 @@ async def test_the_signature_fits(bench: Bench, customer: Customer) -> None:
     assert request.method == "POST"
 
 
-async def test_a_restart_tells_nothing_twice(bench: Bench, customer: Customer) -> None:
+async def test_a_restart_sends_nothing_twice(bench: Bench, customer: Customer) -> None:
     put(bench, customer)
-    await Told(bench).look()
-    await Told(bench).look()
+    await NotifierHarness(bench).look()
+    await NotifierHarness(bench).look()
     assert len(customer.asked) == 1
 
 
-async def test_it_is_told_until_it_is_taken_under_one_id(bench: Bench, customer: Customer) -> None:
+async def test_a_message_is_repeated_under_one_id_until_it_is_accepted(bench: Bench, customer: Customer) -> None:
     customer.answer = plain("nope", status=500)
     put(bench, customer)
-    told = Told(bench)
+    harness = NotifierHarness(bench)
     pauses = []
     for _ in range(4):
-        pauses.append(await told.look())
+        pauses.append(await harness.look())
         bench.clock.forward(1)
     assert pauses == [5, 10, 20, 40]
     assert "lastNotification" not in bench.status
     customer.answer = plain("", status=200)
-    assert await told.look() is None
+    assert await harness.look() is None
     assert len({request.headers["webhook-id"] for request in customer.asked}) == 1
     assert bench.status["lastNotification"]["type"] == "credential.ready"
 
@@ -132,20 +132,20 @@ async def test_it_is_told_until_it_is_taken_under_one_id(bench: Bench, customer:
 async def test_a_pause_that_is_asked_for_is_kept(bench: Bench, customer: Customer) -> None:
     customer.answer = plain("", status=503, headers={"retry-after": "123"})
     put(bench, customer)
-    assert await Told(bench).look() == 123
+    assert await NotifierHarness(bench).look() == 123
 
 
 async def test_after_a_day_it_is_given_up(bench: Bench, customer: Customer) -> None:
     customer.answer = plain("", status=500)
     put(bench, customer)
-    told = Told(bench)
-    assert await told.look() == 5
+    harness = NotifierHarness(bench)
+    assert await harness.look() == 5
     bench.clock.forward(86_500)
-    assert await told.notifier.reconcile(KEY) is None
+    assert await harness.notifier.reconcile(KEY) is None
 
 
 async def test_without_a_secret_nobody_is_asked(bench: Bench, customer: Customer) -> None:
-    assert await Told(bench).look() is None
+    assert await NotifierHarness(bench).look() is None
     assert not customer.lookups
 
 
@@ -158,11 +158,11 @@ async def test_without_a_secret_nobody_is_asked(bench: Bench, customer: Customer
         ({"secret": ""}, "Key secret of Secret meetingbots-notify is empty"),
     ],
 )
-async def test_what_is_wrong_is_told_at_the_credential(
+async def test_what_is_wrong_is_logged(
     bench: Bench, customer: Customer, caplog: pytest.LogCaptureFixture, changes: dict[str, str], says: str
 ) -> None:
     put(bench, customer, **changes)
-    assert await Told(bench).look() == 5
+    assert await NotifierHarness(bench).look() == 5
     assert says in caplog.text
     assert not customer.asked
 
@@ -170,12 +170,12 @@ async def test_what_is_wrong_is_told_at_the_credential(
 async def test_a_name_that_leads_into_our_network_is_not_followed(bench: Bench, customer: Customer) -> None:
     bench.notify_url_hosts = (NAME,)
     put(bench, customer)
-    assert await Told(bench).look() == 5
+    assert await NotifierHarness(bench).look() == 5
     assert not customer.asked
 
 
 async def test_it_is_off_by_default(bench: Bench, customer: Customer) -> None:
     bench.notify_url_hosts = ()
     put(bench, customer)
-    assert await Told(bench).look() == 5
+    assert await NotifierHarness(bench).look() == 5
     assert not customer.lookups
