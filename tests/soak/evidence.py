@@ -7,6 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
+from meetingbots.bots.manifests.environment import TOKEN_VARIABLES
+from meetingbots.models.bot import TokenKind
+
 from tests.cluster.api import core_path
 from tests.cluster.audit import ApiCall
 from tests.cluster.kubelet import PodRecord
@@ -14,7 +17,7 @@ from tests.soak.actors import Bot
 from tests.soak.record import INFINITE, BotEnd, Interruption, Meeting, PodRun, Presentation, Record
 from tests.soak.scene import Customer, Scene
 
-TOKENS: Final = ("ZOOM_JOIN_TOKEN", "ZOOM_OBF_TOKEN", "ZOOM_LIVE_STREAMING_TOKEN", "ZOOM_LOCAL_ARCHIVING_TOKEN")
+TOKENS: Final = tuple(variable for kind, variable in TOKEN_VARIABLES.items() if kind is not TokenKind.ZAK)
 """The variables with tokens that work once."""
 _CLAIM: Final = "meetingbots.dev/refresh-claim"
 
@@ -31,9 +34,9 @@ class Evidence:
         calls = [call for call in self._scene.cluster.calls() if call.namespace in self._namespaces()]
         return Record(
             pods=tuple(self._pods()),
-            created=tuple(_created(calls)),
+            created=tuple(pods_and_secrets_created(calls)),
             presentations=tuple(self._presentations()),
-            writes=_writes(calls),
+            writes=token_writes(calls),
             interruptions=tuple(self._interruptions),
         )
 
@@ -71,7 +74,7 @@ class Evidence:
 
     def _pods(self) -> Iterator[PodRun]:
         for namespace in sorted(self._namespaces()):
-            yield from (_pod_run(record) for record in self._scene.kubelet.records(namespace))
+            yield from (pod_run(record) for record in self._scene.kubelet.records(namespace))
 
     def _presentations(self) -> Iterator[Presentation]:
         names = {
@@ -89,7 +92,8 @@ class Evidence:
             )
 
 
-def _pod_run(record: PodRecord) -> PodRun:
+def pod_run(record: PodRecord) -> PodRun:
+    """What the node recorded of a bot's container, with digests in place of tokens."""
     environment = record.environment.get("bot", {})
     return PodRun(
         namespace=record.namespace,
@@ -102,14 +106,16 @@ def _pod_run(record: PodRecord) -> PodRun:
     )
 
 
-def _created(calls: list[ApiCall]) -> Iterator[str]:
+def pods_and_secrets_created(calls: list[ApiCall]) -> Iterator[str]:
+    """Name each Pod of a bot and its Secret once for each create by an operator."""
     for call in calls:
         ours = call.verb == "create" and call.code == 201 and not call.dry_run and call.user.endswith(":operator")
         if ours and call.resource in ("pods", "secrets") and not call.name.endswith("-zoom-token"):
             yield f"{call.resource} {call.namespace}/{call.name}"
 
 
-def _writes(calls: list[ApiCall]) -> dict[str, tuple[float, ...]]:
+def token_writes(calls: list[ApiCall]) -> dict[str, tuple[float, ...]]:
+    """When each credential's token Secret was written, in epoch seconds."""
     found: defaultdict[str, list[float]] = defaultdict(list)
     for call in calls:
         written = call.verb in ("create", "update", "patch") and 200 <= call.code < 300 and call.resource == "secrets"
