@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from meetingbots.kube.client import Kube, Object
 from meetingbots.kube.resources import Resource
@@ -28,17 +29,7 @@ class InterceptedKube(Kube):
         """Answer the call; `send` makes it."""
         raise NotImplementedError
 
-    async def _call(
-        self,
-        verb: str,
-        resource: Resource,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Object | None = None,
-        media: str | None = None,
-    ) -> Object:
-        call = KubeCall(verb=verb, resource=resource, path=path, query=query or {}, body=body or {})
-        send = partial(super()._call, verb, resource, method, path, query=query, body=body, media=media)
-        return await self.intercept(call, send)
+    async def _call(self, verb: str, resource: Resource, method: str, path: str, **given: Any) -> Object:
+        query, body = given.get("query") or {}, given.get("body") or {}
+        call = KubeCall(verb=verb, resource=resource, path=path, query=query, body=body)
+        return await self.intercept(call, partial(super()._call, verb, resource, method, path, **given))
