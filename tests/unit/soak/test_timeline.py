@@ -32,7 +32,13 @@ def test_steps_run_in_the_order_of_their_times() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [NotYet(), ConnectionRefusedError(), ApiError(status=503, reason="", message="")], ids=repr
+    "error",
+    [
+        NotYet(),
+        ConnectionRefusedError(),
+        *(ApiError(status=status, reason="", message="") for status in (401, 429, 503)),
+    ],
+    ids=repr,
 )
 def test_a_step_that_cannot_run_yet_is_tried_again(error: Exception) -> None:
     clock, errors = Clock(), [error]
