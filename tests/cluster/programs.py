@@ -24,7 +24,7 @@ class Program:
     """One program of the test cluster.
 
     `module` is the folder under `tests/tools/` whose go.mod pins it, `requires` the Go module there that its version is
-    taken from, `package` the main package to build. `in_envtest` tells whether setup-envtest's archives have it,
+    taken from, `package` the main package to build. `in_envtest` says whether setup-envtest's archives have it,
     `on_path` whether, without Go, the one that is installed on this machine will do, `own` whether its source is ours
     and stands in the module's folder.
     """
@@ -131,7 +131,7 @@ def this_machine() -> Target:
 def cache_folder(*, environ: Mapping[str, str] = os.environ) -> Path:
     """Folder outside the checkout that keeps what was built, following the XDG base directory specification."""
     base = environ.get("XDG_CACHE_HOME", "")
-    # The specification tells to ignore relative paths.
+    # The specification says to ignore relative paths.
     root = Path(base) if base.startswith("/") else Path.home() / ".cache"
     return root / "meetingbots"
 

@@ -35,7 +35,7 @@ Measure = Callable[[str], None]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tell what was measured."""
+    """Print what was measured."""
     if lines := config.stash.get(MEASURES, []):
         terminalreporter.section("measured")
         for line in lines:
@@ -46,7 +46,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Tell with a failure what operator and receiver logged last: no one can look at the cluster any more."""
+    """Add to a failure what operator and receiver logged last: the cluster is gone by then."""
     report = yield
     installation = getattr(item, "funcargs", {}).get("installation")
     if report.failed and isinstance(installation, Installation):
@@ -156,7 +156,7 @@ def fresh_namespace(cluster: KindCluster) -> Iterator[str]:
 
 @pytest.fixture
 def tenant(release: Release, zoom: SimClient, namespace: str) -> Tenant:
-    """A fresh customer whose app tells its events to the receiver's Service."""
+    """A fresh customer; the app sends its events to the receiver's Service."""
     return new_tenant(release, zoom, namespace)
 
 
@@ -167,7 +167,7 @@ def plugin(kind_cluster: KindCluster, namespace: str) -> Plugin:
 
 
 def new_tenant(release: Release, zoom: SimClient, namespace: str) -> Tenant:
-    """A customer in a namespace that is there, whose events find their way to the receiver."""
+    """A customer in an existing namespace; its events reach the receiver."""
     tenant = Tenant(release, zoom, namespace, patience=PATIENCE_SECONDS)
     release.wait_reachable(zoom)
     zoom.change_app(tenant.app.client_id, webhook_url=release.webhook_url(tenant.app.client_id))

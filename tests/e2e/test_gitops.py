@@ -95,7 +95,7 @@ def test_a_bad_bot_fails_its_commit_and_no_other_bot(
     failed = repository.wait_failed(repository.commit(good, bad))
     measured(f"Flux, {health}: commit with {reason} given up after {time.monotonic() - began:.1f} s")
     assert failed["reason"] == "HealthCheckFailed"
-    # Flux tells which object has failed, and that alone; the reason is the object's to tell.
+    # Flux names the object that failed, and only that; the reason is in the object's conditions.
     assert f"MeetingBot/{tenant.namespace}/bad status: 'Failed'" in failed["message"]
     assert "good" not in failed["message"]
     assert tenant.condition("meetingbots", "bad")["reason"] == reason

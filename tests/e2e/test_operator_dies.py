@@ -20,7 +20,7 @@ from tests.zoomsim.client import SimClient
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 TAKE_OVER_SECONDS = 20
-# The kubelet tells that a container runs only once this is over: so long a bot is seen to be joining.
+# The kubelet reports a container as running only after this hook: until then the bot is Joining.
 SLOW_START = {"postStart": {"sleep": {"seconds": 8}}}
 
 

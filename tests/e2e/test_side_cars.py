@@ -60,7 +60,7 @@ def test_company_changes_nothing(tenant: Tenant, zoom: SimClient, measured: Meas
     zoom.act(meeting.id, "end")
     tenant.wait_phase("notes", "Succeeded")
     assert tenant.status("meetingbots", "notes")["attempts"] == 1
-    # A side-car that would stay for ever does not hold the Pod.
+    # A side-car that never ends does not hold the Pod.
     tenant.wait("nothing runs any more", lambda: not running(tenant, pod))
 
 

@@ -94,7 +94,7 @@ def stack(cluster: ControlPlane, session_zoom: SimClient) -> Iterator[Stack]:
 
 @pytest.fixture
 def tenant(cluster: ControlPlane, zoom: SimClient, stack: Stack, namespace: str) -> Tenant:
-    """A fresh customer of the running stack, whose app tells its events to the receiver."""
+    """A fresh customer of the running stack; the app sends its events to the receiver."""
     tenant = Tenant(cluster, zoom, namespace)
     tenant.webhook_url = stack.webhook_url(tenant.app.client_id)
     zoom.change_app(tenant.app.client_id, webhook_url=tenant.webhook_url)

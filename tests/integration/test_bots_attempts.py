@@ -1,4 +1,4 @@
-"""Whose fault the end of a Pod was: losses are made up for uncounted, failures count, and the evidence is kept."""
+"""How a Pod ends decides what follows: a lost one is replaced uncounted, a failure counts; evidence is kept."""
 
 from collections.abc import Callable
 

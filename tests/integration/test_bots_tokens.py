@@ -1,4 +1,4 @@
-"""All of Zoom's tokens, on a cluster: together, on somebody's behalf, for webinars; and whose credential makes them."""
+"""All of Zoom's tokens, on a cluster: together, on behalf, for webinars; and which credential issues them."""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ USER = "meetingbots.dev/user-id"
 
 
 def as_receiver(tenant: Tenant, **status: Any) -> None:
-    """Patch the credential's status, as whoever controls the receiver can."""
+    """Patch the credential's status, as an attacker who controls the receiver can."""
     path = f"{GROUP}/namespaces/{tenant.namespace}/zoomcredentials/alice/status"
     tenant.cluster.api.patch(path, {"status": status})
 

@@ -83,7 +83,7 @@ def nothing_left(record: Record) -> Iterator[str]:
 def mappings_are_true(record: Record) -> Iterator[str]:
     """Each meeting of Zoom is mapped as it is there, and nothing else is mapped."""
     for meeting_id in sorted(record.mappings.keys() - record.zoom.keys()):
-        yield f"meeting {meeting_id} is mapped, and nobody's meeting"
+        yield f"meeting {meeting_id} is mapped, and no user has this meeting"
     for meeting_id, wanted in sorted(record.zoom.items()):
         found = record.mappings.get(meeting_id)
         if wanted.phase == "Deleted":

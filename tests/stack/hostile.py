@@ -41,7 +41,7 @@ Statuses = dict[str, dict[int, int]]
 
 @contextmanager
 def hostile(target: Target, *, seconds: float) -> Iterator[Callable[[], Statuses]]:
-    """Be hostile for so long; the yielded function waits for the end and tells what was answered."""
+    """Be hostile for so long; the yielded function waits for the end and returns the answers."""
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.Queue[Statuses] = context.Queue()
     process = context.Process(target=_main, args=(target, seconds, results), daemon=True)

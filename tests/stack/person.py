@@ -67,7 +67,7 @@ class Person:
 
     @property
     def outcome(self) -> str:
-        """What the page tells, in one word."""
+        """The outcome on the page, in one word."""
         found = _OUTCOME.search(self._now.text)
         return found[1] if found else ""
 

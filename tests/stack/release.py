@@ -36,7 +36,7 @@ class Release:
         self.name = name
         self.helm = Helm(ensure_binaries(programs=HELM) / "helm", kubeconfig=cluster.kubeconfig())
         repository, _, tag = images.operator.rpartition(":")
-        # The tag is of the version: only this tells Pods of an image that was built anew.
+        # The tag is that of the version: only this annotation replaces the Pods when the image is built again.
         build = {"podAnnotations": {"meetingbots.test/image": cluster.engine.image_id(images.operator)}}
         self._values: dict[str, Any] = {
             "operator": build,

@@ -301,7 +301,7 @@ def _mappings(crowd: _Crowd) -> list[Object]:
 
 def _wrong(crowd: _Crowd, script: _Script, found: dict[str, Object]) -> Iterator[str]:
     lives = {str(life.meeting.id): life for life in script.all_lives}
-    yield from (f"{name} is mapped, and nobody's meeting" for name in found.keys() - lives.keys())
+    yield from (f"{name} is mapped, and no user has this meeting" for name in found.keys() - lives.keys())
     yield from (f"{name} is not mapped" for name in lives.keys() - found.keys())
     for name in lives.keys() & found.keys():
         wanted, got = _expected(crowd, lives[name]), _seen(found[name])

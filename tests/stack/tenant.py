@@ -98,13 +98,13 @@ class Tenant:
         self.wait_ready("zoomcredentials", name)
 
     def meeting(self, *, started: bool = True, emit: bool = False, **fields: Any) -> Meeting:
-        """A meeting of the user's; without `emit` no webhook tells of it."""
+        """A meeting of the user; without `emit`, Zoom sends no event."""
         wanted = MeetingWanted(**{"host_id": self.user.id, "start_in": 60.0, **fields})
         meeting = self.zoom.add_meeting(wanted, emit=emit)
         return self.zoom.act(meeting.id, "start", emit=emit) if started else meeting
 
     def mapping(self, meeting_id: int, *credentials: str) -> None:
-        """Someone says by hand whose meeting it is."""
+        """Write a mapping by hand, as a person does."""
         self.apply_object(self.mapping_object(meeting_id, *credentials))
 
     def mapping_object(self, meeting_id: int, *credentials: str) -> dict[str, Any]:
@@ -205,7 +205,7 @@ class Tenant:
         wait_until(holds, what=what, limit_seconds=self.patience if seconds is None else seconds, every_seconds=0.05)
 
     def wait_ready(self, plural: str, name: str, *, seconds: float | None = None) -> None:
-        """Wait until Ready is True; the error tells what it is instead. Of a credential, the receiver knows the app."""
+        """Wait until Ready is True; the error has the condition. Of a credential, the receiver knows the app."""
         self._wait_for(plural, name, lambda: self.condition(plural, name).get("status") == "True", "Ready", seconds)
         if plural == "zoomcredentials" and self.webhook_url:
             self._wait_receiver(name)
@@ -246,7 +246,7 @@ class Tenant:
         )
 
     def wait_collected(self, secret: str) -> None:
-        """Wait until a Secret is gone with its owner; the error tells whose it is and who wrote it, not what it holds.
+        """Wait until a Secret is gone with its owner; the error has its metadata, not its values.
 
         It takes a fifth of a second, but on a busy machine the garbage collector was seen to be away for 40.
         """

@@ -48,22 +48,22 @@ def main() -> int:
 
 
 async def measure(ground: run.Ground) -> None:
-    """Measure what is wanted, and tell it as it comes."""
+    """Measure what is wanted, and print it as it comes."""
     size = ground.size
     if size.only != "one":
         for _ in range(size.runs):
             say(f"== {size.bots} bots with one joinAt over {size.credentials} credentials")
             say(machine())
             floor = await run.floor(ground, credentials=size.credentials)
-            tell(*report.of_burst("bare loop", floor))
+            say_all(*report.of_burst("bare loop", floor))
             burst, life = await run.operator(ground, credentials=size.credentials)
-            tell(*report.of_burst("operator ", burst), *report.of_life(life, bots=size.bots))
-            tell(report.of_ratio(burst, floor))
+            say_all(*report.of_burst("operator ", burst), *report.of_life(life, bots=size.bots))
+            say_all(report.of_ratio(burst, floor))
     if size.only != "many":
         say(f"== {size.bots} bots with one joinAt over one credential (Business plan, its whole share)")
         say(machine())
         burst, life = await run.operator(ground, credentials=1)
-        tell(*report.of_burst("operator ", burst), *report.of_life(life, bots=size.bots), report.of_limit(burst))
+        say_all(*report.of_burst("operator ", burst), *report.of_life(life, bots=size.bots), report.of_limit(burst))
 
 
 def machine() -> str:
@@ -71,7 +71,7 @@ def machine() -> str:
     return f"machine: {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the run"
 
 
-def tell(*lines: str) -> None:
+def say_all(*lines: str) -> None:
     """Print lines."""
     for line in lines:
         say(line)

@@ -25,7 +25,7 @@ WARM_UP_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Place:
-    """One bot: the objects' paths, bodies that are ready but for the token, and whose access token is used."""
+    """One bot: the paths of its objects, their bodies without the join token, and the access token to use."""
 
     meeting: str
     access_token: str

@@ -41,7 +41,7 @@ def credential(customer: Customer) -> Object:
 
 
 def mapping(meeting: str, customer: Customer) -> Object:
-    """Whose the meeting is."""
+    """The mapping of a meeting to the customer's credential."""
     return _ours("MeetingMapping", meeting, {"meetingId": meeting, "credentials": [{"name": customer.credential}]})
 
 

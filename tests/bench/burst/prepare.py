@@ -34,7 +34,7 @@ async def make_namespace(wire: Wire, namespace: str) -> None:
 
 
 async def make_customers(wire: Wire, namespace: str, customers: Customers) -> None:
-    """App, consents, credentials, and whose each meeting is."""
+    """Make the app's Secret, the consents, the credentials and the mappings."""
     ours, secrets = f"{OURS}/{namespace}", f"/api/v1/namespaces/{namespace}/secrets"
     await wire.send("POST", secrets, app_secret(customers))
     tokens = [secret(each.credential, refresh_token=each.consent.refresh_token) for each in customers.each]

@@ -65,7 +65,7 @@ class Wire:
         return found
 
     async def follow(self, path: str, selector: str) -> AsyncIterator[tuple[str, Object]]:
-        """Everything there is, and every change, for ever (or until the server ends it)."""
+        """All objects, and then every change; never ends by itself."""
         query = f"labelSelector={selector}"
         version = "0"
         while True:

@@ -35,7 +35,7 @@ def zoom_process(folder: Path, warden: Warden) -> Iterator[SimClient]:
 
 @dataclass(frozen=True)
 class Customer:
-    """One consent with the meetings of its user; `account` is the Zoom account whose limit is used."""
+    """One consent with the meetings of its user; the limit of the Zoom account `account` applies."""
 
     credential: str
     account: str
@@ -52,7 +52,7 @@ class Customers:
 
     @property
     def meetings(self) -> list[tuple[str, Customer]]:
-        """Every meeting with whose it is."""
+        """Every meeting with its customer."""
         return [(meeting, customer) for customer in self.each for meeting in customer.meetings]
 
 

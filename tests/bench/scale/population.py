@@ -79,7 +79,7 @@ async def started_mappings(ground: Ground, people: list[Owner], *, count: int) -
 
 
 async def live_bots(ground: Ground, player: Player, people: list[Owner], *, first: int, count: int) -> list[str]:
-    """Bots whose whole way the operator goes, until they run. Returns the names of their Pods."""
+    """Bots that the operator takes all the way until they run. Returns the names of their Pods."""
     wanted = tuple(MeetingWanted(host_id=people[number].user, start_in=3600.0) for number in range(count))
     ground.zoom.load(Scenario(meetings=wanted))
     before = set(player.started)

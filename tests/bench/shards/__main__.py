@@ -33,7 +33,7 @@ def cpu(life: Life) -> float:
     return life.ended.usage.cpu - life.before.usage.cpu
 
 
-def tell(name: str, burst: Burst, life: Life) -> None:
+def say_usage(name: str, burst: Burst, life: Life) -> None:
     """Print what one operator did."""
     say(f"{name}: {len(burst.started)} bots, {cpu(life):.1f} s CPU, {life.ended.usage.memory:.0f} MiB at the end")
     say(f"{name}: joinAt to container started {spread(burst.started)}")
@@ -44,13 +44,13 @@ async def measure(ground: Ground) -> None:
     size = ground.size
     say(f"machine: {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the run")
     burst, whole = await operator(ground, credentials=size.credentials)
-    tell("one operator", burst, whole)
+    say_usage("one operator", burst, whole)
     part = replace(ground, size=replace(size, bots=size.bots // 2))
     seen = await asyncio.gather(
         *(operator(part, credentials=max(1, size.credentials // 2), shard=shard) for shard in SHARDS)
     )
     for shard, (burst, life) in zip(SHARDS, seen, strict=True):
-        tell(f"shard {shard}", burst, life)
+        say_usage(f"shard {shard}", burst, life)
     used = [cpu(life) for _, life in seen]
     share = max(used) / sum(used)
     met = "met" if share <= MOST_SHARE else "MISSED"

@@ -7,7 +7,7 @@ from tests.bench.load.size import Size
 from tests.bench.scale.size import Size as ScaleSize
 
 
-def test_a_line_tells_its_ratio_to_the_floor_and_its_target() -> None:
+def test_a_line_shows_its_ratio_to_the_floor_and_its_target() -> None:
     line = str(Line(name="events", value=70.0, unit="1/s", floor=100.0, target=">= 0.7 of floor"))
     assert " ".join(line.split()) == "events 70.000 1/s (0.70 of floor 100.000) [target >= 0.7 of floor]"
     assert str(Line(name="time", value=1.5, unit="s")).split() == ["time", "1.500", "s"]
