@@ -98,6 +98,17 @@ def test_each_shard_has_an_account(helm: Helm) -> None:
     assert pod["serviceAccountName"] == "mine-a"
 
 
+def test_shards_with_one_account_do_not_deny_each_other_their_entries(helm: Helm) -> None:
+    values = deepcopy(SHARDS)
+    values["operator"]["serviceAccount"] = {"create": False}
+    objects = helm.template(values)
+    pods = [one["spec"]["template"]["spec"] for one in of_kind(objects, "Deployment")]
+    assert [pod["serviceAccountName"] for pod in pods].count("default") == 2
+    assert [one["metadata"]["name"] for one in of_kind(objects, "ValidatingAdmissionPolicy")] == [
+        "system.x-meetingbots-receiver"
+    ]
+
+
 def test_services_policies_and_monitors_cover_all_shards(helm: Helm) -> None:
     objects = rendered(helm, metrics={"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}})
     pods = [
