@@ -23,6 +23,7 @@ from tests.bench.burst.wire import Wire, all_of
 from tests.bench.burst.zoom import zoom_process
 from tests.bench.hostile.failing import FailingPods
 from tests.bench.load.lines import show
+from tests.bench.machine import machine
 from tests.cluster.api import core_path, wait_until
 from tests.cluster.binaries import ensure_binaries
 from tests.cluster.controlplane import ControlPlane
@@ -186,7 +187,7 @@ def report(number: int, alone: Measured, beside: Measured) -> None:
 def main() -> int:
     """Run it several times."""
     for number in range(1, int(os.environ.get("BENCH_HOSTILE_RUNS") or 3) + 1):
-        print(f"machine: {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the run", flush=True)
+        print(machine(), flush=True)
         with scene() as running:
             asyncio.run(run(running, number=number))
     return 0

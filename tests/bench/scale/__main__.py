@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +13,7 @@ from tests.bench.credentials.population import populate
 from tests.bench.load.harness import NAMESPACE, Ground, ground
 from tests.bench.load.lines import show
 from tests.bench.load.measures import kube_calls
+from tests.bench.machine import machine
 from tests.bench.scale import population
 from tests.bench.scale.footprint import Footprint, after_restart
 from tests.bench.scale.size import Size
@@ -77,7 +77,7 @@ async def main() -> int:
     except ValueError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 2
-    print(f"machine: {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the run; {size}", flush=True)
+    print(f"{machine()}; {size}", flush=True)
     async with ground() as running:
         await asyncio.to_thread(running.stack.operator.stop)
         await asyncio.to_thread(running.stack.receiver.stop)

@@ -1,31 +1,17 @@
 """Command: `python -m tests.bench.shards`: `BENCH_BOTS` bots over `BENCH_CREDENTIALS` credentials."""
 
 import asyncio
-import os
 import sys
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
+from tests.bench.burst.command import run_bench, say
 from tests.bench.burst.figures import spread
 from tests.bench.burst.run import Burst, Ground, Life, operator
-from tests.bench.burst.size import Size
-from tests.bench.burst.zoom import zoom_process
-from tests.cluster.binaries import ensure_binaries
-from tests.cluster.controlplane import ControlPlane
-from tests.cluster.crds import crd_files, load_crds
-from tests.cluster.warden import Warden
+from tests.bench.machine import machine
 
-ROOT = Path(__file__).resolve().parents[3]
 SHARDS = ("east", "west")
 MOST_SHARE = 0.55
 """Target: the share of the CPU that the busier one of two shards may use."""
-
-
-def say(line: str) -> None:
-    """Print one line at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def cpu(life: Life) -> float:
@@ -42,7 +28,7 @@ def say_usage(name: str, burst: Burst, life: Life) -> None:
 async def measure(ground: Ground) -> None:
     """Measure both."""
     size = ground.size
-    say(f"machine: {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the run")
+    say(machine())
     burst, whole = await operator(ground, credentials=size.credentials)
     say_usage("one operator", burst, whole)
     part = replace(ground, size=replace(size, bots=size.bots // 2))
@@ -58,25 +44,4 @@ async def measure(ground: Ground) -> None:
     say(f"CPU of both shards against one operator: {sum(used) / cpu(whole):.2f} times")
 
 
-def main() -> int:
-    """Run; the exit code does not depend on the figures, which depend on the machine."""
-    try:
-        size = Size.from_environment()
-    except ValueError as error:
-        sys.stderr.write(f"bench: {error}\n")
-        return 2
-    warden = Warden()
-    with (
-        tempfile.TemporaryDirectory(prefix="meetingbots-bench-") as folder,
-        ControlPlane(binaries=ensure_binaries(), crds=load_crds(crd_files(ROOT / "crds"))) as cluster,
-        zoom_process(Path(folder), warden) as zoom,
-    ):
-        ground = Ground(cluster=cluster, zoom=zoom, folder=Path(folder), warden=warden, size=size, say=say)
-        try:
-            asyncio.run(measure(ground))
-        finally:
-            warden.close()
-    return 0
-
-
-sys.exit(main())
+sys.exit(run_bench(measure))
