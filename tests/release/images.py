@@ -58,7 +58,7 @@ def build_released_images(
 def build_tags(
     commit: ReleaseCommit, *, engine: Engine, architecture: str, environ: Mapping[str, str]
 ) -> tuple[str, str, str]:
-    """Build the images for one architecture upon `BASE_IMAGE`; their tags in the order of `NAMES`."""
+    """Build the images for one architecture on `BASE_IMAGE`; their tags in the order of `NAMES`."""
     options = ("--no-cache", "--timestamp", str(commit.epoch), "--platform", f"linux/{architecture}")
     builder = replace(engine, build_options=(*engine.build_options, *options))
     suffix = f"{commit.version}-{architecture}"
