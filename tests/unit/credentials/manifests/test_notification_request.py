@@ -9,7 +9,7 @@ from meetingbots.models.credential import CredentialReason
 from tests.unit.credentials.decide.credential_cases import credential
 
 
-def with_ready(status: str, reason: str, *, told: tuple[str, str] | None = None, **more: object) -> dict[str, object]:
+def with_ready(status: str, reason: str, *, sent: tuple[str, str] | None = None, **more: object) -> dict[str, object]:
     condition = {
         "type": "Ready",
         "status": status,
@@ -17,12 +17,12 @@ def with_ready(status: str, reason: str, *, told: tuple[str, str] | None = None,
         "message": "In words.",
         "lastTransitionTime": "2026-11-24T11:00:00Z",
     }
-    known = {"lastNotification": {"type": told[0], "reason": told[1]}} if told else {}
+    known = {"lastNotification": {"type": sent[0], "reason": sent[1]}} if sent else {}
     return {"conditions": [condition], **known, **more}
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "told", "wanted"),
+    ("status", "reason", "sent", "wanted"),
     [
         ("True", "TokenValid", None, NoticeType.READY),
         ("True", "TokenValid", ("credential.ready", "TokenValid"), None),
@@ -35,12 +35,14 @@ def with_ready(status: str, reason: str, *, told: tuple[str, str] | None = None,
         ("False", "Suspended", None, None),
     ],
 )
-def test_what_is_told(status: str, reason: str, told: tuple[str, str] | None, wanted: NoticeType | None) -> None:
-    notice = notice_for(credential(status=with_ready(status, reason, told=told)))
+def test_the_notice_of_a_change(
+    status: str, reason: str, sent: tuple[str, str] | None, wanted: NoticeType | None
+) -> None:
+    notice = notice_for(credential(status=with_ready(status, reason, sent=sent)))
     assert (notice.type if notice else None) == wanted
 
 
-def test_nothing_is_told_before_the_first_look() -> None:
+def test_no_notice_before_the_first_reconciliation() -> None:
     assert notice_for(credential(status={})) is None
 
 
@@ -56,13 +58,13 @@ def test_body() -> None:
     )
     notice = notice_for(needy)
     assert notice is not None
-    told = json.loads(notice_message(notice, credential=needy).body)
-    assert told["type"] == "credential.needs_user"
-    assert told["timestamp"] == "2026-11-24T11:00:00Z"
-    data = told["data"]
+    body = json.loads(notice_message(notice, credential=needy).body)
+    assert body["type"] == "credential.needs_user"
+    assert body["timestamp"] == "2026-11-24T11:00:00Z"
+    data = body["data"]
     assert (data["namespace"], data["name"], data["reason"]) == ("team", "alice", "Deauthorized")
     assert data["connectURL"] == "https://x/connect"
-    assert "a@b.test" not in str(told)
+    assert "a@b.test" not in str(body)
     healthy = credential(status=with_ready("True", "TokenValid", connectURL="https://x/connect"))
     notice = notice_for(healthy)
     assert notice is not None

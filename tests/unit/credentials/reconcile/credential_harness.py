@@ -1,4 +1,4 @@
-"""A bench for a credential's life: an API server and a Zoom in memory, a clock that is told, operators that can die."""
+"""A bench for a credential's life: an API server and a Zoom in memory, a virtual clock, operators that can die."""
 
 from __future__ import annotations
 

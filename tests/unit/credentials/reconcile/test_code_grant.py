@@ -1,4 +1,4 @@
-"""The grant authorizationCode: a code that the author put into a Secret is spent once, and told when it is dead."""
+"""The grant authorizationCode: a code that the author put into a Secret is used once, and a dead one is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user who removes the app at Zoom: what the receiver told is acted on, once, and a new consent heals it."""
+"""A user removes the app at Zoom: the receiver's report is acted on once, and a new consent heals it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tests.unit.credentials.reconcile.credential_harness import KEY, SECRET_NAME
 from tests.unit.fake_kube import Call
 
 
-async def tell(bench: Bench, *, seconds_ago: float = 0, retention: bool | None = False) -> None:
-    """What the receiver writes when Zoom tells it."""
+async def report_removal(bench: Bench, *, seconds_ago: float = 0, retention: bool | None = False) -> None:
+    """Write what the receiver writes after the webhook."""
     bench.clock.forward(seconds_ago)
-    told: dict[str, Any] = {"time": format_time(bench.clock.now)}
+    report: dict[str, Any] = {"time": format_time(bench.clock.now)}
     if retention is not None:
-        told["userDataRetention"] = retention
+        report["userDataRetention"] = retention
     bench.clock.forward(-seconds_ago)
     await bench.kube.apply(
         CREDENTIALS,
         namespace=KEY.namespace,
         name=KEY.name,
-        body={"status": {"deauthorization": told}},
+        body={"status": {"deauthorization": report}},
         manager="meetingbots-receiver",
         subresource="status",
     )
@@ -50,7 +50,7 @@ async def settled(bench: Bench, operator: Any = None) -> None:
         bench.clock.forward(1)
 
 
-async def deauthorized(bench: Bench, **told: Any) -> None:
+async def deauthorized(bench: Bench, **fields: Any) -> None:
     bench.consent()
     bench.put_credential()
     operator = bench.operator()
@@ -58,7 +58,7 @@ async def deauthorized(bench: Bench, **told: Any) -> None:
     assert bench.ready
     bench.clock.forward(100)
     remove_at_zoom(bench)
-    await tell(bench, **told)
+    await report_removal(bench, **fields)
     await settled(bench, operator)
 
 
@@ -77,7 +77,7 @@ async def test_everything_of_the_user_goes(bench: Bench, retention: bool | None,
     await bench.operator().look()
     bench.clock.forward(100)
     remove_at_zoom(bench)
-    await tell(bench, retention=retention)
+    await report_removal(bench, retention=retention)
     await settled(bench)
     assert bench.reason == "Deauthorized"
     assert says in message(bench)
@@ -132,7 +132,7 @@ async def test_an_event_from_before_the_present_consent_changes_nothing(bench: B
     bench.put_credential()
     operator = bench.operator()
     await operator.look()
-    await tell(bench, seconds_ago=-60)
+    await report_removal(bench, seconds_ago=-60)
     await settled(bench, operator)
     assert bench.ready
     assert bench.works()
@@ -161,12 +161,12 @@ async def test_the_token_is_not_handed_out_after_the_end(bench: Bench) -> None:
     await operator.look()
     bench.clock.forward(100)
     remove_at_zoom(bench)
-    await tell(bench)
+    await report_removal(bench)
     await settled(bench, operator)
-    told = await operator.tokens.get(KEY)
-    assert isinstance(told, NotReady)
-    assert told.reason == "Deauthorized"
-    assert told.message.startswith("ZoomCredential alice: The Zoom user removed the app")
+    answer = await operator.tokens.get(KEY)
+    assert isinstance(answer, NotReady)
+    assert answer.reason == "Deauthorized"
+    assert answer.message.startswith("ZoomCredential alice: The Zoom user removed the app")
 
 
 async def test_killed_at_any_call(bench: Bench) -> None:
@@ -179,7 +179,7 @@ async def test_killed_at_any_call(bench: Bench) -> None:
             await one.operator().look()
             one.clock.forward(100)
             remove_at_zoom(one)
-            await tell(one)
+            await report_removal(one)
             asked = len(one.zoom.asked)
             count = 0
 
@@ -214,7 +214,7 @@ async def test_a_suspended_credential_is_checked_when_it_is_resumed(bench: Bench
     bench.clock.forward(100)
     bench.put_credential(suspend=True)
     remove_at_zoom(bench)
-    await tell(bench)
+    await report_removal(bench)
     asked = len(bench.zoom.asked)
     await settled(bench)
     assert bench.reason == "Suspended"
@@ -236,7 +236,7 @@ async def test_a_report_that_zoom_does_not_confirm_ends_nothing(bench: Bench, of
     await operator.look()
     for _ in range(20):
         bench.clock.forward(100)
-        await tell(bench, seconds_ago=offset)
+        await report_removal(bench, seconds_ago=offset)
         await settled(bench, operator)
         assert bench.ready
         assert bench.works()
@@ -249,7 +249,7 @@ async def test_a_report_from_the_future_does_not_end_later_consents(bench: Bench
     bench.put_credential()
     operator = bench.operator()
     await operator.look()
-    await tell(bench, seconds_ago=300 * 86_400)
+    await report_removal(bench, seconds_ago=300 * 86_400)
     await settled(bench, operator)
     assert bench.ready
     bench.clock.forward(301 * 86_400)
@@ -273,7 +273,7 @@ async def test_zoom_away_does_not_confirm_a_report(bench: Bench) -> None:
 
     bench.zoom.before = away
     bench.clock.forward(100)
-    await tell(bench)
+    await report_removal(bench)
     await settled(bench, operator)
     assert bench.ready
     assert bench.state.tokens is not None
@@ -321,7 +321,7 @@ async def test_a_removal_that_seems_older_than_the_renewal_is_asked_of_zoom(benc
     operator = bench.operator()
     await operator.look()
     remove_at_zoom(bench)
-    await tell(bench, seconds_ago=-100)
+    await report_removal(bench, seconds_ago=-100)
     await settled(bench, operator)
     assert bench.ready, "the renewal was a moment ago"
     bench.clock.forward(120)
@@ -336,7 +336,7 @@ async def test_a_consent_that_was_given_again_meanwhile_lives_on(bench: Bench) -
     bench.put_credential()
     operator = bench.operator()
     await operator.look()
-    await tell(bench, seconds_ago=-100)
+    await report_removal(bench, seconds_ago=-100)
     for _ in range(40):
         bench.clock.forward(30)
         await settled(bench, operator)

@@ -1,4 +1,4 @@
-"""What goes wrong with a credential is told, and heals by itself or by what its message says."""
+"""A credential's problem is reported, and heals by itself or by what its message says."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from meetingbots.models.credential import ZoomCredential
 from pydantic import SecretStr
 
 from tests.unit.credentials.reconcile.credential_harness import KEY, START, Bench
-from tests.unit.credentials.reconcile.test_deauthorization import tell
+from tests.unit.credentials.reconcile.test_deauthorization import report_removal
 from tests.unit.egress.customer import NAME, Customer, make_certificate, plain, serving
 
 
@@ -356,7 +356,7 @@ async def test_after_the_user_removed_the_app_a_dead_token_is_not_taken_and_a_li
     await operator.look()
     bench.clock.forward(100)
     bench.zoom.access.clear()
-    await tell(bench)
+    await report_removal(bench)
     for _ in range(4):
         await operator.look()
         bench.clock.forward(40)

@@ -22,7 +22,7 @@ from meetingbots.models.mapping import (
 from meetingbots.models.metadata import NameReference, ObjectMeta
 
 from tests.unit.mappings.decide.meeting_events import MEETING, at, moment
-from tests.unit.mappings.decide.meeting_histories import Told, disorders, outcome
+from tests.unit.mappings.decide.meeting_histories import Webhook, disorders, outcome
 
 
 def entry(name: str = "alice", role: Role = Role.HOST, source: Source = Source.SYNC) -> FoundCredential:
@@ -150,7 +150,7 @@ def test_times_are_exact_to_the_millisecond() -> None:
 @settings(max_examples=300, deadline=None)
 @given(disorders(), st.booleans())
 def test_after_a_sync_the_mapping_is_as_zoom_lists_it_whatever_came_before(
-    disorder: tuple[list[Told], list[Told]], is_listed: bool
+    disorder: tuple[list[Webhook], list[Webhook]], is_listed: bool
 ) -> None:
     before = outcome(disorder[1])
     start = moment(10_000)

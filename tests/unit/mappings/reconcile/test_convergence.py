@@ -51,10 +51,10 @@ SYNC_AT, SWEEP_AT = timedelta(hours=2), timedelta(hours=3)
 
 @dataclass
 class Story:
-    """What happens at Zoom, and what Zoom tells of it: (seconds after the beginning, body)."""
+    """Changes at Zoom, and the bodies of its webhooks."""
 
     world: World = field(default_factory=World)
-    told: list[dict[str, Any]] = field(default_factory=list)
+    webhooks: list[dict[str, Any]] = field(default_factory=list)
     clock: int = 0
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class Story:
 
     def send(self, what: str, payload: dict[str, Any]) -> None:
         ts = milliseconds(self.clock)
-        self.told.append({"event": f"meeting.{what}", "event_ts": ts, "payload": {"account_id": "A1", **payload}})
+        self.webhooks.append({"event": f"meeting.{what}", "event_ts": ts, "payload": {"account_id": "A1", **payload}})
 
 
 @st.composite
@@ -106,7 +106,7 @@ def stories(draw: st.DrawFn) -> tuple[Story, list[dict[str, Any]]]:
     actions = ["plan", "plan", "hand over", "move", "delete", "recover", "start", "end"]
     for _ in range(draw(st.integers(1, 14))):
         story.step(draw(st.sampled_from(IDS)), draw(st.sampled_from(actions)), draw(st.sampled_from(USERS)))
-    arriving = [one for one in story.told for _ in range(draw(st.sampled_from([1, 1, 1, 0, 2])))]
+    arriving = [one for one in story.webhooks for _ in range(draw(st.sampled_from([1, 1, 1, 0, 2])))]
     return story, draw(st.permutations(arriving))
 
 
@@ -239,8 +239,8 @@ async def after(story: Story, arriving: list[dict[str, Any]], *, sweep: bool) ->
 
 @settings(max_examples=250, deadline=None)
 @given(stories())
-def test_lost_late_and_repeated_events_and_then_a_sync(told: tuple[Story, list[dict[str, Any]]]) -> None:
-    story, arriving = told
+def test_lost_late_and_repeated_events_and_then_a_sync(drawn: tuple[Story, list[dict[str, Any]]]) -> None:
+    story, arriving = drawn
     cluster = asyncio.run(after(story, arriving, sweep=True))
     for meeting_id in IDS:
         assert cluster.hosts(meeting_id) == truth(story.world, meeting_id)
@@ -255,21 +255,21 @@ def test_lost_late_and_repeated_events_and_then_a_sync(told: tuple[Story, list[d
 
 @settings(max_examples=150, deadline=None)
 @given(stories())
-def test_what_a_list_has_is_right_after_the_sync_alone(told: tuple[Story, list[dict[str, Any]]]) -> None:
-    story, arriving = told
+def test_what_a_list_has_is_right_after_the_sync_alone(drawn: tuple[Story, list[dict[str, Any]]]) -> None:
+    story, arriving = drawn
     cluster = asyncio.run(after(story, arriving, sweep=False))
     for meeting_id in IDS:
         expected = truth(story.world, meeting_id)
         found = cluster.hosts(meeting_id)
-        # What only a webhook told, the sync leaves to the sweep.
+        # The sync leaves to the sweep what only a webhook reported.
         assert found == expected if expected else found <= set(OURS.values())
 
 
 @settings(max_examples=150, deadline=None)
 @given(stories())
-def test_without_loss_the_events_alone_are_enough(told: tuple[Story, list[dict[str, Any]]]) -> None:
-    story, arriving = told
-    missing = [one for one in story.told if one not in arriving]
+def test_without_loss_the_events_alone_are_enough(drawn: tuple[Story, list[dict[str, Any]]]) -> None:
+    story, arriving = drawn
+    missing = [one for one in story.webhooks if one not in arriving]
     cluster = Cluster()
     asyncio.run(cluster.receive([*arriving, *missing]))
     for meeting_id in IDS:

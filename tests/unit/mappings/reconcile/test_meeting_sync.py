@@ -389,9 +389,9 @@ async def test_an_account_is_walked_user_by_user(account: Ground) -> None:
     for name in ids([1, 2, 3, 4]):
         assert account.entries(name) == [entry("Sync", "all")]
     assert account.entries("2000000001") == [entry("PMI", "all")]
-    told = [(one.users_done, one.users_total) for one in account.progress]
-    assert told[0] == (0, 4)
-    assert told[-1] == (4, 4)
+    shown = [(one.users_done, one.users_total) for one in account.progress]
+    assert shown[0] == (0, 4)
+    assert shown[-1] == (4, 4)
     assert account.progress[-1].meetings_read == 8
     assert {one.start_time for one in account.progress} == {START}
 

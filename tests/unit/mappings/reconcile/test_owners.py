@@ -98,7 +98,7 @@ async def test_a_process_with_an_outdated_watch_does_not_restore_a_deleted_owner
     ground = Ground(kube=FakeKube(), zoom=Zoom(), credential=credential())
     made_anew(ground)
     await ground.sync()
-    ground.credential = credential()  # as the watch told it before
+    ground.credential = credential()  # as the watch reported it before
     await ground.sync(after=timedelta(seconds=5))
     assert uids(ground.kube, PMI) == ["uid-anew"]
 
@@ -203,7 +203,7 @@ def test_deleted_mappings_are_kept_for_two_minutes() -> None:
 
 
 class Stop(Exception):  # noqa: N818 - ends a test
-    """The watch has told all that a test is about."""
+    """The watch is up to date."""
 
 
 class WatchedKube(FakeKube):
@@ -211,14 +211,14 @@ class WatchedKube(FakeKube):
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[list[dict[str, Any]] | Exception] = []
+        self.steps: list[list[dict[str, Any]] | Exception] = []
         self.positions: list[str] = []
 
     async def watch(self, *_: Any, resource_version: str, **__: Any) -> AsyncIterator[dict[str, Any]]:
         self.positions.append(resource_version)
-        if not self.told:
+        if not self.steps:
             raise Stop
-        step = self.told.pop(0)
+        step = self.steps.pop(0)
         if isinstance(step, Exception):
             raise step
         for change in step:
@@ -241,7 +241,7 @@ async def test_owners_go_once_people_have_a_say(bench: Bench) -> None:
     ours = kube.put(MAPPINGS, mapping(name="82222222222"))
     gone = {**mapping("dora", name="83333333333")}
     gone["metadata"] |= {"resourceVersion": "7"}
-    kube.told = [
+    kube.steps = [
         ExpiredError("too old", status=410),
         UnavailableError("away", status=0),
         [{"type": "MODIFIED", "object": theirs}, {"type": "ADDED", "object": ours}],

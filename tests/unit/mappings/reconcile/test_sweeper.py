@@ -50,7 +50,7 @@ def put(
     ago: timedelta = timedelta(0),
     **status: Any,
 ) -> None:
-    told = {"phase": "Scheduled", "eventTimes": {"existence": milliseconds(START - ago)}, **status}
+    known = {"phase": "Scheduled", "eventTimes": {"existence": milliseconds(START - ago)}, **status}
     found = list(entries or (entry(),))
     bench.kube.put(
         MAPPINGS,
@@ -62,7 +62,7 @@ def put(
                 "ownerReferences": [],
             },
             "spec": {"meetingId": name, "credentials": [{"name": one} for one in people]},
-            "status": {"credentials": found, **told},
+            "status": {"credentials": found, **known},
         },
     )
 

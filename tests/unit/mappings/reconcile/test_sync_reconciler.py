@@ -207,24 +207,24 @@ async def test_progress_is_reported_while_an_account_is_read(bench: Bench) -> No
     bench.zoom.scopes = ACCOUNT_SCOPES
     put(bench, level="Account")
     zoom_of_an_account(bench, users=5, seconds_each=1.5)
-    told: list[tuple[object, object, str]] = []
+    shown: list[tuple[object, object, str]] = []
 
     async def watch(call: Call) -> None:
         if call.moment == "after" and call.verb == "apply":
             made = bench.status.get("meetings", {}).get("progress")
             if made is not None:
                 reason = str((bench.condition("MeetingsSynced") or {}).get("reason"))
-                told.append((made.get("usersDone"), made.get("usersTotal"), reason))
+                shown.append((made.get("usersDone"), made.get("usersTotal"), reason))
 
     bench.kube.hook = watch
     await bench.operator().look()
-    assert told == [(0, 5, "Syncing"), (1, 5, "Syncing"), (3, 5, "Syncing")]
+    assert shown == [(0, 5, "Syncing"), (1, 5, "Syncing"), (3, 5, "Syncing")]
     assert "progress" not in bench.status["meetings"]
     assert bench.status["meetings"]["count"] == 5
-    told.clear()
+    shown.clear()
     bench.clock.forward(86_400)
     await bench.operator().look()
-    assert {reason for _, _, reason in told} == {"Synced"}, "what was read before stays true"
+    assert {reason for _, _, reason in shown} == {"Synced"}, "what was read before stays true"
 
 
 async def test_a_walk_that_a_restart_broke_off_begins_again(bench: Bench) -> None:
