@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
-from tests.bench.burst.run import Ground
+from tests.bench.burst.run import Harness
 from tests.bench.burst.size import Size
 from tests.bench.burst.zoom import zoom_process
 from tests.cluster.binaries import ensure_binaries
@@ -24,7 +24,7 @@ def say(*lines: str) -> None:
         print(line, flush=True)
 
 
-def run_bench(measure: Callable[[Ground], Coroutine[None, None, None]]) -> int:
+def run_bench(measure: Callable[[Harness], Coroutine[None, None, None]]) -> int:
     """Run `measure`; the exit code does not depend on the figures, which depend on the machine."""
     try:
         size = Size.from_environment()
@@ -38,9 +38,9 @@ def run_bench(measure: Callable[[Ground], Coroutine[None, None, None]]) -> int:
         ControlPlane(binaries=ensure_binaries(), crds=load_crds(crd_files(ROOT / "crds"))) as cluster,
         zoom_process(Path(folder), warden) as zoom,
     ):
-        ground = Ground(cluster=cluster, zoom=zoom, folder=Path(folder), warden=warden, size=size, say=say)
+        harness = Harness(cluster=cluster, zoom=zoom, folder=Path(folder), warden=warden, size=size, say=say)
         try:
-            asyncio.run(measure(ground))
+            asyncio.run(measure(harness))
         finally:
             warden.close()
     say(f"took {time.monotonic() - began:.0f} s")

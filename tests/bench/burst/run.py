@@ -55,7 +55,7 @@ class Life:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class Harness:
     """What all bursts stand on."""
 
     cluster: ControlPlane
@@ -72,23 +72,23 @@ class Ground:
         return f"bench-{mark}", made
 
 
-async def floor(ground: Ground, *, credentials: int) -> Burst:
+async def floor(harness: Harness, *, credentials: int) -> Burst:
     """The burst by the bare loop."""
-    namespace, customers = ground.customers(credentials=credentials)
-    bots, kubeconfig = ground.size.bots, ground.cluster.kubeconfig("admin")
+    namespace, customers = harness.customers(credentials=credentials)
+    bots, kubeconfig = harness.size.bots, harness.cluster.kubeconfig("admin")
     async with Wire(kubeconfig) as wire:
         player = await _stage(wire, namespace)
         try:
             made = await prepare.make_bots(wire, namespace, customers, join_at=time.time() + 3600)
             plan = await prepare.floor_plan(
-                wire, namespace, customers, bots=made, kubeconfig=kubeconfig, zoom=ground.zoom.base_url, start=0.0
+                wire, namespace, customers, bots=made, kubeconfig=kubeconfig, zoom=harness.zoom.base_url, start=0.0
             )
             await player.until(lambda: len(player.waiting) >= bots, what="Pods at the gate", seconds=LIMIT_SECONDS)
             start = math.ceil(time.time() + FLOOR_SETTLES_SECONDS)
-            path = ground.folder / f"{namespace}.json"
+            path = harness.folder / f"{namespace}.json"
             replace(plan, start=start).write(path)
             command = [sys.executable, "-m", "tests.bench.burst.floor", str(path)]
-            loop = Service(command, log=ground.folder / f"{namespace}.log", warden=ground.warden)
+            loop = Service(command, log=harness.folder / f"{namespace}.log", warden=harness.warden)
             loop.start()
             await player.until(
                 lambda: len(player.cleared) >= bots or not loop.running, what="the floor", seconds=LIMIT_SECONDS
@@ -100,27 +100,27 @@ async def floor(ground: Ground, *, credentials: int) -> Burst:
             await player.until(lambda: len(player.cleared) >= bots, what="the floor's end", seconds=10)
         finally:
             await player.stop()
-    return _seen(ground, player, customers, start)
+    return _seen(harness, player, customers, start)
 
 
-async def operator(ground: Ground, *, credentials: int, shard: str = "") -> tuple[Burst, Life]:
+async def operator(harness: Harness, *, credentials: int, shard: str = "") -> tuple[Burst, Life]:
     """The burst by the operator, or by that of a shard."""
-    namespace, customers = ground.customers(credentials=credentials)
-    bots = ground.size.bots
-    async with Wire(ground.cluster.kubeconfig("admin")) as wire, notice_site(ground, namespace) as site:
+    namespace, customers = harness.customers(credentials=credentials)
+    bots = harness.size.bots
+    async with Wire(harness.cluster.kubeconfig("admin")) as wire, notice_site(harness, namespace) as site:
         player = await _stage(wire, namespace)
         began = time.monotonic()
         await prepare.make_customers(wire, namespace, customers)
         if site is not None:
             await wire.send("POST", f"/api/v1/namespaces/{namespace}/secrets", site.secret)
-        staging = ground.size.staging_seconds(writing=time.monotonic() - began)
+        staging = harness.size.staging_seconds(writing=time.monotonic() - began)
         process = await asyncio.to_thread(
             Operator,
-            ground.cluster,
+            harness.cluster,
             namespace=namespace,
-            zoom=ground.zoom.base_url,
-            folder=ground.folder,
-            warden=ground.warden,
+            zoom=harness.zoom.base_url,
+            folder=harness.folder,
+            warden=harness.warden,
             environment=site.environment if site is not None else {},
             shard=shard,
         )
@@ -131,7 +131,7 @@ async def operator(ground: Ground, *, credentials: int, shard: str = "") -> tupl
             join_at = float(math.ceil(time.time() + staging))
             await prepare.make_bots(wire, namespace, customers, join_at=join_at)
             await player.until(lambda: len(player.waiting) >= bots, what="Pods at the gate", seconds=LIMIT_SECONDS)
-            ground.say(f"staged {join_at - time.time():.0f} s before joinAt")
+            harness.say(f"staged {join_at - time.time():.0f} s before joinAt")
             if time.time() > join_at - 2:
                 raise RuntimeError("the Pods were not at the gate in time; this machine needs a smaller BENCH_BOTS")
             await asyncio.sleep(join_at - time.time() - 0.5)
@@ -143,7 +143,7 @@ async def operator(ground: Ground, *, credentials: int, shard: str = "") -> tupl
             await prepare.wait_phase(wire, namespace, "Succeeded", count=bots, seconds=LIMIT_SECONDS)
             if site is not None:
                 await site.wait_done(bots=bots, seconds=LIMIT_SECONDS)
-                ground.say(f"notices a bot: {site.accepted / bots:.2f}")
+                harness.say(f"notices a bot: {site.accepted / bots:.2f}")
             await asyncio.sleep(1)
             ended = await asyncio.to_thread(process.snapshot)
             await prepare.delete_bots(wire, namespace)
@@ -152,16 +152,16 @@ async def operator(ground: Ground, *, credentials: int, shard: str = "") -> tupl
         finally:
             await player.stop()
             await asyncio.to_thread(process.stop)
-    return _seen(ground, player, customers, join_at), Life(before, staged, joined, ended, deleted, process.warnings())
+    return _seen(harness, player, customers, join_at), Life(before, staged, joined, ended, deleted, process.warnings())
 
 
 @contextlib.asynccontextmanager
-async def notice_site(ground: Ground, namespace: str) -> AsyncIterator[NoticeSite | None]:
+async def notice_site(harness: Harness, namespace: str) -> AsyncIterator[NoticeSite | None]:
     """The namespace's webhook, if the bench has one."""
-    if not ground.size.notices:
+    if not harness.size.notices:
         yield None
         return
-    folder = ground.folder / f"{namespace}-site"
+    folder = harness.folder / f"{namespace}-site"
     folder.mkdir()
     with NoticeSite(folder) as site:
         yield site
@@ -174,8 +174,8 @@ async def _stage(wire: Wire, namespace: str) -> Player:
     return player
 
 
-def _seen(ground: Ground, player: Player, customers: Customers, start: float) -> Burst:
-    calls = ground.zoom.calls("meetings.jointoken", client_id=customers.app.client_id)
+def _seen(harness: Harness, player: Player, customers: Customers, start: float) -> Burst:
+    calls = harness.zoom.calls("meetings.jointoken", client_id=customers.app.client_id)
     return Burst(
         delivered=[moment - start for moment in player.delivered.values()],
         started=[moment - start for moment in player.started.values()],

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from tests.bench.burst.usage import usage
 from tests.bench.credentials.population import Population, populate
 from tests.bench.credentials.size import Size
-from tests.bench.load.harness import Ground, ground
+from tests.bench.load.harness import Harness, harness
 from tests.bench.load.lines import show
 from tests.bench.load.measures import kube_calls
 from tests.bench.metrics import read_metrics
@@ -38,7 +38,7 @@ async def main() -> int:
     except ValueError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 2
-    async with ground() as running:
+    async with harness() as running:
         await asyncio.to_thread(running.stack.operator.stop)
         await asyncio.to_thread(running.stack.receiver.stop)
         began = time.monotonic()
@@ -48,7 +48,7 @@ async def main() -> int:
     return 0
 
 
-async def measure(running: Ground, size: Size, people: Population) -> None:
+async def measure(running: Harness, size: Size, people: Population) -> None:
     """Print every line."""
     for which in ("first start", "restart"):
         await started(running, size, which=which)
@@ -71,7 +71,7 @@ async def measure(running: Ground, size: Size, people: Population) -> None:
     show(name="most uses of one refresh token", value=max(uses.values(), default=0), unit="uses", target="1")
 
 
-async def started(running: Ground, size: Size, *, which: str) -> None:
+async def started(running: Harness, size: Size, *, which: str) -> None:
     """Start the operator (again): until /readyz, and until each credential was looked at."""
     operator = running.stack.operator
     await asyncio.to_thread(operator.stop)
@@ -85,7 +85,7 @@ async def started(running: Ground, size: Size, *, which: str) -> None:
     show(name=f"{which}: CPU until then", value=usage(operator.pid).cpu, unit="s")
 
 
-async def watched(running: Ground, *, seconds: float) -> Measured:
+async def watched(running: Harness, *, seconds: float) -> Measured:
     """What a stretch of the steady state costs."""
     pid = running.stack.operator.pid
     begun, calls, start = usage(pid), kube_calls(running, "operator"), time.monotonic()
@@ -108,18 +108,18 @@ def peak(times: list[float], size: Size) -> float:
     return max(bins.values()) / (len(times) / max(1, size.window // BIN_SECONDS))
 
 
-def early(running: Ground, people: Population) -> int:
+def early(running: Harness, people: Population) -> int:
     """Renewals of tokens that were to be renewed later than now."""
     now, used = datetime.now(UTC), running.zoom.records().refresh_uses
     return sum(moment > now for token, moment in people.planned.items() if token in used)
 
 
-def refreshes(running: Ground, people: Population) -> int:
+def refreshes(running: Harness, people: Population) -> int:
     """Renewals that Zoom has seen."""
     return len(running.zoom.calls("oauth.token", client_id=people.app.client_id))
 
 
-def looked_at(running: Ground) -> int:
+def looked_at(running: Harness) -> int:
     """Credentials that the operator counts as Ready since its start."""
     samples = read_metrics(f"http://127.0.0.1:{running.stack.metrics_ports['operator']}")
     return sum(int(sample.value) for sample in samples if sample.name == "meetingbots_credential_ready")

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from tests.bench.burst.objects import secret
 from tests.bench.burst.wire import MERGE, Object
-from tests.bench.load.harness import CREDENTIALS, NAMESPACE, Ground
+from tests.bench.load.harness import CREDENTIALS, NAMESPACE, Harness
 from tests.bench.load.population import USERS_PER_ACCOUNT, in_parallel
 from tests.cluster.api import core_path
 from tests.zoomsim.scenario import Consented, ConsentWanted, Scenario
@@ -36,7 +36,7 @@ class Population:
     planned: dict[str, datetime]
 
 
-async def populate(ground: Ground, *, count: int, life: int) -> Population:
+async def populate(harness: Harness, *, count: int, life: int) -> Population:
     """Make all of it while no operator runs."""
     accounts = tuple(Account() for _ in range(-(-count // USERS_PER_ACCOUNT)))
     users = tuple(
@@ -46,28 +46,28 @@ async def populate(ground: Ground, *, count: int, life: int) -> Population:
     app = App(owner_account_id=accounts[0].id, client_id="credentials-app", access_token_seconds=life)
     consents = tuple(ConsentWanted(client_id=app.client_id, user=user.id) for user in users)
     given: list[Consented] = []
-    await asyncio.to_thread(ground.zoom.load, Scenario(accounts=accounts, users=users, apps=(app,)))
+    await asyncio.to_thread(harness.zoom.load, Scenario(accounts=accounts, users=users, apps=(app,)))
     for start in range(0, count, 1000):
         part = Scenario(consents=consents[start : start + 1000])
-        given += await asyncio.to_thread(ground.zoom.load, part)
+        given += await asyncio.to_thread(harness.zoom.load, part)
     values = {"client_id": app.client_id, "client_secret": app.client_secret, "webhook_secret_token": "unused"}
     secrets = core_path("secrets", namespace=NAMESPACE)
-    await ground.wire.send("POST", secrets, secret("zoom-app", **values))
+    await harness.wire.send("POST", secrets, secret("zoom-app", **values))
     first = datetime.now(UTC) + timedelta(seconds=count / 50)
     planned: dict[str, datetime] = {}
 
     async def one(number: int) -> None:
         name, user = f"user-{number}", users[number]
         # The grant is spent and gone, as it may be: what counts is in the token Secret.
-        body = await ground.wire.ask("POST", CREDENTIALS, _credential(name))
+        body = await harness.wire.ask("POST", CREDENTIALS, _credential(name))
         state = _state(given[number], user=user, first=first, life=life)
         assert state.tokens is not None
         assert state.tokens.next_refresh is not None
         planned[given[number].refresh_token] = state.tokens.next_refresh
         credential = ZoomCredential.from_object(body)
-        await ground.wire.send("POST", secrets, new_secret(state, credential=credential))
+        await harness.wire.send("POST", secrets, new_secret(state, credential=credential))
         status = {"status": _status(state, user=user, credential=credential)}
-        await ground.wire.send("PATCH", f"{CREDENTIALS}/{name}/status", status, media=MERGE)
+        await harness.wire.send("PATCH", f"{CREDENTIALS}/{name}/status", status, media=MERGE)
 
     await in_parallel(count, one)
     return Population(app, planned)

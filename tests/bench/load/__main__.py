@@ -5,7 +5,7 @@ import time
 
 from tests.bench.burst.figures import spread
 from tests.bench.load import measures, receiving
-from tests.bench.load.harness import Ground, ground
+from tests.bench.load.harness import Harness, harness
 from tests.bench.load.lines import show
 from tests.bench.load.population import make_mappings, make_people
 from tests.bench.load.size import Size
@@ -16,11 +16,11 @@ FEW = 300
 async def main() -> None:
     """Build the load up, and measure on the way."""
     size = Size.from_environment()
-    async with ground() as running:
+    async with harness() as running:
         await measure(running, size)
 
 
-async def measure(running: Ground, size: Size) -> None:
+async def measure(running: Harness, size: Size) -> None:
     """Print every line."""
     began = time.monotonic()
     people = await make_people(running, count=size.credentials)

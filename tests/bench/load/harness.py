@@ -24,7 +24,7 @@ CREDENTIALS = f"{GROUP}/namespaces/{NAMESPACE}/zoomcredentials"
 
 
 @dataclass(frozen=True)
-class Ground:
+class Harness:
     """Everything, running. `wire` is the bench's own session, `single` one with a single connection.
 
     `as_receiver` has the receiver's identity and rights, for the bare loop.
@@ -39,7 +39,7 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground() -> AsyncIterator[Ground]:
+async def harness() -> AsyncIterator[Harness]:
     """Start all of it, and end it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meetingbots-bench-")))
@@ -56,4 +56,4 @@ async def ground() -> AsyncIterator[Ground]:
         admin = cluster.kubeconfig("admin")
         receiver = cluster.service_account_kubeconfig("meetingbots-system", "receiver")
         async with Wire(admin) as wire, Wire(admin, connections=1) as single, Wire(receiver) as as_receiver:
-            yield Ground(cluster, zoom, running, wire, single, as_receiver)
+            yield Harness(cluster, zoom, running, wire, single, as_receiver)

@@ -10,7 +10,7 @@ from meetingbots.models.mapping import FoundCredential, MappingPhase, MappingSta
 
 from tests.bench.burst.objects import secret
 from tests.bench.burst.wire import Object
-from tests.bench.load.harness import CREDENTIALS, MAPPINGS, NAMESPACE, Ground
+from tests.bench.load.harness import CREDENTIALS, MAPPINGS, NAMESPACE, Harness
 from tests.cluster.api import core_path
 from tests.zoomsim.scenario import ConsentWanted, MeetingWanted, Scenario
 from tests.zoomsim.world import Account, App, User
@@ -45,7 +45,7 @@ async def in_parallel(count: int, work: Callable[[int], Awaitable[object]], *, a
             group.create_task(worker())
 
 
-async def make_people(ground: Ground, *, count: int) -> People:
+async def make_people(harness: Harness, *, count: int) -> People:
     """Consents at Zoom, and a ZoomCredential for each; ends when all of them are Ready and have read their meetings."""
     accounts = tuple(Account() for _ in range(-(-count // USERS_PER_ACCOUNT)))
     users = tuple(
@@ -56,7 +56,7 @@ async def make_people(ground: Ground, *, count: int) -> People:
     meetings = tuple(MeetingWanted(host_id=users[0].id, start_in=3600.0 + n) for n in range(LISTED_MEETINGS))
     consents = tuple(ConsentWanted(client_id=app.client_id, user=user.id) for user in users)
     given = await asyncio.to_thread(
-        ground.zoom.load,
+        harness.zoom.load,
         Scenario(accounts=accounts, users=users, apps=(app,), consents=consents, meetings=meetings),
     )
     names = tuple(f"user-{number}" for number in range(count))
@@ -67,24 +67,24 @@ async def make_people(ground: Ground, *, count: int) -> People:
         "client_secret": app.client_secret,
         "webhook_secret_token": app.webhook_secret_token,
     }
-    await ground.wire.send("POST", secrets, secret("zoom-app", **values))
+    await harness.wire.send("POST", secrets, secret("zoom-app", **values))
 
     async def one(number: int) -> None:
-        await ground.wire.send("POST", secrets, secret(names[number], refresh_token=given[number].refresh_token))
-        made = await ground.wire.ask("POST", CREDENTIALS, _credential(names[number]))
+        await harness.wire.send("POST", secrets, secret(names[number], refresh_token=given[number].refresh_token))
+        made = await harness.wire.ask("POST", CREDENTIALS, _credential(names[number]))
         uids[number] = made["metadata"]["uid"]
 
     await in_parallel(count, one)
     people = People(app, users, names, tuple(uids), tuple(meeting.id for meeting in meetings))
-    await _until_ready(ground, count)
+    await _until_ready(harness, count)
     return people
 
 
-async def make_mappings(ground: Ground, people: People, *, count: int, first: int = 0) -> None:
+async def make_mappings(harness: Harness, people: People, *, count: int, first: int = 0) -> None:
     """Mappings as the receiver writes them, from number `first` on, shared out over the credentials."""
 
     async def one(number: int) -> None:
-        await ground.wire.send("POST", MAPPINGS, mapping(people, first + number))
+        await harness.wire.send("POST", MAPPINGS, mapping(people, first + number))
 
     await in_parallel(count, one)
 
@@ -118,10 +118,10 @@ def _credential(name: str) -> Object:
     }
 
 
-async def _until_ready(ground: Ground, count: int) -> None:
+async def _until_ready(harness: Harness, count: int) -> None:
     deadline = time.monotonic() + 300 + count
     while True:
-        found = (await ground.wire.ask("GET", CREDENTIALS))["items"]
+        found = (await harness.wire.ask("GET", CREDENTIALS))["items"]
         done = sum(_has(item, "Ready") and _has(item, "MeetingsSynced") for item in found)
         if done == count:
             return

@@ -13,7 +13,7 @@ from meetingbots.kube.client import merge_patch
 
 from tests.bench.burst.usage import usage
 from tests.bench.burst.wire import MERGE, Object, RefusedError
-from tests.bench.load.harness import MAPPINGS, Ground
+from tests.bench.load.harness import MAPPINGS, Harness
 from tests.bench.load.population import FIRST_MEETING, People, in_parallel
 from tests.stack.event_sender import Answer, counts, event_body, send_all, send_at_pace, signed_request
 from tests.zoomsim.world import User
@@ -75,13 +75,13 @@ class Written:
         return {"metadata": metadata, "status": status}
 
 
-async def receiver_rate(ground: Ground, meetings: Meetings) -> float:
+async def receiver_rate(harness: Harness, meetings: Meetings) -> float:
     """Events a second that were written; those answered with 503, which Zoom would send again, are none."""
     seconds, written = 0.0, 0
     for event in EVENTS:
         requests = meetings.requests(event)
         began = time.perf_counter()
-        answers = await send_all(requests, port=ground.stack.receiver_port, connections=AT_ONCE)
+        answers = await send_all(requests, port=harness.stack.receiver_port, connections=AT_ONCE)
         seconds += time.perf_counter() - began
         written += counts(answers).get(204, 0)
         if set(counts(answers)) - {204, 503}:
@@ -89,9 +89,9 @@ async def receiver_rate(ground: Ground, meetings: Meetings) -> float:
     return written / seconds
 
 
-async def floor_rate(ground: Ground, meetings: Meetings, written: Written) -> float:
+async def floor_rate(harness: Harness, meetings: Meetings, written: Written) -> float:
     """The same reads and writes a second, by a bare loop."""
-    wire = ground.as_receiver
+    wire = harness.as_receiver
     bodies = [written.new(number) for number in range(meetings.first, meetings.first + meetings.count)]
     began = time.perf_counter()
 
@@ -112,12 +112,12 @@ async def floor_rate(ground: Ground, meetings: Meetings, written: Written) -> fl
     return 2 * meetings.count / (time.perf_counter() - began)
 
 
-async def look_at_writes(ground: Ground, people: People, *, number: int) -> Written:
+async def look_at_writes(harness: Harness, people: People, *, number: int) -> Written:
     """Let the receiver take the two events of one meeting, and see what it writes."""
     meeting, seen = Meetings(people, number, 1), []
     for event in EVENTS:
-        await send_all(meeting.requests(event), port=ground.stack.receiver_port)
-        seen.append(await ground.wire.ask("GET", f"{MAPPINGS}/{FIRST_MEETING + number}"))
+        await send_all(meeting.requests(event), port=harness.stack.receiver_port)
+        seen.append(await harness.wire.ask("GET", f"{MAPPINGS}/{FIRST_MEETING + number}"))
     return Written(*seen)
 
 
@@ -129,19 +129,19 @@ class Pace:
     cpu: float
 
 
-async def rates(ground: Ground, people: People, *, first: int, events: int, runs: int) -> tuple[Pace, Pace]:
+async def rates(harness: Harness, people: People, *, first: int, events: int, runs: int) -> tuple[Pace, Pace]:
     """The receiver's and the bare loop's median pace, measured in turn."""
     ours, bare = [], []
-    written = await look_at_writes(ground, people, number=first)
+    written = await look_at_writes(harness, people, number=first)
     first += 1
     for run in range(runs):
         place = first + 2 * run * events
         before = time.process_time()
-        rate = await floor_rate(ground, Meetings(people, place, events), written)
+        rate = await floor_rate(harness, Meetings(people, place, events), written)
         bare.append(Pace(rate, _each(time.process_time() - before, events)))
-        receiver = ground.stack.receiver.pid
+        receiver = harness.stack.receiver.pid
         before = usage(receiver).cpu
-        rate = await receiver_rate(ground, Meetings(people, place + events, events))
+        rate = await receiver_rate(harness, Meetings(people, place + events, events))
         ours.append(Pace(rate, _each(usage(receiver).cpu - before, events)))
         await asyncio.sleep(1.0)
     return _median(ours), _median(bare)
@@ -155,10 +155,10 @@ def _median(paces: list[Pace]) -> Pace:
     return Pace(statistics.median(one.rate for one in paces), statistics.median(one.cpu for one in paces))
 
 
-async def answers_at(ground: Ground, people: People, *, first: int, per_second: int, seconds: int) -> list[Answer]:
+async def answers_at(harness: Harness, people: People, *, first: int, per_second: int, seconds: int) -> list[Answer]:
     """Answers to evenly spaced events."""
     requests = Meetings(people, first, per_second * seconds).requests("meeting.created")
-    answers = await send_at_pace(requests, port=ground.stack.receiver_port, per_second=per_second)
+    answers = await send_at_pace(requests, port=harness.stack.receiver_port, per_second=per_second)
     if counts(answers) != {204: len(requests)}:
         raise RuntimeError(f"at {per_second} events a second the receiver answered {counts(answers)}")
     return answers

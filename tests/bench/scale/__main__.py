@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from tests.bench.burst.player import Player
 from tests.bench.burst.usage import usage
 from tests.bench.credentials.population import populate
-from tests.bench.load.harness import NAMESPACE, Ground, ground
+from tests.bench.load.harness import NAMESPACE, Harness, harness
 from tests.bench.load.lines import show
 from tests.bench.load.measures import kube_calls
 from tests.bench.machine import machine
@@ -27,13 +27,13 @@ SETTLE_SECONDS = 45
 class Stages:
     """Prints what each kind of object adds, beside the same number of empty objects."""
 
-    def __init__(self, cluster_ground: Ground) -> None:
-        self._ground = cluster_ground
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
         self._floor: dict[str, float] = {}
 
     async def base(self) -> Footprint:
         """Everything that is there by now."""
-        return await after_restart(self._ground.cluster, self._ground.wire)
+        return await after_restart(self._harness.cluster, self._harness.wire)
 
     async def floor(self, before: Footprint, *, count: int) -> None:
         """Take what came since `before` as the floor."""
@@ -78,7 +78,7 @@ async def main() -> int:
         sys.stderr.write(f"bench: {error}\n")
         return 2
     print(f"{machine()}; {size}", flush=True)
-    async with ground() as running:
+    async with harness() as running:
         await asyncio.to_thread(running.stack.operator.stop)
         await asyncio.to_thread(running.stack.receiver.stop)
         stages = Stages(running)
@@ -87,7 +87,7 @@ async def main() -> int:
     return 0
 
 
-async def objects(running: Ground, stages: Stages, size: Size) -> None:
+async def objects(running: Harness, stages: Stages, size: Size) -> None:
     """What each kind costs the control plane."""
     bare = await stages.base()
     await population.empty_mappings(running, count=size.few)
@@ -104,7 +104,7 @@ async def objects(running: Ground, stages: Stages, size: Size) -> None:
         await stages.added("mappings after their second write", before, count=count, target="<= 10 KiB")
 
 
-async def processes(running: Ground, stages: Stages, size: Size) -> None:
+async def processes(running: Harness, stages: Stages, size: Size) -> None:
     """What bots cost the control plane, and all of it operator and receiver."""
     people = await population.owners(running)
     await asyncio.to_thread(running.stack.start)
@@ -123,7 +123,7 @@ async def processes(running: Ground, stages: Stages, size: Size) -> None:
 
 
 @asynccontextmanager
-async def playing(running: Ground) -> AsyncIterator[Player]:
+async def playing(running: Harness) -> AsyncIterator[Player]:
     """Play the kubelet. Its watches do not survive a restart of the API server."""
     player = Player(running.wire, namespace=NAMESPACE)
     player.start()
@@ -133,7 +133,7 @@ async def playing(running: Ground) -> AsyncIterator[Player]:
         await player.stop()
 
 
-async def at_rest(running: Ground, size: Size) -> None:
+async def at_rest(running: Harness, size: Size) -> None:
     """Restart operator and receiver with everything there."""
     stack = running.stack
     for name, program in (("operator", stack.operator), ("receiver", stack.receiver)):

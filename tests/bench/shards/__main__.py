@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.bench.burst.command import run_bench, say
 from tests.bench.burst.figures import spread
-from tests.bench.burst.run import Burst, Ground, Life, operator
+from tests.bench.burst.run import Burst, Harness, Life, operator
 from tests.bench.machine import machine
 
 SHARDS = ("east", "west")
@@ -25,13 +25,13 @@ def say_usage(name: str, burst: Burst, life: Life) -> None:
     say(f"{name}: joinAt to container started {spread(burst.started)}")
 
 
-async def measure(ground: Ground) -> None:
+async def measure(harness: Harness) -> None:
     """Measure both."""
-    size = ground.size
+    size = harness.size
     say(machine())
-    burst, whole = await operator(ground, credentials=size.credentials)
+    burst, whole = await operator(harness, credentials=size.credentials)
     say_usage("one operator", burst, whole)
-    part = replace(ground, size=replace(size, bots=size.bots // 2))
+    part = replace(harness, size=replace(size, bots=size.bots // 2))
     seen = await asyncio.gather(
         *(operator(part, credentials=max(1, size.credentials // 2), shard=shard) for shard in SHARDS)
     )
