@@ -36,8 +36,7 @@ def one_pod_at_a_time(record: Record) -> Iterator[str]:
     """The containers of a bot's Pods run one after another."""
     bots: defaultdict[tuple[str, str], list[PodRun]] = defaultdict(list)
     for run in record.pods:
-        if run.starts:
-            bots[run.namespace, run.bot].append(run)
+        bots[run.namespace, run.bot].append(run)
     for (namespace, bot), runs in sorted(bots.items()):
         runs.sort(key=lambda run: run.began)
         for before, after in pairwise(runs):

@@ -52,6 +52,9 @@ SPOILED = {
         replace(GOOD, presentations=(DEAD,)),
         replace(GOOD, presentations=(EXCHANGE, DEAD), interruptions=(Interruption(began=105.0, ended=105.0),)),
         replace(GOOD, presentations=(EXCHANGE, DEAD), interruptions=(Interruption(began=90.0, ended=99.0),)),
+        replace(
+            GOOD, presentations=(EXCHANGE, DEAD), writes={}, interruptions=(Interruption(began=111.0, ended=111.0),)
+        ),
     ),
     "every bot ended": (
         replace(GOOD, bots=(replace(END, phase="Running"),)),

@@ -36,3 +36,11 @@ async def test_a_call_that_fails_before_the_work_presents_nothing(zoom: Simulato
     await zoom.refresh(token)
     (use,) = zoom.sim.recorder.presentations
     assert not use.lost
+
+
+async def test_a_delayed_answer_is_not_lost(zoom: SimulatorHarness) -> None:
+    token = zoom.consent().refresh_token
+    zoom.sim.faults.add(Fault(call="oauth.token", kind="delay", seconds=0.01))
+    await zoom.refresh(token)
+    (use,) = zoom.sim.recorder.presentations
+    assert not use.lost
