@@ -144,6 +144,7 @@ def test_pasted_text_is_cut_to_the_link(text: str) -> None:
     [
         (f"https://zoom.us/j/{ID} (Passcode: 123456)", "123456"),
         (f"https://zoom.us/j/{ID}\nPasscode: aB+c/1", "aB+c/1"),
+        (f"https://zoom.us/j/{ID} PW: 123456", "123456"),
         ("Meeting ID: 812 3456 7890\nPasscode: 123456", "123456"),
         ("812 3456 7890, password 123456.", "123456"),
         ("812\u20133456\u20137890", None),

@@ -11,7 +11,7 @@ from meetingbots.credentials.decide.token_changes import received, saved
 from meetingbots.credentials.decide.token_state import Claim, Tokens, TokenSlot, TokenState, Unsaved
 from meetingbots.credentials.manifests.token_secret import read_state
 from meetingbots.kube.client import Object
-from meetingbots.kube.errors import ForbiddenError, UnavailableError
+from meetingbots.kube.errors import ForbiddenError, InvalidError, KubeError, UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, SECRETS
 from meetingbots.runtime.object_cache import Key
 from pydantic import SecretStr
@@ -191,13 +191,16 @@ async def test_a_death_in_between_loses_no_token(bench: TwoPeople, times: int) -
     assert bench.bobs_ready()["status"] == "True"
 
 
-async def test_a_secret_that_cannot_be_written_keeps_the_tokens_and_blocks_no_refresh(bench: TwoPeople) -> None:
+@pytest.mark.parametrize("error", [ForbiddenError, InvalidError])
+async def test_a_secret_that_cannot_be_written_keeps_the_tokens_and_blocks_no_refresh(
+    bench: TwoPeople, error: type[KubeError]
+) -> None:
     operator = await bench.start_with_tokens()
     bench.put_grant(bench.zoom.consent("u-bob"))
 
     async def reject_bobs_secret(call: Call) -> None:
         if (call.moment, call.verb, call.name) == ("before", "patch", "bob-zoom-token"):
-            raise ForbiddenError("policy rejects access_token=s3cret", status=403, reason="Forbidden")
+            raise error("policy rejects access_token=s3cret", status=403)
 
     bench.kube.hook = reject_bobs_secret
     before = bench.state.tokens

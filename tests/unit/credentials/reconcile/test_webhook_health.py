@@ -118,6 +118,10 @@ async def test_the_address_of_another_release_is_not_replaced_again_and_again(be
         await first.look()
     assert bench.kube.count("patch", CREDENTIALS) - writes <= 2
     assert condition(bench)["reason"] == "NothingReceived"
+    assert "second.example" in condition(bench)["message"]
+    bench.clock.forward(601)
+    await first.look()
+    assert "second.example" not in condition(bench)["message"]
 
 
 async def test_a_message_that_met_a_conflict_is_written_at_the_next_reconciliation(bench: Bench) -> None:

@@ -11,6 +11,7 @@ import pytest
 from meetingbots.credentials.sessions.zoom_session import ZoomSession, ZoomSessions
 from meetingbots.kube.errors import InvalidError, KubeError, UnavailableError
 from meetingbots.kube.resources import CREDENTIALS, MAPPINGS
+from meetingbots.mappings.reconcile import sweeper
 from meetingbots.runtime.object_cache import Key
 from meetingbots.zoom.errors import Cause, TransientError
 
@@ -127,7 +128,10 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=["denied", "away"])
-def test_a_namespace_that_accepts_no_write_keeps_no_other_outdated(refusal: KubeError) -> None:
+def test_a_namespace_that_accepts_no_write_keeps_no_other_outdated(
+    refusal: KubeError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, "_PAUSE_SECONDS_EACH", 10.0)
     bench, alice, bob = Bench(), Key("a-hostile", "alice"), Key("other", "bob")
     deleted = scheduled(days_ago=1, phase="Deleted")
     customer(bench, alice, *meetings(0, 30), status=deleted)
@@ -145,3 +149,18 @@ def test_a_namespace_that_accepts_no_write_keeps_no_other_outdated(refusal: Kube
     assert left == {alice.namespace}
     assert len(refused) <= 8, "what fails in a namespace is not tried for each of its mappings"
     assert pause == pytest.approx(300)
+
+
+def test_an_error_of_the_api_server_ends_the_questions_of_one_credential_only() -> None:
+    bench, alice, bob = Bench(), Key("team", "alice"), Key("other", "bob")
+    customer(bench, alice, *meetings(0, 3))
+    customer(bench, bob, *meetings(100, 3))
+
+    async def fail(call: Call) -> None:
+        if (call.verb, call.plural, call.namespace) == ("get", MAPPINGS.plural, alice.namespace):
+            raise UnavailableError("no answer", status=503)
+
+    bench.kube.hook = fail
+    sessions = Sessions()
+    sweep(bench, sessions)
+    assert list(sessions.answered) == [bob]
