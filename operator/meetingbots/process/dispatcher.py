@@ -22,11 +22,11 @@ from meetingbots.runtime.object_cache import Key, Object, ObjectCache, key_of
 _MAX_GONE: Final = 10_000
 _REQUEST_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 5.0
-# Seconds before each retry of a watch while the API server is away. kopf's own grow to 21 s and end the process after
-# a minute; these notice the server's return within 3 s, and keep the process alive for five minutes without it.
 _PAGE: Final = 500
 _IDLE_TASK_SECONDS: Final = 1.0
 _SECONDS_A_FINISHED: Final = 0.002
+# Seconds before each retry of a watch while the API server is away. kopf's own grow to 21 s and end the process after
+# a minute; these notice the server's return within 3 s, and keep the process alive for five minutes without it.
 _RETRIES = (1, 1, 2, *([3] * 100))
 
 
@@ -90,10 +90,11 @@ class Dispatcher:
         if bot is None:
             return
         key = Key(item["metadata"]["namespace"], bot)
-        known = self._caches.bots.get(key)
-        if deleted and known is not None and known.get("status", {}).get("podName") == item["metadata"]["name"]:
-            # The last chance to read how its containers ended.
-            self._caches.gone_pods.put(item)
+        if deleted:
+            known = self._caches.bots.get(key)
+            if known is not None and known.get("status", {}).get("podName") == item["metadata"]["name"]:
+                # The last chance to read how its containers ended.
+                self._caches.gone_pods.put(item)
         if news:
             self._queues.bots.add(key)
 

@@ -121,7 +121,7 @@ class OperatorContext:
         """The REST client for a credential whose tokens came with this `api_url` (empty: the configured base).
 
         `account` is the Zoom account whose rate limit its calls use. `asker` is the credential's own key, given where
-        its status may not tell its account yet.
+        its status may not have its account yet.
         """
         if asker is not None and self.rates is not None:
             self.rates.note(asker, account=account)

@@ -156,5 +156,5 @@ class BotMemories:
         self._done.setdefault(key, {})[join_at] = until
 
     def forget(self, key: Key) -> None:
-        """Forget a deleted bot."""
+        """Forget a bot that was deleted or has finished."""
         self._by_key.pop(key, None)

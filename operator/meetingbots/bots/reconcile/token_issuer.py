@@ -88,7 +88,7 @@ class TokenIssuer:
         return outcome
 
     async def _environment(self, request: BotTokenRequest, mapping: MeetingMapping | None) -> Environment | None:
-        """Where a lone meeting ID belongs, by the first candidate's app; None if a link or nothing tells it."""
+        """Where a lone meeting ID belongs, by the first candidate's app; None for a link or an unknown app."""
         found = None if request.meeting.host_given else self._candidates(request.bot, mapping)
         if not isinstance(found, Candidates):
             return None
