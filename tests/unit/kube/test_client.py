@@ -39,6 +39,13 @@ async def test_get(kube: Kube, server: ScriptedServer, recorded: RecordedCalls) 
     assert recorded.calls == [("get", "meetingbots", 200)]
 
 
+async def test_discovery_gives_the_plurals_of_a_group(kube: Kube, server: ScriptedServer) -> None:
+    server.says(Reply({"resources": [{"name": "meetingbots"}, {"name": "meetingbots/status"}]}), Reply({}))
+    assert await kube.discover(BOTS) == {"meetingbots", "meetingbots/status"}
+    assert await kube.discover(BOTS) == frozenset()
+    assert [asked.path for asked in server.asked] == ["/apis/meetingbots.dev/v1alpha1"] * 2
+
+
 async def test_create(kube: Kube, server: ScriptedServer, recorded: RecordedCalls) -> None:
     body = {"metadata": {"name": "p"}, "note": "ä"}
     server.says(Reply({"metadata": {"uid": "u"}}, status=201))

@@ -173,6 +173,14 @@ def test_a_meeting_queues_the_bots_in_it() -> None:
     assert len(world.caches.live_mappings) == 0
 
 
+def test_a_meeting_queues_no_bot_that_has_finished() -> None:
+    world = World()
+    world.dispatcher.bot(finished("old"), deleted=False)
+    world.queued()
+    world.dispatcher.live_mapping(thing("81234567890"), deleted=False)
+    assert "bots" not in world.queued()
+
+
 def test_a_meeting_of_another_namespace_is_another_meeting() -> None:
     world = World()
     world.dispatcher.bot(thing("one", status={"meetingId": "81234567890"}), deleted=False)
@@ -210,29 +218,31 @@ def test_the_last_state_of_the_present_attempts_pod_is_kept() -> None:
 
 def test_a_recreated_credential_queues_the_removal_of_its_former_entries() -> None:
     world = World()
-    intake = world.dispatcher
+    dispatcher = world.dispatcher
     item = thing("alice", spec={"appSecretRef": {"name": "app"}})
-    intake.credential(item, deleted=False)
+    dispatcher.credential(item, deleted=False)
     assert "tidying" not in world.queued()
-    intake.credential(item, deleted=True)
+    dispatcher.credential(item, deleted=True)
     world.queued()
-    intake.credential({**item, "metadata": {**item["metadata"], "uid": "u2"}}, deleted=False)
+    dispatcher.credential({**item, "metadata": {**item["metadata"], "uid": "u2"}}, deleted=False)
     assert world.queued()["tidying"] == {"ns/alice"}
     # After an interruption a watch sends only the new object.
-    intake.credential({**item, "metadata": {**item["metadata"], "uid": "u3"}}, deleted=False)
+    dispatcher.credential({**item, "metadata": {**item["metadata"], "uid": "u3"}}, deleted=False)
     assert world.queued()["tidying"] == {"ns/alice"}
-    intake.credential({**item, "metadata": {**item["metadata"], "uid": "u3", "resourceVersion": "9"}}, deleted=False)
+    dispatcher.credential(
+        {**item, "metadata": {**item["metadata"], "uid": "u3", "resourceVersion": "9"}}, deleted=False
+    )
     assert "tidying" not in world.queued()
 
 
 def test_a_user_who_was_added_again_queues_the_entries() -> None:
     world = World()
-    intake = world.dispatcher
+    dispatcher = world.dispatcher
     item = thing("alice", spec={"appSecretRef": {"name": "app"}}, status={"userRemoval": {}})
-    intake.credential(item, deleted=False)
+    dispatcher.credential(item, deleted=False)
     world.queued()
     back = {**item, "metadata": {**item["metadata"], "resourceVersion": "2"}, "status": {}}
-    intake.credential(back, deleted=False)
+    dispatcher.credential(back, deleted=False)
     assert world.queued()["tidying"] == {"ns/alice"}
 
 
@@ -269,16 +279,16 @@ def finished(name: str, **spec: object) -> Object:
 
 def test_a_listed_bot_that_has_finished_is_queued_only_if_something_is_left_to_do() -> None:
     world = World()
-    intake = world.dispatcher
+    dispatcher = world.dispatcher
     pod = thing("piled-u1-1", labels={names.BOT_LABEL: "piled"})
-    intake.pod(pod, deleted=False)
+    dispatcher.pod(pod, deleted=False)
     world.queued()
     edited = finished("edited")
     edited["metadata"]["generation"] = 2
     for item in (finished("quiet"), finished("short", ttlSecondsAfterFinished=60), finished("piled"), edited):
-        intake.bot(item, deleted=False, listed=True)
+        dispatcher.bot(item, deleted=False, listed=True)
         assert world.queued() == ({} if item["metadata"]["name"] == "quiet" else {"bots": {str(key_of(item))}})
-    intake.bot(finished("watched"), deleted=False)
+    dispatcher.bot(finished("watched"), deleted=False)
     assert world.queued() == {"bots": {"ns/watched"}}
 
 
@@ -290,24 +300,24 @@ def test_with_a_default_time_to_live_each_listed_bot_that_has_finished_is_queued
 
 def test_listed_bots_that_have_finished_wait_behind_all_others() -> None:
     world = World()
-    intake = world.dispatcher
+    dispatcher = world.dispatcher
     for number in range(3):
-        intake.bot(finished(f"old-{number}", ttlSecondsAfterFinished=60), deleted=False, listed=True)
-    intake.bot(thing("new"), deleted=False, listed=True)
+        dispatcher.bot(finished(f"old-{number}", ttlSecondsAfterFinished=60), deleted=False, listed=True)
+    dispatcher.bot(thing("new"), deleted=False, listed=True)
     assert world.queued() == {"bots": {"ns/old-0", "ns/new"}}
     assert len(world.queues.bots) == 2
 
 
 def test_a_finished_bot_takes_little_memory() -> None:
     world = World()
-    intake = world.dispatcher
+    dispatcher = world.dispatcher
     note = "The bot ended with exit code 0 in the Pod of its first attempt. " * 4
     texts = [json.dumps(finished(f"bot-{number}", template={"spec": {"note": note}})) for number in range(500)]
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
         for text in texts:
-            intake.bot(json.loads(text), deleted=False, listed=True)
+            dispatcher.bot(json.loads(text), deleted=False, listed=True)
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -63,8 +63,8 @@ def parts(registry: kopf.OperatorRegistry) -> Mapping[str, list[Any]]:
     return {name.strip("_"): list(part._handlers) for name, part in vars(registry).items()}
 
 
-def new_registry(intake: Dispatcher | None = None) -> kopf.OperatorRegistry:
-    return kopf_handlers(connection=Opened(), dispatcher=intake or Remembered())
+def new_registry(dispatcher: Dispatcher | None = None) -> kopf.OperatorRegistry:
+    return kopf_handlers(connection=Opened(), dispatcher=dispatcher or Remembered())
 
 
 def test_there_are_four_event_handlers_and_a_login_and_nothing_else() -> None:
@@ -91,18 +91,18 @@ def test_each_handler_watches_its_kind_only() -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize(("kind", "deleted"), [(None, False), ("ADDED", False), ("MODIFIED", False), ("DELETED", True)])
-def test_a_handler_feeds_the_intake_and_has_no_result(name: str, kind: str | None, deleted: bool) -> None:
+def test_a_handler_passes_the_object_on_and_has_no_result(name: str, kind: str | None, deleted: bool) -> None:
     """A result would be written into the object's status by kopf. The type None is that of the first list."""
-    intake = Remembered()
-    (handler,) = (one for one in parts(new_registry(intake))["watching"] if one.fn.__name__ == name)
+    dispatcher = Remembered()
+    (handler,) = (one for one in parts(new_registry(dispatcher))["watching"] if one.fn.__name__ == name)
     metadata = {"namespace": "ns", "name": "x"}
     item = {"metadata": metadata, "spec": {"a": 1}, "status": {"b": 2}}
     seen = dict(item)
     result = asyncio.run(handler.fn(event={"type": kind, "object": seen}, name="x", logger=None))
     assert result is None
-    assert intake.fed == [(name, item, deleted)]
+    assert dispatcher.fed == [(name, item, deleted)]
     assert seen == {"metadata": metadata}
-    assert intake.listed is (kind is None if name == "bot" else None)
+    assert dispatcher.listed is (kind is None if name == "bot" else None)
 
 
 def test_the_login_hands_out_a_new_session_of_our_own_kind() -> None:

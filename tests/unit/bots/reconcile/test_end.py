@@ -73,7 +73,7 @@ def watch_ends(operator: Operator, pod: dict[str, Any]) -> None:
     operator.services.caches.gone_pods.put(pod)
 
 
-def told_to_end(harness: BotHarness) -> bool:
+def deletion_requested(harness: BotHarness) -> bool:
     return harness.cluster.count("delete", PODS) > 0
 
 
@@ -82,7 +82,7 @@ async def test_the_bot_leaves_after_the_meetings_end() -> None:
     harness.cluster.graceful = True
     harness.clock.forward(600)
     write_run(harness, operator, end=600)
-    await harness.live(operator, until=lambda: told_to_end(harness))
+    await harness.live(operator, until=lambda: deletion_requested(harness))
     assert harness.clock.seconds() == pytest.approx(630, abs=0.1)
     end_pod(harness, operator)
     await operator.look()
@@ -103,7 +103,7 @@ async def test_a_pod_that_is_gone_before_the_watch_shows_its_end_keeps_its_exit_
     harness.clock.forward(30)
     operator.watch()
     await operator.look(watch=False)
-    assert told_to_end(harness)
+    assert deletion_requested(harness)
     pod = harness.cluster.peek(PODS, namespace="team", name=POD)
     assert pod is not None
     harness.cluster.remove(PODS, namespace="team", name=POD)
@@ -128,7 +128,7 @@ async def test_another_run_of_the_meeting_keeps_the_bot() -> None:
     for _ in range(5):
         harness.clock.forward(60)
         await operator.look()
-    assert not told_to_end(harness)
+    assert not deletion_requested(harness)
     assert harness.running()
 
 
@@ -139,7 +139,7 @@ async def test_a_new_process_reports_the_same_end() -> None:
     write_run(harness, operator, end=600)
     harness.clock.forward(60)
     await operator.look()
-    assert told_to_end(harness)
+    assert deletion_requested(harness)
     restarted = harness.operator()
     restarted.watch()
     end_pod(harness, restarted, code=143)
@@ -150,7 +150,7 @@ async def test_a_new_process_reports_the_same_end() -> None:
 async def test_max_duration_ends_a_bot_that_would_stay() -> None:
     harness, operator = await start(maxDurationSeconds=3600, meetingEndPolicy="Stay")
     harness.cluster.graceful = True
-    await harness.live(operator, until=lambda: told_to_end(harness))
+    await harness.live(operator, until=lambda: deletion_requested(harness))
     assert harness.clock.seconds() == pytest.approx(3603, abs=1)
     end_pod(harness, operator)
     await operator.look()

@@ -272,3 +272,15 @@ async def test_bots_are_counted_by_phase() -> None:
     operator.watch()
     assert registry.get_sample_value("meetingbots_bots", {"phase": "Running"}) == 1
     assert registry.get_sample_value("meetingbots_bots", {"phase": "Staging"}) == 0
+
+
+async def test_the_default_time_to_live_of_the_settings_deletes_a_finished_bot() -> None:
+    harness = BotHarness()
+    harness.put_bot(joinAt=at(0).isoformat())
+    harness.put_mapping()
+    operator = harness.operator(bot_ttl_seconds_after_finished=3600)
+    await harness.live(operator)
+    assert harness.exists()
+    harness.clock.forward(3600)
+    await operator.look()
+    assert not harness.exists()
