@@ -114,3 +114,6 @@ def test_a_missed_deadline_names_the_last_attempt() -> None:
     missed = decide(facts(bot(status=accounted(lastAttempt=last)), after=601))
     assert ready(missed).reason == "StartDeadlineExceeded"
     assert ready(missed).message.endswith("600 s. The last attempt: The spec was changed before the bot joined.")
+    invalid = Problem(BotReason.TEMPLATE_INVALID, "The template has no container named bot.")
+    blocked = decide(facts(bot(status=accounted(lastAttempt=last)), after=601, template=invalid))
+    assert ready(blocked).message.endswith("600 s. The template has no container named bot.")

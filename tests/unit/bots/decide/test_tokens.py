@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from meetingbots.bots.decide.facts import OnBehalfUser
-from meetingbots.bots.decide.tokens import Refusal, named_reason, person_in, wanted_tokens
+from meetingbots.bots.decide.tokens import Refusal, named_reason, person_in, wanted_tokens, webhook_doubt
 from meetingbots.mappings.decide.listing import with_lookup
 from meetingbots.models.bot import BotReason, TokenKind
+from meetingbots.models.credential import ZoomCredential
 from meetingbots.models.mapping import MappingPhase, MeetingMapping, Role, Source
 
 from tests.unit.bots.bot_builders import MEETING, bot
@@ -77,3 +78,25 @@ def test_a_look_up_adds_the_credential_once() -> None:
     more = with_lookup(mapping(found), credential="alice")
     assert more is not None
     assert ([one.name for one in more.credentials], more.phase) == (["alice", "bob"], MappingPhase.LIVE)
+
+
+def test_at_most_three_credentials_without_webhooks_are_named() -> None:
+    condition = {
+        "type": "WebhookReceiving",
+        "status": "False",
+        "reason": "SignatureInvalid",
+        "lastTransitionTime": "2026-11-24T12:00:00Z",
+    }
+    credentials = [
+        ZoomCredential.from_object(
+            {
+                "metadata": {"namespace": "team", "name": name},
+                "spec": {"appSecretRef": {"name": "app"}, "grant": {"connect": {}}},
+                "status": {"conditions": [condition]},
+            }
+        )
+        for name in "dcba"
+    ]
+    named = ", ".join(f"{name} (SignatureInvalid)" for name in "abc")
+    assert webhook_doubt(credentials).endswith(f"of ZoomCredential {named} and 1 more.")
+    assert webhook_doubt(credentials[1:]).endswith(f"of ZoomCredential {named}.")
